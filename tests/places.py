@@ -1,0 +1,6 @@
+"""Where the project and the development data lie."""
+
+from pathlib import Path
+
+PROJECT = Path(__file__).parent.parent
+SHARED_DATA = PROJECT.parent / "shared" / "data"
