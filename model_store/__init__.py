@@ -1,0 +1,42 @@
+"""Versioned models on disk or object storage: published whole, read verified, named by aliases.
+
+Knows neither the HTTP side nor the training side, and nothing of what the files it keeps mean.
+"""
+
+from model_store.aliases import AliasChange
+from model_store.drafts import Draft
+from model_store.errors import (
+    AliasNotFound,
+    ArtifactCorrupt,
+    DraftRefused,
+    FileNotInVersion,
+    InvalidName,
+    ModelNotFound,
+    StoreError,
+    StoreUnavailable,
+    VersionInUse,
+    VersionNotFound,
+)
+from model_store.manifest import FileEntry, Manifest, VersionFacts
+from model_store.opening import open_store
+from model_store.store import ModelStore
+
+__all__ = [
+    "AliasChange",
+    "AliasNotFound",
+    "ArtifactCorrupt",
+    "Draft",
+    "DraftRefused",
+    "FileEntry",
+    "FileNotInVersion",
+    "InvalidName",
+    "Manifest",
+    "ModelNotFound",
+    "ModelStore",
+    "StoreError",
+    "StoreUnavailable",
+    "VersionFacts",
+    "VersionInUse",
+    "VersionNotFound",
+    "open_store",
+]

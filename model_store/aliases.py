@@ -1,0 +1,59 @@
+"""Names that point at versions, each kept as the list of its changes.
+
+A change is one small object, numbered and written by put-if-absent, and the highest number is in force. Two writers at
+once therefore both end up in the history, in one order, on every kind of storage; nothing is ever overwritten.
+Whether a version exists is the store's question, not asked here.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from model_store import layout
+from model_store.objects import Objects
+
+logger = logging.getLogger(__name__)
+
+
+class AliasChange(BaseModel):
+    """One entry of an alias's history."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: int | None = Field(description="Where the alias points from then on; null when it was deleted.")
+    at: AwareDatetime = Field(description="UTC, to the microsecond.")
+
+
+def append_change(objects: Objects, model: str, alias: str, version: int | None, known: Sequence[int]) -> AliasChange:
+    """Write the next change of an alias, after the `known` ones and any a rival writes meanwhile."""
+    change = AliasChange(version=version, at=datetime.now(UTC))
+    data = change.model_dump_json().encode()
+    sequence = max(known, default=0) + 1
+    while not objects.create(layout.alias_change_path(model, alias, sequence), data):
+        sequence += 1
+    return change
+
+
+def current_version(objects: Objects, model: str, alias: str, known: Sequence[int]) -> int | None:
+    """Where the alias points now; None when it was deleted, or its last change cannot be read."""
+    change = _read_change(objects, model, alias, max(known))
+    return change.version if change else None
+
+
+def read_history(objects: Objects, model: str, alias: str, known: Sequence[int]) -> list[AliasChange]:
+    """All changes of an alias that can be read, oldest first."""
+    changes = (_read_change(objects, model, alias, sequence) for sequence in sorted(known))
+    return [change for change in changes if change is not None]
+
+
+def _read_change(objects: Objects, model: str, alias: str, sequence: int) -> AliasChange | None:
+    try:
+        return AliasChange.model_validate_json(objects.read(layout.alias_change_path(model, alias, sequence)))
+    except FileNotFoundError:
+        return None  # the model was deleted between the listing and this read
+    except ValueError:
+        # Falling back to an earlier change would silently serve another version than the one last chosen.
+        logger.warning("change %s of alias %s of model %s does not parse; set the alias again", sequence, alias, model)
+        return None

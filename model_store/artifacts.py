@@ -1,0 +1,71 @@
+"""Reading a published file so that nobody takes damaged bytes for the ones that were published.
+
+The manifest says what is right; size and SHA-256 decide. Which version is wanted, and whether it exists, was settled
+before.
+"""
+
+import hashlib
+from collections.abc import Iterator
+
+from model_store import layout
+from model_store.errors import ArtifactCorrupt, FileNotInVersion
+from model_store.manifest import FileEntry, Manifest
+from model_store.objects import Objects, OpenedObject
+
+
+def read_artifact(objects: Objects, manifest: Manifest, file: str) -> bytes:
+    """The whole file, verified."""
+    entry = _entry(manifest, file)
+    try:
+        data = objects.read(layout.file_path(manifest.model, manifest.version, file))
+    except FileNotFoundError as error:
+        raise _corrupt(manifest, file, "it is missing") from error
+    _check_size(manifest, file, len(data))
+    if hashlib.sha256(data).hexdigest() != entry.sha256:
+        raise _corrupt(manifest, file, "its SHA-256 differs from the manifest's")
+    return data
+
+
+def stream_artifact(objects: Objects, manifest: Manifest, file: str) -> Iterator[bytes]:
+    """The file in chunks: existence and size are checked now, the SHA-256 before the last chunk is handed out."""
+    _entry(manifest, file)
+    try:
+        opened = objects.open(layout.file_path(manifest.model, manifest.version, file))
+    except FileNotFoundError as error:
+        raise _corrupt(manifest, file, "it is missing") from error
+    _check_size(manifest, file, opened.size_bytes)
+    return _verified(opened, manifest, file)
+
+
+def _verified(opened: OpenedObject, manifest: Manifest, file: str) -> Iterator[bytes]:
+    digest = hashlib.sha256()
+    held = b""
+    try:
+        for chunk in opened.chunks:
+            digest.update(chunk)
+            if held:
+                yield held
+            held = chunk
+    except FileNotFoundError as error:
+        raise _corrupt(manifest, file, "it went missing while it was read") from error
+    if digest.hexdigest() != manifest.files[file].sha256:
+        raise _corrupt(manifest, file, "its SHA-256 differs from the manifest's")
+    if held:
+        yield held
+
+
+def _entry(manifest: Manifest, file: str) -> FileEntry:
+    entry = manifest.files.get(file)
+    if entry is None:
+        raise FileNotInVersion(manifest.model, manifest.version, file)
+    return entry
+
+
+def _check_size(manifest: Manifest, file: str, size_bytes: int) -> None:
+    expected = manifest.files[file].size_bytes
+    if size_bytes != expected:
+        raise _corrupt(manifest, file, f"expected {expected} bytes, got {size_bytes}")
+
+
+def _corrupt(manifest: Manifest, file: str, reason: str) -> ArtifactCorrupt:
+    return ArtifactCorrupt(manifest.model, manifest.version, file, reason)

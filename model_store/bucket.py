@@ -1,0 +1,145 @@
+"""Objects in S3, Google Cloud Storage, Azure or memory: the one place that talks to obstore.
+
+Put-if-absent is the service's own conditional write. Parts of an upload whose writer died are kept by the service, out
+of sight of any listing: a lifecycle rule on the bucket removes them, this class cannot.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import MemoryStore, ObjectStore, from_url
+
+from model_store.errors import StoreUnavailable
+from model_store.objects import CHUNK_BYTES, OpenedObject, StoredObject
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig  # types only: obstore does not have them at run time
+
+SCHEMES = ("s3", "gs", "az")
+
+# Only an endpoint that the operator writes with http:// is spoken to in plain HTTP; the defaults are all https.
+# The total limit is for one request, and the largest preset's file (550 MB) is read in one.
+CLIENT: "ClientConfig" = {"allow_http": True, "connect_timeout": "5s", "read_timeout": "30s", "timeout": "10m"}
+RETRIES: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=30)}
+
+
+class Bucket:
+    """Objects below one prefix of one bucket, or in memory."""
+
+    def __init__(self, store: ObjectStore, url: str) -> None:
+        self._store = store
+        self._url = url
+
+    @classmethod
+    def in_memory(cls) -> Self:
+        """An empty store of its own, gone with the process."""
+        return cls(MemoryStore(), "memory://")
+
+    @classmethod
+    def at(cls, url: str) -> Self:
+        """Open `s3://bucket/prefix`, `gs://bucket/prefix` or `az://account/container/prefix`.
+
+        Credentials, region and endpoint come from the service's usual environment variables, read by obstore.
+        """
+        shown = _without_secrets(url)
+        with _reported(shown):
+            return cls(from_url(url, client_options=CLIENT, retry_config=RETRIES), shown)
+
+    @property
+    def url(self) -> str:
+        """Where the objects are, without credentials."""
+        return self._url
+
+    def put(self, path: str, data: bytes | Path) -> None:
+        """Write an object, replacing any other; large files go up in parts."""
+        with _reported(self._url):
+            obstore.put(self._store, path, data)
+
+    def create(self, path: str, data: bytes) -> bool:
+        """Write an object only if there is none, or find these very bytes there."""
+        try:
+            with _reported(self._url, AlreadyExistsError):
+                obstore.put(self._store, path, data, mode="create")
+        except AlreadyExistsError:
+            return self._holds(path, data)
+        return True
+
+    def read(self, path: str) -> bytes:
+        """All bytes of an object."""
+        with _reported(self._url, FileNotFoundError):
+            return bytes(obstore.get(self._store, path).bytes())
+
+    def open(self, path: str) -> OpenedObject:
+        """An object to be read piece by piece."""
+        with _reported(self._url, FileNotFoundError):
+            found = obstore.get(self._store, path)
+        return OpenedObject(found.meta["size"], self._chunks(found))
+
+    def list(self, prefix: str) -> list[StoredObject]:
+        """Every object below a prefix, in pages of a thousand."""
+        with _reported(self._url):
+            pages = obstore.list(self._store, prefix, chunk_size=1000)
+            return [
+                StoredObject(found["path"], found["size"], found["last_modified"]) for page in pages for found in page
+            ]
+
+    def delete(self, paths: Iterable[str]) -> None:
+        """Remove objects; those already gone are no error."""
+        wanted = list(paths)
+        try:
+            with _reported(self._url, FileNotFoundError):
+                obstore.delete(self._store, wanted)
+        except FileNotFoundError:
+            # Some services stop at the first missing object, so the rest is asked for one by one.
+            for path in wanted:
+                self._delete_if_there(path)
+
+    def discard_unfinished(self, older_than_s: float) -> int:
+        """Nothing to do: unfinished uploads are the service's to forget."""
+        return 0
+
+    def _holds(self, path: str, data: bytes) -> bool:
+        try:
+            return self.read(path) == data
+        except FileNotFoundError:
+            return False
+
+    def _chunks(self, found: "obstore.GetResult") -> Iterator[bytes]:
+        with _reported(self._url):
+            for received in found.stream(min_chunk_size=CHUNK_BYTES):
+                for start in range(0, len(received), CHUNK_BYTES):
+                    yield bytes(received[start : start + CHUNK_BYTES])
+
+    def _delete_if_there(self, path: str) -> None:
+        try:
+            with _reported(self._url, FileNotFoundError):
+                obstore.delete(self._store, path)
+        except FileNotFoundError:
+            return
+
+
+@contextmanager
+def _reported(url: str, *answers: type[Exception]) -> Iterator[None]:
+    """Turn what obstore raises into `StoreUnavailable`, except for the `answers` the caller waits for.
+
+    Only the first line of obstore's message is kept: the rest is its internal state.
+    """
+    try:
+        yield
+    except answers:
+        raise
+    except (BaseError, OSError, NotImplementedError, ValueError) as error:
+        lines = str(error).splitlines()
+        raise StoreUnavailable(url, lines[0] if lines else type(error).__name__) from error
+
+
+def _without_secrets(url: str) -> str:
+    """The URL without user, password and query, where credentials travel."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()

@@ -1,0 +1,116 @@
+"""What can go wrong with the store.
+
+StoreError
+├── InvalidName            a name that must never become part of a path
+├── ModelNotFound          no committed version under this model
+├── VersionNotFound        this number was never committed, or was deleted
+├── AliasNotFound          the model has no such alias
+├── FileNotInVersion       the manifest does not list this file
+├── ArtifactCorrupt        stored bytes differ from what was published
+├── VersionInUse           an alias points at the version that was to be deleted
+├── DraftRefused           a draft used twice, too late, or without files
+└── StoreUnavailable       the storage below cannot be read or written
+
+Errors carry facts (model, version, file), never HTTP statuses; what caused them is chained.
+"""
+
+from collections.abc import Sequence
+
+
+class StoreError(Exception):
+    """Root of this package's errors."""
+
+
+class InvalidName(StoreError):
+    """A name from outside that does not fit the one pattern its kind allows."""
+
+    def __init__(self, name: str, kind: str = "name", pattern: str = "") -> None:
+        expected = f": expected {pattern}" if pattern else ""
+        super().__init__(f"invalid {kind}{expected}, got {_shortened(name)}")
+        self.name = name
+        self.kind = kind
+
+
+class ModelNotFound(StoreError):
+    """No version of this model was ever committed, or all were deleted."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(f"there is no model {model!r}")
+        self.model = model
+
+
+class VersionNotFound(StoreError):
+    """The model has no committed version of this number."""
+
+    def __init__(self, model: str, version: int) -> None:
+        super().__init__(f"model {model!r} has no version {version}")
+        self.model = model
+        self.version = version
+
+
+class AliasNotFound(StoreError):
+    """The model has no such alias."""
+
+    def __init__(self, model: str, alias: str) -> None:
+        super().__init__(f"model {model!r} has no alias {alias!r}")
+        self.model = model
+        self.alias = alias
+
+
+class FileNotInVersion(StoreError):
+    """The version's manifest does not list this file."""
+
+    def __init__(self, model: str, version: int, file: str) -> None:
+        super().__init__(f"version {version} of model {model!r} has no file {_shortened(file)}")
+        self.model = model
+        self.version = version
+        self.file = file
+
+
+class ArtifactCorrupt(StoreError):
+    """What is stored is not what was published: bytes missing, cut short or changed."""
+
+    def __init__(self, model: str, version: int, file: str, reason: str = "") -> None:
+        because = f": {reason}" if reason else ""
+        super().__init__(f"{file} of version {version} of model {model!r} is corrupt{because}")
+        self.model = model
+        self.version = version
+        self.file = file
+        self.reason = reason
+
+
+class VersionInUse(StoreError):
+    """The version cannot be deleted while aliases point at it."""
+
+    def __init__(self, model: str, version: int, aliases: Sequence[str]) -> None:
+        listed = ", ".join(aliases)
+        super().__init__(
+            f"version {version} of model {model!r} cannot be deleted: expected no alias on it, got {listed}"
+        )
+        self.model = model
+        self.version = version
+        self.aliases = tuple(aliases)
+
+
+class DraftRefused(StoreError):
+    """A draft was used in a way that cannot end in a whole version."""
+
+    def __init__(self, model: str, version: int, reason: str) -> None:
+        super().__init__(f"the draft of version {version} of model {model!r} cannot go on: {reason}")
+        self.model = model
+        self.version = version
+        self.reason = reason
+
+
+class StoreUnavailable(StoreError):
+    """The storage refuses or does not answer: network, permission, disk full."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"the model store {url} cannot be used: {reason}")
+        self.url = url
+        self.reason = reason
+
+
+def _shortened(name: str) -> str:
+    """The name as Python would write it, cut so that a hostile one cannot flood a log."""
+    return repr(name if len(name) <= 80 else name[:80] + "…")

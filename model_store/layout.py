@@ -1,0 +1,96 @@
+"""Where everything lies below the store's root, and what a listing of it means.
+
+    models/<model>/numbers/<n>                   a number that was given out, kept for ever
+    models/<model>/versions/<n>/<file>           what a version consists of
+    models/<model>/versions/<n>/manifest.json    written last: with it, the version exists
+    models/<model>/aliases/<alias>/<k>.json      the k-th change of an alias; the highest is in force
+
+No other module builds or takes apart a path. Whatever does not fit this picture is somebody else's and ignored.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from model_store.manifest import ABANDONED
+from model_store.names import ALIAS_PATTERN, MANIFEST_FILE, MODEL_PATTERN, NUMBER_PATTERN, is_name
+from model_store.objects import StoredObject
+
+MODELS = "models/"
+PROBE = "probe.json"
+
+
+def model_prefix(model: str) -> str:
+    """Below this lies everything of one model."""
+    return f"{MODELS}{model}/"
+
+
+def number_path(model: str, number: int) -> str:
+    """The mark that a version number was given out."""
+    return f"{model_prefix(model)}numbers/{number:d}"
+
+
+def file_path(model: str, version: int, file: str) -> str:
+    """One file of a version."""
+    return f"{model_prefix(model)}versions/{version:d}/{file}"
+
+
+def manifest_path(model: str, version: int) -> str:
+    """The commit point of a version."""
+    return file_path(model, version, MANIFEST_FILE)
+
+
+def alias_change_path(model: str, alias: str, sequence: int) -> str:
+    """One entry of an alias's history, counted from 1."""
+    return f"{model_prefix(model)}aliases/{alias}/{sequence:d}.json"
+
+
+@dataclass(slots=True)
+class Inventory:
+    """What one listing shows of one model."""
+
+    numbers: set[int] = field(default_factory=set)
+    versions: defaultdict[int, dict[str, StoredObject]] = field(default_factory=lambda: defaultdict(dict))
+    alias_changes: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def committed(self) -> list[int]:
+        """Versions that exist, ascending; whether their manifests parse is not known here."""
+        return sorted(number for number in self.versions if self._is_committed(number))
+
+    @property
+    def uncommitted(self) -> list[int]:
+        """Numbers given out whose files lie there without a manifest."""
+        return sorted(number for number in self.versions if number in self.numbers and not self._is_committed(number))
+
+    @property
+    def next_number(self) -> int:
+        """The first number nobody has taken, as far as this listing knows."""
+        return max(self.numbers | set(self.versions), default=0) + 1
+
+    def _is_committed(self, number: int) -> bool:
+        manifest = self.versions[number].get(MANIFEST_FILE)
+        # No manifest is as short as the mark of an abandoned draft, so its size alone tells them apart.
+        return manifest is not None and manifest.size_bytes != len(ABANDONED)
+
+
+def inventories(objects: Iterable[StoredObject]) -> dict[str, Inventory]:
+    """Sort a listing by model, leaving out whatever is not laid out as above."""
+    found: defaultdict[str, Inventory] = defaultdict(Inventory)
+    for stored in objects:
+        match stored.path.split("/"):
+            case ["models", model, *rest] if is_name(model, MODEL_PATTERN):
+                _file_away(found[model], rest, stored)
+    return dict(found)
+
+
+def _file_away(inventory: Inventory, parts: list[str], stored: StoredObject) -> None:
+    match parts:
+        case ["numbers", number] if is_name(number, NUMBER_PATTERN):
+            inventory.numbers.add(int(number))
+        case ["versions", number, file] if is_name(number, NUMBER_PATTERN):
+            inventory.versions[int(number)][file] = stored
+        case ["aliases", alias, entry] if is_name(alias, ALIAS_PATTERN):
+            sequence, _, suffix = entry.partition(".")
+            if suffix == "json" and is_name(sequence, NUMBER_PATTERN):
+                inventory.alias_changes[alias].append(int(sequence))

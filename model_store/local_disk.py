@@ -1,0 +1,228 @@
+"""Objects as files below one directory, durable in the order they were written.
+
+Every object is written to `staging/`, synced, and only then linked or renamed to its place, whose directory is synced
+in turn: after a power cut an object is absent or whole, and no later object is there without the earlier ones.
+Symbolic links below the directory are never followed. Modes are the umask's defaults, so that an API and a worker of
+different users can share a store through a group.
+
+obstore's own local backend is not used: it links without syncing, follows symbolic links out of its directory, cannot
+list a directory with one file name that is not UTF-8, and does not show what a killed writer left.
+"""
+
+import errno
+import os
+import shutil
+import stat
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
+
+from model_store.errors import StoreUnavailable
+from model_store.objects import CHUNK_BYTES, OpenedObject, StoredObject
+
+STAGING = "staging"
+
+
+class LocalDisk:
+    """Objects below one directory, which is made when it is missing."""
+
+    def __init__(self, directory: Path) -> None:
+        self._url = directory.absolute().as_uri()
+        with self._reported():
+            _make_directory(directory.absolute())
+            self._root = directory.resolve(strict=True)
+
+    @property
+    def url(self) -> str:
+        """The directory as a `file://` URL."""
+        return self._url
+
+    def put(self, path: str, data: bytes | Path) -> None:
+        """Write an object, replacing any other."""
+        with self._reported(), self._staged(data) as staged:
+            target = self._place_for(path)
+            staged.replace(target)
+            _sync_directory(target.parent)
+
+    def create(self, path: str, data: bytes) -> bool:
+        """Write an object only if there is none, or find these very bytes there."""
+        with self._reported(), self._staged(data) as staged:
+            target = self._place_for(path)
+            try:
+                target.hardlink_to(staged)
+            except FileExistsError:
+                return self._holds(path, data)
+            _sync_directory(target.parent)
+        return True
+
+    def read(self, path: str) -> bytes:
+        """All bytes of an object."""
+        with self._reported(FileNotFoundError), self._opened(path) as file:
+            return file.read()
+
+    def open(self, path: str) -> OpenedObject:
+        """An object to be read piece by piece."""
+        with self._reported(FileNotFoundError), self._opened(path) as file:
+            size_bytes = os.fstat(file.fileno()).st_size
+        return OpenedObject(size_bytes, self._chunks(path))
+
+    def list(self, prefix: str) -> list[StoredObject]:
+        """Every regular file below a prefix; names are reported as they are, junk included."""
+        with self._reported():
+            self._root.stat()
+            try:
+                self._refuse_links(self._root / prefix)
+            except FileNotFoundError:
+                return []
+            return list(_walk(self._root / prefix, prefix))
+
+    def delete(self, paths: Iterable[str]) -> None:
+        """Remove objects, and the directories of theirs that are empty then."""
+        with self._reported():
+            parents = set()
+            for path in paths:
+                with suppress(FileNotFoundError):
+                    target = self._inside(path)
+                    target.unlink()
+                    parents.add(target.parent)
+            for parent in parents:
+                _sync_after_removal(parent)
+
+    def discard_unfinished(self, older_than_s: float) -> int:
+        """Remove staged files whose writer is long gone."""
+        limit = time.time() - older_than_s
+        removed = 0
+        with self._reported():
+            for found in _walk(self._root / STAGING, f"{STAGING}/"):
+                if found.modified_at.timestamp() <= limit:
+                    (self._root / found.path).unlink(missing_ok=True)
+                    removed += 1
+        return removed
+
+    def _holds(self, path: str, data: bytes) -> bool:
+        try:
+            return self.read(path) == data
+        except FileNotFoundError:
+            return False
+
+    @contextmanager
+    def _staged(self, data: bytes | Path) -> Iterator[Path]:
+        """A synced file with this content, on the same file system as every object; gone afterwards."""
+        self._root.stat()  # a directory that is gone must not come back empty
+        _make_directory(self._root / STAGING)
+        staged = self._root / STAGING / uuid4().hex
+        try:
+            with staged.open("xb") as file:
+                _write(data, file)
+                file.flush()
+                os.fsync(file.fileno())
+            yield staged
+        finally:
+            staged.unlink(missing_ok=True)
+
+    def _place_for(self, path: str) -> Path:
+        target = self._inside(path)
+        _make_directory(target.parent)
+        return target
+
+    def _inside(self, path: str) -> Path:
+        """The file for a path, unless a symbolic link lies on the way to it."""
+        target = self._root / path
+        self._refuse_links(target.parent)
+        return target
+
+    def _refuse_links(self, directory: Path) -> None:
+        for level in (directory, *directory.parents):
+            if level == self._root:
+                return
+            if level.is_symlink():
+                raise FileNotFoundError(errno.ENOENT, "expected a directory, got a symbolic link", str(level))
+
+    @contextmanager
+    def _opened(self, path: str) -> Iterator[BinaryIO]:
+        """A regular file; a link, a pipe or a directory in its place counts as no object."""
+        try:
+            # Without O_NONBLOCK, opening a pipe would wait for its writer.
+            descriptor = os.open(self._inside(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.ENXIO):
+                raise _not_an_object(path) from error
+            raise
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise _not_an_object(path)
+        with os.fdopen(descriptor, "rb") as file:
+            yield file
+
+    def _chunks(self, path: str) -> Iterator[bytes]:
+        with self._reported(FileNotFoundError), self._opened(path) as file:
+            while chunk := file.read(CHUNK_BYTES):
+                yield chunk
+
+    @contextmanager
+    def _reported(self, *answers: type[OSError]) -> Iterator[None]:
+        """Turn errors of the file system into `StoreUnavailable`, except for the `answers` the caller waits for."""
+        try:
+            yield
+        except answers:
+            raise
+        except OSError as error:
+            raise StoreUnavailable(self._url, error.strerror or type(error).__name__) from error
+
+
+def _not_an_object(path: str) -> FileNotFoundError:
+    return FileNotFoundError(errno.ENOENT, "expected a regular file", path)
+
+
+def _write(data: bytes | Path, file: BinaryIO) -> None:
+    if isinstance(data, bytes):
+        file.write(data)
+        return
+    with data.open("rb") as source:
+        shutil.copyfileobj(source, file, CHUNK_BYTES)
+
+
+def _walk(directory: Path, prefix: str) -> Iterator[StoredObject]:
+    """Regular files below a directory; entries that vanish meanwhile are skipped."""
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(directory / entry.name, f"{prefix}{entry.name}/")
+            elif entry.is_file(follow_symlinks=False):
+                with suppress(FileNotFoundError):
+                    facts = entry.stat(follow_symlinks=False)
+                    modified_at = datetime.fromtimestamp(facts.st_mtime, UTC)
+                    yield StoredObject(f"{prefix}{entry.name}", facts.st_size, modified_at)
+
+
+def _make_directory(directory: Path) -> None:
+    """Make a directory and those above it, each synced into its parent."""
+    if directory.is_dir():
+        return
+    _make_directory(directory.parent)
+    directory.mkdir(exist_ok=True)
+    _sync_directory(directory.parent)
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_after_removal(directory: Path) -> None:
+    """Drop a directory that is empty now, and make the removal last."""
+    try:
+        directory.rmdir()
+    except OSError:
+        # Not empty, or removed by another: either way only the sync is left to do.
+        with suppress(FileNotFoundError):
+            _sync_directory(directory)
+    else:
+        _sync_directory(directory.parent)

@@ -1,0 +1,96 @@
+"""The record that makes a version exist: what the trainer knows, plus every file's size and SHA-256.
+
+A manifest is written once and never changed. This module knows its shape and how it reads and writes as JSON; it does
+not know where the manifest lies.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, JsonValue
+
+from model_store.errors import ArtifactCorrupt
+from model_store.names import FILE_PATTERN, MANIFEST_FILE
+
+# Stands where a manifest would, once a draft was given up: its number can never be committed any more.
+ABANDONED = b'{"abandoned":true}\n'
+
+
+def _not_the_manifest(name: str) -> str:
+    if name == MANIFEST_FILE:
+        raise ValueError(f"a manifest cannot list itself: expected another file name, got {name!r}")
+    return name
+
+
+FileName = Annotated[str, Field(pattern=FILE_PATTERN), AfterValidator(_not_the_manifest)]
+
+
+class FileEntry(BaseModel):
+    """One published file, as it was when it was published."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the bytes, in lowercase hex.")
+    size_bytes: int = Field(ge=0)
+
+
+class VersionFacts(BaseModel):
+    """What the trainer knows about the version it publishes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    classes: tuple[str, ...] = Field(description="Labels in the order of the network's outputs.")
+    input_shape: tuple[int, int, int] = Field(description="Height, width, channels of one picture.")
+    parameters: int
+    metrics: dict[str, FiniteFloat]
+    recipe: dict[str, JsonValue] = Field(description="Hyperparameters the job was run with.")
+    architecture: dict[str, JsonValue] = Field(description="The network, as the architecture grammar writes it.")
+    job: str
+    dataset: str
+    dataset_fingerprint: str
+    parity: FiniteFloat = Field(description="Largest difference between Keras and ONNX on real test pictures.")
+    runtime: dict[str, str] = Field(description="Versions of the libraries that made it.")
+
+
+class Manifest(VersionFacts):
+    """A committed version."""
+
+    format: Literal[1] = 1
+    model: str
+    version: int = Field(ge=1)
+    published_at: AwareDatetime = Field(description="UTC, to the microsecond.")
+    files: dict[FileName, FileEntry]
+
+    @classmethod
+    def of(
+        cls,
+        facts: VersionFacts,
+        *,
+        model: str,
+        version: int,
+        published_at: datetime,
+        files: dict[str, FileEntry],
+    ) -> "Manifest":
+        """Join the trainer's facts with the store's own."""
+        own = {"model": model, "version": version, "published_at": published_at, "files": files}
+        return cls.model_validate({**facts.model_dump(), **own, "format": 1})
+
+    def to_bytes(self) -> bytes:
+        """UTF-8 JSON, indented for the human who opens it."""
+        return self.model_dump_json(indent=2).encode() + b"\n"
+
+
+def parse_manifest(data: bytes, model: str, version: int) -> Manifest:
+    """Read a manifest back and check that it lies where it says it belongs.
+
+    Raises:
+        ArtifactCorrupt: the bytes are no manifest, or the manifest of another version.
+    """
+    try:
+        manifest = Manifest.model_validate_json(data)
+    except ValueError as error:
+        raise ArtifactCorrupt(model, version, MANIFEST_FILE, "it does not parse") from error
+    if (manifest.model, manifest.version) != (model, version):
+        found = f"it describes version {manifest.version} of {manifest.model!r}"
+        raise ArtifactCorrupt(model, version, MANIFEST_FILE, found)
+    return manifest

@@ -1,0 +1,55 @@
+"""The only strings that may become part of a path in the store.
+
+Names come from HTTP paths and job requests, so each is matched in full against a short ASCII pattern before a path
+is built from it. This module knows nothing about where objects lie.
+"""
+
+import re
+
+from model_store.errors import InvalidName
+
+MODEL_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+ALIAS_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
+FILE_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
+NUMBER_PATTERN = r"^[1-9][0-9]{0,8}$"
+
+MANIFEST_FILE = "manifest.json"
+
+
+def check_model(name: str) -> None:
+    """Refuse what cannot be the name of a model.
+
+    Raises:
+        InvalidName: the name does not match `MODEL_PATTERN`.
+    """
+    _check(name, "model name", MODEL_PATTERN)
+
+
+def check_alias(name: str) -> None:
+    """Refuse what cannot be the name of an alias.
+
+    Raises:
+        InvalidName: the name does not match `ALIAS_PATTERN`.
+    """
+    _check(name, "alias", ALIAS_PATTERN)
+
+
+def check_file(name: str) -> None:
+    """Refuse what cannot be the name of a published file.
+
+    Raises:
+        InvalidName: the name does not match `FILE_PATTERN`, or is the manifest's own.
+    """
+    _check(name, "file name", FILE_PATTERN)
+    if name == MANIFEST_FILE:
+        raise InvalidName(name, "file name", "a name other than the manifest's own")
+
+
+def is_name(name: str, pattern: str) -> bool:
+    """Whether the whole of `name` matches (`$` alone would let a trailing newline pass)."""
+    return re.fullmatch(pattern, name) is not None
+
+
+def _check(name: str, kind: str, pattern: str) -> None:
+    if not is_name(name, pattern):
+        raise InvalidName(name, kind, pattern)

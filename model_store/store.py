@@ -1,0 +1,239 @@
+"""The model store: versioned models that are published once, read with their checksums verified, and named by aliases.
+
+A version exists exactly when its manifest does. All calls block; any number of threads and processes may share a
+store. It knows neither networks nor HTTP: a version is facts and files.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from model_store import aliases, layout
+from model_store.aliases import AliasChange
+from model_store.artifacts import read_artifact, stream_artifact
+from model_store.drafts import Draft, reserve_number, sweep_drafts
+from model_store.errors import (
+    AliasNotFound,
+    ArtifactCorrupt,
+    ModelNotFound,
+    StoreError,
+    StoreUnavailable,
+    VersionInUse,
+    VersionNotFound,
+)
+from model_store.manifest import ABANDONED, Manifest, parse_manifest
+from model_store.names import MANIFEST_FILE, NUMBER_PATTERN, check_alias, check_model, is_name
+from model_store.objects import Objects
+
+
+class ModelStore:
+    """Models, their versions and their aliases, over any storage that can put an object if it is absent."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+
+    @contextmanager
+    def draft(self, model: str) -> Iterator[Draft]:
+        """Write a new version: `add` files, then `commit`. Leaving without a commit removes the files.
+
+        Raises:
+            InvalidName: the model's name does not match the model pattern.
+            StoreUnavailable: no number could be taken.
+        """
+        check_model(model)
+        draft = Draft(self._objects, model, reserve_number(self._objects, model))
+        try:
+            yield draft
+        finally:
+            draft.close()
+
+    def models(self) -> list[str]:
+        """Names of the models with at least one committed version, ascending. One listing of the whole store."""
+        found = layout.inventories(self._objects.list(layout.MODELS))
+        return sorted(model for model, inventory in found.items() if inventory.committed)
+
+    def versions(self, model: str) -> list[int]:
+        """Committed versions, ascending. One listing; a version with a damaged manifest is among them.
+
+        Raises:
+            ModelNotFound: there is none.
+        """
+        return self._inventory(model).committed
+
+    def manifest(self, model: str, version: int) -> Manifest:
+        """What was published under this number.
+
+        Raises:
+            ModelNotFound: the model has no version at all.
+            VersionNotFound: it has others, but not this one.
+            ArtifactCorrupt: the manifest does not parse, or is that of another version.
+        """
+        check_model(model)
+        if not is_name(str(version), NUMBER_PATTERN):
+            raise self._no_such_version(model, version)
+        try:
+            data = self._objects.read(layout.manifest_path(model, version))
+        except FileNotFoundError as error:
+            raise self._no_such_version(model, version) from error
+        if data == ABANDONED:
+            raise self._no_such_version(model, version)
+        return parse_manifest(data, model, version)
+
+    def read(self, model: str, version: int, file: str) -> bytes:
+        """A whole file, verified against its size and SHA-256.
+
+        Raises:
+            FileNotInVersion: the manifest does not list it.
+            ArtifactCorrupt: it is missing, or its bytes are not those that were published.
+        """
+        with self._unless_deleted(model, version):
+            return read_artifact(self._objects, self.manifest(model, version), file)
+
+    def stream(self, model: str, version: int, file: str) -> Iterator[bytes]:
+        """A file in chunks, for downloads; never held in memory as a whole.
+
+        Existence and size are checked before this returns. The last chunk is held back until the SHA-256 of all of
+        them agrees, so whoever got everything got what was published.
+
+        Raises:
+            FileNotInVersion: the manifest does not list it.
+            ArtifactCorrupt: it is missing or cut short; or, while reading, its bytes turn out to be others.
+        """
+        with self._unless_deleted(model, version):
+            return stream_artifact(self._objects, self.manifest(model, version), file)
+
+    def aliases(self, model: str) -> dict[str, int]:
+        """Where each alias points. One listing, and one read per alias.
+
+        An alias whose version was deleted at the very moment it was set is left out.
+
+        Raises:
+            ModelNotFound: the model has no version.
+        """
+        return self._aliases(model, self._inventory(model))
+
+    def set_alias(self, model: str, alias: str, version: int) -> AliasChange:
+        """Point a new or an existing alias at a version; rolling back is the same call.
+
+        Raises:
+            VersionNotFound: the model has no such version.
+        """
+        check_alias(alias)
+        inventory = self._inventory(model)
+        if version not in inventory.committed:
+            raise VersionNotFound(model, version)
+        return aliases.append_change(self._objects, model, alias, version, inventory.alias_changes[alias])
+
+    def delete_alias(self, model: str, alias: str) -> None:
+        """Remove an alias; its history stays and gains an entry without a version.
+
+        Raises:
+            AliasNotFound: the model has no such alias.
+        """
+        check_alias(alias)
+        inventory = self._inventory(model)
+        if alias not in self._aliases(model, inventory):
+            raise AliasNotFound(model, alias)
+        aliases.append_change(self._objects, model, alias, None, inventory.alias_changes[alias])
+
+    def alias_history(self, model: str, alias: str) -> list[AliasChange]:
+        """Every change of an alias, oldest first; deleted aliases keep theirs.
+
+        Raises:
+            AliasNotFound: there never was such an alias.
+        """
+        check_alias(alias)
+        known = self._inventory(model).alias_changes.get(alias)
+        if not known:
+            raise AliasNotFound(model, alias)
+        return aliases.read_history(self._objects, model, alias, known)
+
+    def delete_version(self, model: str, version: int) -> int:
+        """Remove a version and return the bytes freed. Its number is never given out again.
+
+        Raises:
+            VersionNotFound: the model has no such version.
+            VersionInUse: an alias points at it.
+        """
+        inventory = self._inventory(model)
+        if version not in inventory.committed:
+            raise VersionNotFound(model, version)
+        users = sorted(alias for alias, to in self._aliases(model, inventory).items() if to == version)
+        if users:
+            raise VersionInUse(model, version, users)
+        return self._remove_versions(model, inventory, [version])
+
+    def delete_model(self, model: str) -> int:
+        """Remove all versions and aliases of a model and return the bytes freed by the versions.
+
+        Numbers stay taken, so a model published again under this name goes on counting. A draft in progress is left
+        alone.
+        """
+        inventory = self._inventory(model)
+        freed_bytes = self._remove_versions(model, inventory, inventory.committed)
+        self._objects.delete(
+            layout.alias_change_path(model, alias, sequence)
+            for alias, known in inventory.alias_changes.items()
+            for sequence in known
+        )
+        return freed_bytes
+
+    def sweep(self, older_than_s: float) -> int:
+        """Remove files of drafts that were never committed and say how many.
+
+        Args:
+            older_than_s: Only drafts in which nothing was written for this long. Choose it longer than any upload
+                takes: a publisher that is swept cannot commit any more.
+        """
+        return sweep_drafts(self._objects, older_than_s) + self._objects.discard_unfinished(older_than_s)
+
+    def check(self) -> None:
+        """Write and read one small object.
+
+        Raises:
+            StoreUnavailable: one of the two failed.
+        """
+        self._objects.put(layout.PROBE, datetime.now(UTC).isoformat().encode())
+        try:
+            self._objects.read(layout.PROBE)
+        except FileNotFoundError as error:
+            raise StoreUnavailable(self._objects.url, "an object just written could not be read") from error
+
+    def _inventory(self, model: str) -> layout.Inventory:
+        check_model(model)
+        inventory = layout.inventories(self._objects.list(layout.model_prefix(model))).get(model)
+        if inventory is None or not inventory.committed:
+            raise ModelNotFound(model)
+        return inventory
+
+    def _aliases(self, model: str, inventory: layout.Inventory) -> dict[str, int]:
+        committed = set(inventory.committed)
+        found = {
+            alias: aliases.current_version(self._objects, model, alias, known)
+            for alias, known in sorted(inventory.alias_changes.items())
+        }
+        return {alias: version for alias, version in found.items() if version in committed}
+
+    def _no_such_version(self, model: str, version: int) -> StoreError:
+        """The error for a number without a manifest: is only the version unknown, or the whole model?"""
+        try:
+            self._inventory(model)
+        except ModelNotFound as error:
+            return error
+        return VersionNotFound(model, version)
+
+    @contextmanager
+    def _unless_deleted(self, model: str, version: int) -> Iterator[None]:
+        """Tell damage from a deletion that came between reading the manifest and reading the file."""
+        try:
+            yield
+        except ArtifactCorrupt:
+            self.manifest(model, version)
+            raise
+
+    def _remove_versions(self, model: str, inventory: layout.Inventory, versions: list[int]) -> int:
+        """Manifests first: a reader finds a version whole or not at all, and a crash leaves work for `sweep` only."""
+        self._objects.delete(layout.manifest_path(model, version) for version in versions)
+        stored = [file for version in versions for file in inventory.versions[version].items()]
+        self._objects.delete(file.path for name, file in stored if name != MANIFEST_FILE)
+        return sum(file.size_bytes for _, file in stored)

@@ -1,0 +1,116 @@
+"""Publishers in processes of their own: two at once, killed at any moment, and watched system call by system call."""
+
+import random
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from model_store import ModelStore, open_store
+
+PROJECT = Path(__file__).parents[2]
+PUBLISHER = [sys.executable, "-m", "tests.integration.publisher_process"]
+
+FSYNC = re.compile(r"fsync\(\d+<(.+?)>\) += 0")
+SHOW = re.compile(r'(?:link|rename)\w*\((?:AT_FDCWD\S*, )?"(.+?)", (?:AT_FDCWD\S*, )?"(.+?)".* = 0')
+
+
+def start_publisher(url: Path, how_many: int, under: Sequence[str] = ()) -> "subprocess.Popen[str]":
+    command = [*under, *PUBLISHER, str(url), str(how_many)]
+    return subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
+
+
+def publish_until_killed(url: Path, after_s: float) -> list[int]:
+    """Numbers the publisher knew to be committed before SIGKILL hit it, so long after it was ready."""
+    with start_publisher(url, 0) as publisher:
+        assert publisher.stdout is not None
+        assert publisher.stdout.readline() == "ready\n"
+        timer = threading.Timer(after_s, publisher.kill)
+        timer.start()
+        printed = publisher.stdout.readlines()
+        timer.join()
+    return [int(line) for line in printed if line.endswith("\n")]
+
+
+def assert_every_version_is_whole(store: ModelStore) -> None:
+    for version in store.versions("shirts"):
+        files = store.manifest("shirts", version).files
+        assert len(files) == 4
+        for file in files:
+            assert len(store.read("shirts", version, file)) == 200_000
+
+
+def paths_below(root: Path) -> set[str]:
+    return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+
+
+def test_two_processes_at_once_get_a_number_each_and_every_version_is_whole(tmp_path: Path) -> None:
+    publishers = [start_publisher(tmp_path, 8) for _ in range(2)]
+    printed = [publisher.communicate()[0].split()[1:] for publisher in publishers]
+
+    numbers = sorted(int(number) for one in printed for number in one)
+    store = open_store(str(tmp_path))
+    assert numbers == list(range(1, 17))
+    assert store.versions("shirts") == numbers
+    assert_every_version_is_whole(store)
+
+
+def test_a_publisher_killed_at_any_moment_leaves_whole_versions_and_nothing_a_sweep_cannot_remove(
+    tmp_path: Path,
+) -> None:
+    store = open_store(str(tmp_path))
+    moments = random.Random(20)
+    known: list[int] = []
+    swept = 0
+
+    for _ in range(15):
+        known += publish_until_killed(tmp_path, after_s=moments.uniform(0, 0.15))
+        if store.models():
+            assert set(store.versions("shirts")) >= set(known)
+            assert_every_version_is_whole(store)
+        swept += store.sweep(older_than_s=0)
+
+    assert swept > 0, "no kill came in the middle of publishing, so nothing was tried"
+    committed = store.versions("shirts")
+    assert_every_version_is_whole(store)
+    for path in paths_below(tmp_path / "models/shirts/versions"):
+        number, _, file = path.partition("/")
+        assert int(number) in committed or file == "manifest.json"  # the mark of a draft that was given up
+    assert paths_below(tmp_path / "staging") == set()
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_each_file_is_on_the_disk_before_it_shows_and_the_manifest_is_last(tmp_path: Path) -> None:
+    trace, root = tmp_path / "trace", tmp_path / "store"
+    watched = "trace=fsync,link,linkat,rename,renameat,renameat2"
+    with start_publisher(root, 1, under=["strace", "-f", "-y", "-qq", "-e", watched, "-o", str(trace)]) as publisher:
+        publisher.communicate()
+    if publisher.returncode != 0:
+        pytest.skip("strace may not trace here")
+
+    synced: set[str] = set()
+    shown: list[str] = []
+    unsynced_directories: set[str] = set()
+    for line in trace.read_text().splitlines():
+        if found := FSYNC.search(line):
+            synced.add(found[1])
+            unsynced_directories.discard(found[1])
+        elif found := re.search(
+            r'(?:link|rename)\w*\((?:AT_FDCWD\S*, )?"(.+?)", (?:AT_FDCWD\S*, )?"(.+?)".* = 0', line
+        ):
+            staged, target = found.groups()
+            assert staged in synced, f"{target} showed before its bytes were on the disk"
+            if target.endswith("/manifest.json"):
+                assert not unsynced_directories
+            shown.append(target.removeprefix(f"{root}/models/shirts/"))
+            unsynced_directories.add(str(Path(target).parent))
+
+    assert shown == ["numbers/1", *(f"versions/1/part-{part}.bin" for part in range(4)), "versions/1/manifest.json"]
+    assert not unsynced_directories
+    levels = {"", "/models", "/models/shirts", "/models/shirts/numbers", "/models/shirts/versions"}
+    assert synced >= {f"{root}{level}" for level in levels}

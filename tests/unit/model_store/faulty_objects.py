@@ -1,0 +1,83 @@
+"""Storage that fails at the worst moment: real objects below, one verb that goes wrong."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from model_store.errors import StoreUnavailable
+from model_store.objects import Objects, OpenedObject, StoredObject
+
+
+class ForwardingObjects:
+    """Passes every verb on; the classes below change one of them."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+
+    @property
+    def url(self) -> str:
+        return self._objects.url
+
+    def put(self, path: str, data: bytes | Path) -> None:
+        self._objects.put(path, data)
+
+    def create(self, path: str, data: bytes) -> bool:
+        return self._objects.create(path, data)
+
+    def read(self, path: str) -> bytes:
+        return self._objects.read(path)
+
+    def open(self, path: str) -> OpenedObject:
+        return self._objects.open(path)
+
+    def list(self, prefix: str) -> list[StoredObject]:
+        return self._objects.list(prefix)
+
+    def delete(self, paths: Iterable[str]) -> None:
+        self._objects.delete(paths)
+
+    def discard_unfinished(self, older_than_s: float) -> int:
+        return self._objects.discard_unfinished(older_than_s)
+
+
+class LosesTheAnswerToCommits(ForwardingObjects):
+    """The manifest is written, but the network breaks before the publisher hears of it."""
+
+    def create(self, path: str, data: bytes) -> bool:
+        answer = super().create(path, data)
+        if path.endswith("/manifest.json"):
+            raise StoreUnavailable(self.url, "connection reset")
+        return answer
+
+
+class RefusesFile(ForwardingObjects):
+    """One file cannot be written, as on a disk that is full."""
+
+    def __init__(self, objects: Objects, file: str) -> None:
+        super().__init__(objects)
+        self._file = file
+
+    def put(self, path: str, data: bytes | Path) -> None:
+        if path.endswith(self._file):
+            raise StoreUnavailable(self.url, "No space left on device")
+        super().put(path, data)
+
+
+class RefusesDeletes(ForwardingObjects):
+    """Nothing can be removed."""
+
+    def delete(self, paths: Iterable[str]) -> None:
+        raise StoreUnavailable(self.url, "connection reset")
+
+
+class ActsBeforeReading(ForwardingObjects):
+    """Something else happens in the store just before one file is read."""
+
+    def __init__(self, objects: Objects, file: str, action: Callable[[], object]) -> None:
+        super().__init__(objects)
+        self._file = file
+        self._action = action
+
+    def read(self, path: str) -> bytes:
+        if path.endswith(self._file):
+            self._action()
+        return super().read(path)
