@@ -1,0 +1,230 @@
+"""What a description says on paper is what Keras builds: names, shapes, parameters, layer by layer."""
+
+from pathlib import Path
+from typing import Any, get_args
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from worker.architectures import PRESETS, Analysis, Architecture, ArchitectureError, Preset, analyse
+from worker.architectures.grammar import Activation
+from worker.training.export import export_onnx, parity
+from worker.training.network import build_model
+
+Layers = list[dict[str, Any]]
+Table = dict[str, tuple[tuple[int, ...], int]]
+
+OUTPUT = {"type": "dense", "units": "classes", "activation": "softmax"}
+EVERY_LAYER: Layers = [
+    {"type": "zero_padding2d", "padding": [1, 2]},
+    {"type": "conv2d", "filters": 6, "kernel_size": [3, 2], "strides": [1, 2], "activation": "leaky_relu"},
+    {"type": "depthwise_conv2d", "kernel_size": 3, "strides": 2, "depth_multiplier": 2, "use_bias": False},
+    {"type": "separable_conv2d", "filters": 8, "kernel_size": 3, "padding": "same", "activation": "silu"},
+    {"type": "residual", "layers": [{"type": "conv2d", "filters": 8, "kernel_size": 1, "use_bias": False}]},
+    {"type": "activation", "activation": "silu"},
+    {
+        "type": "branches",
+        "branches": [
+            [],
+            [{"type": "max_pooling2d", "pool_size": 3, "strides": 1, "padding": "same"}],
+            [
+                {
+                    "type": "residual",
+                    "layers": [{"type": "batch_normalization"}, {"type": "conv2d", "filters": 5, "kernel_size": 1}],
+                    "shortcut": [{"type": "conv2d", "filters": 5, "kernel_size": 3, "padding": "same"}],
+                }
+            ],
+        ],
+    },
+    {"type": "average_pooling2d", "pool_size": [2, 3], "padding": "same"},
+    {"type": "global_average_pooling2d"},
+    {"type": "dropout", "rate": 0.3},
+    OUTPUT,
+]
+
+
+def table_of_keras(model: keras.Model) -> Table:
+    layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+    return {layer.name: (layer.output.shape[1:], layer.count_params()) for layer in layers}
+
+
+def table_on_paper(analysis: Analysis) -> Table:
+    return {row.name: (row.output_shape, row.parameters) for row in analysis.layers}
+
+
+def assert_keras_agrees(
+    architecture: Architecture, image_shape: tuple[int, int, int], n_classes: int
+) -> tuple[keras.Model, Analysis]:
+    analysis = analyse(architecture, image_shape, n_classes)
+    keras.backend.clear_session()
+    model = build_model(architecture, image_shape, n_classes)
+    assert table_of_keras(model) == table_on_paper(analysis)
+    assert model.count_params() == analysis.parameters
+    assert sum(weight.size for weight in weights_of(model)) == analysis.trainable_parameters
+    return model, analysis
+
+
+def weights_of(model: keras.Model) -> list[Any]:
+    return [np.asarray(weight) for weight in model.trainable_weights]
+
+
+def unit_range(image_shape: tuple[int, int, int], n: int = 2) -> np.ndarray[Any, np.dtype[np.float32]]:
+    return np.random.default_rng(0).random((n, *image_shape), dtype=np.float32)
+
+
+@pytest.mark.parametrize("preset", [pytest.param(p, id=p.name) for p in PRESETS.values()])
+@pytest.mark.parametrize("image_shape", [(32, 32, 3), (28, 28, 1), (64, 48, 3)])
+@pytest.mark.parametrize("n_classes", [10, 7])
+def test_keras_builds_every_preset_as_its_table_says(
+    preset: Preset, image_shape: tuple[int, int, int], n_classes: int
+) -> None:
+    model, analysis = assert_keras_agrees(preset.architecture, image_shape, n_classes)
+
+    assert [layer.name for layer in model.layers] == ["images", *(row.name for row in analysis.layers)]
+
+
+def test_keras_builds_every_kind_of_layer_as_its_table_says() -> None:
+    architecture = Architecture.model_validate({"input_size": [17, 23], "layers": EVERY_LAYER})
+
+    model, analysis = assert_keras_agrees(architecture, (32, 32, 3), 10)
+
+    assert "resizing" in table_of_keras(model)
+    assert analysis.parameters - analysis.trainable_parameters == 2 * 8
+
+
+def test_a_model_takes_images_and_gives_probabilities() -> None:
+    architecture = Architecture.model_validate({"input_size": [17, 23], "layers": EVERY_LAYER})
+    model = build_model(architecture, (32, 32, 3), 10)
+
+    answers = np.asarray(model(unit_range((32, 32, 3)), training=False))
+
+    assert [tensor.name for tensor in model.inputs] == ["images"]
+    assert (model.inputs[0].shape, model.inputs[0].dtype) == ((None, 32, 32, 3), "float32")
+    assert model.layers[-1].name == "probabilities"
+    assert answers.shape == (2, 10)
+    np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-5)
+
+
+def test_probabilities_stay_float32_in_mixed_precision() -> None:
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = build_model(PRESETS["lenet5"].architecture, (28, 28, 1), 10)
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+    assert model.get_layer("dense").compute_dtype == "float16"
+    assert (model.inputs[0].dtype, model.outputs[0].dtype) == ("float32", "float32")
+
+
+# Keras 3.15 reads TensorFlow variables with `np.array(variable)`, which NumPy 2 no longer likes.
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
+def test_a_saved_model_opens_without_our_code_and_answers_the_same(tmp_path: Path) -> None:
+    model = build_model(Architecture.model_validate({"input_size": [17, 23], "layers": EVERY_LAYER}), (32, 32, 3), 10)
+    model.save(tmp_path / "model.keras")
+
+    opened = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+
+    images = unit_range((32, 32, 3))
+    np.testing.assert_array_equal(opened(images, training=False), model(images, training=False))
+    assert all(type(layer).__module__.startswith("keras.") for layer in opened.layers)
+
+
+def test_every_layer_and_activation_of_the_grammar_survives_the_export(tmp_path: Path) -> None:
+    activations = [{"type": "activation", "activation": name} for name in get_args(Activation)]
+    description = {"input_size": [17, 23], "layers": [*EVERY_LAYER[:-1], *activations, OUTPUT]}
+    model = build_model(Architecture.model_validate(description), (32, 32, 3), 10)
+    images = unit_range((32, 32, 3))
+
+    export_onnx(model, tmp_path / "model.onnx")
+
+    assert parity(tmp_path / "model.onnx", images, np.asarray(model(images, training=False))) < 1e-5
+
+
+def test_a_network_that_cannot_work_is_refused_before_keras_sees_it() -> None:
+    architecture = Architecture.model_validate({"layers": [{"type": "conv2d", "filters": 2, "kernel_size": 5}, OUTPUT]})
+
+    with pytest.raises(ArchitectureError, match="layer 0"):
+        build_model(architecture, (4, 4, 1), 10)
+
+
+small = st.integers(1, 4)
+sizes = small | st.lists(small, min_size=2, max_size=2)
+paddings = st.sampled_from(["valid", "same"])
+activations = st.sampled_from(["relu", "tanh", "elu", "leaky_relu", "softplus", None])
+
+
+def layer_of(layer_type: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({"type": st.just(layer_type), **fields})
+
+
+convolution: dict[str, st.SearchStrategy[Any]] = {
+    "kernel_size": sizes,
+    "padding": paddings,
+    "activation": activations,
+    "use_bias": st.booleans(),
+}
+keeps_size = st.one_of(
+    layer_of("conv2d", filters=small, **{**convolution, "padding": st.just("same")}),
+    layer_of("batch_normalization"),
+    layer_of("dropout", rate=st.floats(0, 0.9)),
+    layer_of("activation", activation=st.sampled_from(["relu", "elu", "sigmoid"])),
+)
+map_layers = st.one_of(
+    keeps_size,
+    layer_of("conv2d", filters=small, strides=sizes, **convolution),
+    layer_of("depthwise_conv2d", strides=small, depth_multiplier=small, **convolution),
+    layer_of("separable_conv2d", filters=small, strides=small, **convolution),
+    layer_of("max_pooling2d", pool_size=sizes, strides=sizes | st.none(), padding=paddings),
+    layer_of("average_pooling2d", pool_size=sizes, strides=sizes | st.none(), padding=paddings),
+    layer_of("zero_padding2d", padding=st.integers(0, 2) | st.lists(st.integers(0, 2), min_size=2, max_size=2)),
+    layer_of("branches", branches=st.lists(st.lists(keeps_size, max_size=2), min_size=2, max_size=3)),
+    st.builds(
+        lambda layers, filters: {
+            "type": "residual",
+            "layers": [*layers, {"type": "conv2d", "filters": filters, "kernel_size": 1}],
+            "shortcut": [{"type": "conv2d", "filters": filters, "kernel_size": 1}],
+        },
+        st.lists(keeps_size, max_size=2),
+        small,
+    ),
+)
+to_vector = st.sampled_from(["flatten", "global_average_pooling2d"]).map(lambda layer_type: {"type": layer_type})
+vector_layers = layer_of("dense", units=small, activation=activations, use_bias=st.booleans())
+
+
+def works(layers: Layers, image_shape: tuple[int, int, int]) -> bool:
+    try:
+        analyse(Architecture.model_validate({"layers": [*layers, {"type": "flatten"}, OUTPUT]}), image_shape, 3)
+    except ArchitectureError:
+        return False
+    return True
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> tuple[Architecture, tuple[int, int, int]]:
+    """A network from the whole grammar, grown layer by layer out of those that fit, and a shape it works for."""
+    image_shape = draw(st.tuples(st.integers(1, 20), st.integers(1, 20), st.sampled_from([1, 3])))
+    layers: Layers = []
+    for layer in draw(st.lists(map_layers, max_size=6)):
+        if works([*layers, layer], image_shape):
+            layers.append(layer)
+    layers += [draw(to_vector), *draw(st.lists(vector_layers, max_size=2)), OUTPUT]
+    return Architecture.model_validate({"layers": layers}), image_shape
+
+
+@settings(max_examples=25, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+@given(networks(), st.integers(2, 5))
+def test_keras_builds_any_network_of_the_grammar_as_its_table_says(
+    network: tuple[Architecture, tuple[int, int, int]], n_classes: int
+) -> None:
+    architecture, image_shape = network
+
+    model, _ = assert_keras_agrees(architecture, image_shape, n_classes)
+
+    answers = np.asarray(model(unit_range(image_shape), training=False))
+    assert answers.shape == (2, n_classes)
+    np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-5)

@@ -1,0 +1,74 @@
+"""The presets hold the lesson's figures, and every one fits every dataset."""
+
+import pytest
+
+from worker.architectures import PRESETS, ArchitectureNotFound, Preset, analyse, get_preset
+
+every_preset = pytest.mark.parametrize("preset", [pytest.param(p, id=p.name) for p in PRESETS.values()])
+
+
+@pytest.mark.parametrize(
+    ("name", "image_shape", "parameters", "trainable"),
+    [
+        ("cnn", (32, 32, 3), 226_390, 226_390),
+        ("cnn-wide", (32, 32, 3), 1_628_214, 1_628_214),
+        ("lenet5", (32, 32, 1), 61_730, 61_718),
+        ("lenet5-fashion", (28, 28, 1), 61_610, 61_610),
+    ],
+)
+def test_a_preset_has_exactly_the_parameters_of_its_source(
+    name: str, image_shape: tuple[int, int, int], parameters: int, trainable: int
+) -> None:
+    preset = get_preset(name)
+
+    analysis = analyse(preset.architecture, image_shape, n_classes=10)
+
+    assert preset.image_shape == image_shape
+    assert (analysis.parameters, analysis.trainable_parameters) == (parameters, trainable)
+
+
+@pytest.mark.parametrize(
+    ("name", "optimizer", "learning_rate", "batch_size"),
+    [
+        ("cnn", "adam", None, 32),
+        ("cnn-wide", "adam", None, 32),
+        ("lenet5", "adam", None, 128),
+        ("lenet5-fashion", "sgd", 0.01, 128),
+    ],
+)
+def test_a_preset_trains_by_the_recipe_of_its_source(
+    name: str, optimizer: str, learning_rate: float | None, batch_size: int
+) -> None:
+    recipe = get_preset(name).recipe
+
+    assert (recipe.optimizer, recipe.learning_rate, recipe.batch_size) == (optimizer, learning_rate, batch_size)
+    assert recipe.epochs == 10
+
+
+@every_preset
+@pytest.mark.parametrize("image_shape", [(32, 32, 3), (28, 28, 1), (64, 48, 3), (1, 1, 1), (512, 512, 4)])
+def test_a_preset_fits_pictures_of_any_shape(preset: Preset, image_shape: tuple[int, int, int]) -> None:
+    analysis = analyse(preset.architecture, image_shape, n_classes=7)
+
+    assert analysis.input_shape == image_shape
+    assert analysis.layers[-1].output_shape == (7,)
+    assert (analysis.layers[0].name == "resizing") == (image_shape[:2] != preset.image_shape[:2])
+
+
+@every_preset
+def test_a_preset_survives_being_stored_as_json(preset: Preset) -> None:
+    assert Preset.model_validate_json(preset.model_dump_json()) == preset
+
+
+@every_preset
+def test_a_preset_names_its_title_and_source(preset: Preset) -> None:
+    assert PRESETS[preset.name] is preset
+    assert preset.title
+    assert "lesson" in preset.source or preset.year
+
+
+def test_an_unknown_preset_is_refused_with_the_known_ones_named() -> None:
+    with pytest.raises(ArchitectureNotFound, match=r"expected one of cnn, cnn-wide, lenet5.* came 'lenet6'") as refusal:
+        get_preset("lenet6")
+
+    assert refusal.value.name == "lenet6"

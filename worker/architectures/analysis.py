@@ -1,0 +1,207 @@
+"""A network on paper: each layer's name, output shape, parameters and FLOPs, before anything is built.
+
+The API answers and refuses with it, the trainer takes its layer names from it. All integers are Python's and
+exact; Keras is unknown here. How FLOPs are counted stands in `shapes`.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from math import prod
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from worker.architectures.description import Architecture
+from worker.architectures.errors import ArchitectureError, Loc
+from worker.architectures.fields import by
+from worker.architectures.grammar import Branches, Dense, Layer, Residual
+from worker.architectures.places import RESIZING_INDEX, Place
+from worker.architectures.shapes import Measured, Shape, measure
+
+MAX_PARAMETERS = 200_000_000
+"""Of one network: VGG16 has 138 million. As float32 with Adam's two moments this is 2.4 GB."""
+MAX_VALUES = 200_000_000
+"""Of all layers' outputs for one picture, which training keeps: VGG16 has 15 million."""
+OUTPUT_NAME = "probabilities"
+
+
+class LayerRow(BaseModel):
+    """One line of the layer table."""
+
+    model_config = ConfigDict(frozen=True)
+
+    index: str = Field(description="Place in the description: `3`, or `3.branch0.1` inside a composite.")
+    name: str = Field(description="Name of the Keras layer.")
+    type: str
+    output_shape: tuple[int, ...] = Field(description="Of one picture: height, width, channels; or values.")
+    parameters: int
+    flops: int = Field(description="For one picture in inference; a multiplication and an addition are two.")
+
+
+class Analysis(BaseModel):
+    """A network's layer table and totals, for one input shape and number of classes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    input_shape: tuple[int, int, int] = Field(description="Height, width, channels of the dataset's pictures.")
+    layers: tuple[LayerRow, ...]
+    parameters: int = Field(description="All parameters, as Keras counts them.")
+    trainable_parameters: int = Field(description="Without the moving averages of batch normalization.")
+    flops: int = Field(description="For one picture in inference; a multiplication and an addition are two.")
+
+
+def analyse(architecture: Architecture, image_shape: tuple[int, int, int], n_classes: int) -> Analysis:
+    """Follow a picture's shape through a network and count.
+
+    Args:
+        architecture: the description.
+        image_shape: height, width and channels of the dataset's pictures.
+        n_classes: what `"classes"` stands for, at least 2.
+
+    Raises:
+        ArchitectureError: the description cannot work for these pictures and classes, or is too large.
+    """
+    _check_question(image_shape, n_classes)
+    _check_last(architecture.layers, n_classes)
+    ledger = _Ledger(n_classes, last=("layers", len(architecture.layers) - 1))
+    shape = _resize(architecture, image_shape, ledger)
+    _follow(architecture.layers, ("layers",), shape, ledger)
+    return Analysis(
+        input_shape=image_shape,
+        layers=tuple(ledger.rows),
+        parameters=ledger.parameters,
+        trainable_parameters=ledger.parameters - ledger.frozen,
+        flops=sum(row.flops for row in ledger.rows),
+    )
+
+
+class _Ledger:
+    """What has been counted so far; refuses as soon as a total is too large."""
+
+    def __init__(self, n_classes: int, last: Loc) -> None:
+        self.n_classes = n_classes
+        self.rows: list[LayerRow] = []
+        self.parameters = 0
+        self.frozen = 0
+        self._values = 0
+        self._last = last
+        self._taken: Counter[str] = Counter()
+
+    def enter(self, index: str, layer_type: str, name: str, measured: Measured) -> None:
+        self.parameters += measured.parameters
+        self.frozen += measured.frozen
+        self._values += prod(measured.output_shape)
+        self.rows.append(
+            LayerRow(
+                index=index,
+                name=name,
+                type=layer_type,
+                output_shape=measured.output_shape,
+                parameters=measured.parameters,
+                flops=measured.flops,
+            )
+        )
+
+    def enter_at(self, place: Place, measured: Measured, keras_name: str | None = None) -> Shape:
+        name = OUTPUT_NAME if place.loc == self._last else self.name(keras_name or place.type)
+        self.enter(place.index, place.type, name, measured)
+        self._check(place, "parameters", self.parameters, MAX_PARAMETERS)
+        self._check(place, "output values for each picture", self._values, MAX_VALUES)
+        return measured.output_shape
+
+    def name(self, keras_name: str) -> str:
+        """The name that Keras would give: `conv2d`, then `conv2d_1`, and so on."""
+        self._taken[keras_name] += 1
+        n_before = self._taken[keras_name] - 1
+        return f"{keras_name}_{n_before}" if n_before else keras_name
+
+    @staticmethod
+    def _check(place: Place, what: str, total: int, most: int) -> None:
+        if total > most:
+            raise place.error(
+                wrong=f"the network has too many {what}",
+                expected=f"at most {most:,} in all",
+                came=f"{total:,} up to this layer",
+            )
+
+
+def _check_question(image_shape: tuple[int, int, int], n_classes: int) -> None:
+    if len(image_shape) != 3 or min(image_shape) < 1:
+        raise ArchitectureError(
+            (),
+            f"not a picture's shape; expected height, width and channels of at least 1, came {image_shape}",
+        )
+    if n_classes < 2:
+        raise ArchitectureError((), f"too few classes to tell apart; expected at least 2, came {n_classes}")
+
+
+def _check_last(layers: Sequence[Layer], n_classes: int) -> None:
+    last = layers[-1]
+    place = Place(("layers", len(layers) - 1), last.type)
+    expected = '{"type": "dense", "units": "classes", "activation": "softmax"} at the end'
+    if not isinstance(last, Dense):
+        raise place.error(wrong="the final layer is missing", expected=expected, came=last.type)
+    if last.units not in ("classes", n_classes):
+        raise place.error(
+            "units",
+            wrong="the final layer must have one unit per class",
+            expected=f'"classes" or {n_classes}',
+            came=str(last.units),
+        )
+    if last.activation != "softmax":
+        raise place.error(
+            "activation",
+            wrong="the final layer must give probabilities",
+            expected='"softmax"',
+            came=f'"{last.activation}"' if last.activation else "none",
+        )
+
+
+def _resize(architecture: Architecture, image_shape: tuple[int, int, int], ledger: _Ledger) -> Shape:
+    size = architecture.input_size
+    if size is None or size == image_shape[:2]:
+        return image_shape
+    resized = (*size, image_shape[2])
+    ledger.enter(RESIZING_INDEX, "resizing", ledger.name("resizing"), Measured(resized))
+    return resized
+
+
+def _follow(layers: Sequence[Layer], loc: Loc, shape: Shape, ledger: _Ledger) -> Shape:
+    for position, layer in enumerate(layers):
+        place = Place((*loc, position), layer.type)
+        match layer:
+            case Branches():
+                shape = _follow_branches(layer, place, shape, ledger)
+            case Residual():
+                shape = _follow_residual(layer, place, shape, ledger)
+            case _:
+                shape = ledger.enter_at(place, measure(layer, shape, ledger.n_classes, place))
+    return shape
+
+
+def _follow_branches(layer: Branches, place: Place, shape: Shape, ledger: _Ledger) -> Shape:
+    ends = [
+        _follow(branch, (*place.loc, "branches", number), shape, ledger) for number, branch in enumerate(layer.branches)
+    ]
+    for number, end in enumerate(ends):
+        if end[:-1] != ends[0][:-1]:
+            raise place.error(
+                "branches",
+                number,
+                wrong=f"branch {number} ends in another height and width than branch 0",
+                expected=f"{by(ends[0][:-1]) or 'a vector'} from every branch",
+                came=by(end[:-1]) or "a vector",
+            )
+    joined = (*ends[0][:-1], sum(end[-1] for end in ends))
+    return ledger.enter_at(place, Measured(joined), keras_name="concatenate")
+
+
+def _follow_residual(layer: Residual, place: Place, shape: Shape, ledger: _Ledger) -> Shape:
+    end = _follow(layer.layers, (*place.loc, "layers"), shape, ledger)
+    start = _follow(layer.shortcut or (), (*place.loc, "shortcut"), shape, ledger)
+    if end != start:
+        raise place.error(
+            wrong="its layers end in another shape than what they are added to",
+            expected=f"{by(start)} (a shortcut can change that)",
+            came=by(end),
+        )
+    return ledger.enter_at(place, Measured(end, flops=prod(end)), keras_name="add")

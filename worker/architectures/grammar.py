@@ -1,0 +1,217 @@
+"""The language in which networks are described: layers with bounded numbers, and two ways to combine them.
+
+Field names and defaults are Keras's own, so whoever reads the Keras manual can write a description. This
+module knows which sentences are well formed; whether their shapes fit together is `analysis`'s question, and
+Keras is unknown here.
+"""
+
+from collections.abc import Mapping
+from reprlib import repr as short_repr
+from typing import Annotated, Literal, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from worker.architectures.fields import Count, Flag, Share, Sides, Units
+
+MAX_LAYERS = 200
+"""Layers of one description, the composites themselves and the layers inside them included."""
+MAX_BRANCHES = 16
+"""Of one composite."""
+
+Activation = Literal[
+    "elu",
+    "hard_sigmoid",
+    "leaky_relu",
+    "linear",
+    "relu",
+    "relu6",
+    "selu",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+    "softsign",
+    "tanh",
+]
+"""Those of Keras that survive the export to ONNX. GELU does not (tf2onnx 1.17 leaves an `Erfc` that ONNX lacks), nor
+do grouped convolutions, so neither is in the language."""
+Padding = Literal["valid", "same"]
+Filters = Annotated[int, Field(strict=True, ge=1, le=4096)]
+KernelSize = Annotated[tuple[int, int], Sides(1, 32)]
+Strides = Annotated[tuple[int, int], Sides(1, 32)]
+EvenStrides = Annotated[int, Field(strict=True, ge=1, le=32)]
+"""One stride for both sides: TensorFlow has no depthwise convolution with two different ones."""
+PoolSize = Annotated[tuple[int, int], Sides(1, 512)]
+
+
+class _Layer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Conv2D(_Layer):
+    """A convolution over height and width."""
+
+    type: Literal["conv2d"]
+    filters: Filters
+    kernel_size: KernelSize
+    strides: Strides = (1, 1)
+    padding: Padding = "valid"
+    activation: Activation | None = None
+    use_bias: Flag = True
+
+
+class DepthwiseConv2D(_Layer):
+    """A convolution of each channel by itself."""
+
+    type: Literal["depthwise_conv2d"]
+    kernel_size: KernelSize
+    strides: EvenStrides = 1
+    padding: Padding = "valid"
+    depth_multiplier: int = Field(default=1, strict=True, ge=1, le=16)
+    activation: Activation | None = None
+    use_bias: Flag = True
+
+
+class SeparableConv2D(_Layer):
+    """A convolution of each channel by itself, then a 1x1 convolution that mixes the channels."""
+
+    type: Literal["separable_conv2d"]
+    filters: Filters
+    kernel_size: KernelSize
+    strides: EvenStrides = 1
+    padding: Padding = "valid"
+    activation: Activation | None = None
+    use_bias: Flag = True
+
+
+class MaxPooling2D(_Layer):
+    """The largest value of each window; without `strides` the windows do not overlap."""
+
+    type: Literal["max_pooling2d"]
+    pool_size: PoolSize = (2, 2)
+    strides: Strides | None = None
+    padding: Padding = "valid"
+
+
+class AveragePooling2D(_Layer):
+    """The mean of each window; without `strides` the windows do not overlap."""
+
+    type: Literal["average_pooling2d"]
+    pool_size: PoolSize = (2, 2)
+    strides: Strides | None = None
+    padding: Padding = "valid"
+
+
+class GlobalAveragePooling2D(_Layer):
+    """The mean of each channel: from a map to a vector."""
+
+    type: Literal["global_average_pooling2d"]
+
+
+class BatchNormalization(_Layer):
+    """Each channel brought to zero mean and unit variance, then scaled and shifted."""
+
+    type: Literal["batch_normalization"]
+    momentum: Share = 0.99
+    epsilon: float = Field(default=1e-3, strict=True, ge=1e-7, le=1, allow_inf_nan=False)
+
+
+class Dropout(_Layer):
+    """A share of the values set to zero, in training only."""
+
+    type: Literal["dropout"]
+    rate: Share
+
+
+class Flatten(_Layer):
+    """From a map to a vector of all its values."""
+
+    type: Literal["flatten"]
+
+
+class Dense(_Layer):
+    """Every unit connected to every value of a vector; `"classes"` stands for the number of classes."""
+
+    type: Literal["dense"]
+    units: Units
+    activation: Activation | None = None
+    use_bias: Flag = True
+
+
+class ActivationLayer(_Layer):
+    """An activation on its own, such as after a residual."""
+
+    type: Literal["activation"]
+    activation: Activation
+
+
+class ZeroPadding2D(_Layer):
+    """Zeros around a map: `[height, width]` of them on either side."""
+
+    type: Literal["zero_padding2d"]
+    padding: Annotated[tuple[int, int], Sides(0, 64)] = (1, 1)
+
+
+class Branches(_Layer):
+    """Lists that start from the same input, concatenated on channels; an empty one hands its input through."""
+
+    type: Literal["branches"]
+    branches: Annotated[tuple[tuple["Layer", ...], ...], Count(2, MAX_BRANCHES, "branches")]
+
+
+class Residual(_Layer):
+    """A list added to its own input, or to what `shortcut` makes of that input."""
+
+    type: Literal["residual"]
+    layers: Annotated[tuple["Layer", ...], Count(1, MAX_LAYERS, "layers")]
+    shortcut: tuple["Layer", ...] | None = None
+
+
+SimpleLayer = (
+    Conv2D
+    | DepthwiseConv2D
+    | SeparableConv2D
+    | MaxPooling2D
+    | AveragePooling2D
+    | GlobalAveragePooling2D
+    | BatchNormalization
+    | Dropout
+    | Flatten
+    | Dense
+    | ActivationLayer
+    | ZeroPadding2D
+)
+
+_CLASSES: dict[str, type[_Layer]] = {
+    get_args(layer.model_fields["type"].annotation)[0]: layer for layer in (*get_args(SimpleLayer), Branches, Residual)
+}
+
+
+def _as_layer(value: object) -> object:
+    """Read one layer by its type.
+
+    Done here because pydantic's own choice puts the type into every error's path: (layers, 3, conv2d,
+    filters). An error of `model_validate` keeps its own path and gets the path to this layer in front:
+    (layers, 3, filters).
+    """
+    if isinstance(value, _Layer):
+        return value
+    if not isinstance(value, Mapping):
+        raise PydanticCustomError(
+            "layer", "not a layer; expected an object with a type, came {came}", {"came": short_repr(value)}
+        )
+    name = value.get("type")
+    if not isinstance(name, str) or name not in _CLASSES:
+        raise PydanticCustomError(
+            "layer_type",
+            "no such type of layer; expected one of {known}, came {came}",
+            {"known": ", ".join(sorted(_CLASSES)), "came": short_repr(name)},
+        )
+    return _CLASSES[name].model_validate(value)
+
+
+Layer = Annotated[Annotated[SimpleLayer | Branches | Residual, Field(discriminator="type")], BeforeValidator(_as_layer)]
+
+Branches.model_rebuild()
+Residual.model_rebuild()

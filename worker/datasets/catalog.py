@@ -1,0 +1,116 @@
+"""The built-in datasets as data: names, classes, counts, where they come from and under which terms.
+
+Says nothing about files; `worker.datasets.official` does. Answers without reading a single picture.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from worker.datasets.errors import DatasetNotFound
+
+FASHION_CLASSES = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+CIFAR10_CLASSES = (
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+)
+FASHION_LICENCE = "MIT, Copyright (c) 2017 Zalando SE"
+
+
+class DatasetInfo(BaseModel):
+    """What is known about a dataset without reading it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    title: str
+    classes: tuple[str, ...] = Field(description="Labels in the order of their index.")
+    image_shape: tuple[int, int, int] = Field(description="Height, width, channels.")
+    train_per_class: tuple[int, ...] = Field(description="Training pictures of each class.")
+    test_per_class: tuple[int, ...] = Field(description="Test pictures of each class.")
+    licence: str
+    source: str = Field(description="Where its publishers describe it.")
+    fingerprint: str | None = Field(
+        default=None, description="SHA-256 over shapes, pixels and labels, where it is known in advance."
+    )
+
+    @property
+    def n_train(self) -> int:
+        """Pictures in the training split."""
+        return sum(self.train_per_class)
+
+    @property
+    def n_test(self) -> int:
+        """Pictures in the test split."""
+        return sum(self.test_per_class)
+
+
+def dataset_info(name: str) -> DatasetInfo:
+    """What is known about one dataset.
+
+    Raises:
+        DatasetNotFound: no dataset has this name.
+    """
+    try:
+        return DATASETS[name]
+    except KeyError:
+        raise DatasetNotFound(name, DATASETS) from None
+
+
+_ALL = (
+    DatasetInfo(
+        name="cifar10",
+        title="CIFAR-10: small colour photographs of animals and vehicles",
+        classes=CIFAR10_CLASSES,
+        image_shape=(32, 32, 3),
+        train_per_class=(5000,) * 10,
+        test_per_class=(1000,) * 10,
+        licence="none stated by its publishers",
+        source="https://www.cs.toronto.edu/~kriz/cifar.html",
+        fingerprint="eab283c62496c9f3008b5c7c28afb56eb0778b06451c1a40310882a3050bfc8d",
+    ),
+    DatasetInfo(
+        name="fashion_mnist",
+        title="Fashion-MNIST: grey pictures of clothing",
+        classes=FASHION_CLASSES,
+        image_shape=(28, 28, 1),
+        train_per_class=(6000,) * 10,
+        test_per_class=(1000,) * 10,
+        licence=FASHION_LICENCE,
+        source="https://github.com/zalandoresearch/fashion-mnist",
+        fingerprint="a3f246a1cde61eb81c9c5374bf44c068c4f283ffdaf05a3c7c6178587fdfe43b",
+    ),
+    DatasetInfo(
+        name="fashion_mnist_sample",
+        title="Fashion-MNIST, a balanced sample that comes with the program",
+        classes=FASHION_CLASSES,
+        image_shape=(28, 28, 1),
+        train_per_class=(300,) * 10,
+        test_per_class=(100,) * 10,
+        licence=FASHION_LICENCE,
+        source="https://github.com/zalandoresearch/fashion-mnist",
+        fingerprint="9f8be3ecee2f6a134adaeb7a9b31fce123e40b6bbeb2e6f94003f832609e6f67",
+    ),
+)
+
+DATASETS: Mapping[str, DatasetInfo] = MappingProxyType({info.name: info for info in _ALL})

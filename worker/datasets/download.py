@@ -1,0 +1,171 @@
+"""Brings a dataset's official files into their directory, so that a file that is there is whole and right.
+
+A file is written under a temporary name beside its place, checked, synced and renamed. Several processes may do this
+at once: each writes its own temporary file, and the last rename puts the same bytes in place again. Files that
+were put there by hand are left alone. Knows nothing of what the files hold.
+"""
+
+import hashlib
+import os
+import tarfile
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, BinaryIO
+from uuid import uuid4
+
+import httpx
+
+from worker.datasets.errors import DatasetUnavailable
+from worker.datasets.fetching import TIMEOUT, FetchFailed, check_digest, fetch, telling_disk_faults
+from worker.datasets.official import Official, OfficialFile
+
+PART_SUFFIX = ".part"
+ABANDONED_AFTER_S = 3600.0
+"""A temporary file that nobody has written to for so long belongs to a process that was killed."""
+COPY_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class DownloadProgress:
+    """How far one file has come."""
+
+    dataset: str
+    file: str
+    received_bytes: int
+    total_bytes: int
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.received_bytes / 1e6:.1f} of {self.total_bytes / 1e6:.1f} MB"
+
+
+ProgressCallback = Callable[[DownloadProgress], None]
+
+
+def download(
+    dataset: str,
+    official: Official,
+    datasets_dir: Path,
+    *,
+    mirror: str | None = None,
+    on_progress: ProgressCallback | None = None,
+    timeout: httpx.Timeout = TIMEOUT,
+) -> None:
+    """Fetch the files that are missing.
+
+    Args:
+        dataset: name, for progress and errors.
+        official: what to fetch.
+        datasets_dir: directory of all datasets; made if it is not there.
+        mirror: address to use in place of `official.url`; what it serves must be the same bytes.
+        on_progress: called after every chunk; an exception from it ends the download.
+        timeout: how long to wait for a silent server.
+
+    Raises:
+        DatasetUnavailable: the files cannot be had. Nothing half-done is left behind.
+    """
+    folder = datasets_dir / official.folder
+    url = mirror or official.url
+
+    def fetch_into(sink: BinaryIO, address: str, file: OfficialFile) -> None:
+        def on_bytes(received: int) -> None:
+            if on_progress:
+                on_progress(DownloadProgress(dataset, file.name, received, file.size_bytes))
+
+        fetch(address, sink, file, on_bytes, timeout)
+
+    try:
+        _prepare(folder)
+        missing = official.missing(datasets_dir)
+        if official.archive:
+            with _temporary(folder / official.archive.name) as (sink, _):
+                fetch_into(sink, url, official.archive)
+                _unpack(sink, official, missing, folder)
+        else:
+            for file in missing:
+                with _staged(folder / file.name) as sink:
+                    fetch_into(sink, f"{url.rstrip('/')}/{file.name}", file)
+    except FetchFailed as error:
+        raise DatasetUnavailable(dataset, str(error), official.hint(datasets_dir)) from error
+
+
+def _prepare(folder: Path) -> None:
+    with telling_disk_faults():
+        folder.mkdir(parents=True, exist_ok=True)
+        for part in folder.glob(f".*{PART_SUFFIX}"):
+            with suppress(FileNotFoundError):  # another process was quicker
+                if time.time() - part.stat().st_mtime > ABANDONED_AFTER_S:
+                    part.unlink()
+
+
+@contextmanager
+def _temporary(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """An open file of a name of its own beside `target`, gone when the block ends unless it was renamed."""
+    part = target.with_name(f".{target.name}.{uuid4().hex}{PART_SUFFIX}")
+    try:
+        with telling_disk_faults():
+            sink = part.open("x+b")
+        try:
+            yield sink, part
+        finally:
+            with telling_disk_faults():  # closing writes what is still buffered, and may find the disk full
+                sink.close()
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _staged(target: Path) -> Iterator[BinaryIO]:
+    """A file that takes its place as `target` when the block ends well, and vanishes when it does not."""
+    with _temporary(target) as (sink, part):
+        yield sink
+        with telling_disk_faults():
+            sink.flush()
+            os.fsync(sink.fileno())
+            part.replace(target)
+            _sync_directory(target.parent)
+
+
+def _sync_directory(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _unpack(archive: BinaryIO, official: Official, wanted: Sequence[OfficialFile], folder: Path) -> None:
+    """Copy known members to known names: no path in an archive ever becomes a path on disk."""
+    by_member = {f"{official.folder}/{file.name}": file for file in wanted}
+    with telling_disk_faults():
+        archive.flush()
+        archive.seek(0)
+    try:
+        with tarfile.open(fileobj=archive, mode="r:gz") as tar:
+            for member in tar:
+                file = by_member.get(member.name)
+                source = tar.extractfile(member) if file and _is_plausible(member, file) else None
+                if file and source:
+                    _copy_member(source, file, folder / file.name)
+                    del by_member[member.name]
+    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        raise FetchFailed(f"the archive cannot be unpacked ({error})") from error
+    if by_member:
+        raise FetchFailed(f"the archive lacks {', '.join(by_member)}")
+
+
+def _is_plausible(member: tarfile.TarInfo, file: OfficialFile) -> bool:
+    return member.isreg() and member.size == file.size_bytes
+
+
+def _copy_member(source: IO[bytes], file: OfficialFile, target: Path) -> None:
+    digest = hashlib.new(file.algorithm, usedforsecurity=False)
+    with _staged(target) as sink:
+        while chunk := source.read(COPY_BYTES):
+            digest.update(chunk)
+            with telling_disk_faults():
+                sink.write(chunk)
+        check_digest(digest.hexdigest(), file)

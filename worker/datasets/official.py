@@ -1,0 +1,120 @@
+"""The official files as data: names, sizes, checksums, and the addresses their publishers serve them from.
+
+Sizes and SHA-256 sums were computed from files whose MD5 sums are the published ones. Knows no HTTP client.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class OfficialFile:
+    """One file as its publishers released it.
+
+    Attributes:
+        name: its name, without any directory.
+        size_bytes: exact size.
+        digest: checksum in lowercase hexadecimal.
+        algorithm: of `digest`. MD5 only where nothing better is published: it finds damage, not malice.
+    """
+
+    name: str
+    size_bytes: int
+    digest: str
+    algorithm: Literal["sha256", "md5"] = "sha256"
+
+
+@dataclass(frozen=True)
+class Official:
+    """Where a dataset's files come from and where they belong.
+
+    Attributes:
+        folder: directory inside the datasets directory; also the directory inside `archive`.
+        url: address of `archive`, or of the directory that holds `files`.
+        mirror_setting: environment variable that names another address for `url`.
+        files: every file that is read.
+        archive: the .tar.gz that `files` travel in, if they do.
+    """
+
+    folder: str
+    url: str
+    mirror_setting: str
+    files: tuple[OfficialFile, ...]
+    archive: OfficialFile | None = None
+
+    def missing(self, datasets_dir: Path) -> tuple[OfficialFile, ...]:
+        """The files that are not in their place yet; what is inside them is not looked at."""
+        return tuple(file for file in self.files if not (datasets_dir / self.folder / file.name).is_file())
+
+    def hint(self, datasets_dir: Path) -> str:
+        """What a person can do to make the files available."""
+        names = ", ".join(file.name for file in self.files)
+        folder = (datasets_dir / self.folder).absolute()
+        packed = f" (they are inside {self.archive.name})" if self.archive else ""
+        return (
+            f"Put the official files {names}{packed} into {folder}, or set {self.mirror_setting} to a mirror. "
+            f"Their official home is {self.url}"
+        )
+
+
+OFFICIAL: Mapping[str, Official] = MappingProxyType(
+    {
+        "cifar10": Official(
+            folder="cifar-10-batches-py",
+            url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+            mirror_setting="CONVSERVE_CIFAR10_URL",
+            # The archive's MD5 is the published one; its members have SHA-256 sums below.
+            archive=OfficialFile("cifar-10-python.tar.gz", 170_498_071, "c58f30108f718f92721af3b95e74349a", "md5"),
+            files=(
+                OfficialFile(
+                    "data_batch_1", 31_035_704, "54636561a3ce25bd3e19253c6b0d8538147b0ae398331ac4a2d86c6d987368cd"
+                ),
+                OfficialFile(
+                    "data_batch_2", 31_035_320, "766b2cef9fbc745cf056b3152224f7cf77163b330ea9a15f9392beb8b89bc5a8"
+                ),
+                OfficialFile(
+                    "data_batch_3", 31_035_999, "0f00d98ebfb30b3ec0ad19f9756dc2630b89003e10525f5e148445e82aa6a1f9"
+                ),
+                OfficialFile(
+                    "data_batch_4", 31_035_696, "3f7bb240661948b8f4d53e36ec720d8306f5668bd0071dcb4e6c947f78e9682b"
+                ),
+                OfficialFile(
+                    "data_batch_5", 31_035_623, "d91802434d8376bbaeeadf58a737e3a1b12ac839077e931237e0dcd43adcb154"
+                ),
+                OfficialFile(
+                    "test_batch", 31_035_526, "f53d8d457504f7cff4ea9e021afcf0e0ad8e24a91f3fc42091b8adef61157831"
+                ),
+            ),
+        ),
+        "fashion_mnist": Official(
+            folder="fashion-mnist",
+            url="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+            mirror_setting="CONVSERVE_FASHION_MNIST_URL",
+            files=(
+                OfficialFile(
+                    "train-images-idx3-ubyte.gz",
+                    26_421_880,
+                    "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+                ),
+                OfficialFile(
+                    "train-labels-idx1-ubyte.gz",
+                    29_515,
+                    "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+                ),
+                OfficialFile(
+                    "t10k-images-idx3-ubyte.gz",
+                    4_422_102,
+                    "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+                ),
+                OfficialFile(
+                    "t10k-labels-idx1-ubyte.gz",
+                    5_148,
+                    "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+                ),
+            ),
+        ),
+    }
+)

@@ -1,0 +1,127 @@
+"""What can be told about a picture file from its outer structure, before anything decodes it.
+
+Finds the format, the camera's orientation, and files built to cost far more time than their size suggests. Works on
+bytes alone: knows no picture library, and parses no metadata beyond the one orientation tag.
+"""
+
+import re
+import struct
+
+SIGNATURES: dict[str, re.Pattern[bytes]] = {
+    "JPEG": re.compile(rb"\xff\xd8\xff"),
+    "PNG": re.compile(rb"\x89PNG\r\n\x1a\n"),
+    "WEBP": re.compile(rb"RIFF.{4}WEBPVP8[ LX]", re.DOTALL),
+    "BMP": re.compile(rb"BM"),
+}
+"""How a file of each format we decode begins, by the name Pillow knows it by."""
+
+FOREIGN: dict[str, re.Pattern[bytes]] = {
+    "GIF": re.compile(rb"GIF8[79]a"),
+    "TIFF": re.compile(rb"II[*+]\0|MM\0[*+]"),
+    "AVIF or HEIC": re.compile(rb".{4}ftyp(avi[fs]|hei[cfsx]|hev[cx]|mif1|msf1)", re.DOTALL),
+    "SVG": re.compile(rb"(\xef\xbb\xbf)?\s*<([?!].*<)?svg\b", re.DOTALL),
+    "a web page or other markup": re.compile(rb"(\xef\xbb\xbf)?\s*<[!?a-zA-Z]"),
+    "PDF": re.compile(rb"%PDF-"),
+    "PostScript": re.compile(rb"%!PS|\xc5\xd0\xd3\xc6"),
+    "Photoshop": re.compile(rb"8BPS"),
+    "an icon": re.compile(rb"\0\0[\x01\x02]\0|icns"),
+    "JPEG 2000": re.compile(rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51"),
+    "a zip archive": re.compile(rb"PK\x03\x04"),
+    "text": re.compile(rb"[\t\n\r\x20-\x7e]{1,64}\Z"),
+}
+"""How files begin that people send by mistake; named in the error, never opened. The first that fits counts."""
+
+MAX_JPEG_SEGMENTS = 1000
+MAX_STRAY_BYTES = 1024
+"""Between two segments of a JPEG there should be none."""
+MAX_JPEG_SCANS = 100
+"""A progressive JPEG has about ten scans. Each is a pass over all pixels, and may be but forty bytes long."""
+MAX_PNG_CHUNKS = 20_000
+
+_JPEG_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # neither stuffing nor a restart
+_JPEG_SCAN, _JPEG_END, _JPEG_BARE = 0xDA, 0xD9, (0x01, 0xD8)
+_EXIF_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
+_EXIF_ORIENTATION, _EXIF_SHORT = 0x0112, 3
+
+
+def picture_format(data: bytes) -> str | None:
+    """The format by its signature, among those we decode; a file's name counts for nothing."""
+    return next((name for name, signature in SIGNATURES.items() if signature.match(data)), None)
+
+
+def foreign_format(data: bytes) -> str:
+    """What a file that is none of ours seems to be, in words."""
+    start = data[:1024]
+    known = (name for name, signature in FOREIGN.items() if signature.match(start[:64] if name == "text" else start))
+    return next(known, "something else")
+
+
+def orientation(exif: bytes) -> int:
+    """The orientation tag, 1 to 8; 1, upright, when there is none that can be understood.
+
+    Args:
+        exif: a TIFF structure, with or without the prefix that JPEG puts before it.
+    """
+    tiff = exif.removeprefix(b"Exif\0\0")
+    order = _EXIF_ORDERS.get(tiff[:4])
+    if order is None:
+        return 1
+    try:
+        (start,) = struct.unpack_from(order + "I", tiff, 4)
+        (entries,) = struct.unpack_from(order + "H", tiff, start)
+        for position in range(start + 2, start + 2 + 12 * entries, 12):
+            tag, kind, count, value = struct.unpack_from(order + "HHIH", tiff, position)
+            if tag == _EXIF_ORIENTATION:
+                return value if (kind, count) == (_EXIF_SHORT, 1) and 1 <= value <= 8 else 1
+    except struct.error:
+        pass  # cut short or pointing outside: metadata never spoils a picture
+    return 1
+
+
+def is_laborious(data: bytes, kind: str) -> bool:
+    """Whether the file is built of so many parts that no honest one would be, and each costs time of its own."""
+    match kind:
+        case "JPEG":
+            return _jpeg_is_laborious(data)
+        case "PNG":
+            return _png_is_laborious(data)
+    return False
+
+
+def _jpeg_is_laborious(data: bytes) -> bool:
+    position = 2
+    for _ in range(MAX_JPEG_SEGMENTS):
+        marker = _JPEG_MARKER.search(data, position, position + MAX_STRAY_BYTES)
+        if marker is None:
+            return position + MAX_STRAY_BYTES < len(data)
+        position = _after_segment(data, marker)
+        if data[marker.end() - 1] == _JPEG_SCAN:
+            return data.count(b"\xff\xda") > MAX_JPEG_SCANS and _has_too_many_scans(data, position)
+    return True
+
+
+def _has_too_many_scans(data: bytes, position: int) -> bool:
+    """Count markers for real: the two bytes of one may also stand in metadata, or behind the end of the picture."""
+    scans = 1
+    while scans <= MAX_JPEG_SCANS and (marker := _JPEG_MARKER.search(data, position)):
+        code = data[marker.end() - 1]
+        if code == _JPEG_END:
+            return False
+        scans += code == _JPEG_SCAN
+        position = _after_segment(data, marker)
+    return scans > MAX_JPEG_SCANS
+
+
+def _after_segment(data: bytes, marker: re.Match[bytes]) -> int:
+    end = marker.end()
+    return end if data[end - 1] in _JPEG_BARE else end + int.from_bytes(data[end : end + 2], "big")
+
+
+def _png_is_laborious(data: bytes) -> bool:
+    position = 8
+    for _ in range(MAX_PNG_CHUNKS):
+        head = data[position : position + 8]
+        if len(head) < 8 or head.endswith(b"IEND"):
+            return False
+        position += 12 + int.from_bytes(head[:4], "big")
+    return True

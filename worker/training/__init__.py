@@ -1,0 +1,1 @@
+"""The Keras pipeline: everything here may import Keras, and only the trainer process imports it."""

@@ -1,0 +1,92 @@
+"""From a description to a Keras model, one Keras layer per row of the layer table.
+
+Only layers that come with Keras are used, through Keras 3's own interface, so the saved file opens anywhere
+without this code and the backend may be any. It knows nothing of data, compiling or training.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import keras
+
+from worker.architectures import Architecture, analyse
+from worker.architectures.errors import Loc
+from worker.architectures.grammar import Branches, Layer, Residual, SimpleLayer
+from worker.architectures.places import RESIZING_INDEX, Place
+
+INPUT_NAME = "images"
+
+_KERAS_LAYERS: Mapping[str, Callable[..., keras.Layer]] = {
+    "activation": keras.layers.Activation,
+    "average_pooling2d": keras.layers.AveragePooling2D,
+    "batch_normalization": keras.layers.BatchNormalization,
+    "conv2d": keras.layers.Conv2D,
+    "dense": keras.layers.Dense,
+    "depthwise_conv2d": keras.layers.DepthwiseConv2D,
+    "dropout": keras.layers.Dropout,
+    "flatten": keras.layers.Flatten,
+    "global_average_pooling2d": keras.layers.GlobalAveragePooling2D,
+    "max_pooling2d": keras.layers.MaxPooling2D,
+    "separable_conv2d": keras.layers.SeparableConv2D,
+    "zero_padding2d": keras.layers.ZeroPadding2D,
+}
+
+
+def build_model(architecture: Architecture, image_shape: tuple[int, int, int], n_classes: int) -> keras.Model:
+    """Build the network that `analyse` describes, not yet compiled.
+
+    Returns:
+        A functional model. Input `images`: float32, shape (n, *image_shape), range [0, 1]. Output
+        `probabilities`: float32, shape (n, n_classes), each row summing to 1, under any precision policy.
+
+    Raises:
+        ArchitectureError: the description cannot work for these pictures and classes.
+    """
+    rows = analyse(architecture, image_shape, n_classes).layers
+    build = _Build({row.index: row.name for row in rows}, n_classes)
+    images = keras.Input(image_shape, dtype="float32", name=INPUT_NAME)
+    resized = build.resize(images, architecture.input_size)
+    probabilities = build.follow(architecture.layers, ("layers",), resized)
+    return keras.Model(images, probabilities, name="network")
+
+
+class _Build:
+    """Walks a description as `analyse` does and takes each layer's name from its table."""
+
+    def __init__(self, names: Mapping[str, str], n_classes: int) -> None:
+        self._names = names
+        self._n_classes = n_classes
+        self._last_name = list(names.values())[-1]
+
+    def resize(self, images: keras.KerasTensor, size: tuple[int, int] | None) -> keras.KerasTensor:
+        if size is None or RESIZING_INDEX not in self._names:
+            return images
+        name = self._names[RESIZING_INDEX]
+        return keras.layers.Resizing(*size, interpolation="bilinear", name=name)(images)
+
+    def follow(self, layers: Sequence[Layer], loc: Loc, values: keras.KerasTensor) -> keras.KerasTensor:
+        for position, layer in enumerate(layers):
+            place = Place((*loc, position), layer.type)
+            name = self._names[place.index]
+            match layer:
+                case Branches():
+                    ends = [
+                        self.follow(branch, (*place.loc, "branches", number), values)
+                        for number, branch in enumerate(layer.branches)
+                    ]
+                    values = keras.layers.Concatenate(name=name)(ends)
+                case Residual():
+                    end = self.follow(layer.layers, (*place.loc, "layers"), values)
+                    start = self.follow(layer.shortcut or (), (*place.loc, "shortcut"), values)
+                    values = keras.layers.Add(name=name)([end, start])
+                case _:
+                    values = self._keras_layer(layer, name)(values)
+        return values
+
+    def _keras_layer(self, layer: SimpleLayer, name: str) -> keras.Layer:
+        # The grammar's field names are Keras's argument names.
+        arguments = {field: getattr(layer, field) for field in type(layer).model_fields if field != "type"}
+        if arguments.get("units") == "classes":
+            arguments["units"] = self._n_classes
+        if name == self._last_name:
+            arguments["dtype"] = "float32"
+        return _KERAS_LAYERS[layer.type](name=name, **arguments)
