@@ -1,0 +1,183 @@
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import redis
+
+from worker import jobs
+from worker.errors import ClaimLost, IdempotencyConflict, JobNotFinished, JobNotFound, QueueUnavailable
+from worker.jobs import JobBook, connect, events_key
+from worker.records import Claim, History, JobFailure, JobRecord, Progress, PublishedModel
+from worker.requests import JobRequest, plan
+from worker.states import JobState
+
+REQUEST = plan(JobRequest(architecture="lenet5-fashion", dataset="fashion_mnist_sample", epochs=2))
+MODEL = PublishedModel(name="shirts", version=1, test_loss=0.5, test_accuracy=0.8)
+FAILURE = JobFailure(code="diverged", message="loss became nan")
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[redis.Redis]:
+    with connect(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def book(client: redis.Redis) -> JobBook:
+    return JobBook(client)
+
+
+def submitted(book: JobBook) -> JobRecord:
+    return book.submit(REQUEST)
+
+
+def test_a_submitted_job_is_queued_and_knows_its_place(book: JobBook) -> None:
+    first, second = submitted(book), submitted(book)
+    assert first.state is JobState.QUEUED
+    assert first.request == REQUEST
+    assert (book.get(first.id).position, book.get(second.id).position) == (1, 2)
+
+
+def test_a_job_is_claimed_once_however_many_try(book: JobBook) -> None:
+    job = submitted(book).id
+    with ThreadPoolExecutor(16) as pool:
+        claims = [claim for claim in pool.map(lambda _: book.claim(job), range(64)) if claim]
+    assert len(claims) == 1
+    assert claims[0].request == REQUEST
+    record = book.get(job)
+    assert (record.state, record.attempt, record.position) == (JobState.RUNNING, 1, None)
+
+
+def test_progress_and_history_are_kept(book: JobBook) -> None:
+    claim = book.claim(submitted(book).id)
+    assert claim is not None
+    history = History().with_epoch({"loss": 1.0, "accuracy": 0.5, "val_loss": 1.1, "val_accuracy": 0.4})
+    assert book.heartbeat(claim, Progress(phase="training", epoch=1, epochs=2), history, "epoch") is False
+    record = book.get(claim.job)
+    assert record.progress.phase == "training"
+    assert record.history == history
+
+
+ENDS: dict[str, Callable[[JobBook, Claim], bool]] = {
+    "succeed": lambda book, claim: book.succeed(claim, MODEL),
+    "fail": lambda book, claim: book.fail(claim, FAILURE),
+    "cancel": lambda book, claim: book.end_cancelled(claim),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_finished_job_moves_no_more(book: JobBook, end: str) -> None:
+    claim = book.claim(submitted(book).id)
+    assert claim is not None
+    assert ENDS[end](book, claim)
+    finished = book.get(claim.job)
+    assert finished.is_finished
+    assert finished.finished_at is not None
+    assert not any(again(book, claim) for again in ENDS.values())
+    assert not book.give_back(claim)
+    assert book.claim(claim.job) is None
+    assert book.cancel(claim.job) == finished
+
+
+def test_a_queued_job_is_cancelled_at_once_and_never_claimed(book: JobBook) -> None:
+    job = submitted(book).id
+    assert book.cancel(job).state is JobState.CANCELLED
+    assert book.claim(job) is None
+
+
+def test_a_running_job_is_cancelled_through_its_worker(book: JobBook) -> None:
+    claim = book.claim(submitted(book).id)
+    assert claim is not None
+    record = book.cancel(claim.job)
+    assert (record.state, record.cancel_requested) == (JobState.RUNNING, True)
+    assert book.heartbeat(claim, Progress(), History()) is True
+    assert not book.begin_commit(claim)
+    assert book.end_cancelled(claim)
+
+
+def test_a_cancellation_after_leave_to_publish_comes_too_late(book: JobBook) -> None:
+    claim = book.claim(submitted(book).id)
+    assert claim is not None
+    assert book.begin_commit(claim)
+    assert book.cancel(claim.job).cancel_requested is False
+    assert book.succeed(claim, MODEL)
+    assert book.get(claim.job).model == MODEL
+
+
+def test_an_outdated_claim_can_write_nothing(book: JobBook) -> None:
+    old = book.claim(submitted(book).id)
+    assert old is not None
+    assert book.requeue(old)
+    new = book.claim(old.job)
+    assert new is not None
+    assert new.fence > old.fence
+    with pytest.raises(ClaimLost):
+        book.heartbeat(old, Progress(), History())
+    assert not book.begin_commit(old)
+    assert not book.succeed(old, MODEL)
+    assert book.get(old.job).attempt == 2
+
+
+def test_a_job_given_back_is_not_charged_and_keeps_its_place(book: JobBook) -> None:
+    first, second = submitted(book).id, submitted(book).id
+    claim = book.claim(first)
+    assert claim is not None
+    assert book.give_back(claim)
+    assert book.get(first).attempt == 0
+    assert book.queued() == [first, second]
+
+
+def test_a_lease_that_ran_out_is_found(book: JobBook, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert book.claim(submitted(book).id)
+    assert book.expired() == []
+    monkeypatch.setattr(jobs, "LEASE_S", -1.0)
+    claim = book.claim(submitted(book).id)
+    assert claim is not None
+    assert book.expired() == [claim]
+
+
+def test_a_repeated_submission_under_one_key_is_one_job(book: JobBook) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        records = list(pool.map(lambda _: book.submit(REQUEST, "key", "digest"), range(20)))
+    assert len({record.id for record in records}) == 1
+    assert book.page()[1] == 1
+    with pytest.raises(IdempotencyConflict):
+        book.submit(REQUEST, "key", "another digest")
+
+
+def test_jobs_are_listed_newest_first_by_state_and_page(book: JobBook) -> None:
+    ids = [submitted(book).id for _ in range(5)]
+    book.cancel(ids[0])
+    listed, total = book.page(offset=1, limit=2)
+    assert ([job.id for job in listed], total) == ([ids[3], ids[2]], 5)
+    listed, total = book.page([JobState.CANCELLED])
+    assert ([job.id for job in listed], total) == ([ids[0]], 1)
+
+
+def test_only_finished_jobs_can_be_forgotten(book: JobBook, client: redis.Redis) -> None:
+    job = submitted(book).id
+    with pytest.raises(JobNotFinished):
+        book.forget(job)
+    book.cancel(job)
+    book.append_log(job, ["a line"])
+    book.forget(job)
+    with pytest.raises(JobNotFound):
+        book.get(job)
+    assert client.exists(events_key(job)) == 0
+    assert book.page() == ([], 0)
+
+
+def test_the_log_keeps_its_order_and_its_newest_lines(book: JobBook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "LOG_LINES_KEPT", 3)
+    job = submitted(book).id
+    book.append_log(job, ["1", "2"])
+    book.append_log(job, ["3", "4"])
+    assert book.log(job) == ["2", "3", "4"]
+
+
+def test_a_server_that_is_gone_is_said_so() -> None:
+    book = JobBook(connect("unix:///nowhere/valkey.sock"))
+    with pytest.raises(QueueUnavailable):
+        book.get("abc")
+    with pytest.raises(QueueUnavailable):
+        book.submit(REQUEST)

@@ -1,0 +1,33 @@
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from worker.settings import WorkerSettings
+
+
+@pytest.mark.parametrize(
+    ("redis_url", "broker_url"),
+    [
+        ("redis://host:6379/0", "redis://host:6379/0"),
+        ("rediss://:secret@host:6380/1", "rediss://:secret@host:6380/1"),
+        ("unix:///run/valkey.sock", "redis+socket:///run/valkey.sock?virtual_host=0"),
+        ("unix:///run/valkey.sock?db=2", "redis+socket:///run/valkey.sock?virtual_host=2"),
+    ],
+)
+def test_celery_gets_the_same_server_in_its_own_spelling(redis_url: str, broker_url: str) -> None:
+    assert WorkerSettings(redis_url=redis_url).broker_url == broker_url
+
+
+def test_datasets_and_store_lie_in_the_data_directory_unless_said_otherwise(tmp_path: Path) -> None:
+    settings = WorkerSettings(data_dir=tmp_path)
+    assert settings.datasets_path == tmp_path / "datasets"
+    assert settings.store_location == str(tmp_path / "store")
+    elsewhere = WorkerSettings(data_dir=tmp_path, datasets_dir=Path("/data"), store_url="s3://bucket/prefix")
+    assert elsewhere.datasets_path == Path("/data")
+    assert elsewhere.store_location == "s3://bucket/prefix"
+
+
+def test_settings_cannot_be_changed_once_read() -> None:
+    with pytest.raises(ValidationError):
+        WorkerSettings().spare_trainer = False  # type: ignore[misc]

@@ -1,0 +1,69 @@
+"""What can go wrong with jobs.
+
+WorkerError
+├── JobNotFound            no record under this id
+├── JobNotFinished         only finished jobs can be forgotten
+├── IdempotencyConflict    the key came before, with another request
+├── QueueUnavailable       Redis does not answer
+├── ClaimLost              the job belongs to a later claim, or has ended
+└── TrainingFailed         a training that cannot go on, with its `JobFailure`
+
+Errors carry facts, never HTTP statuses. Across processes failure travels as data (`JobFailure`), never as an exception.
+"""
+
+from worker.records import JobFailure
+
+
+class WorkerError(Exception):
+    """Root of this package's errors about jobs."""
+
+
+class JobNotFound(WorkerError):
+    """No record under this id."""
+
+    def __init__(self, job: str) -> None:
+        super().__init__(f"there is no job {job!r}")
+        self.job = job
+
+
+class JobNotFinished(WorkerError):
+    """A job that has not ended cannot be forgotten."""
+
+    def __init__(self, job: str, state: str) -> None:
+        super().__init__(f"job {job} is {state}; only a finished job can be deleted: cancel it first")
+        self.job = job
+        self.state = state
+
+
+class IdempotencyConflict(WorkerError):
+    """One idempotency key, two different requests."""
+
+    def __init__(self, key: str, job: str) -> None:
+        super().__init__(f"this Idempotency-Key was used for job {job} with a different request body")
+        self.key = key
+        self.job = job
+
+
+class QueueUnavailable(WorkerError):
+    """Redis does not answer, or answers with an error."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("the job queue is not reachable")
+        self.reason = reason
+
+
+class ClaimLost(WorkerError):
+    """A write under a claim that is no longer the job's current one."""
+
+    def __init__(self, job: str, fence: int) -> None:
+        super().__init__(f"job {job} is no longer held under fence {fence}")
+        self.job = job
+        self.fence = fence
+
+
+class TrainingFailed(WorkerError):
+    """Raised inside a trainer to end its job with a reason."""
+
+    def __init__(self, failure: JobFailure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure

@@ -1,0 +1,82 @@
+"""What a worker and its trainer say to each other: one JSON object per line over two pipes.
+
+The trainer gets its order and the leave to publish on standard input; it reports on a pipe of its own, so that
+whatever a library prints can never be mistaken for a report.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from worker.records import History, JobFailure, Progress, PublishedModel
+from worker.requests import JobRequest
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Order(_Message):
+    """Worker to trainer: the job to run."""
+
+    kind: Literal["order"] = "order"
+    job: str
+    request: JobRequest
+    claimed_at: float = Field(description="Seconds since the epoch, this machine's clock.")
+    store_url: str
+    datasets_dir: str
+    sources: dict[str, str] = Field(default={}, description="Mirrors by dataset name.")
+    work_dir: str = Field(description="Directory for temporary files; the worker removes it.")
+
+
+class Leave(_Message):
+    """Worker to trainer: whether it may publish."""
+
+    kind: Literal["leave"] = "leave"
+    granted: bool
+
+
+class Ready(_Message):
+    """Trainer to worker: Keras is imported, an order may come."""
+
+    kind: Literal["ready"] = "ready"
+
+
+class LogLine(_Message):
+    """Trainer to worker: a line for the job's log."""
+
+    kind: Literal["log"] = "log"
+    line: str
+
+
+class ProgressMade(_Message):
+    """Trainer to worker: how far the job is, and its history when an epoch ended."""
+
+    kind: Literal["progress"] = "progress"
+    progress: Progress
+    history: History | None = None
+
+
+class LeaveAsked(_Message):
+    """Trainer to worker: everything is uploaded; may the version be committed?"""
+
+    kind: Literal["leave_asked"] = "leave_asked"
+
+
+class Published(_Message):
+    """Trainer to worker: done."""
+
+    kind: Literal["published"] = "published"
+    model: PublishedModel
+
+
+class Failed(_Message):
+    """Trainer to worker: the job cannot go on."""
+
+    kind: Literal["failed"] = "failed"
+    failure: JobFailure
+
+
+Report = Ready | LogLine | ProgressMade | LeaveAsked | Published | Failed
+ORDERS: TypeAdapter[Order | Leave] = TypeAdapter(Annotated[Order | Leave, Field(discriminator="kind")])
+REPORTS: TypeAdapter[Report] = TypeAdapter(Annotated[Report, Field(discriminator="kind")])

@@ -1,0 +1,112 @@
+"""What is known of a job: the shapes kept in Redis and shown over HTTP. Knows no server and no Keras."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from worker.requests import JobRequest
+from worker.states import FINISHED, JobState
+
+Phase = Literal["starting", "downloading", "preparing", "training", "evaluating", "exporting", "publishing"]
+
+
+class Progress(BaseModel):
+    """How far a running job is."""
+
+    model_config = ConfigDict(frozen=True)
+
+    phase: Phase = Field(default="starting", description="What the trainer is doing.")
+    epoch: int = Field(default=0, description="Epoch under way, from 1; 0 before the first.")
+    epochs: int = Field(default=0, description="Epochs asked for.")
+    step: int = Field(default=0, description="Batches done in this epoch.")
+    steps: int = Field(default=0, description="Batches in an epoch.")
+    loss: float | None = Field(default=None, description="Training loss so far in this epoch.")
+    accuracy: float | None = Field(default=None, description="Training accuracy so far in this epoch.")
+    images_per_second: float | None = Field(default=None, description="Pictures trained on per second.")
+    eta_s: float | None = Field(default=None, description="Seconds of training left, at the pace so far.")
+    message: str | None = Field(default=None, description="More about the phase, such as bytes downloaded.")
+
+
+class History(BaseModel):
+    """One value per finished epoch."""
+
+    model_config = ConfigDict(frozen=True)
+
+    loss: tuple[float, ...] = ()
+    accuracy: tuple[float, ...] = ()
+    val_loss: tuple[float, ...] = ()
+    val_accuracy: tuple[float, ...] = ()
+
+    def with_epoch(self, metrics: dict[str, float]) -> "History":
+        """This history and one more epoch."""
+        return History(
+            **{name: (*values, metrics[name]) for name, values in self if name in metrics},
+        )
+
+
+class PublishedModel(BaseModel):
+    """The version a job published, and how good it is on the test split."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    version: int
+    test_loss: float
+    test_accuracy: float
+
+
+class JobFailure(BaseModel):
+    """Why a job failed, as data: `code` for programs, `message` and `hint` for people."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: Literal[
+        "dataset_unavailable",
+        "diverged",
+        "parity",
+        "out_of_memory",
+        "disk_full",
+        "store_unavailable",
+        "trainer_died",
+        "worker_lost",
+        "internal",
+    ]
+    message: str
+    hint: str | None = None
+
+
+class JobRecord(BaseModel):
+    """One job, whole."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str = Field(description="Name of the job.", examples=["k3v9x2m7qd"])
+    state: JobState
+    request: JobRequest = Field(description="What was asked for, with every default filled in.")
+    position: int | None = Field(default=None, description="Place in the queue, from 1; null unless queued.")
+    attempt: int = Field(default=0, description="How often a worker has taken the job.")
+    cancel_requested: bool = Field(default=False, description="A cancellation is on its way to the worker.")
+    progress: Progress = Progress()
+    history: History = History()
+    model: PublishedModel | None = None
+    error: JobFailure | None = None
+    created_at: datetime
+    started_at: datetime | None = Field(default=None, description="When the latest attempt began.")
+    finished_at: datetime | None = None
+
+    @property
+    def is_finished(self) -> bool:
+        """No move leads on from here."""
+        return self.state in FINISHED
+
+
+class Claim(BaseModel):
+    """A worker's right to run a job, until the lease runs out or another claim follows."""
+
+    model_config = ConfigDict(frozen=True)
+
+    job: str
+    request: JobRequest
+    attempt: int
+    fence: int = Field(description="Grows with every claim; writes under an older one are refused.")

@@ -1,0 +1,73 @@
+"""What the worker and the API read from the environment, as frozen values built once at the entry point.
+
+Library code never touches `os.environ`; it is handed what it needs. Hyperparameters are not settings: they belong
+to a job and end up in its manifest.
+"""
+
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SharedSettings(BaseSettings):
+    """Where things are: read by every process, so that they meet in the same place."""
+
+    model_config = SettingsConfigDict(env_prefix="CONVSERVE_", frozen=True, extra="ignore")
+
+    data_dir: Path = Field(
+        default=Path("convserve-data"),
+        description="Directory that holds the embedded server's data, and the store and the datasets by default.",
+    )
+    datasets_dir: Path | None = Field(
+        default=None, description="Directory of the datasets' official files; default `<data_dir>/datasets`."
+    )
+    redis_url: str = Field(
+        default="redis://127.0.0.1:6379/0",
+        description="Redis or Valkey server for job records and the queue (`redis://`, `rediss://` or `unix://`).",
+    )
+    store_url: str | None = Field(
+        default=None,
+        description="Model store: a directory, `file://`, `s3://`, `gs://` or `az://`; default `<data_dir>/store`.",
+    )
+
+    @property
+    def datasets_path(self) -> Path:
+        """Directory of the datasets, with the default filled in."""
+        return self.datasets_dir or self.data_dir / "datasets"
+
+    @property
+    def store_location(self) -> str:
+        """URL or directory of the model store, with the default filled in."""
+        return self.store_url or str((self.data_dir / "store").absolute())
+
+    @property
+    def broker_url(self) -> str:
+        """The same server in the spelling Celery wants: kombu calls a Unix socket `redis+socket://`."""
+        parts = urlsplit(self.redis_url)
+        if parts.scheme != "unix":
+            return self.redis_url
+        database = parse_qs(parts.query).get("db", ["0"])[0]
+        return f"redis+socket://{parts.path}?virtual_host={database}"
+
+
+class WorkerSettings(SharedSettings):
+    """What only a worker reads."""
+
+    spare_trainer: bool = Field(
+        default=True,
+        description="Keep one idle trainer process with Keras imported, so that a job starts at once (about 0.6 GB).",
+    )
+    trainer_niceness: int = Field(
+        default=5, ge=0, le=19, description="CPU niceness of trainers, so that the API on the same machine comes first."
+    )
+    cancel_grace_s: float = Field(
+        default=5.0, gt=0, description="Seconds a cancelled trainer gets to end by itself before it is killed."
+    )
+    cifar10_url: str | None = Field(
+        default=None, description="Mirror of the CIFAR-10 archive; default: its official home."
+    )
+    fashion_mnist_url: str | None = Field(
+        default=None, description="Mirror of the Fashion-MNIST files' directory; default: its official home."
+    )

@@ -1,0 +1,153 @@
+"""The trainer's process: imports Keras, waits for one order, runs it, reports, exits.
+
+Started by `worker.trainer_process`, never by hand. It knows no Redis: all it says goes to its worker. When the
+worker is gone its standard input ends, and so does the trainer.
+"""
+
+import ctypes
+import faulthandler
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+from typing import BinaryIO
+
+from worker.errors import TrainingFailed
+from worker.messages import (
+    ORDERS,
+    Failed,
+    Leave,
+    LeaveAsked,
+    LogLine,
+    Order,
+    ProgressMade,
+    Published,
+    Ready,
+    Report,
+)
+from worker.records import History, JobFailure, Progress, PublishedModel
+
+logger = logging.getLogger(__name__)
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+class WorkerLink:
+    """The trainer's side of the two pipes."""
+
+    def __init__(self, orders: BinaryIO, reports: BinaryIO) -> None:
+        self._orders = orders
+        self._reports = reports
+        self._lock = threading.Lock()
+        self._leaves: queue.SimpleQueue[bool] = queue.SimpleQueue()
+
+    def await_order(self) -> Order | None:
+        """Say that this trainer is ready and wait for its order; None when none will come."""
+        self._send(Ready())
+        line = self._orders.readline()
+        if not line:
+            return None
+        order = ORDERS.validate_json(line)
+        assert isinstance(order, Order)
+        threading.Thread(target=self._listen, daemon=True).start()
+        return order
+
+    def log(self, line: str) -> None:
+        """Add a line to the job's log."""
+        self._send(LogLine(line=line))
+
+    def progress(self, progress: Progress, history: History | None = None) -> None:
+        """Say how far the job is; with the history when an epoch has ended."""
+        self._send(ProgressMade(progress=progress, history=history))
+
+    def may_publish(self) -> bool:
+        """Ask the worker, and wait for its answer."""
+        self._send(LeaveAsked())
+        return self._leaves.get()
+
+    def published(self, model: PublishedModel) -> None:
+        """The last word of a job that went well."""
+        self._send(Published(model=model))
+
+    def failed(self, failure: JobFailure) -> None:
+        """The last word of a job that did not."""
+        self._send(Failed(failure=failure))
+
+    def _send(self, report: Report) -> None:
+        with self._lock:
+            self._reports.write(report.model_dump_json().encode() + b"\n")
+            self._reports.flush()
+
+    def _listen(self) -> None:
+        for line in self._orders:
+            message = ORDERS.validate_json(line)
+            if isinstance(message, Leave):
+                self._leaves.put(message.granted)
+        # The worker is gone. Nothing half-done can be seen: a version exists only with its manifest.
+        os._exit(1)
+
+
+class _JobLog(logging.Handler):
+    """Carries log records to the job's log."""
+
+    def __init__(self, link: WorkerLink) -> None:
+        super().__init__()
+        self._link = link
+        self.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%Y-%m-%d %H:%M:%S"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._link.log(self.format(record))
+
+
+def main() -> None:
+    """Entry point: `python -m worker.trainer <descriptor of the reports pipe> <niceness>`."""
+    descriptor, niceness = int(sys.argv[1]), int(sys.argv[2])
+    _die_with_worker()
+    os.nice(niceness)
+    faulthandler.enable()
+    link = WorkerLink(sys.stdin.buffer, os.fdopen(descriptor, "wb"))
+    from worker.training import pipeline, warmup  # noqa: PLC0415 - the slow part, after the parent-death signal is set
+
+    warmup.warm_up()
+    order = link.await_order()
+    if order is None:
+        return
+    logging.getLogger("worker.training").addHandler(_JobLog(link))
+    logging.getLogger("worker.training").setLevel(logging.INFO)
+    try:
+        pipeline.run(order, link)
+    except TrainingFailed as error:
+        link.failed(error.failure)
+    except MemoryError:
+        link.failed(_out_of_memory(order))
+    except Exception as error:  # the task's boundary: whatever went wrong is the job's end, with its reason
+        logger.exception("job %s", order.job)
+        link.failed(_unforeseen(error))
+
+
+def _die_with_worker() -> None:
+    """Ask the kernel to kill this process when the worker dies (Linux; elsewhere the end of the pipe does it)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _out_of_memory(order: Order) -> JobFailure:
+    return JobFailure(
+        code="out_of_memory",
+        message="Memory ran out during training.",
+        hint=f"Try a smaller batch size than {order.request.batch_size}, or fewer `train_samples`.",
+    )
+
+
+def _unforeseen(error: Exception) -> JobFailure:
+    return JobFailure(
+        code="internal",
+        message=f"Training stopped on an unforeseen {type(error).__name__}.",
+        hint="The worker's log holds the details.",
+    )
+
+
+if __name__ == "__main__":
+    main()

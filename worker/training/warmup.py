@@ -1,0 +1,27 @@
+"""Imports Keras and makes TensorFlow trace a first training step, so that a job need not wait for either.
+
+Skipped where a GPU is present: an idle trainer must hold no GPU memory while another one trains.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+def warm_up() -> None:
+    """Train and evaluate a tiny network once. Leaves no state behind but warm caches."""
+    if tf.config.list_physical_devices("GPU"):
+        return
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            keras.layers.Conv2D(1, 3, activation="relu"),
+            keras.layers.MaxPooling2D(2),
+            keras.layers.Flatten(),
+            keras.layers.Dense(2, activation="softmax"),
+        ]
+    )
+    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    images, targets = np.zeros((4, 8, 8, 1), np.float32), np.eye(2, dtype=np.float32)[[0, 1, 0, 1]]
+    model.fit(images, targets, batch_size=2, verbose=0, validation_data=(images, targets))
+    keras.backend.clear_session()
