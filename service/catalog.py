@@ -1,0 +1,244 @@
+"""What is in the store, kept in memory: turns a reference (model, version, alias, or nothing) into a manifest.
+
+Manifests never change and are read once; what exists and where aliases point is read again when older than a moment.
+It does not know how a model is run, but is told when a version proved to be damaged.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from model_store import (
+    AliasNotFound,
+    ArtifactCorrupt,
+    Manifest,
+    ModelNotFound,
+    ModelStore,
+    StoreUnavailable,
+    VersionNotFound,
+)
+from service.errors import NothingPublished
+
+logger = logging.getLogger(__name__)
+
+HIT_PATIENCE_S = 0.25
+"""How long a prediction whose version is known waits for a store that is slow to answer."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Which version is meant: of one model or of whichever was published last, by number, by alias, or the latest."""
+
+    model: str | None = None
+    version: int | None = None
+    alias: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Any good version will do."""
+        return self.version is None and self.alias is None
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One damaged version, and the file at fault."""
+
+    model: str
+    version: int
+    file: str
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """One model: its sound versions in ascending order, the file at fault of each damaged one, its aliases."""
+
+    name: str
+    versions: Mapping[int, Manifest]
+    damaged: Mapping[int, str]
+    aliases: Mapping[str, int]
+
+    @property
+    def latest(self) -> Manifest | None:
+        """The sound version with the highest number."""
+        return self.versions[max(self.versions)] if self.versions else None
+
+    def version(self, number: int) -> Manifest:
+        """One version. Raises `VersionNotFound`, `ArtifactCorrupt`."""
+        if number in self.damaged:
+            raise ArtifactCorrupt(self.name, number, self.damaged[number])
+        if number not in self.versions:
+            raise VersionNotFound(self.name, number)
+        return self.versions[number]
+
+    def alias(self, alias: str) -> int:
+        """The version an alias points at. Raises `AliasNotFound`."""
+        if alias not in self.aliases:
+            raise AliasNotFound(self.name, alias)
+        return self.aliases[alias]
+
+    def resolve(self, reference: Reference) -> Manifest:
+        """The version meant. Raises `AliasNotFound`, `VersionNotFound`, `ArtifactCorrupt`."""
+        if reference.version is not None:
+            return self.version(reference.version)
+        if reference.alias is not None:
+            return self.version(self.alias(reference.alias))
+        return self.latest or self.version(max(self.damaged))
+
+    def without(self, damaged: Mapping[int, str]) -> "ModelEntry":
+        """This entry with more versions known to be damaged."""
+        sound = {number: manifest for number, manifest in self.versions.items() if number not in damaged}
+        return replace(self, versions=sound, damaged={**self.damaged, **damaged})
+
+
+@dataclass(frozen=True)
+class Index:
+    """All models as they were at one moment, by the clock of whoever read them."""
+
+    models: Mapping[str, ModelEntry]
+    read_at: float
+
+    def model(self, name: str) -> ModelEntry:
+        """One model. Raises `ModelNotFound`."""
+        if name not in self.models:
+            raise ModelNotFound(name)
+        return self.models[name]
+
+    def resolve(self, reference: Reference) -> Manifest:
+        """The version meant. Raises the store's `…NotFound` errors, `ArtifactCorrupt`, `NothingPublished`."""
+        if reference.model is not None:
+            return self.model(reference.model).resolve(reference)
+        latest = [entry.latest for entry in self.models.values() if entry.latest]
+        if not latest:
+            raise NothingPublished
+        return max(latest, key=lambda manifest: manifest.published_at)
+
+    def damaged(self) -> set[Damage]:
+        """Every damaged version."""
+        return {
+            Damage(entry.name, number, file) for entry in self.models.values() for number, file in entry.damaged.items()
+        }
+
+    def without(self, damages: Collection[Damage]) -> "Index":
+        """This index with more versions known to be damaged; those it does not have are ignored."""
+        models = dict(self.models)
+        for damage in damages:
+            entry = models.get(damage.model)
+            if entry is not None and damage.version in entry.versions:
+                models[damage.model] = entry.without({damage.version: damage.file})
+        return replace(self, models=models)
+
+
+class Catalog:
+    """The store's index, read by one thread at a time and shared by all requests of this process."""
+
+    def __init__(self, store: ModelStore, refresh_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
+        self._refresh_s = refresh_s
+        self._clock = clock
+        self._index: Index | None = None
+        self._reported: set[Damage] = set()
+        self._one_reader = asyncio.Lock()
+        self._manifests: dict[tuple[str, int], Manifest] = {}  # the reading thread's own
+        self._thread = ThreadPoolExecutor(1, "catalog")
+
+    async def index(self) -> Index:
+        """The index, never older than the refresh interval. Raises `StoreUnavailable`."""
+        return await self._index_since(self._clock() - self._refresh_s)
+
+    async def refresh(self) -> Index:
+        """The index as it is from now on: whatever was changed before this call is in it."""
+        return await self._index_since(self._clock())
+
+    async def resolve(self, reference: Reference) -> Manifest:
+        """The version meant.
+
+        A version that is already known is answered even when the store is slow or gone.
+
+        Raises:
+            ModelNotFound, VersionNotFound, AliasNotFound, NothingPublished: a fresh look did not find it.
+            ArtifactCorrupt: it is known to be damaged.
+            StoreUnavailable: it is not known and the store does not answer.
+        """
+        index = await self._index_soon()
+        try:
+            return index.resolve(reference)
+        except (ModelNotFound, VersionNotFound, AliasNotFound, NothingPublished):
+            return (await self.refresh()).resolve(reference)
+
+    async def mark_damaged(self, damage: Damage) -> None:
+        """Take a version out of service until it is deleted or the process starts anew."""
+        self._report({damage})
+        self._index = (await self.index()).without({damage})
+
+    def close(self) -> None:
+        """Let the reading thread go."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _index_soon(self) -> Index:
+        """A fresh index if it can be had at once, else the one there is."""
+        if self._index is None:
+            return await self.index()
+        if self._index.read_at < self._clock() - self._refresh_s:
+            reading = asyncio.create_task(self.index())
+            reading.add_done_callback(_log_failure)
+            await asyncio.wait({reading}, timeout=HIT_PATIENCE_S)
+        return self._index
+
+    async def _index_since(self, moment: float) -> Index:
+        if self._index is not None and self._index.read_at >= moment:
+            return self._index
+        async with self._one_reader:
+            # Whoever waited for the lock is content with what was read meanwhile, if reading began late enough.
+            if self._index is None or self._index.read_at < moment:
+                read = await asyncio.get_running_loop().run_in_executor(self._thread, self._read)
+                self._report(read.damaged())
+                self._index = read.without(self._reported)
+            return self._index
+
+    def _report(self, damages: set[Damage]) -> None:
+        for damage in damages - self._reported:
+            logger.error(
+                "version %d of model %s is damaged (%s) and no longer served",
+                damage.version,
+                damage.model,
+                damage.file,
+            )
+        self._reported |= damages
+
+    def _read(self) -> Index:
+        began = self._clock()
+        entries = [entry for name in self._store.models() if (entry := self._entry(name))]
+        known = {(entry.name, number) for entry in entries for number in entry.versions}
+        self._manifests = {place: self._manifests[place] for place in known}
+        return Index({entry.name: entry for entry in entries if entry.versions or entry.damaged}, began)
+
+    def _entry(self, name: str) -> ModelEntry | None:
+        versions: dict[int, Manifest] = {}
+        damaged: dict[int, str] = {}
+        try:
+            for number in self._store.versions(name):
+                try:
+                    versions[number] = self._manifest(name, number)
+                except ArtifactCorrupt as error:
+                    damaged[number] = error.file
+                except VersionNotFound:
+                    continue  # deleted since it was listed
+            return ModelEntry(name, versions, damaged, self._store.aliases(name))
+        except ModelNotFound:
+            return None  # likewise
+
+    def _manifest(self, name: str, number: int) -> Manifest:
+        if (name, number) not in self._manifests:
+            self._manifests[name, number] = self._store.manifest(name, number)
+        return self._manifests[name, number]
+
+
+def _log_failure(reading: asyncio.Task[Index]) -> None:
+    error = None if reading.cancelled() else reading.exception()
+    if isinstance(error, StoreUnavailable):
+        logger.warning("serving what is known: %s", error)
+    elif error is not None:
+        logger.error("reading the store failed", exc_info=error)

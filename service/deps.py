@@ -1,0 +1,90 @@
+"""What routes ask for, as annotated aliases, so that a route's signature reads like a sentence.
+
+An id in a path becomes the thing it names, or its 404, here and only here.
+"""
+
+from typing import Annotated
+
+from fastapi import Depends, Path, Query, Request
+
+from model_store import ModelStore
+from model_store.names import ALIAS_PATTERN, FILE_PATTERN, MODEL_PATTERN
+from service.catalog import Catalog, Index
+from service.curve_pictures import CurvePictures
+from service.inference import Engine
+from service.job_queue import JobQueue
+from service.prediction import Predictor
+from service.state import ServiceState
+from service.uploads import Upload, read_uploads
+from worker.records import JobRecord
+
+NAME_PATTERN = ALIAS_PATTERN
+
+ModelName = Annotated[
+    str,
+    Path(pattern=MODEL_PATTERN, description="Name of the model.", examples=["fashion_mnist-lenet5-fashion"]),
+]
+VersionNumber = Annotated[int, Path(ge=1, le=999_999_999, description="Number of the version.", examples=[1])]
+AliasName = Annotated[str, Path(pattern=ALIAS_PATTERN, description="Name of the alias.", examples=["production"])]
+FileName = Annotated[str, Path(pattern=FILE_PATTERN, description="Name of the file.", examples=["model.keras"])]
+JobId = Annotated[str, Path(pattern=NAME_PATTERN, description="Id of the job.", examples=["k3v9x2m7qd"])]
+
+
+async def get_state(request: Request) -> ServiceState:
+    """The state of the process that answers; a coroutine, because FastAPI would give a function a thread."""
+    state = request.app.state.service
+    assert isinstance(state, ServiceState)
+    return state
+
+
+StateDep = Annotated[ServiceState, Depends(get_state)]
+
+
+async def _store(state: StateDep) -> ModelStore:
+    return state.store
+
+
+async def _catalog(state: StateDep) -> Catalog:
+    return state.catalog
+
+
+async def _index(state: StateDep) -> Index:
+    return await state.catalog.index()
+
+
+async def _engine(state: StateDep) -> Engine:
+    return state.engine
+
+
+async def _predictor(state: StateDep) -> Predictor:
+    return state.predictor
+
+
+async def _queue(state: StateDep) -> JobQueue:
+    return state.queue
+
+
+async def _curves(state: StateDep) -> CurvePictures:
+    return state.curves
+
+
+async def _job(job_id: JobId, state: StateDep) -> JobRecord:
+    return await state.queue.get(job_id)
+
+
+async def _uploads(request: Request, state: StateDep) -> list[Upload]:
+    return await read_uploads(request, state.settings.max_pictures, state.settings.max_picture_bytes)
+
+
+StoreDep = Annotated[ModelStore, Depends(_store)]
+CatalogDep = Annotated[Catalog, Depends(_catalog)]
+IndexDep = Annotated[Index, Depends(_index)]
+EngineDep = Annotated[Engine, Depends(_engine)]
+PredictorDep = Annotated[Predictor, Depends(_predictor)]
+QueueDep = Annotated[JobQueue, Depends(_queue)]
+CurvesDep = Annotated[CurvePictures, Depends(_curves)]
+JobDep = Annotated[JobRecord, Depends(_job)]
+UploadsDep = Annotated[list[Upload], Depends(_uploads)]
+TopK = Annotated[
+    int, Query(ge=1, description="How many classes to name for each picture; all of them when there are fewer.")
+]

@@ -1,0 +1,159 @@
+"""What can go wrong on the HTTP side, and the one table that gives every error of every package its HTTP status.
+
+ServiceError
+├── BodyTooLarge             more bytes than the route takes
+├── BodyTypeUnsupported      a Content-Type or Content-Encoding the route does not read
+├── JsonRejected             not JSON, or JSON that no honest client sends
+├── UploadRejected           a form or a body without usable pictures
+├── TooManyPictures          more pictures than one request may carry
+└── NothingPublished         no model named, and none there
+
+Below `service/` errors carry facts only. Whatever is missing from the table is unforeseen: a 500 with nothing said.
+"""
+
+from dataclasses import dataclass
+
+from starlette.requests import ClientDisconnect
+from worker.pixels import PictureFormatUnsupported, PictureRejected, PictureTooLarge
+
+import model_store
+import worker.errors
+from worker.architectures import ArchitectureError, ArchitectureNotFound
+from worker.datasets import DatasetCorrupt, DatasetNotFound, DatasetUnavailable
+from worker.requests import RequestInvalid
+
+
+class ServiceError(Exception):
+    """Root of this package's errors."""
+
+
+class BodyTooLarge(ServiceError):
+    """More bytes than the route takes, counted or announced."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"The request body is too large; expected at most {limit_bytes:,} bytes, got more.")
+        self.limit_bytes = limit_bytes
+
+
+class BodyTypeUnsupported(ServiceError):
+    """A body in a format the route does not read."""
+
+    def __init__(self, expected: str, came: str, hint: str = "") -> None:
+        super().__init__(f"The request body cannot be read; expected {expected}, got {came}. {hint}".strip())
+        self.expected = expected
+        self.came = came
+
+
+class JsonRejected(ServiceError):
+    """Not JSON, or JSON that no honest client sends."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The request body is not usable JSON: {reason}.")
+        self.reason = reason
+
+
+class UploadRejected(ServiceError):
+    """A form or a body without usable pictures.
+
+    Attributes:
+        loc: path of the part at fault, as in pydantic's errors.
+        message: what is wrong, what was expected, what came.
+    """
+
+    def __init__(self, loc: tuple[str | int, ...], message: str) -> None:
+        super().__init__(message)
+        self.loc = loc
+        self.message = message
+
+
+class TooManyPictures(ServiceError):
+    """More pictures than one request may carry."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"There are too many pictures in one request; expected at most {limit}, got more.")
+        self.limit = limit
+
+
+class NothingPublished(ServiceError):
+    """No model named, and none there."""
+
+    def __init__(self) -> None:
+        super().__init__("No model has been published yet; train one with POST /jobs, or name a model.")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a client is told about a kind of error.
+
+    Attributes:
+        status: HTTP status.
+        code: for programs.
+        title: for people, the same for every error of the kind.
+        detail: said instead of the error's own words where those tell of the server's insides.
+        retry_after_s: seconds after which trying again makes sense.
+    """
+
+    status: int
+    code: str
+    title: str
+    detail: str | None = None
+    retry_after_s: int | None = None
+
+
+VERDICTS: dict[type[Exception], Verdict] = {
+    BodyTooLarge: Verdict(413, "body_too_large", "Request body too large"),
+    BodyTypeUnsupported: Verdict(415, "content_type_unsupported", "Request body of an unsupported type"),
+    JsonRejected: Verdict(400, "json_invalid", "Invalid JSON"),
+    UploadRejected: Verdict(422, "upload_invalid", "Invalid upload"),
+    TooManyPictures: Verdict(413, "too_many_pictures", "Too many pictures"),
+    NothingPublished: Verdict(404, "no_model_published", "No model published yet"),
+    ClientDisconnect: Verdict(400, "client_disconnected", "Client left", "The request ended before its body did."),
+    PictureTooLarge: Verdict(413, "picture_too_large", "Picture too large"),
+    PictureFormatUnsupported: Verdict(415, "picture_format_unsupported", "Unsupported picture format"),
+    PictureRejected: Verdict(422, "picture_invalid", "Unreadable picture"),
+    model_store.InvalidName: Verdict(422, "invalid_name", "Invalid name"),
+    model_store.ModelNotFound: Verdict(404, "model_not_found", "No such model"),
+    model_store.VersionNotFound: Verdict(404, "version_not_found", "No such version"),
+    model_store.AliasNotFound: Verdict(404, "alias_not_found", "No such alias"),
+    model_store.FileNotInVersion: Verdict(404, "file_not_found", "No such file"),
+    model_store.VersionInUse: Verdict(409, "version_in_use", "Version in use"),
+    model_store.ArtifactCorrupt: Verdict(503, "artifact_corrupt", "Stored model damaged"),
+    model_store.StoreUnavailable: Verdict(
+        503, "store_unavailable", "Model store unavailable", "The model store does not answer at the moment.", 5
+    ),
+    ArchitectureNotFound: Verdict(404, "architecture_not_found", "No such architecture"),
+    ArchitectureError: Verdict(422, "architecture_invalid", "Architecture that cannot work"),
+    DatasetNotFound: Verdict(404, "dataset_not_found", "No such dataset"),
+    DatasetUnavailable: Verdict(
+        503,
+        "dataset_unavailable",
+        "Dataset unavailable",
+        "The dataset cannot be had at the moment.",
+        60,
+    ),
+    DatasetCorrupt: Verdict(503, "dataset_corrupt", "Dataset damaged", "The dataset's files are damaged."),
+    RequestInvalid: Verdict(422, "request_invalid", "Request that cannot be run"),
+    worker.errors.JobNotFound: Verdict(404, "job_not_found", "No such job"),
+    worker.errors.JobNotFinished: Verdict(409, "job_not_finished", "Job not finished"),
+    worker.errors.IdempotencyConflict: Verdict(409, "idempotency_conflict", "Idempotency-Key used before"),
+    worker.errors.QueueUnavailable: Verdict(
+        503, "queue_unavailable", "Job queue unavailable", "The job queue does not answer at the moment.", 5
+    ),
+}
+VALIDATION_FAILED = Verdict(422, "validation_failed", "Invalid request")
+UNFORESEEN = Verdict(500, "internal_error", "Internal error")
+FRAMEWORK: dict[int, Verdict] = {
+    400: Verdict(400, "bad_request", "Bad request"),
+    404: Verdict(404, "not_found", "Not found", "There is nothing at this address; GET /docs lists what there is."),
+    405: Verdict(405, "method_not_allowed", "Method not allowed"),
+}
+"""What the web framework says by itself."""
+
+
+def verdict_of(error: Exception) -> Verdict:
+    """The verdict on the error's own class, or on its nearest ancestor in the table.
+
+    Raises:
+        KeyError: no class of the error is in the table.
+    """
+    return next(VERDICTS[kind] for kind in (*type(error).__mro__, type(error)) if kind in VERDICTS)

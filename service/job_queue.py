@@ -1,0 +1,128 @@
+"""Jobs as the HTTP side sees them: every call has a deadline, and a queue that does not answer is an error at once.
+
+The book of jobs is synchronous and shared with the worker; here its calls run in threads, so that a server that
+hangs costs a thread for a while but never the event loop. Only following a job's events uses an asynchronous client.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import anyio
+import anyio.to_thread
+import redis
+import redis.asyncio
+
+from worker.bell import Bell
+from worker.errors import QueueUnavailable
+from worker.jobs import JobBook, connect, events_key
+from worker.records import JobRecord
+from worker.requests import JobRequest
+from worker.states import JobState
+
+logger = logging.getLogger(__name__)
+
+DEADLINE_S = 2.0
+BELL_DEADLINE_S = 0.4  # a bell that does not get through in time is rung again by a worker
+FOLLOW_BLOCK_MS = 10_000
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class JobEvent:
+    """One entry of a job's stream: its id, its kind (`state`, `progress`, `epoch`) and its data as kept in Redis."""
+
+    id: str
+    kind: str
+    data: str
+
+
+class JobQueue:
+    """Submits, reads and follows jobs. Every method raises `QueueUnavailable` when Redis does not answer in time."""
+
+    def __init__(self, redis_url: str, broker_url: str) -> None:
+        self._redis_url = redis_url
+        self._client = connect(redis_url)
+        self._book = JobBook(self._client)
+        self._bell = Bell(broker_url)
+
+    async def submit(self, request: JobRequest, idempotency_key: str, digest: str) -> JobRecord:
+        """Write the job, then ring. Raises `IdempotencyConflict`."""
+        record = await _in_time(lambda: self._book.submit(request, idempotency_key, digest))
+        if record.state is JobState.QUEUED:
+            try:
+                await _in_time(lambda: self._bell.ring(record.id), BELL_DEADLINE_S)
+            except QueueUnavailable as error:
+                logger.warning("job %s: accepted, but its bell did not get through: %s", record.id, error.reason)
+        return record
+
+    async def get(self, job: str) -> JobRecord:
+        """One job. Raises `JobNotFound`."""
+        return await _in_time(lambda: self._book.get(job))
+
+    async def page(self, states: Sequence[JobState], offset: int, limit: int) -> tuple[list[JobRecord], int]:
+        """A page of jobs, newest first, and how many there are."""
+        return await _in_time(lambda: self._book.page(states, offset, limit))
+
+    async def cancel(self, job: str) -> JobRecord:
+        """Cancel and return the job as it is then. Raises `JobNotFound`."""
+        return await _in_time(lambda: self._book.cancel(job))
+
+    async def forget(self, job: str) -> None:
+        """Remove a finished job. Raises `JobNotFound`, `JobNotFinished`."""
+        await _in_time(lambda: self._book.forget(job))
+
+    async def log(self, job: str) -> list[str]:
+        """The job's log. Raises `JobNotFound`."""
+        return await _in_time(lambda: self._book.log(job))
+
+    async def ping(self) -> None:
+        """Return when the server answers."""
+
+        def ping() -> None:
+            try:
+                self._client.ping()
+            except redis.RedisError as error:
+                raise QueueUnavailable(str(error)) from error
+
+        await _in_time(ping)
+
+    async def latest_event(self, job: str) -> str:
+        """Id of a job's newest event, `0` when there is none."""
+        try:
+            async with self._follower() as client:
+                newest = await client.xrevrange(events_key(job), count=1)
+        except redis.RedisError as error:
+            raise QueueUnavailable(str(error)) from error
+        return str(newest[0][0]) if newest else "0"
+
+    async def follow(self, job: str, after: str) -> AsyncIterator[JobEvent | None]:
+        """Events newer than the id `after`, as they come; None now and then while nothing happens."""
+        try:
+            async with self._follower() as client:
+                while True:
+                    answer = await client.xread({events_key(job): after}, count=200, block=FOLLOW_BLOCK_MS)
+                    for event_id, fields in answer[0][1] if answer else ():
+                        after = event_id
+                        yield JobEvent(event_id, fields["event"], fields["data"])
+                    if not answer:
+                        yield None
+        except redis.RedisError as error:
+            raise QueueUnavailable(str(error)) from error
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _follower(self) -> Any:  # noqa: ANN401 - redis-py's types cannot tell one protocol version's answers
+        return redis.asyncio.Redis.from_url(self._redis_url, decode_responses=True, protocol=2)
+
+
+async def _in_time(call: Callable[[], T], deadline_s: float = DEADLINE_S) -> T:
+    try:
+        with anyio.fail_after(deadline_s):
+            return await anyio.to_thread.run_sync(call, abandon_on_cancel=True)
+    except TimeoutError as error:
+        raise QueueUnavailable(f"no answer within {deadline_s} s") from error

@@ -1,0 +1,150 @@
+"""Routes of networks on paper: the presets, and a check for a description of one's own."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Query
+from fastapi.openapi.models import Example
+from pydantic import BaseModel, Field
+
+from service.problem_docs import problem_responses
+from worker.architectures import (
+    PRESETS,
+    Analysis,
+    Architecture,
+    ArchitectureError,
+    ArchitectureNotFound,
+    Preset,
+    Recipe,
+    analyse,
+    get_preset,
+)
+from worker.datasets import DatasetNotFound, dataset_info
+
+DEFAULT_SHAPE = (32, 32, 3)
+DEFAULT_CLASSES = 10
+SHAPE_PATTERN = r"^[1-9][0-9]{0,3}x[1-9][0-9]{0,3}x[1-9]$"
+CHECK_EXAMPLES: dict[str, Example] = {
+    "small": {
+        "summary": "One convolution, one pooling, and the output",
+        "value": {
+            "layers": [
+                {"type": "conv2d", "filters": 8, "kernel_size": 3, "activation": "relu"},
+                {"type": "max_pooling2d", "pool_size": 2},
+                {"type": "flatten"},
+                {"type": "dense", "units": "classes", "activation": "softmax"},
+            ]
+        },
+    }
+}
+
+DatasetQuery = Annotated[
+    str | None,
+    Query(description="Name of a dataset: count for its pictures and classes.", examples=["fashion_mnist"]),
+]
+ClassesQuery = Annotated[
+    int | None, Query(ge=2, le=65_536, description="Count for this many classes.", examples=[1000])
+]
+ShapeQuery = Annotated[
+    str | None,
+    Query(
+        pattern=SHAPE_PATTERN,
+        description="Height, width and channels of the pictures to count for; default 32x32x3.",
+        examples=["64x64x3"],
+    ),
+]
+
+
+class PresetLine(BaseModel):
+    """A preset in the list, counted for one input shape and number of classes."""
+
+    name: str = Field(examples=["lenet5-fashion"])
+    title: str
+    year: int | None = Field(description="Of the publication; null for the lesson's own networks.")
+    source: str
+    recipe: Recipe = Field(description="How it is trained when a job does not say otherwise.")
+    input_shape: tuple[int, int, int] = Field(description="Height, width, channels it was counted for.")
+    classes: int = Field(description="Classes it was counted for.")
+    parameters: int
+    flops: int = Field(description="For one picture in inference; a multiplication and an addition are two.")
+
+
+class PresetList(BaseModel):
+    """All presets."""
+
+    architectures: list[PresetLine]
+
+
+class PresetDetail(PresetLine, Analysis):
+    """A preset with its layer table, and the description it is built from."""
+
+    architecture: Architecture = Field(description="The description; change it, and send it as your own.")
+
+
+class Checked(Analysis):
+    """The layer table of a description of one's own."""
+
+    classes: int = Field(description="Classes it was counted for.")
+
+
+router = APIRouter(prefix="/architectures", tags=["architectures"])
+
+
+@router.get("", summary="List presets", responses=problem_responses(DatasetNotFound))
+async def list_architectures(dataset: DatasetQuery = None, classes: ClassesQuery = None) -> PresetList:
+    """The presets, counted for their classic input and 10 classes unless the query says otherwise."""
+    return PresetList(architectures=[_line(preset, dataset, classes) for preset in PRESETS.values()])
+
+
+@router.get("/{name}", summary="One preset", responses=problem_responses(ArchitectureNotFound, DatasetNotFound))
+async def get_architecture(name: str, dataset: DatasetQuery = None, classes: ClassesQuery = None) -> PresetDetail:
+    """Every layer's output shape, parameters and FLOPs; totals, recipe and source."""
+    preset = get_preset(name)
+    analysis, n_classes = _analysis(preset.architecture, preset.image_shape, dataset, classes)
+    return PresetDetail(**_facts(preset), **analysis.model_dump(), classes=n_classes, architecture=preset.architecture)
+
+
+@router.post(
+    "/check",
+    summary="Check a network of your own",
+    responses=problem_responses(DatasetNotFound, ArchitectureError),
+)
+async def check_architecture(
+    architecture: Annotated[Architecture, Body(openapi_examples=CHECK_EXAMPLES)],
+    dataset: DatasetQuery = None,
+    classes: ClassesQuery = None,
+    image_shape: ShapeQuery = None,
+) -> Checked:
+    """The layer table of a description, or what is wrong with it and in which layer.
+
+    The body is the same JSON that `architecture` takes in `POST /jobs`.
+    """
+    height, width, channels = map(int, image_shape.split("x")) if image_shape else DEFAULT_SHAPE
+    analysis, n_classes = _analysis(architecture, (height, width, channels), dataset, classes)
+    return Checked(**analysis.model_dump(), classes=n_classes)
+
+
+def _analysis(
+    architecture: Architecture, image_shape: tuple[int, int, int], dataset: str | None, classes: int | None
+) -> tuple[Analysis, int]:
+    """The network counted for a dataset, whose classes a number overrides; else for `image_shape`."""
+    n_classes = DEFAULT_CLASSES
+    if dataset is not None:
+        info = dataset_info(dataset)
+        image_shape, n_classes = info.image_shape, len(info.classes)
+    n_classes = classes or n_classes
+    return analyse(architecture, image_shape, n_classes), n_classes
+
+
+def _line(preset: Preset, dataset: str | None, classes: int | None) -> PresetLine:
+    analysis, n_classes = _analysis(preset.architecture, preset.image_shape, dataset, classes)
+    return PresetLine(
+        **_facts(preset),
+        input_shape=analysis.input_shape,
+        classes=n_classes,
+        parameters=analysis.parameters,
+        flops=analysis.flops,
+    )
+
+
+def _facts(preset: Preset) -> dict[str, object]:
+    return {name: getattr(preset, name) for name in ("name", "title", "year", "source", "recipe")}

@@ -1,0 +1,95 @@
+"""Routes that say how this process is: alive, and ready to answer."""
+
+import asyncio
+import logging
+from typing import Literal
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+
+from model_store import StoreUnavailable
+from service.deps import StateDep
+from service.state import ServiceState
+from worker.errors import QueueUnavailable
+
+logger = logging.getLogger(__name__)
+
+STORE_PATIENCE_S = 5.0
+
+
+class Alive(BaseModel):
+    """The process lives."""
+
+    status: Literal["alive"] = "alive"
+
+
+class DamagedVersion(BaseModel):
+    """A version that is not served because its files are not what was published."""
+
+    model: str
+    version: int
+    file: str
+
+
+class Readiness(BaseModel):
+    """Whether this process can answer, and what of it works."""
+
+    status: Literal["ready", "unavailable"]
+    store: Literal["ok", "unavailable"] = Field(description="The model store; without it the service is not ready.")
+    queue: Literal["ok", "unavailable"] = Field(
+        description="Redis; without it pictures are still classified, and only jobs answer 503."
+    )
+    models: int = Field(description="Models that can be asked.")
+    damaged: list[DamagedVersion] = Field(description="Versions taken out of service.")
+
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz", summary="Is the process alive?")
+async def healthz() -> Alive:
+    """200 as long as the process answers at all."""
+    return Alive()
+
+
+@router.get(
+    "/readyz",
+    summary="Is the service ready?",
+    responses={503: {"model": Readiness, "description": "The model store does not answer."}},
+)
+async def readyz(state: StateDep, response: Response) -> Readiness:
+    """200 when pictures can be classified; 503 with the same body when the model store does not answer."""
+    has_store, has_queue = await asyncio.gather(_has_store(state), _has_queue(state))
+    if not has_store:
+        response.status_code = 503
+    return await _readiness(state, has_store=has_store, has_queue=has_queue)
+
+
+async def _has_store(state: ServiceState) -> bool:
+    try:
+        await asyncio.wait_for(asyncio.to_thread(state.store.check), STORE_PATIENCE_S)
+        await asyncio.wait_for(state.catalog.index(), STORE_PATIENCE_S)
+    except (StoreUnavailable, TimeoutError) as error:
+        logger.warning("not ready: %s", error)
+        return False
+    return True
+
+
+async def _has_queue(state: ServiceState) -> bool:
+    try:
+        await state.queue.ping()
+    except QueueUnavailable:
+        return False
+    return True
+
+
+async def _readiness(state: ServiceState, *, has_store: bool, has_queue: bool) -> Readiness:
+    index = await state.catalog.index() if has_store else None
+    damages = sorted(index.damaged(), key=lambda damage: (damage.model, damage.version)) if index else []
+    return Readiness(
+        status="ready" if has_store else "unavailable",
+        store="ok" if has_store else "unavailable",
+        queue="ok" if has_queue else "unavailable",
+        models=len(index.models) if index else 0,
+        damaged=[DamagedVersion(model=d.model, version=d.version, file=d.file) for d in damages],
+    )

@@ -1,0 +1,228 @@
+"""Routes of training jobs: submit, list, follow, cancel, forget, and look at one."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Body, Header, Query, Response, status
+from fastapi.openapi.models import Example
+from fastapi.responses import PlainTextResponse, StreamingResponse
+from pydantic import BaseModel, Field
+
+from service.deps import CatalogDep, CurvesDep, JobDep, QueueDep
+from service.job_queue import JobEvent, JobQueue
+from service.problem_docs import problem_responses
+from worker.errors import IdempotencyConflict, JobNotFinished, JobNotFound, QueueUnavailable
+from worker.records import History, JobRecord
+from worker.requests import JobRequest, RequestInvalid, plan
+from worker.states import FINISHED, JobState
+
+router = APIRouter(prefix="/jobs", tags=["jobs"])
+
+ONE_JOB = (JobNotFound, QueueUnavailable)
+
+SUBMIT_EXAMPLES: dict[str, Example] = {
+    "the lesson's LeNet": {
+        "summary": "Architecture, dataset and epochs are enough",
+        "value": {"architecture": "lenet5-fashion", "dataset": "fashion_mnist", "epochs": 10},
+    },
+    "a quick try": {
+        "summary": "The bundled sample, with Adam",
+        "value": {
+            "architecture": "lenet5-fashion",
+            "dataset": "fashion_mnist_sample",
+            "epochs": 5,
+            "optimizer": "adam",
+            "batch_size": 32,
+            "validation": "test",
+        },
+    },
+    "a network of your own": {
+        "summary": "Layers as JSON; the last one has as many units as there are classes",
+        "value": {
+            "architecture": {
+                "layers": [
+                    {"type": "conv2d", "filters": 8, "kernel_size": 3, "activation": "relu"},
+                    {"type": "max_pooling2d", "pool_size": 2},
+                    {"type": "flatten"},
+                    {"type": "dense", "units": "classes", "activation": "softmax"},
+                ]
+            },
+            "dataset": "fashion_mnist_sample",
+            "epochs": 3,
+            "model": "my-first-network",
+        },
+    },
+}
+
+
+class JobList(BaseModel):
+    """A page of jobs, newest first."""
+
+    jobs: list[JobRecord]
+    total: int = Field(description="Jobs that match, on all pages.")
+    offset: int
+    limit: int
+
+
+class EpochEvent(BaseModel):
+    """Data of an `epoch` event."""
+
+    epoch: int = Field(description="The epoch that has just ended, from 1.")
+    loss: float
+    accuracy: float
+    val_loss: float
+    val_accuracy: float
+
+
+@router.post(
+    "",
+    status_code=status.HTTP_202_ACCEPTED,
+    summary="Start a training",
+    responses=problem_responses(RequestInvalid, IdempotencyConflict, QueueUnavailable),
+)
+async def submit_job(
+    request: Annotated[JobRequest, Body(openapi_examples=SUBMIT_EXAMPLES)],
+    response: Response,
+    queue: QueueDep,
+    idempotency_key: Annotated[
+        str | None,
+        Header(max_length=200, description="A repeated request under the same key returns the first one's job."),
+    ] = None,
+) -> JobRecord:
+    """Queue a training job and return it, with every default filled in; `Location` says where to look.
+
+    `architecture`, `dataset` and `epochs` are enough. The job is kept when this answers 202, whatever happens next.
+    """
+    digest = hashlib.sha256(request.model_dump_json(exclude_unset=True).encode()).hexdigest()
+    record = await queue.submit(plan(request), idempotency_key or "", digest)
+    response.headers["Location"] = f"/jobs/{record.id}"
+    return record
+
+
+@router.get("", summary="List jobs", responses=problem_responses(QueueUnavailable))
+async def list_jobs(
+    queue: QueueDep,
+    state: Annotated[list[JobState] | None, Query(description="Only jobs in this state; may be repeated.")] = None,
+    offset: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> JobList:
+    """Jobs, newest first."""
+    jobs, total = await queue.page(state or (), offset, limit)
+    return JobList(jobs=jobs, total=total, offset=offset, limit=limit)
+
+
+@router.get("/{job_id}", summary="One job", responses=problem_responses(*ONE_JOB))
+async def get_job(job: JobDep, catalog: CatalogDep) -> JobRecord:
+    """State, progress, history, and in the end the model or the error."""
+    if job.state is JobState.SUCCEEDED:
+        # Whoever has seen `succeeded` shall find the model, in this process at least, at once.
+        await catalog.refresh()
+    return job
+
+
+@router.post("/{job_id}/cancel", summary="Cancel a job", responses=problem_responses(*ONE_JOB))
+async def cancel_job(job_id: str, queue: QueueDep) -> JobRecord:
+    """End a job: a queued one at once, a running one within seconds (`cancel_requested` until then).
+
+    Cancelling twice, or cancelling a job that has ended or is just being published, changes nothing.
+    """
+    return await queue.cancel(job_id)
+
+
+@router.delete(
+    "/{job_id}",
+    status_code=status.HTTP_204_NO_CONTENT,
+    summary="Forget a finished job",
+    responses=problem_responses(*ONE_JOB, JobNotFinished),
+)
+async def delete_job(job_id: str, queue: QueueDep) -> None:
+    """Remove the record and the log. The model it published stays."""
+    await queue.forget(job_id)
+
+
+@router.get(
+    "/{job_id}/log",
+    summary="Log of a job",
+    response_class=PlainTextResponse,
+    responses=problem_responses(*ONE_JOB),
+)
+async def get_log(job_id: str, queue: QueueDep) -> PlainTextResponse:
+    """What the trainer had to say, one line each, as plain text."""
+    return PlainTextResponse("".join(line + "\n" for line in await queue.log(job_id)))
+
+
+@router.get(
+    "/{job_id}/curves.{picture_format}",
+    summary="Accuracy and loss curves of a job",
+    response_class=Response,
+    responses={
+        **problem_responses(*ONE_JOB),
+        200: {"content": {"image/png": {}, "image/svg+xml": {}}, "description": "The picture."},
+    },
+)
+async def get_curves(job: JobDep, picture_format: Literal["png", "svg"], curves: CurvesDep) -> Response:
+    """The curves so far, live while the job runs: training dashed, validation solid, the best epoch marked."""
+    media_type = {"png": "image/png", "svg": "image/svg+xml"}[picture_format]
+    return Response(
+        await curves.draw(job, picture_format), media_type=media_type, headers={"Cache-Control": "no-cache"}
+    )
+
+
+@router.get(
+    "/{job_id}/events",
+    summary="Follow a job",
+    response_class=StreamingResponse,
+    responses={
+        **problem_responses(*ONE_JOB),
+        200: {"content": {"text/event-stream": {}}, "description": "Server-Sent Events."},
+    },
+)
+async def follow_job(
+    job: JobDep,
+    queue: QueueDep,
+    catalog: CatalogDep,
+    last_event_id: Annotated[str | None, Header(pattern=r"^\d+(-\d+)?$")] = None,
+) -> StreamingResponse:
+    """Server-Sent Events until the job ends.
+
+    `state` carries the whole job (the first event does, too), `progress` its progress, `epoch` the metrics of an
+    epoch that has just ended. A client that sends `Last-Event-ID` gets what it missed.
+    """
+    after = last_event_id or await queue.latest_event(job.id)
+    events = _events(job, queue, catalog, after, snapshot=last_event_id is None)
+    return StreamingResponse(events, media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
+
+
+async def _events(
+    job: JobRecord, queue: JobQueue, catalog: CatalogDep, after: str, *, snapshot: bool
+) -> AsyncIterator[str]:
+    if snapshot:
+        # Read again: what happened between the first look and the choice of `after` would be lost otherwise.
+        job = await queue.get(job.id)
+        yield _sse(after, "state", job.model_dump_json())
+        if job.is_finished:
+            return
+    async for event in queue.follow(job.id, after):
+        if event is None:
+            yield ": still here\n\n"
+        elif event.kind == "state":
+            if event.data in FINISHED:
+                await catalog.refresh()
+            yield _sse(event.id, "state", (await queue.get(job.id)).model_dump_json())
+        else:
+            yield _sse(event.id, event.kind, _data(event))
+        if (event.data in FINISHED) if event else (await queue.get(job.id)).is_finished:
+            return
+
+
+def _data(event: JobEvent) -> str:
+    if event.kind != "epoch":
+        return event.data
+    history = History.model_validate_json(event.data)
+    latest = {name: values[-1] for name, values in history if values}
+    return EpochEvent.model_validate({"epoch": len(history.loss), **latest}).model_dump_json()
+
+
+def _sse(event_id: str, kind: str, data: str) -> str:
+    return f"id: {event_id}\nevent: {kind}\ndata: {data}\n\n"

@@ -1,0 +1,174 @@
+"""Routes of what was published: models, versions, their files, and the aliases that name versions."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Response, status
+from fastapi.responses import PlainTextResponse
+
+from model_store import (
+    AliasNotFound,
+    ArtifactCorrupt,
+    FileNotInVersion,
+    ModelNotFound,
+    StoreUnavailable,
+    VersionInUse,
+    VersionNotFound,
+)
+from service.deps import AliasName, CatalogDep, EngineDep, FileName, IndexDep, ModelName, StoreDep, VersionNumber
+from service.downloads import SUMMARY_FILE, answer_file
+from service.model_answers import (
+    Alias,
+    AliasList,
+    AliasTarget,
+    Freed,
+    Model,
+    ModelList,
+    Version,
+    model_answer,
+    version_answer,
+)
+from service.problem_docs import problem_responses
+
+router = APIRouter(prefix="/models", tags=["models"])
+
+
+@router.get("", summary="List models", responses=problem_responses(StoreUnavailable))
+async def list_models(index: IndexDep) -> ModelList:
+    """All models with their versions and aliases, by name."""
+    return ModelList(models=[model_answer(entry) for _, entry in sorted(index.models.items())])
+
+
+@router.get("/{name}", summary="One model", responses=problem_responses(ModelNotFound, StoreUnavailable))
+async def get_model(name: ModelName, index: IndexDep) -> Model:
+    """A model's versions, aliases, and which version answers by default."""
+    return model_answer(index.model(name))
+
+
+@router.delete("/{name}", summary="Delete a model", responses=problem_responses(ModelNotFound, StoreUnavailable))
+async def delete_model(name: ModelName, store: StoreDep, catalog: CatalogDep, engine: EngineDep) -> Freed:
+    """Remove every version and alias of a model, and free the disk.
+
+    A model published again under this name goes on counting its versions.
+    """
+    freed_bytes = await asyncio.to_thread(store.delete_model, name)
+    engine.forget(name)
+    await catalog.refresh()
+    return Freed(freed_bytes=freed_bytes)
+
+
+@router.get(
+    "/{name}/versions/{version}",
+    summary="One version",
+    responses=problem_responses(ModelNotFound, VersionNotFound, ArtifactCorrupt, StoreUnavailable),
+)
+async def get_version(name: ModelName, version: VersionNumber, index: IndexDep) -> Version:
+    """Metrics, recipe, architecture, classes, input shape, files, and where it comes from: job and dataset."""
+    entry = index.model(name)
+    return version_answer(entry, entry.version(version))
+
+
+@router.delete(
+    "/{name}/versions/{version}",
+    summary="Delete a version",
+    responses=problem_responses(ModelNotFound, VersionNotFound, VersionInUse, StoreUnavailable),
+)
+async def delete_version(
+    name: ModelName, version: VersionNumber, store: StoreDep, catalog: CatalogDep, engine: EngineDep
+) -> Freed:
+    """Remove a version and free the disk; refused while an alias points at it. Its number is never given out again."""
+    freed_bytes = await asyncio.to_thread(store.delete_version, name, version)
+    engine.forget(name, version)
+    await catalog.refresh()
+    return Freed(freed_bytes=freed_bytes)
+
+
+@router.get(
+    "/{name}/versions/{version}/files/{file}",
+    summary="Download a file of a version",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "The file: `model.keras` and `model.onnx` as attachments, pictures and JSON to look at.",
+            "content": {
+                "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+                "application/json": {"schema": {}},
+                "image/png": {"schema": {"type": "string", "format": "binary"}},
+                "text/plain": {"schema": {"type": "string"}},
+            },
+        },
+        304: {"description": "`If-None-Match` names what the file still is."},
+        **problem_responses(ModelNotFound, VersionNotFound, FileNotInVersion, ArtifactCorrupt, StoreUnavailable),
+    },
+)
+async def get_file(
+    name: ModelName,
+    version: VersionNumber,
+    file: FileName,
+    index: IndexDep,
+    store: StoreDep,
+    if_none_match: Annotated[str | None, Header(description="ETags the client already has.")] = None,
+) -> Response:
+    """One file: `model.keras`, `model.onnx`, `manifest.json`, `history.json`, `evaluation.json`, pictures.
+
+    The ETag is the file's SHA-256, and what is sent is checked against it.
+    """
+    return await answer_file(store, index.model(name).version(version), file, if_none_match)
+
+
+@router.get(
+    "/{name}/versions/{version}/summary",
+    summary="Layer table of a version",
+    response_class=PlainTextResponse,
+    responses=problem_responses(ModelNotFound, VersionNotFound, FileNotInVersion, ArtifactCorrupt, StoreUnavailable),
+)
+async def get_summary(name: ModelName, version: VersionNumber, index: IndexDep, store: StoreDep) -> PlainTextResponse:
+    """The layer table, as Keras prints it."""
+    manifest = index.model(name).version(version)
+    table = await asyncio.to_thread(store.read, manifest.model, manifest.version, SUMMARY_FILE)
+    return PlainTextResponse(table)
+
+
+@router.get("/{name}/aliases", summary="List aliases", responses=problem_responses(ModelNotFound, StoreUnavailable))
+async def list_aliases(name: ModelName, index: IndexDep) -> AliasList:
+    """Where each of a model's aliases points."""
+    return AliasList(aliases=dict(index.model(name).aliases))
+
+
+@router.get(
+    "/{name}/aliases/{alias}",
+    summary="One alias and its history",
+    responses=problem_responses(ModelNotFound, AliasNotFound, StoreUnavailable),
+)
+async def get_alias(name: ModelName, alias: AliasName, index: IndexDep, store: StoreDep) -> Alias:
+    """Where an alias points, and where it has pointed."""
+    version = index.model(name).alias(alias)
+    history = await asyncio.to_thread(store.alias_history, name, alias)
+    return Alias(alias=alias, version=version, history=history)
+
+
+@router.put(
+    "/{name}/aliases/{alias}",
+    summary="Point an alias at a version",
+    responses=problem_responses(ModelNotFound, VersionNotFound, StoreUnavailable),
+)
+async def put_alias(
+    name: ModelName, alias: AliasName, target: AliasTarget, store: StoreDep, catalog: CatalogDep
+) -> Alias:
+    """Promote or roll back in one call: the next prediction through the alias is answered by this version."""
+    await asyncio.to_thread(store.set_alias, name, alias, target.version)
+    await catalog.refresh()
+    history = await asyncio.to_thread(store.alias_history, name, alias)
+    return Alias(alias=alias, version=target.version, history=history)
+
+
+@router.delete(
+    "/{name}/aliases/{alias}",
+    summary="Remove an alias",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problem_responses(ModelNotFound, AliasNotFound, StoreUnavailable),
+)
+async def delete_alias(name: ModelName, alias: AliasName, store: StoreDep, catalog: CatalogDep) -> None:
+    """Remove the name; the version and the alias's history stay."""
+    await asyncio.to_thread(store.delete_alias, name, alias)
+    await catalog.refresh()

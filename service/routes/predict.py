@@ -1,0 +1,141 @@
+"""Routes that classify pictures: with the newest model, a named one, one version, or whatever an alias points at."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from worker.pixels import PictureFormatUnsupported, PictureRejected, PictureTooLarge
+
+from model_store import AliasNotFound, ArtifactCorrupt, ModelNotFound, StoreUnavailable, VersionNotFound
+from model_store.names import MODEL_PATTERN
+from service.catalog import Reference
+from service.deps import AliasName, ModelName, PredictorDep, TopK, UploadsDep, VersionNumber
+from service.errors import (
+    BodyTooLarge,
+    BodyTypeUnsupported,
+    JsonRejected,
+    NothingPublished,
+    TooManyPictures,
+    UploadRejected,
+)
+from service.prediction import Prediction
+from service.problem_docs import problem_responses
+
+DESCRIPTION = """
+Send pictures (JPEG, PNG, WebP or BMP, of any size and colour mode) in one of three ways:
+
+- **a form**: `curl -F file=@boot.png …`; repeat the field `file` for several pictures;
+- **the bytes alone**: `curl --data-binary @boot.png -H 'Content-Type: image/png' …`;
+- **JSON**: `{"images": [{"b64": "…", "filename": "boot.png"}]}`.
+
+Answers come in the order of the pictures, with the version that gave them. A single picture that cannot be read is an
+error (413, 415 or 422). Among several, it gets an `error` of its own and the others their answers.
+"""
+_PICTURE = {"schema": {"type": "string", "format": "binary"}}
+BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {
+                            "type": "array",
+                            "minItems": 1,
+                            "items": {"type": "string", "format": "binary"},
+                            "description": "A picture; the field may be repeated.",
+                        }
+                    },
+                }
+            },
+            **dict.fromkeys(("image/jpeg", "image/png", "image/webp", "image/bmp"), _PICTURE),
+            "application/octet-stream": _PICTURE,
+            "application/json": {
+                "schema": {"$ref": "#/components/schemas/EncodedPictures"},
+                "example": {"images": [{"b64": "iVBORw0KGgoAAAANSUhEUg…", "filename": "boot.png"}]},
+            },
+        },
+    }
+}
+ERRORS = (
+    JsonRejected,
+    ModelNotFound,
+    BodyTooLarge,
+    TooManyPictures,
+    PictureTooLarge,
+    BodyTypeUnsupported,
+    PictureFormatUnsupported,
+    UploadRejected,
+    PictureRejected,
+    ArtifactCorrupt,
+    StoreUnavailable,
+)
+
+router = APIRouter(tags=["predict"])
+
+
+@router.post(
+    "/predict",
+    summary="Classify with the newest model, or a named one",
+    description="Without `model`, the version published last, over all models, answers.\n" + DESCRIPTION,
+    openapi_extra=BODY,
+    responses=problem_responses(*ERRORS, NothingPublished),
+)
+async def predict(
+    predictor: PredictorDep,
+    uploads: UploadsDep,
+    model: Annotated[
+        str | None,
+        Query(
+            pattern=MODEL_PATTERN,
+            description="Name of the model; its latest version answers. Default: the model published last.",
+            examples=["fashion_mnist-lenet5-fashion"],
+        ),
+    ] = None,
+    top_k: TopK = 5,
+) -> Prediction:
+    """Classify with the newest version there is, or of one model."""
+    return await predictor.classify(Reference(model), uploads, top_k)
+
+
+@router.post(
+    "/models/{name}/predict",
+    summary="Classify with a model's latest version",
+    description=DESCRIPTION,
+    openapi_extra=BODY,
+    responses=problem_responses(*ERRORS),
+)
+async def predict_with_latest(
+    predictor: PredictorDep, name: ModelName, uploads: UploadsDep, top_k: TopK = 5
+) -> Prediction:
+    """Classify with a model's latest version."""
+    return await predictor.classify(Reference(name), uploads, top_k)
+
+
+@router.post(
+    "/models/{name}/versions/{version}/predict",
+    summary="Classify with one version",
+    description=DESCRIPTION,
+    openapi_extra=BODY,
+    responses=problem_responses(*ERRORS, VersionNotFound),
+)
+async def predict_with_version(
+    predictor: PredictorDep, name: ModelName, version: VersionNumber, uploads: UploadsDep, top_k: TopK = 5
+) -> Prediction:
+    """Classify with one version."""
+    return await predictor.classify(Reference(name, version=version), uploads, top_k)
+
+
+@router.post(
+    "/models/{name}/aliases/{alias}/predict",
+    summary="Classify with the version an alias points at",
+    description=DESCRIPTION,
+    openapi_extra=BODY,
+    responses=problem_responses(*ERRORS, AliasNotFound, VersionNotFound),
+)
+async def predict_with_alias(
+    predictor: PredictorDep, name: ModelName, alias: AliasName, uploads: UploadsDep, top_k: TopK = 5
+) -> Prediction:
+    """Classify with the version an alias points at."""
+    return await predictor.classify(Reference(name, alias=alias), uploads, top_k)

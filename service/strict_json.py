@@ -1,0 +1,85 @@
+"""Reads JSON from strangers: within a depth, finite numbers, no key twice. Knows nothing of requests.
+
+The standard library's parser recurses, takes NaN and 1e999, and keeps the last of two equal keys; each of these has
+been somebody's way in.
+"""
+
+import json
+import math
+import re
+from typing import NoReturn
+
+from pydantic import JsonValue
+
+from service.errors import JsonRejected
+
+MAX_DEPTH = 32
+_ONE_KIND = str.maketrans("{}", "[]")
+_NOT_BRACKETS = re.compile(r"[^\[\]]+")
+
+
+def parse_json(data: bytes | bytearray, max_outside_strings: int | None = None) -> JsonValue:
+    """Parse a body.
+
+    Args:
+        data: UTF-8, at most as large as its reader's cap.
+        max_outside_strings: most characters that do not belong to strings. Parsed numbers and lists take many times
+            the memory of their text, strings do not.
+
+    Raises:
+        JsonRejected: it is no JSON, or of a kind that is refused.
+    """
+    text = _decoded(data)
+    if max_outside_strings is not None and text.count('"') > max_outside_strings:
+        raise JsonRejected(f"it has too many strings; expected at most {max_outside_strings // 2:,}, got more")
+    _check_outline(_without_strings(text), max_outside_strings)
+    try:
+        value: JsonValue = json.loads(
+            text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_without_repetition
+        )
+    except json.JSONDecodeError as error:
+        raise JsonRejected(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
+    except ValueError:  # Python's own limit on the digits of an integer
+        raise JsonRejected("a number has too many digits") from None
+    return value
+
+
+def _decoded(data: bytes | bytearray) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise JsonRejected("it is not UTF-8") from None
+
+
+def _without_strings(text: str) -> str:
+    """What stands outside of strings; of text that is no JSON, at least everything up to where that shows."""
+    return "".join(text.replace("\\\\", "").replace('\\"', "").split('"')[::2])
+
+
+def _check_outline(outline: str, most: int | None) -> None:
+    if most is not None and len(outline) > most:
+        raise JsonRejected(f"it has too much besides strings; expected at most {most:,} characters, got more")
+    brackets = _NOT_BRACKETS.sub("", outline.translate(_ONE_KIND))
+    for _ in range(MAX_DEPTH):
+        brackets = brackets.replace("[]", "")  # takes away the innermost level
+    # What is left is nested deeper, or does not match; a few stray ones are left to the parser, which says where.
+    if len(brackets) > MAX_DEPTH or "[]" in brackets:
+        raise JsonRejected(f"it is nested too deep; expected at most {MAX_DEPTH} levels, got more")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise JsonRejected(f"{name} is not a JSON number")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise JsonRejected("a number is too large")
+    return number
+
+
+def _without_repetition(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise JsonRejected("an object has the same key twice")
+    return found

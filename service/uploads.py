@@ -1,0 +1,160 @@
+"""Reads pictures from a request: a form, one raw body, or JSON. Hands on bytes, and does not look inside them.
+
+Everything stays in memory, within the cap that `service.bodies` counts; nothing a client names becomes a path.
+"""
+
+import asyncio
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import Request
+
+from service.bodies import refuse_encoded, shown_type
+from service.errors import BodyTypeUnsupported, TooManyPictures, UploadRejected
+from service.multipart import FormReader, Part
+from service.strict_json import parse_json
+from worker.pixels import PictureRejected, PictureTooLarge
+
+MAX_FILENAME = 255
+MAX_OUTSIDE_STRINGS = 64 * 1024
+EXPECTED = (
+    "multipart/form-data with a field 'file' (once or many times), one picture as image/* or "
+    'application/octet-stream, or application/json {"images": [{"b64": "…"}]}'
+)
+HINT = "With curl: -F file=@picture.png"
+_JSON = re.compile(r"application/(json|.+\+json)")
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One picture as it came.
+
+    Attributes:
+        filename: the client's name for it, to tell answers apart; never used as a path.
+        data: the file's bytes.
+        fault: why there are no bytes to look at.
+    """
+
+    filename: str | None
+    data: bytes
+    fault: PictureRejected | None = None
+
+
+class EncodedPicture(BaseModel):
+    """One picture in a JSON body."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    b64: str = Field(description="The picture file in base64.", examples=["iVBORw0KGgoAAAANSUhEUg…"])
+    filename: str | None = Field(
+        default=None, max_length=MAX_FILENAME, description="Comes back beside the answer.", examples=["boot.png"]
+    )
+
+
+class EncodedPictures(BaseModel):
+    """A JSON body with pictures."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    images: list[EncodedPicture] = Field(min_length=1)
+
+
+async def read_uploads(request: Request, max_pictures: int, max_picture_bytes: int) -> list[Upload]:
+    """Every picture of a request, at least one, in order.
+
+    Args:
+        request: its body is still unread.
+        max_pictures: more end the reading.
+        max_picture_bytes: a larger one is not kept; it becomes its upload's fault.
+
+    Raises:
+        BodyTooLarge: while reading.
+        BodyTypeUnsupported: the Content-Type is none of the three kinds.
+        JsonRejected, RequestValidationError: JSON, but not of the expected shape.
+        UploadRejected: no picture, or a broken form.
+        TooManyPictures: more than `max_pictures`.
+    """
+    refuse_encoded(request.headers)
+    content_type = request.headers.get("content-type", "")
+    kind = shown_type(content_type).lower()
+    if kind == "multipart/form-data":
+        return await _read_form(request, FormReader(content_type, max_pictures, max_picture_bytes))
+    if kind.startswith("image/") or kind == "application/octet-stream":
+        return [await _read_raw(request, max_picture_bytes)]
+    if _JSON.fullmatch(kind):
+        return await _read_json(request, max_pictures, max_picture_bytes)
+    raise BodyTypeUnsupported(EXPECTED, kind, HINT)
+
+
+async def _read_form(request: Request, form: FormReader) -> list[Upload]:
+    async for chunk in request.stream():
+        form.feed(chunk)
+    return [_from_part(part, form.max_picture_bytes) for part in form.finish()]
+
+
+def _from_part(part: Part, max_picture_bytes: int) -> Upload:
+    filename = _shown_filename(part.filename)
+    if part.is_too_large:
+        return _too_large(filename, max_picture_bytes)
+    return Upload(filename, bytes(part.data))
+
+
+async def _read_raw(request: Request, max_picture_bytes: int) -> Upload:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > max_picture_bytes:
+            return _too_large(None, max_picture_bytes)
+    _refuse_empty(body)
+    return Upload(None, bytes(body))
+
+
+async def _read_json(request: Request, max_pictures: int, max_picture_bytes: int) -> list[Upload]:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+    _refuse_empty(body)
+    return await asyncio.to_thread(_decode_json, body, max_pictures, max_picture_bytes)
+
+
+def _decode_json(body: bytearray, max_pictures: int, max_picture_bytes: int) -> list[Upload]:
+    try:
+        pictures = EncodedPictures.model_validate(parse_json(body, MAX_OUTSIDE_STRINGS)).images
+    except ValidationError as error:
+        found = [{**detail, "loc": ("body", *detail["loc"])} for detail in error.errors(include_input=False)]
+        raise RequestValidationError(found) from None
+    if len(pictures) > max_pictures:
+        raise TooManyPictures(max_pictures)
+    return [_decode_base64(picture, max_picture_bytes) for picture in pictures]
+
+
+def _decode_base64(picture: EncodedPicture, max_picture_bytes: int) -> Upload:
+    filename = _shown_filename(picture.filename)
+    if len(picture.b64) // 4 * 3 - 2 > max_picture_bytes:
+        return _too_large(filename, max_picture_bytes)
+    try:
+        return Upload(filename, base64.b64decode(picture.b64, validate=True))
+    except (binascii.Error, ValueError):
+        return Upload(filename, b"", PictureRejected("b64 does not hold base64; expected RFC 4648 with padding"))
+
+
+def _refuse_empty(body: bytearray) -> None:
+    if not body:
+        raise UploadRejected((), f"The request body is empty; expected {EXPECTED}. {HINT}")
+
+
+def _too_large(filename: str | None, max_bytes: int) -> Upload:
+    reason = f"the picture file is too large; expected at most {max_bytes} bytes, came more"
+    return Upload(filename, b"", PictureTooLarge(reason))
+
+
+def _shown_filename(filename: str | None) -> str | None:
+    """The last part of a name, without what could disturb a terminal or a page."""
+    if filename is None:
+        return None
+    last = re.split(r"[/\\]", filename)[-1][:MAX_FILENAME]
+    return "".join(c for c in last.encode("utf-8", "ignore").decode() if c.isprintable()) or None

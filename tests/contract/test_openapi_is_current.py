@@ -1,0 +1,78 @@
+"""The OpenAPI document: current, the package's own version on it, and something said about everything in it."""
+
+import json
+import tomllib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from service.openapi import DOCUMENT, document_text
+
+DOCUMENT_NOW: dict[str, Any] = json.loads(document_text())
+PYPROJECT = DOCUMENT.parents[1] / "pyproject.toml"
+
+
+OPERATIONS: list[tuple[str, dict[str, Any]]] = [
+    (f"{method.upper()} {path}", operation)
+    for path, methods in DOCUMENT_NOW["paths"].items()
+    for method, operation in methods.items()
+]
+
+
+def references(node: object) -> Iterator[str]:
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        for value in node.values():
+            yield from references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from references(value)
+
+
+def test_the_committed_document_is_the_app_s_own() -> None:
+    assert DOCUMENT.read_text(encoding="utf-8") == document_text(), "run: python -m service.openapi"
+
+
+def test_the_document_has_the_package_s_version() -> None:
+    project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
+    assert DOCUMENT_NOW["info"]["version"] == project["version"]
+
+
+def test_every_reference_leads_somewhere() -> None:
+    for reference in references(DOCUMENT_NOW):
+        node = DOCUMENT_NOW
+        for part in reference.removeprefix("#/").split("/"):
+            node = node[part]
+
+
+def test_operation_ids_are_unique() -> None:
+    ids = [operation["operationId"] for _, operation in OPERATIONS]
+    assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize(("name", "operation"), OPERATIONS)
+def test_every_route_is_described(name: str, operation: dict[str, Any]) -> None:
+    assert operation["summary"], name
+    assert operation["description"], name
+    assert operation["tags"], name
+    assert "422" in operation["responses"]
+    assert "500" in operation["responses"]
+
+
+@pytest.mark.parametrize(("name", "operation"), OPERATIONS)
+def test_errors_are_problems(name: str, operation: dict[str, Any]) -> None:
+    for status, response in operation["responses"].items():
+        if status >= "400" and not (name == "GET /readyz" and status == "503"):
+            assert list(response["content"]) == ["application/problem+json"], (name, status)
+
+
+@pytest.mark.parametrize(("name", "operation"), OPERATIONS)
+def test_bodies_have_examples(name: str, operation: dict[str, Any]) -> None:
+    content = operation.get("requestBody", {}).get("content", {})
+    if "application/json" in content and "multipart/form-data" not in content:
+        schema = content["application/json"]
+        properties = schema["schema"].get("$ref", "").rpartition("/")[2]
+        fields = DOCUMENT_NOW["components"]["schemas"].get(properties, {}).get("properties", {})
+        assert schema.get("examples") or schema.get("example") or any("examples" in f for f in fields.values()), name
