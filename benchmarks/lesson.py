@@ -1,0 +1,107 @@
+"""The lesson's own recipes through the service, beside the same trainings as plain Keras scripts.
+
+    python -m benchmarks.lesson --datasets-dir DIR [--trials 1] [--only cnn]
+
+Each trial runs the service's job and the plain script one after the other, so that the ratio of the two `fit` times
+holds while the machine's speed drifts. Writes `benchmarks/results/lesson.json` and prints a table.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.running import running_stack, submit, wait_for
+
+RESULTS = Path(__file__).parent / "results"
+# Architecture, dataset, epochs, and the last validation accuracy that the lesson printed.
+RECIPES = [("lenet5-fashion", "fashion_mnist", 10, 0.8174), ("cnn", "cifar10", 10, 0.6156)]
+
+
+def main() -> None:
+    """Run the trials and report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--datasets-dir", type=Path, required=True)
+    parser.add_argument("--trials", type=int, default=1)
+    parser.add_argument("--only", help="architecture to run")
+    arguments = parser.parse_args()
+    datasets_dir = arguments.datasets_dir.resolve()
+    rows = []
+    with tempfile.TemporaryDirectory() as directory:
+        for _ in range(arguments.trials):
+            for architecture, dataset, epochs, lesson in RECIPES:
+                if arguments.only in {None, architecture}:
+                    plain = _plain(architecture, dataset, epochs, datasets_dir)
+                    served = _served(architecture, dataset, epochs, datasets_dir, Path(directory))
+                    rows.append(_row(architecture, dataset, lesson, served, plain))
+                    print(json.dumps(rows[-1]), flush=True)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "lesson.json").write_text(json.dumps({"machine": _machine(), "trials": rows}, indent=1) + "\n")
+
+
+def _plain(architecture: str, dataset: str, epochs: int, datasets_dir: Path) -> dict[str, Any]:
+    command = [sys.executable, "benchmarks/plain_keras.py", architecture, dataset, "--epochs", str(epochs)]
+    answer = subprocess.run(
+        [*command, "--datasets-dir", str(datasets_dir)],
+        check=True,
+        capture_output=True,
+        env=os.environ | {"PYTHONPATH": "."},
+    )
+    result: dict[str, Any] = json.loads(answer.stdout)
+    return result
+
+
+def _served(architecture: str, dataset: str, epochs: int, datasets_dir: Path, directory: Path) -> dict[str, Any]:
+    settings = {"CONVSERVE_DATASETS_DIR": str(datasets_dir)}
+    recipe = {"train_samples": None, "optimizer": None, "batch_size": None, "seed": None, "validation": "test"}
+    with (
+        running_stack(directory / "data", directory / "log.txt", **settings) as stack,
+        httpx.Client(base_url=stack.url, timeout=60) as api,
+    ):
+        submitted = submit(api, architecture=architecture, dataset=dataset, epochs=epochs, **recipe)
+        job = wait_for(api, submitted["id"], timeout_s=3600)
+        if job["state"] != "succeeded":
+            raise SystemExit(f"the job {job['state']}: {job['error']}")
+        files = f"/models/{job['model']['name']}/versions/{job['model']['version']}/files"
+        history: dict[str, Any] = api.get(f"{files}/history.json").json()
+        return history
+
+
+def _row(
+    architecture: str, dataset: str, lesson: float, served: dict[str, Any], plain: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "architecture": architecture,
+        "dataset": dataset,
+        "lesson_last_val_accuracy": lesson,
+        "last_val_accuracy": round(served["val_accuracy"][-1], 4),
+        "best_val_accuracy": round(max(served["val_accuracy"]), 4),
+        "plain_last_val_accuracy": round(plain["val_accuracy"][-1], 4),
+        "plain_best_val_accuracy": round(max(plain["val_accuracy"]), 4),
+        "fit_seconds": round(served["fit_seconds"], 1),
+        "plain_fit_seconds": round(plain["fit_seconds"], 1),
+        "ratio": round(served["fit_seconds"] / plain["fit_seconds"], 3),
+        "first_step_seconds": round(served["first_step_seconds"], 2),
+    }
+
+
+def _machine() -> dict[str, str]:
+    return {
+        "cores": str(os.cpu_count()),
+        "processor": platform.processor() or platform.machine(),
+        "python": platform.python_version(),
+        "keras": version("keras"),
+        "tensorflow": version("tensorflow"),
+    }
+
+
+if __name__ == "__main__":
+    main()

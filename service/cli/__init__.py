@@ -1,0 +1,27 @@
+"""The `convserve` command: starts the processes, and talks HTTP to a running server like any other client.
+
+Every subcommand imports what it needs when it runs, so that `--help` is quick, `convserve api` starts quickly, and
+`convserve worker` never loads the web framework.
+"""
+
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and end the process with its exit code.
+
+    Args:
+        arguments: instead of the process's own, without the program's name.
+    """
+    from service.cli.commands import app  # noqa: PLC0415 - see the module's docstring
+    from service.cli.errors import CommandFailed, Stopped  # noqa: PLC0415
+
+    try:
+        app(args=None if arguments is None else list(arguments), prog_name="convserve")
+    except CommandFailed as failure:
+        sys.stderr.write(f"convserve: {failure}\n")
+        sys.exit(1)
+    except Stopped as stop:
+        sys.stderr.write("convserve: stopped\n")
+        sys.exit(stop.exit_code)

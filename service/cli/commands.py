@@ -1,0 +1,216 @@
+"""The command line: every subcommand, its options and its help. What each one does is in the module of its name."""
+
+# Heavy imports happen inside the commands: see the package's docstring.
+# ruff: noqa: PLC0415
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+SERVING = "Serve"
+USING = "Use a running server"
+EXAMPLES = """\
+[bold]Examples[/bold]
+
+  convserve demo                            see it work, in under a minute
+
+  convserve up                              everything on this machine
+
+  convserve train cnn cifar10 --epochs 10   train and watch
+
+  convserve predict shoe.png shirt.jpg      classify with the newest model
+"""
+
+app = typer.Typer(
+    name="convserve",
+    help="Train small convolutional image classifiers over HTTP, and serve them.",
+    epilog=EXAMPLES,
+    rich_markup_mode="rich",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Host = Annotated[
+    str | None, typer.Option(help="Address to listen on; default $CONVSERVE_HOST, else this machine only.")
+]
+Port = Annotated[int | None, typer.Option(help="Port to listen on, 0 for a free one; default $CONVSERVE_PORT.")]
+DataDir = Annotated[Path | None, typer.Option(help="Where everything is kept; default $CONVSERVE_DATA_DIR.")]
+Url = Annotated[str | None, typer.Option(help="The server; default this machine, port $CONVSERVE_PORT.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON, for programs.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from service import __version__
+
+        typer.echo(f"convserve {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _convserve(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None: ...
+
+
+@app.command(rich_help_panel=SERVING)
+def up(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
+    """Run everything on this machine: API, worker and a private Valkey server.
+
+    With $CONVSERVE_REDIS_URL set, that server is used instead of a private one. Ctrl-C stops everything in order.
+    """
+    from service.cli.environment import read_settings
+    from service.cli.up import run_up
+    from service.settings import ApiSettings
+
+    run_up(read_settings(ApiSettings, host=host, port=port, data_dir=data_dir))
+
+
+@app.command(rich_help_panel=SERVING)
+def api(host: Host = None, port: Port = None, fd: Annotated[int | None, typer.Option(hidden=True)] = None) -> None:
+    """Run the HTTP side alone. Predictions need nothing else; jobs need Redis and a worker."""
+    from service.cli.environment import read_settings
+    from service.cli.listening import adopt, listen
+    from service.settings import ApiSettings
+
+    settings = read_settings(ApiSettings, host=host, port=port)
+    listener = listen(settings.host, settings.port) if fd is None else adopt(fd)
+    # Imported after the port is known to be free: a busy one is told at once.
+    from service.cli.api import run_api
+
+    run_api(settings, listener)
+
+
+@app.command(rich_help_panel=SERVING)
+def worker() -> None:
+    """Run one worker alone: it takes jobs from Redis and trains, one at a time.
+
+    Start one per GPU, on any machine that reaches the same $CONVSERVE_REDIS_URL and $CONVSERVE_STORE_URL.
+    """
+    from service.cli.environment import read_settings
+    from service.cli.worker import run_worker
+    from worker.settings import WorkerSettings
+
+    read_settings(WorkerSettings)
+    run_worker()
+
+
+@app.command(
+    rich_help_panel=USING,
+    epilog="[bold]Examples[/bold]\n\n"
+    "  convserve train cnn cifar10 --epochs 10 --validation test\n\n"
+    "  convserve train my-network.json fashion_mnist --epochs 5 --optimizer sgd --learning-rate 0.05",
+)
+def train(
+    architecture: Annotated[str, typer.Argument(help="A preset's name, or a .json file with layers of your own.")],
+    dataset: Annotated[str, typer.Argument(help="Name of a dataset.")],
+    epochs: Annotated[int | None, typer.Option(help="Default: the preset's recipe.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Default: the preset's recipe.")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="adam, adamw, rmsprop or sgd.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Of the --optimizer.")] = None,
+    validation: Annotated[
+        str | None, typer.Option(help="A share of the training pictures, or `test` for the test split.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Name to publish under.")] = None,
+    seed: Annotated[int | None, typer.Option(help="For a run that can be repeated.")] = None,
+    train_samples: Annotated[int | None, typer.Option(help="Train on the first n shuffled pictures only.")] = None,
+    follow: Annotated[bool, typer.Option(help="Stay until the job ends.")] = True,
+    cancel_on_interrupt: Annotated[
+        bool, typer.Option("--cancel-on-interrupt", help="Ctrl-C cancels the job, too.")
+    ] = False,
+    url: Url = None,
+) -> None:
+    """Submit a training job and follow it to its end."""
+    from service.cli.server import connect
+    from service.cli.train import job_request, run_train
+
+    request = job_request(
+        architecture,
+        dataset,
+        optimizer,
+        learning_rate,
+        validation,
+        epochs=epochs,
+        batch_size=batch_size,
+        model=model,
+        seed=seed,
+        train_samples=train_samples,
+    )
+    with connect(url) as client:
+        run_train(client, request, follow, cancel_on_interrupt)
+
+
+@app.command(rich_help_panel=USING)
+def predict(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Pictures: JPEG, PNG, WebP or BMP.")],
+    model: Annotated[str | None, typer.Option(help="Default: the model published last.")] = None,
+    version: Annotated[int | None, typer.Option(help="A version of the --model; default its newest.")] = None,
+    alias: Annotated[str | None, typer.Option(help="An alias of the --model instead of a version.")] = None,
+    top_k: Annotated[int, typer.Option(min=1, help="How many classes to show per picture.")] = 3,
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """Classify pictures."""
+    from service.cli.predict import prediction_path, run_predict
+    from service.cli.server import connect
+
+    path = prediction_path(model, version, alias)
+    with connect(url) as client:
+        run_predict(client, path, files, top_k, as_json)
+
+
+@app.command(rich_help_panel=USING)
+def jobs(
+    job: Annotated[str | None, typer.Argument(metavar="[ID]", help="One job instead of the list.")] = None,
+    state: Annotated[str | None, typer.Option(help="Only jobs in this state.")] = None,
+    cancel: Annotated[bool, typer.Option("--cancel", help="Cancel the job ID.")] = False,
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """List training jobs, show one, or cancel it."""
+    from service.cli.job_list import cancel_job, list_jobs, show_job
+    from service.cli.server import connect
+
+    if cancel and job is None:
+        raise typer.BadParameter("expected the ID of a job to cancel", param_hint="--cancel")
+    with connect(url) as client:
+        if job is None:
+            list_jobs(client, state, as_json)
+        elif cancel:
+            cancel_job(client, job)
+        else:
+            show_job(client, job, as_json)
+
+
+@app.command(rich_help_panel=USING)
+def models(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="One model's versions instead of the list.")
+    ] = None,
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """List published models, or the versions of one."""
+    from service.cli.model_list import list_models, show_model
+    from service.cli.server import connect
+
+    with connect(url) as client:
+        if name is None:
+            list_models(client, as_json)
+        else:
+            show_model(client, name, as_json)
+
+
+@app.command(rich_help_panel=SERVING)
+def demo(
+    directory: Annotated[Path, typer.Option("--dir", help="Where the demo keeps its files.")] = Path("convserve-demo"),
+) -> None:
+    """See it work: start everything, train a network, classify pictures, stop everything."""
+    from service.cli.demo import run_demo
+
+    run_demo(directory)

@@ -1,0 +1,35 @@
+"""Builds a process's settings from the environment and the command line, and says in one line what is wrong there."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings
+
+from service.cli.errors import CommandFailed
+
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
+
+
+def read_settings(kind: type[SettingsT], **overrides: object) -> SettingsT:
+    """Settings of one process.
+
+    Args:
+        kind: the settings class.
+        overrides: values from the command line; None means not given there.
+
+    Raises:
+        CommandFailed: a variable or an option has a value that cannot be used.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return kind(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise CommandFailed("; ".join(_complaint(detail, given) for detail in error.errors())) from error
+
+
+def _complaint(detail: ErrorDetails, given: Mapping[str, object]) -> str:
+    name = str(detail["loc"][0]) if detail["loc"] else ""
+    source = f"--{name.replace('_', '-')}" if name in given else f"CONVSERVE_{name.upper()}"
+    return f"{source}: {detail['msg'][0].lower()}{detail['msg'][1:]}, got {detail['input']!r}"

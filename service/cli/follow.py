@@ -1,0 +1,94 @@
+"""Follows a job to its end: by Server-Sent Events, and by asking now and then where those do not get through."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import httpx_sse
+from pydantic import BaseModel
+
+from service.cli.client import Client, ServerRefused, ServerUnreachable
+from worker.records import History, JobRecord, Progress
+
+RETRY_S = 1.0
+RETRIES = 60  # in a row, without a single answer: about a minute, enough for a server to be restarted
+
+
+class _Epoch(BaseModel):
+    """What an `epoch` event says."""
+
+    epoch: int
+    loss: float
+    accuracy: float
+    val_loss: float
+    val_accuracy: float
+
+
+class JobFollower:
+    """One job as seen from here.
+
+    Attributes:
+        job: what is known of it now.
+    """
+
+    def __init__(self, client: Client, job: JobRecord, sleep: Callable[[float], None] = time.sleep) -> None:
+        self.job = job
+        self._client = client
+        self._sleep = sleep
+        self._last_event_id = ""
+
+    def updates(self) -> Iterator[JobRecord]:
+        """The job each time something about it has changed, the last time when it has ended.
+
+        Raises:
+            ServerUnreachable: the server has not answered for a while; the job goes on.
+        """
+        failures = 0
+        while not self.job.is_finished:
+            try:
+                yield from self._streamed()
+                if not self.job.is_finished:  # the stream was cut: a question works where a stream does not
+                    self._ask()
+                    yield self.job
+                failures = 0
+            except (ServerUnreachable, ServerRefused) as error:
+                failures += 1
+                if failures > RETRIES or (isinstance(error, ServerRefused) and error.status < 500):
+                    raise
+            if not self.job.is_finished:
+                self._sleep(RETRY_S)
+
+    def _streamed(self) -> Iterator[JobRecord]:
+        headers = {"Accept": "text/event-stream"}
+        if self._last_event_id:
+            headers["Last-Event-ID"] = self._last_event_id
+        try:
+            with self._client.stream(f"/jobs/{self.job.id}/events", headers) as response:
+                for event in httpx_sse.EventSource(response).iter_sse():
+                    self._last_event_id = event.id or self._last_event_id
+                    self._take(event)
+                    yield self.job
+                    if self.job.is_finished:
+                        return
+        except (ServerUnreachable, httpx_sse.SSEError):
+            return
+
+    def _ask(self) -> None:
+        self.job = JobRecord.model_validate(self._client.get(f"/jobs/{self.job.id}"))
+
+    def _take(self, event: httpx_sse.ServerSentEvent) -> None:
+        match event.event:
+            case "state":
+                self.job = JobRecord.model_validate_json(event.data)
+            case "progress":
+                self.job = self.job.model_copy(update={"progress": Progress.model_validate_json(event.data)})
+            case "epoch":
+                epoch = _Epoch.model_validate_json(event.data)
+                history = _with_epoch(self.job.history, epoch)
+                self.job = self.job.model_copy(update={"history": history})
+
+
+def _with_epoch(history: History, epoch: _Epoch) -> History:
+    """The history with this epoch at its place; one that was known already changes nothing."""
+    if len(history.loss) != epoch.epoch - 1:
+        return history
+    return history.with_epoch(epoch.model_dump(exclude={"epoch"}))

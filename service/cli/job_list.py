@@ -1,0 +1,109 @@
+"""`convserve jobs`: what is queued, running and done, one job in full, and the end of one."""
+
+import json
+from datetime import datetime
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from service.cli.client import Client
+from service.cli.progress_view import describe, duration, figures
+from worker.records import JobRecord
+from worker.states import JobState
+
+COLOURS = {
+    JobState.SUCCEEDED: "green",
+    JobState.FAILED: "red",
+    JobState.CANCELLED: "yellow",
+    JobState.RUNNING: "cyan",
+    JobState.QUEUED: "white",
+}
+
+
+def list_jobs(client: Client, state: str | None, as_json: bool) -> None:
+    """The newest jobs."""
+    page = client.get("/jobs", state=state)
+    console = Console()
+    if as_json:
+        console.print_json(json.dumps(page))
+        return
+    table = Table()
+    for column in ("job", "state", "architecture", "dataset", "epochs", "test accuracy", "submitted"):
+        table.add_column(column, justify="right" if column in {"epochs", "test accuracy"} else "left")
+    jobs = [JobRecord.model_validate(job) for job in page["jobs"]]
+    for job in jobs:
+        table.add_row(*_row(job))
+    console.print(table if jobs else "No jobs. Submit one with `convserve train`.")
+    if page["total"] > len(jobs):
+        console.print(f"The newest {len(jobs)} of {page['total']}.")
+
+
+def show_job(client: Client, job_id: str, as_json: bool) -> None:
+    """One job in full."""
+    answer = client.get(f"/jobs/{job_id}")
+    console = Console()
+    if as_json:
+        console.print_json(json.dumps(answer))
+        return
+    job = JobRecord.model_validate(answer)
+    table = Table(show_header=False, box=None)
+    for name, value in _facts(job).items():
+        table.add_row(f"[bold]{name}[/bold]", escape(value))
+    console.print(table)
+
+
+def cancel_job(client: Client, job_id: str) -> None:
+    """Ask for the end of a job and say what came of it."""
+    job = JobRecord.model_validate(client.post(f"/jobs/{job_id}/cancel"))
+    if job.state is JobState.CANCELLED:
+        Console().print(f"Job {job.id} is cancelled.")
+    elif job.is_finished:
+        Console().print(f"Job {job.id} had ended already: {job.state}.")
+    elif job.cancel_requested:
+        Console().print(f"Job {job.id} is being cancelled.")
+    else:
+        Console().print(f"Job {job.id} is publishing its model and can no longer be cancelled.")
+
+
+def _row(job: JobRecord) -> tuple[str, ...]:
+    return (
+        job.id,
+        f"[{COLOURS[job.state]}]{job.state}[/]",
+        job.request.architecture_name,
+        job.request.dataset,
+        f"{len(job.history.loss)}/{job.request.epochs}",
+        f"{job.model.test_accuracy:.4f}" if job.model else "",
+        _local(job.created_at),
+    )
+
+
+def _facts(job: JobRecord) -> dict[str, str]:
+    request = job.request
+    optimizer = request.optimizer.model_dump(exclude_none=True) if request.optimizer else {}
+    facts = {
+        "job": job.id,
+        "state": str(job.state),
+        "training": f"{request.architecture_name} on {request.dataset}, {request.epochs} epochs, "
+        f"batches of {request.batch_size}, {', '.join(f'{name} {value}' for name, value in optimizer.items())}",
+        "submitted": _local(job.created_at),
+    }
+    if not job.is_finished:
+        facts["now"] = f"{describe(job)}  {figures(job.progress)}".strip()
+    if job.started_at and job.finished_at:
+        facts["took"] = duration((job.finished_at - job.started_at).total_seconds())
+    if job.history.val_accuracy:
+        facts["last epoch"] = (
+            f"accuracy {job.history.accuracy[-1]:.4f}, validation accuracy {job.history.val_accuracy[-1]:.4f}"
+        )
+    if job.model:
+        facts["model"] = f"{job.model.name}, version {job.model.version}"
+        facts["test accuracy"] = f"{job.model.test_accuracy:.4f}"
+    if job.error:
+        facts["error"] = f"{job.error.message} ({job.error.code})"
+        facts |= {"hint": job.error.hint} if job.error.hint else {}
+    return facts
+
+
+def _local(moment: datetime) -> str:
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,59 @@
+"""Opens the port the API listens on, before anything else is started, so that a busy port is one clear line."""
+
+import errno
+import socket
+
+from service.cli.errors import CommandFailed
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening TCP socket; port 0 takes a free one.
+
+    Raises:
+        CommandFailed: the port is taken, not allowed, or the host is not an address of this machine.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise CommandFailed(f"cannot listen on host {host!r}: {error.strerror}") from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        # Only a listening socket keeps others from binding the same port.
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise CommandFailed(_complaint(error, host, port)) from error
+    return listener
+
+
+def adopt(descriptor: int) -> socket.socket:
+    """The listening socket that the parent process opened and passed on."""
+    try:
+        return socket.socket(fileno=descriptor)
+    except OSError as error:
+        raise CommandFailed(f"--fd {descriptor} is not an open socket: {error.strerror}") from error
+
+
+def url_of(listener: socket.socket) -> str:
+    """Where a browser on this machine finds it."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def is_reachable_from_outside(listener: socket.socket) -> bool:
+    """The socket accepts connections that do not come from this machine."""
+    host = str(listener.getsockname()[0])
+    return not (host.startswith("127.") or host == "::1")
+
+
+def _complaint(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} on {host} is in use by another program; choose another with --port or CONVSERVE_PORT"
+    if error.errno == errno.EACCES:
+        return f"not allowed to listen on port {port}; choose one above 1023 with --port or CONVSERVE_PORT"
+    return f"cannot listen on {host}, port {port}: {error.strerror}"

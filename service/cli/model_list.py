@@ -1,0 +1,67 @@
+"""`convserve models`: what has been published, and the versions of one model."""
+
+import json
+from datetime import datetime
+
+from rich.console import Console
+from rich.table import Table
+
+from service.cli.client import Client, JsonObject
+
+
+def list_models(client: Client, as_json: bool) -> None:
+    """All models, each with its newest version."""
+    answer = client.get("/models")
+    console = Console()
+    if as_json:
+        console.print_json(json.dumps(answer))
+        return
+    table = Table()
+    table.add_column("model")
+    for column in ("versions", "latest", "test accuracy", "parameters"):
+        table.add_column(column, justify="right")
+    table.add_column("aliases")
+    for model in answer["models"]:
+        newest = next((line for line in model["versions"] if line["version"] == model["latest"]), None)
+        table.add_row(
+            model["name"],
+            str(len(model["versions"])),
+            "" if newest is None else str(newest["version"]),
+            "" if newest is None else _accuracy(newest),
+            "" if newest is None else f"{newest['parameters']:,}",
+            ", ".join(f"{alias} → {version}" for alias, version in sorted(model["aliases"].items())),
+        )
+    console.print(table if answer["models"] else "No models yet. Train one with `convserve train`.")
+
+
+def show_model(client: Client, name: str, as_json: bool) -> None:
+    """The versions of one model, newest first."""
+    model = client.get(f"/models/{name}")
+    console = Console()
+    if as_json:
+        console.print_json(json.dumps(model))
+        return
+    table = Table(title=model["name"], title_justify="left")
+    for column in ("version", "test accuracy", "parameters", "size"):
+        table.add_column(column, justify="right")
+    for column in ("dataset", "job", "aliases", "published"):
+        table.add_column(column)
+    for line in reversed(model["versions"]):
+        table.add_row(
+            str(line["version"]),
+            _accuracy(line),
+            f"{line['parameters']:,}",
+            f"{line['size_bytes'] / 1e6:.1f} MB",
+            line["dataset"],
+            line["job"],
+            ", ".join(line["aliases"]),
+            datetime.fromisoformat(line["published_at"]).astimezone().strftime("%Y-%m-%d %H:%M:%S"),
+        )
+    console.print(table)
+    if model["damaged"]:
+        console.print(f"[red]Damaged, not served:[/red] {', '.join(map(str, model['damaged']))}")
+
+
+def _accuracy(line: JsonObject) -> str:
+    accuracy = line["metrics"].get("test_accuracy")
+    return "" if accuracy is None else f"{accuracy:.4f}"

@@ -1,0 +1,101 @@
+"""`convserve predict`: sends picture files to a server and shows what it sees in them."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from service.cli.client import Client, JsonObject, ServerRefused
+from service.cli.errors import CommandFailed
+
+PICTURES_PER_REQUEST = 32
+BYTES_PER_REQUEST = 16 * 1024 * 1024
+"""Well within what a server takes by default; its own limits have the last word."""
+
+Picture = tuple[str, bytes]
+
+
+def prediction_path(model: str | None, version: int | None, alias: str | None) -> str:
+    """The route that asks the version meant."""
+    if version is not None and alias is not None:
+        raise CommandFailed("--version and --alias exclude each other")
+    if model is None:
+        if version is not None or alias is not None:
+            raise CommandFailed("--version and --alias belong to a model; name it with --model")
+        return "/predict"
+    if version is not None:
+        return f"/models/{model}/versions/{version}/predict"
+    return f"/models/{model}/aliases/{alias}/predict" if alias is not None else f"/models/{model}/predict"
+
+
+def run_predict(client: Client, path: str, files: Sequence[Path], top_k: int, as_json: bool) -> None:
+    """Classify the files and show the answers, those that could not be read included.
+
+    Raises:
+        CommandFailed: a file could not be read, here or by the server.
+    """
+    answers = [ask(client, path, batch, top_k) for batch in _batches([_read(file) for file in files])]
+    console = Console()
+    for answer in answers:
+        if as_json:
+            console.print_json(json.dumps(answer))
+        else:
+            show(answer, console)
+    faults = sum("error" in prediction for answer in answers for prediction in answer["predictions"])
+    if faults:
+        raise CommandFailed(f"{faults} of {len(files)} pictures could not be classified")
+
+
+def ask(client: Client, path: str, pictures: list[Picture], top_k: int) -> JsonObject:
+    """The server's answer for a few pictures; an error says which picture it is about where there is only one."""
+    try:
+        return client.post_files(path, pictures, top_k=top_k)
+    except ServerRefused as refusal:
+        if len(pictures) > 1 or not refusal.code.startswith("picture_"):
+            raise
+        raise ServerRefused(refusal.status, refusal.code, f"{pictures[0][0]}: {refusal.message}") from refusal
+
+
+def show(answer: JsonObject, console: Console) -> None:
+    """A table of the answers."""
+    table = Table(title=f"{answer['model']}, version {answer['version']}", title_justify="left")
+    table.add_column("picture", overflow="fold")
+    table.add_column("class")
+    table.add_column("probability", justify="right")
+    for prediction in answer["predictions"]:
+        _add_rows(table, prediction)
+        table.add_section()
+    console.print(table)
+
+
+def _add_rows(table: Table, prediction: JsonObject) -> None:
+    name = escape(str(prediction["filename"]))
+    if "error" in prediction:
+        table.add_row(name, f"[red]{escape(prediction['error']['message'])}[/red]", "")
+        return
+    for rank, guess in enumerate(prediction["top_k"]):
+        label = f"[bold]{escape(guess['label'])}[/bold]" if rank == 0 else escape(guess["label"])
+        table.add_row(name if rank == 0 else "", label, f"{guess['probability']:.4f}")
+
+
+def _read(file: Path) -> Picture:
+    try:
+        return file.name, file.read_bytes()
+    except OSError as error:
+        raise CommandFailed(f"cannot read {file}: {error.strerror}") from error
+
+
+def _batches(pictures: Sequence[Picture]) -> Iterator[list[Picture]]:
+    batch: list[Picture] = []
+    size_bytes = 0
+    for picture in pictures:
+        if batch and (len(batch) == PICTURES_PER_REQUEST or size_bytes + len(picture[1]) > BYTES_PER_REQUEST):
+            yield batch
+            batch, size_bytes = [], 0
+        batch.append(picture)
+        size_bytes += len(picture[1])
+    if batch:
+        yield batch

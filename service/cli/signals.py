@@ -1,0 +1,59 @@
+"""Turns SIGINT, SIGTERM and SIGHUP into a wish to stop that is acted on where it is safe, and nowhere else.
+
+A handler that raised wherever it happened to run could lose a child between its start and the note of its start.
+Here a signal is only counted, except inside `interrupting`.
+"""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from service.cli.errors import Stopped
+
+HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class StopSignals:
+    """Counts the signals that ask for the end, while the `with` block lasts.
+
+    Attributes:
+        received: how many have come. The second one means: do not wait any longer.
+    """
+
+    def __init__(self) -> None:
+        self.received = 0
+        self._last = 0
+        self._may_raise = False
+        self._previous: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Self:
+        self._previous = {number: signal.signal(number, self._note) for number in HANDLED}
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def check(self) -> None:
+        """Raise `Stopped` when a signal has come."""
+        if self.received:
+            raise Stopped(self._last)
+
+    @contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """Inside this block a signal raises `Stopped` at once; the block must not start processes."""
+        self._may_raise = True
+        try:
+            self.check()
+            yield
+        finally:
+            self._may_raise = False
+
+    def _note(self, number: int, _: FrameType | None) -> None:
+        self.received += 1
+        self._last = number
+        if self._may_raise:
+            self._may_raise = False
+            raise Stopped(number)

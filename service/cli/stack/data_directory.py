@@ -1,0 +1,112 @@
+"""The data directory of a stack: made, checked for writing, and locked against a second instance.
+
+The lock is the kernel's (`flock`), so it goes when its holders go, however they end. The private server inherits it:
+while an old server still writes, no new one can start on the same files.
+"""
+
+import contextlib
+import fcntl
+import os
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from service.cli.errors import CommandFailed
+
+LOCK_FILE = "convserve.lock"
+LINGER_S = 3.0  # how long the processes of an instance that was killed may take to end
+RUNTIME_PREFIX = "convserve-run-"
+SOCKET_NAME = "valkey.sock"
+
+
+class DataDirectory:
+    """A data directory that belongs to this process while the `with` block lasts.
+
+    Raises:
+        CommandFailed: on entering, when it cannot be written or another instance has it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self.lock = -1
+
+    def __enter__(self) -> Self:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self.lock = os.open(self.path / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise CommandFailed(
+                f"cannot write to the data directory {self.path}: {error.strerror}",
+                "Choose another with --data-dir or CONVSERVE_DATA_DIR.",
+            ) from error
+        try:
+            self._claim()
+        except BaseException:
+            os.close(self.lock)
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        os.ftruncate(self.lock, 0)
+        os.close(self.lock)
+
+    def note_runtime_directory(self, directory: Path) -> None:
+        """Remember where the socket is, so that the next instance can tidy up after a kill."""
+        _write(self.lock, f"{os.getpid()}\n{directory}\n")
+
+    def _claim(self) -> None:
+        deadline = time.monotonic() + LINGER_S
+        while not _try_lock(self.lock):
+            holder, _ = _read(self.lock)
+            if _is_running(holder) or time.monotonic() > deadline:
+                raise CommandFailed(
+                    f"another convserve (process {holder}) is using the data directory {self.path}; "
+                    "stop it, or choose another directory with --data-dir or CONVSERVE_DATA_DIR"
+                )
+            time.sleep(0.05)
+        _, runtime = _read(self.lock)
+        if runtime and Path(runtime).name.startswith(RUNTIME_PREFIX):
+            remove_runtime_directory(Path(runtime))
+        _write(self.lock, f"{os.getpid()}\n")
+
+
+def remove_runtime_directory(directory: Path) -> None:
+    """Remove a directory that holds nothing but a socket; one that holds more is left alone."""
+    with contextlib.suppress(OSError):
+        (directory / SOCKET_NAME).unlink(missing_ok=True)
+        directory.rmdir()
+
+
+def _try_lock(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise CommandFailed(f"cannot lock the data directory: {error.strerror}") from error
+    return True
+
+
+def _read(lock: int) -> tuple[int, str]:
+    """The holder's process id (0 when unknown) and its runtime directory."""
+    lines = os.pread(lock, 4096, 0).decode(errors="replace").splitlines()
+    pid = int(lines[0]) if lines and lines[0].isdigit() else 0
+    return pid, lines[1] if len(lines) > 1 else ""
+
+
+def _write(lock: int, text: str) -> None:
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, text.encode(), 0)
+
+
+def _is_running(pid: int) -> bool:
+    if not pid:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

@@ -1,0 +1,169 @@
+"""The whole product on one machine, in the order it starts: valkey, worker, API. It stops in the opposite order."""
+
+import contextlib
+import socket
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+from service.cli.errors import CommandFailed
+from service.cli.listening import url_of
+from service.cli.signals import StopSignals
+from service.cli.stack.child import Child, ChildSpec
+from service.cli.stack.data_directory import DataDirectory, remove_runtime_directory
+from service.cli.stack.lines import StatusLines
+from service.cli.stack.valkey import (
+    ServerSilent,
+    make_runtime_directory,
+    redis_url,
+    valkey_spec,
+    wait_until_it_answers,
+)
+
+READY_LIMIT_S = 60.0
+EXTERNAL_ANSWER_LIMIT_S = 3.0
+API_STOP_LIMIT_S = 6.0
+WORKER_STOP_LIMIT_S = 45.0  # a training under way is given back to the queue first
+SUPERVISION_PERIOD_S = 0.1
+
+
+class Stack:
+    """Starts, watches and stops the processes. Leaving the `with` block stops them all.
+
+    Args:
+        data: the locked data directory.
+        listener: the listening socket for the API.
+        environment: what the processes find in theirs, besides where things are.
+        signals: where a wish to stop is noticed.
+        lines: where the processes write.
+        external_redis_url: a server to use; None starts a private one.
+        jobs_dir: where the private server keeps the jobs; default below the data directory.
+        worker_stop_limit_s: how long the worker may take to end.
+    """
+
+    def __init__(
+        self,
+        data: DataDirectory,
+        listener: socket.socket,
+        environment: Mapping[str, str],
+        signals: StopSignals,
+        lines: StatusLines,
+        external_redis_url: str | None = None,
+        jobs_dir: Path | None = None,
+        worker_stop_limit_s: float = WORKER_STOP_LIMIT_S,
+    ) -> None:
+        self._data = data
+        self._listener = listener
+        self._environment = environment
+        self._signals = signals
+        self._lines = lines
+        self._external_redis_url = external_redis_url
+        self._jobs_dir = jobs_dir or data.path / "valkey"
+        self._worker_stop_limit_s = worker_stop_limit_s
+        self._children: list[Child] = []
+        self._runtime_dir: Path | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the API answers."""
+        return url_of(self._listener)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        already = self._signals.received
+        for child in reversed(self._children):
+            child.stop(is_urgent=lambda: self._signals.received > already)
+        if self._runtime_dir is not None:
+            remove_runtime_directory(self._runtime_dir)
+
+    def start(self) -> None:
+        """Start everything and wait until it is ready.
+
+        Raises:
+            CommandFailed: something ended while starting, or did not get ready in time.
+        """
+        url = self._external_server() if self._external_redis_url else self._private_server()
+        places = {"CONVSERVE_REDIS_URL": url, "CONVSERVE_DATA_DIR": str(self._data.path)}
+        environment = {**self._environment, **places}
+        self._add(_python_child("worker", ["worker"], environment, self._worker_stop_limit_s))
+        descriptor = self._listener.fileno()
+        self._add(_python_child("api", ["api", "--fd", str(descriptor)], environment, API_STOP_LIMIT_S, [descriptor]))
+        self._wait_until_ready()
+
+    def supervise(self) -> None:
+        """Keep everything alive until a signal asks for the end."""
+        while not self._signals.received:
+            for child in self._children:
+                child.keep_alive()
+            time.sleep(SUPERVISION_PERIOD_S)
+
+    def check(self) -> None:
+        """Raise when it is pointless to wait: a signal came, or a process has ended."""
+        self._signals.check()
+        for child in self._children:
+            if not child.is_running():
+                log = child.spec.output
+                raise CommandFailed(
+                    f"the {child.spec.name} process {child.ending()}; "
+                    + (f"its log is {log}" if log else "its lines say why")
+                )
+
+    def _private_server(self) -> str:
+        self._runtime_dir = make_runtime_directory()
+        self._data.note_runtime_directory(self._runtime_dir)
+        self._add(valkey_spec(self._jobs_dir, self._runtime_dir, self._data.lock))
+        url = redis_url(self._runtime_dir)
+        wait_until_it_answers(url, self.check)
+        self._lines.say("valkey", "answers on a private Unix socket; every write reaches the disk")
+        return url
+
+    def _external_server(self) -> str:
+        assert self._external_redis_url is not None
+        try:
+            wait_until_it_answers(self._external_redis_url, self.check, EXTERNAL_ANSWER_LIMIT_S)
+        except ServerSilent as failure:
+            self._lines.say("up", f"{failure}; jobs can be submitted once it does")
+        return self._external_redis_url
+
+    def _add(self, spec: ChildSpec) -> None:
+        self._signals.check()
+        child = Child(spec, self._lines)
+        self._children.append(child)
+        child.start()
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + READY_LIMIT_S
+        while not _is_ready(self.url):
+            self.check()
+            if time.monotonic() > deadline:
+                raise CommandFailed(f"the API did not get ready within {READY_LIMIT_S:g} s; its lines say why")
+            time.sleep(0.05)
+
+
+def _python_child(
+    name: str,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    stop_limit_s: float,
+    descriptors: Sequence[int] = (),
+) -> ChildSpec:
+    # -P: a folder called `worker` in the current directory must not stand in for ours.
+    command = (sys.executable, "-P", "-m", "service.cli", *arguments)
+    return ChildSpec(name, command, environment, stop_limit_s, descriptors=descriptors)
+
+
+def _is_ready(url: str) -> bool:
+    address = urlsplit(url)
+    with contextlib.closing(HTTPConnection(str(address.hostname), address.port, timeout=1.0)) as connection:
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        except (OSError, HTTPException):
+            return False

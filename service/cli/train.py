@@ -1,0 +1,114 @@
+"""`convserve train`: submits a job over HTTP and stays with it to its end."""
+
+import json
+import signal
+from pathlib import Path
+
+from rich.console import Console
+
+from service.cli.client import Client, JsonObject
+from service.cli.errors import CommandFailed, Stopped
+from service.cli.follow import JobFollower
+from service.cli.progress_view import ProgressView
+from worker.records import JobRecord, PublishedModel
+from worker.states import JobState
+
+
+def job_request(
+    architecture: str,
+    dataset: str,
+    optimizer: str | None,
+    learning_rate: float | None,
+    validation: str | None,
+    **plain: object,
+) -> JsonObject:
+    """The body of `POST /jobs` from the command line's words; checking them is the server's part.
+
+    Args:
+        architecture: a preset's name, or the path of a `.json` file.
+        dataset: its name.
+        optimizer: its name.
+        learning_rate: needs `optimizer`.
+        validation: `test`, or a number.
+        plain: fields that are sent as they are; None is left out.
+    """
+    if learning_rate is not None and optimizer is None:
+        raise CommandFailed("--learning-rate belongs to an optimizer; name one with --optimizer")
+    request = {
+        "architecture": _read_architecture(Path(architecture)) if architecture.endswith(".json") else architecture,
+        "dataset": dataset,
+        "optimizer": {"name": optimizer, "learning_rate": learning_rate} if learning_rate is not None else optimizer,
+        "validation": validation if validation in {None, "test"} else _number(str(validation)),
+    }
+    return {name: value for name, value in (request | plain).items() if value is not None}
+
+
+def run_train(client: Client, request: JsonObject, follow: bool, cancel_on_interrupt: bool) -> None:
+    """Submit, follow, and say how it ended."""
+    console = Console()
+    job = JobRecord.model_validate(client.post("/jobs", request))
+    console.print(f"Job [bold]{job.id}[/bold]: {job.request.architecture_name} on {job.request.dataset}")
+    if not follow:
+        console.print(f"Look at it with: convserve jobs {job.id}")
+        return
+    try:
+        job = watch(client, job, console)
+    except KeyboardInterrupt:
+        _leave(client, job, console, cancel_on_interrupt)
+    model = report_end(job, console)
+    console.print(f"Curves: {client.url}{curves_path(model)}", soft_wrap=True, highlight=False)
+
+
+def watch(client: Client, job: JobRecord, console: Console) -> JobRecord:
+    """Show a job's progress until it has ended, and return it as it is then."""
+    follower = JobFollower(client, job)
+    with ProgressView(console) as view:
+        for update in follower.updates():
+            view.show(update)
+    return follower.job
+
+
+def report_end(job: JobRecord, console: Console) -> PublishedModel:
+    """Say how a job ended, and return what it published.
+
+    Raises:
+        CommandFailed: it did not succeed.
+    """
+    if job.state is JobState.FAILED and job.error is not None:
+        raise CommandFailed(f"job {job.id} failed ({job.error.code}): {job.error.message}", job.error.hint)
+    if job.model is None:
+        raise CommandFailed(f"job {job.id} was {job.state}")
+    model = job.model
+    console.print(f"\nTest accuracy [bold]{model.test_accuracy:.4f}[/bold], test loss {model.test_loss:.4f}")
+    console.print(f"Published as [bold]{model.name}[/bold], version {model.version}", soft_wrap=True)
+    return model
+
+
+def curves_path(model: PublishedModel) -> str:
+    """Where a server keeps the picture of a version's curves."""
+    return f"/models/{model.name}/versions/{model.version}/files/curves.png"
+
+
+def _leave(client: Client, job: JobRecord, console: Console, cancel: bool) -> None:
+    if cancel:
+        client.post(f"/jobs/{job.id}/cancel")
+        console.print(f"Job {job.id} is being cancelled.")
+    else:
+        console.print(f"Job {job.id} goes on. Cancel it with: convserve jobs {job.id} --cancel")
+    raise Stopped(signal.SIGINT)
+
+
+def _read_architecture(path: Path) -> object:
+    try:
+        return json.loads(path.read_bytes())
+    except OSError as error:
+        raise CommandFailed(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise CommandFailed(f"{path} is not JSON: {error}") from error
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise CommandFailed(f"--validation must be a share such as 0.1, or test; got {text!r}") from error

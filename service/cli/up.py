@@ -1,0 +1,32 @@
+"""`convserve up`: the stack in the foreground, until Ctrl-C or a signal."""
+
+import os
+import sys
+
+from service import __version__
+from service.cli.listening import is_reachable_from_outside, listen
+from service.cli.signals import StopSignals
+from service.cli.stack.data_directory import DataDirectory
+from service.cli.stack.lines import StatusLines
+from service.cli.stack.stack import Stack
+from service.settings import ApiSettings
+
+
+def run_up(settings: ApiSettings) -> None:
+    """Start everything, watch over it, and stop it in order when a signal comes."""
+    lines = StatusLines(sys.stderr)
+    external_redis_url = settings.redis_url if "redis_url" in settings.model_fields_set else None
+    with (
+        StopSignals() as signals,
+        DataDirectory(settings.data_dir) as data,
+        listen(settings.host, settings.port) as listener,
+        Stack(data, listener, os.environ, signals, lines, external_redis_url) as stack,
+    ):
+        lines.say("up", f"convserve {__version__} is starting")
+        if is_reachable_from_outside(listener):
+            lines.say("up", f"listening on {settings.host}: everyone who can reach this machine can use it")
+        stack.start()
+        lines.say("up", f"ready: page {stack.url}/  docs {stack.url}/docs  data {data.path}  (Ctrl-C stops)")
+        stack.supervise()
+        lines.say("up", "stopping")
+    lines.say("up", "stopped")

@@ -1,0 +1,22 @@
+"""One running `convserve up` for all integration tests: private Valkey, one worker, the API, real HTTP."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.running import Stack, running_stack
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    data_dir = tmp_path_factory.mktemp("stack")
+    with running_stack(data_dir / "data", log=data_dir / "log.txt") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def api(stack: Stack) -> Iterator[httpx.Client]:
+    """An HTTP client of the running stack."""
+    with httpx.Client(base_url=stack.url, timeout=30) as client:
+        yield client

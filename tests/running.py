@@ -1,0 +1,108 @@
+"""A real `convserve up` in a process of its own, and how to use it over HTTP; for integration tests and benchmarks."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+START_TIMEOUT_S = 60
+JOB_TIMEOUT_S = 180
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running `convserve up`."""
+
+    url: str
+    data_dir: Path
+    log: Path
+    process: subprocess.Popen[bytes]
+
+
+class running_stack:  # noqa: N801 - used as a context manager
+    """Starts `convserve up` on a free port and stops it with SIGTERM."""
+
+    def __init__(self, data_dir: Path, log: Path, **environment: str) -> None:
+        self._data_dir = data_dir
+        self._log = log
+        self._environment = environment
+
+    def __enter__(self) -> Stack:
+        port = free_port()
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("CONVSERVE_")}
+        environment |= {"CONVSERVE_DATA_DIR": str(self._data_dir), "CONVSERVE_PORT": str(port)} | self._environment
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "service.cli", "up"], env=environment, stdout=log, stderr=log
+            )
+        stack = Stack(f"http://127.0.0.1:{port}", self._data_dir, self._log, self._process)
+        try:
+            _wait_until_ready(stack)
+        except BaseException:
+            self.__exit__()
+            raise
+        return stack
+
+    def __exit__(self, *_: object) -> None:
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(60)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            raise
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def submit(api: httpx.Client, **body: object) -> dict[str, Any]:
+    """Start a small job: the sample, two epochs, 600 pictures, unless the body says otherwise."""
+    defaults = {
+        "architecture": "lenet5-fashion",
+        "dataset": "fashion_mnist_sample",
+        "epochs": 2,
+        "train_samples": 600,
+        "validation": "test",
+        "optimizer": "adam",
+        "batch_size": 32,
+        "seed": 1,
+    }
+    answer = api.post("/jobs", json=defaults | body)
+    assert answer.status_code == 202, answer.text
+    job: dict[str, Any] = answer.json()
+    return job
+
+
+def wait_for(api: httpx.Client, job_id: str, *states: str, timeout_s: float = JOB_TIMEOUT_S) -> dict[str, Any]:
+    """Poll until the job is in one of the states (none given: until it has ended)."""
+    wanted = states or ("succeeded", "failed", "cancelled")
+    deadline = time.monotonic() + timeout_s
+    while True:
+        job: dict[str, Any] = api.get(f"/jobs/{job_id}").json()
+        if job["state"] in wanted:
+            return job
+        assert time.monotonic() < deadline, f"still {job['state']}, expected {wanted}: {job}"
+        time.sleep(0.05)
+
+
+def _wait_until_ready(stack: Stack) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        assert stack.process.poll() is None, stack.log.read_text()
+        try:
+            if httpx.get(stack.url + "/readyz").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        assert time.monotonic() < deadline, stack.log.read_text()
+        time.sleep(0.1)

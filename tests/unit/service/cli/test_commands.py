@@ -1,0 +1,84 @@
+"""The command line itself: what it offers, and what it refuses before anything is started."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from service.cli import main
+from service.cli.commands import app
+
+SUBCOMMANDS = ("up", "api", "worker", "demo", "train", "predict", "jobs", "models")
+
+
+def test_help_names_every_subcommand_and_shows_examples() -> None:
+    shown = CliRunner().invoke(app, ["--help"]).output
+    assert all(f"│ {name} " in shown for name in SUBCOMMANDS)
+    assert "convserve train cnn cifar10" in shown
+
+
+@pytest.mark.parametrize("name", SUBCOMMANDS)
+def test_every_subcommand_has_help(name: str) -> None:
+    shown = CliRunner().invoke(app, [name, "--help"])
+    assert shown.exit_code == 0
+    assert "--fd" not in shown.output
+
+
+def test_the_version_is_the_packages() -> None:
+    shown = CliRunner().invoke(app, ["--version"])
+    assert shown.exit_code == 0
+    assert shown.output.startswith("convserve 0.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["jobs", "--cancel"], "expected the ID of a job to cancel"),
+        (["predict"], "Missing argument"),
+        (["train", "cnn"], "Missing argument"),
+        (["fly"], "No such command"),
+    ],
+)
+def test_a_command_that_makes_no_sense_is_refused_with_its_usage(arguments: list[str], message: str) -> None:
+    shown = CliRunner().invoke(app, arguments)
+    assert shown.exit_code == 2
+    assert message in shown.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["api", "--port", "70000"], "--port: input should be less than or equal to 65535, got 70000"),
+        (["predict", "x.png", "--version", "3"], "--version and --alias belong to a model; name it with --model"),
+        (["jobs", "--url", "nonsense"], "--url must begin with http:// or https://, got 'nonsense'"),
+    ],
+)
+def test_a_failure_is_one_line_and_exit_code_1(
+    arguments: list[str], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ending:
+        main(arguments)
+    assert ending.value.code == 1
+    assert capsys.readouterr().err == f"convserve: {line}\n"
+
+
+def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("CONVSERVE_PORT", "eighty")
+    with pytest.raises(SystemExit):
+        main(["api"])
+    assert capsys.readouterr().err.startswith("convserve: CONVSERVE_PORT: input should be a valid integer")
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("service.cli.commands", {"uvicorn", "fastapi", "celery", "httpx", "pydantic"}),
+        ("service.cli.worker", {"fastapi", "uvicorn", "onnxruntime", "service.app"}),
+    ],
+)
+def test_a_command_imports_only_what_it_needs(module: str, absent: set[str]) -> None:
+    program = f"import sys, {module}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path.cwd())
+    assert not absent & set(done.stdout.split())
