@@ -45,7 +45,7 @@ class Runner:
         trainer = self._take_spare()
         logger.info("job %s: attempt %d, trainer %d", job, claim.attempt, trainer.pid)
         supervisor = Supervisor(
-            self._book, claim, trainer, self._settings.cancel_grace_s, on_fitted=self._prepare_spare
+            self._book, claim, trainer, self._settings.cancel_grace_s, on_training=self._prepare_spare
         )
         supervisor.run(self._order(claim, trainer, claimed_at))
         self._prepare_spare()

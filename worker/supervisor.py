@@ -35,7 +35,7 @@ class Supervisor:
     """One claim, one trainer, one run.
 
     Args:
-        on_fitted: called once when training proper is over, a good moment to prepare the next trainer.
+        on_training: called once when training proper has begun: time to prepare the next trainer.
     """
 
     def __init__(
@@ -44,13 +44,13 @@ class Supervisor:
         claim: Claim,
         trainer: TrainerProcess,
         cancel_grace_s: float,
-        on_fitted: Callable[[], None],
+        on_training: Callable[[], None],
     ) -> None:
         self._book = book
         self._claim = claim
         self._trainer = trainer
         self._cancel_grace_s = cancel_grace_s
-        self._on_fitted = on_fitted
+        self._on_training = on_training
         self._progress = Progress(epochs=claim.request.epochs or 0)
         self._history = History()
         self._event = ""
@@ -112,8 +112,8 @@ class Supervisor:
         return False
 
     def _note_progress(self, report: ProgressMade) -> None:
-        if report.progress.phase == "evaluating" and self._progress.phase != "evaluating":
-            self._on_fitted()
+        if report.progress.phase == "training" and self._progress.phase != "training":
+            self._on_training()
         self._progress = report.progress
         if report.history is not None:
             self._history = report.history

@@ -6,9 +6,11 @@ worker is gone its standard input ends, and so does the trainer.
 
 import ctypes
 import faulthandler
+import importlib
 import logging
 import os
 import queue
+import select
 import signal
 import sys
 import threading
@@ -42,6 +44,10 @@ class WorkerLink:
         self._reports = reports
         self._lock = threading.Lock()
         self._leaves: queue.SimpleQueue[bool] = queue.SimpleQueue()
+
+    def is_order_waiting(self) -> bool:
+        """An order has come, or never will."""
+        return bool(select.select([self._orders], [], [], 0)[0])
 
     def await_order(self) -> Order | None:
         """Say that this trainer is ready and wait for its order; None when none will come."""
@@ -108,9 +114,11 @@ def main() -> None:
     os.nice(niceness)
     faulthandler.enable()
     link = WorkerLink(sys.stdin.buffer, os.fdopen(descriptor, "wb"))
-    from worker.training import pipeline, warmup  # noqa: PLC0415 - the slow part, after the parent-death signal is set
+    _import_in_background()
+    from worker.training import pipeline, warmup  # noqa: PLC0415 - imported already; this only names them
 
-    warmup.warm_up()
+    if not link.is_order_waiting():
+        warmup.warm_up()
     order = link.await_order()
     if order is None:
         return
@@ -125,6 +133,24 @@ def main() -> None:
     except Exception as error:  # the task's boundary: whatever went wrong is the job's end, with its reason
         logger.exception("job %s", order.job)
         link.failed(_unforeseen(error))
+
+
+def _import_in_background() -> None:
+    """Import Keras in a thread of the lowest priority: another job is training meanwhile.
+
+    On Linux niceness belongs to a thread, and threads that TensorFlow starts later inherit it from the main thread,
+    which keeps its own.
+    """
+
+    def import_pipeline() -> None:
+        if sys.platform == "linux":
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+        importlib.import_module("worker.training.pipeline")
+        importlib.import_module("worker.training.warmup")
+
+    thread = threading.Thread(target=import_pipeline)
+    thread.start()
+    thread.join()
 
 
 def _die_with_worker() -> None:

@@ -78,9 +78,10 @@ def download(
         fetch(address, sink, file, on_bytes, timeout)
 
     try:
-        _prepare(folder)
-        missing = official.missing(datasets_dir)
-        if official.archive:
+        with telling_disk_faults():
+            _prepare(folder)
+            missing = official.missing(datasets_dir)
+        if official.archive and missing:
             with _temporary(folder / official.archive.name) as (sink, _):
                 fetch_into(sink, url, official.archive)
                 _unpack(sink, official, missing, folder)
@@ -93,12 +94,11 @@ def download(
 
 
 def _prepare(folder: Path) -> None:
-    with telling_disk_faults():
-        folder.mkdir(parents=True, exist_ok=True)
-        for part in folder.glob(f".*{PART_SUFFIX}"):
-            with suppress(FileNotFoundError):  # another process was quicker
-                if time.time() - part.stat().st_mtime > ABANDONED_AFTER_S:
-                    part.unlink()
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in folder.glob(f".*{PART_SUFFIX}"):
+        with suppress(FileNotFoundError):  # another process was quicker
+            if time.time() - part.stat().st_mtime > ABANDONED_AFTER_S:
+                part.unlink()
 
 
 @contextmanager

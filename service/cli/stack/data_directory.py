@@ -7,6 +7,8 @@ while an old server still writes, no new one can start on the same files.
 import contextlib
 import fcntl
 import os
+import shutil
+import stat
 import time
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +19,6 @@ from service.cli.errors import CommandFailed
 LOCK_FILE = "convserve.lock"
 LINGER_S = 3.0  # how long the processes of an instance that was killed may take to end
 RUNTIME_PREFIX = "convserve-run-"
-SOCKET_NAME = "valkey.sock"
 
 
 class DataDirectory:
@@ -52,7 +53,7 @@ class DataDirectory:
         os.close(self.lock)
 
     def note_runtime_directory(self, directory: Path) -> None:
-        """Remember where the socket is, so that the next instance can tidy up after a kill."""
+        """Remember where temporary files are, so that the next instance can tidy up after a kill."""
         _write(self.lock, f"{os.getpid()}\n{directory}\n")
 
     def _claim(self) -> None:
@@ -66,16 +67,18 @@ class DataDirectory:
                 )
             time.sleep(0.05)
         _, runtime = _read(self.lock)
-        if runtime and Path(runtime).name.startswith(RUNTIME_PREFIX):
-            remove_runtime_directory(Path(runtime))
+        if runtime:
+            remove_left_behind(Path(runtime))
         _write(self.lock, f"{os.getpid()}\n")
 
 
-def remove_runtime_directory(directory: Path) -> None:
-    """Remove a directory that holds nothing but a socket; one that holds more is left alone."""
+def remove_left_behind(runtime_dir: Path) -> None:
+    """Remove the runtime directory of an instance that was killed, if it is one beyond doubt."""
     with contextlib.suppress(OSError):
-        (directory / SOCKET_NAME).unlink(missing_ok=True)
-        directory.rmdir()
+        facts = runtime_dir.lstat()
+        is_one = runtime_dir.name.startswith(RUNTIME_PREFIX) and stat.filemode(facts.st_mode) == "drwx------"
+        if is_one and facts.st_uid == os.getuid():
+            shutil.rmtree(runtime_dir)
 
 
 def _try_lock(lock: int) -> bool:

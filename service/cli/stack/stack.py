@@ -1,6 +1,7 @@
 """The whole product on one machine, in the order it starts: valkey, worker, API. It stops in the opposite order."""
 
 import contextlib
+import shutil
 import socket
 import sys
 import time
@@ -15,7 +16,7 @@ from service.cli.errors import CommandFailed
 from service.cli.listening import url_of
 from service.cli.signals import StopSignals
 from service.cli.stack.child import Child, ChildSpec
-from service.cli.stack.data_directory import DataDirectory, remove_runtime_directory
+from service.cli.stack.data_directory import DataDirectory
 from service.cli.stack.lines import StatusLines
 from service.cli.stack.valkey import (
     ServerSilent,
@@ -66,7 +67,8 @@ class Stack:
         self._jobs_dir = jobs_dir or data.path / "valkey"
         self._worker_stop_limit_s = worker_stop_limit_s
         self._children: list[Child] = []
-        self._runtime_dir: Path | None = None
+        self._runtime_dir = make_runtime_directory()
+        data.note_runtime_directory(self._runtime_dir)
 
     @property
     def url(self) -> str:
@@ -80,8 +82,7 @@ class Stack:
         already = self._signals.received
         for child in reversed(self._children):
             child.stop(is_urgent=lambda: self._signals.received > already)
-        if self._runtime_dir is not None:
-            remove_runtime_directory(self._runtime_dir)
+        shutil.rmtree(self._runtime_dir, ignore_errors=True)
 
     def start(self) -> None:
         """Start everything and wait until it is ready.
@@ -91,7 +92,8 @@ class Stack:
         """
         url = self._external_server() if self._external_redis_url else self._private_server()
         places = {"CONVSERVE_REDIS_URL": url, "CONVSERVE_DATA_DIR": str(self._data.path)}
-        environment = {**self._environment, **places}
+        # Temporary files go with the stack, even those of a process that had to be killed.
+        environment = {**self._environment, **places, "TMPDIR": str(self._runtime_dir)}
         self._add(_python_child("worker", ["worker"], environment, self._worker_stop_limit_s))
         descriptor = self._listener.fileno()
         self._add(_python_child("api", ["api", "--fd", str(descriptor)], environment, API_STOP_LIMIT_S, [descriptor]))
@@ -116,8 +118,6 @@ class Stack:
                 )
 
     def _private_server(self) -> str:
-        self._runtime_dir = make_runtime_directory()
-        self._data.note_runtime_directory(self._runtime_dir)
         self._add(valkey_spec(self._jobs_dir, self._runtime_dir, self._data.lock))
         url = redis_url(self._runtime_dir)
         wait_until_it_answers(url, self.check)

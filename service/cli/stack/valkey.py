@@ -11,11 +11,12 @@ from pathlib import Path
 
 from service.cli.errors import CommandFailed
 from service.cli.stack.child import ChildSpec
-from service.cli.stack.data_directory import RUNTIME_PREFIX, SOCKET_NAME
+from service.cli.stack.data_directory import RUNTIME_PREFIX
 
 ANSWER_LIMIT_S = 60.0  # reading a long append-only file takes a while
 STOP_LIMIT_S = 5.0
 LONGEST_BASE = 70  # characters; sun_path has 104 on some systems, 108 on others
+SOCKET_NAME = "valkey.sock"
 PROBE_KEY = "convserve:probe"
 
 _CONFIGURATION = """\

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from service.cli.errors import CommandFailed
-from service.cli.stack.data_directory import LOCK_FILE, RUNTIME_PREFIX, SOCKET_NAME, DataDirectory
+from service.cli.stack.data_directory import LOCK_FILE, RUNTIME_PREFIX, DataDirectory
 
 
 def test_the_directory_is_made_and_the_lock_names_its_holder(tmp_path: Path) -> None:
@@ -36,18 +36,22 @@ def test_a_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 
 def test_what_a_killed_instance_left_behind_is_removed(tmp_path: Path) -> None:
     left = tmp_path / f"{RUNTIME_PREFIX}left"
-    left.mkdir()
-    (left / SOCKET_NAME).touch()
+    (left / "convserve-trainer-1").mkdir(parents=True)
+    left.chmod(0o700)
     (tmp_path / LOCK_FILE).write_text(f"999999999\n{left}\n")
     with DataDirectory(tmp_path):
         assert not left.exists()
 
 
-@pytest.mark.parametrize("name", ["precious", f"{RUNTIME_PREFIX}with-more"])
-def test_nothing_else_is_removed(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "mode"), [("precious", 0o700), (f"{RUNTIME_PREFIX}open", 0o755)])
+def test_nothing_else_is_removed(name: str, mode: int, tmp_path: Path) -> None:
     other = tmp_path / name
     other.mkdir()
     (other / "thesis.txt").touch()
-    (tmp_path / LOCK_FILE).write_text(f"999999999\n{other}\n")
-    with DataDirectory(tmp_path):
-        assert (other / "thesis.txt").exists()
+    other.chmod(mode)
+    link = tmp_path / f"{RUNTIME_PREFIX}link"
+    link.symlink_to(other)
+    for left in (other, link):
+        (tmp_path / LOCK_FILE).write_text(f"999999999\n{left}\n")
+        with DataDirectory(tmp_path):
+            assert (other / "thesis.txt").exists()
