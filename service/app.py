@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from model_store import ModelStore, open_store
 from service import __version__, problems
@@ -47,7 +48,7 @@ def create_app(settings: ApiSettings, store: ModelStore | None = None) -> FastAP
             app.state.service = state
             yield
 
-    app = FastAPI(
+    app = FastAPIOffline(
         title="convserve",
         version=__version__,
         summary="Trains and serves small convolutional image classifiers.",
@@ -60,6 +61,7 @@ def create_app(settings: ApiSettings, store: ModelStore | None = None) -> FastAP
         separate_input_output_schemas=False,
         redirect_slashes=False,
         redoc_url=None,
+        static_url="/docs-assets",
     )
     for module in (jobs, predict, models, architectures, datasets, health, page):
         app.include_router(module.router)

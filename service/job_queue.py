@@ -117,7 +117,15 @@ class JobQueue:
         self._client.close()
 
     def _follower(self) -> Any:  # noqa: ANN401 - redis-py's types cannot tell one protocol version's answers
-        return redis.asyncio.Redis.from_url(self._redis_url, decode_responses=True, protocol=2)
+        # A blocking read may answer late; only a server that answers later than that is gone.
+        timeout_s = FOLLOW_BLOCK_MS / 1000 + DEADLINE_S
+        return redis.asyncio.Redis.from_url(
+            self._redis_url,
+            decode_responses=True,
+            protocol=2,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=DEADLINE_S,
+        )
 
 
 async def _in_time(call: Callable[[], T], deadline_s: float = DEADLINE_S) -> T:

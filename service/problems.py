@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from service.errors import FRAMEWORK, UNFORESEEN, VALIDATION_FAILED, VERDICTS, UploadRejected, Verdict, verdict_of
 from worker.architectures import ArchitectureError
-from worker.requests import RequestInvalid
+from worker.requests import ARCHITECTURE_KINDS, RequestInvalid
 
 logger = logging.getLogger(__name__)
 
@@ -133,8 +133,16 @@ def _parts_at_fault(error: Exception) -> list[FieldProblem]:
     return []
 
 
+def _without_kind(loc: Loc) -> Loc:
+    """The path as it is in the client's own request."""
+    if tuple(loc[:2]) == ("body", "architecture") and loc[2:3] and loc[2] in ARCHITECTURE_KINDS:
+        return (*loc[:2], *loc[3:])
+    return loc
+
+
 def _field_problem(loc: Loc, message: str) -> FieldProblem:
-    parts = [_clean(part, MAX_LOC_PART) if isinstance(part, str) else part for part in loc[:MAX_LOC_PARTS]]
+    steps = _without_kind(loc)[:MAX_LOC_PARTS]
+    parts = [_clean(part, MAX_LOC_PART) if isinstance(part, str) else part for part in steps]
     return FieldProblem(loc=parts, message=_clean(message, MAX_MESSAGE))
 
 

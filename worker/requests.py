@@ -45,12 +45,16 @@ class Optimizer(BaseModel):
         return self
 
 
+ARCHITECTURE_KINDS = frozenset({"preset", "description"})
+"""Tags that pydantic puts after `architecture` in an error's path; the request has no such level."""
+
+
 def _optimizer_from_name(value: Any) -> Any:  # noqa: ANN401 - whatever JSON value came
     return {"name": value} if isinstance(value, str) else value
 
 
 def _architecture_kind(value: Any) -> str:  # noqa: ANN401 - whatever JSON value came
-    return "preset" if isinstance(value, str) else "layers"
+    return "preset" if isinstance(value, str) else "description"
 
 
 class JobRequest(BaseModel):
@@ -59,7 +63,7 @@ class JobRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     architecture: Annotated[
-        Annotated[PresetName, Tag("preset")] | Annotated[Architecture, Tag("layers")],
+        Annotated[PresetName, Tag("preset")] | Annotated[Architecture, Tag("description")],
         Discriminator(_architecture_kind),
     ] = Field(description="A preset's name, or a network of your own as a list of layers.")
     dataset: DatasetName = Field(description="Name of a dataset, see `GET /datasets`.")

@@ -108,9 +108,9 @@ class _JobLog(logging.Handler):
 
 
 def main() -> None:
-    """Entry point: `python -m worker.trainer <descriptor of the reports pipe> <niceness>`."""
-    descriptor, niceness = int(sys.argv[1]), int(sys.argv[2])
-    _die_with_worker()
+    """Entry point: `python -m worker.trainer <worker's pid> <descriptor of the reports pipe> <niceness>`."""
+    worker_pid, descriptor, niceness = map(int, sys.argv[1:])
+    _die_with_worker(worker_pid)
     os.nice(niceness)
     faulthandler.enable()
     link = WorkerLink(sys.stdin.buffer, os.fdopen(descriptor, "wb"))
@@ -153,10 +153,12 @@ def _import_in_background() -> None:
     thread.join()
 
 
-def _die_with_worker() -> None:
+def _die_with_worker(worker_pid: int) -> None:
     """Ask the kernel to kill this process when the worker dies (Linux; elsewhere the end of the pipe does it)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != worker_pid:
+        sys.exit("the worker has ended already")
 
 
 def _out_of_memory(order: Order) -> JobFailure:

@@ -32,7 +32,7 @@ class TrainerProcess:
         self._stderr = (self.work_dir / "stderr.log").open("w+b")
         reports_read, reports_write = os.pipe()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "worker.trainer", str(reports_write), str(niceness)],
+            [sys.executable, "-m", "worker.trainer", str(os.getpid()), str(reports_write), str(niceness)],
             stdin=subprocess.PIPE,
             stdout=self._stderr,
             stderr=self._stderr,

@@ -1,6 +1,7 @@
 """Routes of training jobs: submit, list, follow, cancel, forget, and look at one."""
 
 import hashlib
+import logging
 from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
@@ -16,6 +17,8 @@ from worker.errors import IdempotencyConflict, JobNotFinished, JobNotFound, Queu
 from worker.records import History, JobRecord
 from worker.requests import JobRequest, RequestInvalid, plan
 from worker.states import FINISHED, JobState
+
+logger = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -191,7 +194,18 @@ async def follow_job(
     """
     after = last_event_id or await queue.latest_event(job.id)
     events = _events(job, queue, catalog, after, snapshot=last_event_id is None)
-    return StreamingResponse(events, media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
+    return StreamingResponse(
+        _until_the_queue_is_gone(events), media_type="text/event-stream", headers={"Cache-Control": "no-cache"}
+    )
+
+
+async def _until_the_queue_is_gone(events: AsyncIterator[str]) -> AsyncIterator[str]:
+    """End a stream that can tell no more; its client comes back with `Last-Event-ID`."""
+    try:
+        async for event in events:
+            yield event
+    except QueueUnavailable as error:
+        logger.warning("an event stream ends, Redis does not answer: %s", error.reason)
 
 
 async def _events(
