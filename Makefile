@@ -3,7 +3,8 @@
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+RUNTIME := $(VENV)/.installed-runtime
+DEVELOPMENT := $(VENV)/.installed-development
 # The first interpreter found that TensorFlow supports; `make PYTHON=/path/to/python3.12 venv` chooses another.
 PYTHON ?= $(shell for candidate in python3.12 python3.11 python3 python; do \
 	$$candidate -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
@@ -16,9 +17,9 @@ SOURCES := service worker model_store tests benchmarks
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-venv: $(STAMP)  ## create .venv and install the locked packages
+venv: $(DEVELOPMENT)  ## create .venv and install the locked packages
 
-$(STAMP): pyproject.toml requirements/dev.lock
+$(RUNTIME): pyproject.toml requirements/run.lock
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "convserve needs Python 3.11 or 3.12, and found neither; install one, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; \
 		exit 1; \
@@ -29,40 +30,45 @@ $(STAMP): pyproject.toml requirements/dev.lock
 	}
 	@echo "creating $(VENV) (TensorFlow is large: this takes minutes, once)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: $(STAMP)  ## see it work: train a network, classify pictures
+$(DEVELOPMENT): $(RUNTIME) requirements/dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@touch $@
+
+demo: $(RUNTIME)  ## see it work: train a network, classify pictures
 	@exec $(BIN)/convserve demo
 
-run: $(STAMP)  ## run everything on this machine until Ctrl-C
+run: $(RUNTIME)  ## run everything on this machine until Ctrl-C
 	@exec $(BIN)/convserve up
 
-test: $(STAMP) lint  ## the whole gate: format, lint, types, imports, API description, tests
+test: $(DEVELOPMENT) lint  ## the whole gate: format, lint, types, imports, API description, tests
 	$(BIN)/python -m pytest
 
-lint: $(STAMP)  ## everything of the gate but the tests
+lint: $(DEVELOPMENT)  ## everything of the gate but the tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m service.openapi --check
 
-format: $(STAMP)  ## format the code and mend what can be mended
+format: $(DEVELOPMENT)  ## format the code and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-openapi: $(STAMP)  ## write openapi/openapi.json from the code
+openapi: $(DEVELOPMENT)  ## write openapi/openapi.json from the code
 	$(BIN)/python -m service.openapi
 
 # Needs uv (https://docs.astral.sh/uv). Versions that are locked already stay, unless uv is told: make lock UPGRADE=--upgrade
 COMPILE = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet $(UPGRADE)
 lock:  ## lock the packages again after pyproject.toml changed
-	$(COMPILE) pyproject.toml --extra api --extra worker --extra embedded --extra dev -o requirements/dev.lock
-	$(COMPILE) pyproject.toml --extra api -c requirements/dev.lock -o requirements/api.lock
-	$(COMPILE) pyproject.toml --extra worker -c requirements/dev.lock -o requirements/worker-cpu.lock
-	$(COMPILE) pyproject.toml --extra worker --extra gpu -c requirements/dev.lock -o requirements/worker-gpu.lock
+	$(COMPILE) pyproject.toml --extra api --extra worker --extra embedded --extra otel --extra dev -o requirements/dev.lock
+	$(COMPILE) pyproject.toml --extra api --extra worker --extra embedded -c requirements/dev.lock -o requirements/run.lock
+	$(COMPILE) pyproject.toml --extra api --extra otel -c requirements/dev.lock -o requirements/api.lock
+	$(COMPILE) pyproject.toml --extra worker --extra otel -c requirements/dev.lock -o requirements/worker-cpu.lock
+	$(COMPILE) pyproject.toml --extra worker --extra otel --extra gpu -c requirements/dev.lock -o requirements/worker-gpu.lock
 	echo 'setuptools>=80' | $(COMPILE) - -c requirements/dev.lock -o requirements/build.lock
 
 clean:  ## remove what the targets made, the data directories excepted

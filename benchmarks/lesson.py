@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import platform
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -44,7 +45,22 @@ def main() -> None:
                     rows.append(_row(architecture, dataset, lesson, served, plain))
                     print(json.dumps(rows[-1]), flush=True)
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "lesson.json").write_text(json.dumps({"machine": _machine(), "trials": rows}, indent=1) + "\n")
+    report = {"machine": _machine(), "medians": _medians(rows), "trials": rows}
+    (RESULTS / f"lesson{'-' + arguments.only if arguments.only else ''}.json").write_text(
+        json.dumps(report, indent=1) + "\n"
+    )
+
+
+def _medians(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Per architecture, the median of every number."""
+    return {
+        architecture: {
+            name: statistics.median(row[name] for row in rows if row["architecture"] == architecture)
+            for name, value in rows[0].items()
+            if isinstance(value, float)
+        }
+        for architecture in {row["architecture"] for row in rows}
+    }
 
 
 def _plain(architecture: str, dataset: str, epochs: int, datasets_dir: Path) -> dict[str, Any]:
@@ -89,6 +105,7 @@ def _row(
         "fit_seconds": round(served["fit_seconds"], 1),
         "plain_fit_seconds": round(plain["fit_seconds"], 1),
         "ratio": round(served["fit_seconds"] / plain["fit_seconds"], 3),
+        "cpu_ratio": round(served["fit_cpu_seconds"] / plain["fit_cpu_seconds"], 3),
         "first_step_seconds": round(served["first_step_seconds"], 2),
     }
 

@@ -109,7 +109,8 @@ def test_a_picture_is_classified_through_every_door(api: httpx.Client, job: dict
 
 def test_every_file_of_the_version_has_the_digest_of_its_manifest(api: httpx.Client, job: dict[str, Any]) -> None:
     manifest = api.get(_file(job, "manifest.json")).json()
-    assert {"model.keras", "model.onnx", "history.json", "evaluation.json", "curves.png", "summary.txt"} <= set(
+    pictures = {"curves.png", "confusion-matrix.png", "predictions.png"}
+    assert {"model.keras", "model.onnx", "history.json", "evaluation.json", "summary.txt"} | pictures <= set(
         manifest["files"]
     )
     for name, entry in manifest["files"].items():

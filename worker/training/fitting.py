@@ -32,11 +32,13 @@ class Fit:
     Attributes:
         history: one value per epoch.
         seconds: wall time of `fit`, validation included.
+        cpu_seconds: processor time of this process meanwhile, over all cores.
         first_step_at: seconds since the epoch when the first batch was done.
     """
 
     history: History
     seconds: float
+    cpu_seconds: float
     first_step_at: float
 
 
@@ -74,7 +76,7 @@ def fit_network(
     assert request.epochs is not None
     assert request.batch_size is not None
     reporter = ProgressReporter(request.epochs, request.batch_size, len(training), on_progress)
-    started = time.monotonic()
+    started, cpu_started = time.monotonic(), time.process_time()
     network.fit(
         training.inputs,
         training.targets,
@@ -84,7 +86,8 @@ def fit_network(
         verbose=0,
         callbacks=[reporter],
     )
-    return Fit(reporter.history, time.monotonic() - started, reporter.first_step_at)
+    seconds, cpu_seconds = time.monotonic() - started, time.process_time() - cpu_started
+    return Fit(reporter.history, seconds, cpu_seconds, reporter.first_step_at)
 
 
 class ProgressReporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types

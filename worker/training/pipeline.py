@@ -25,6 +25,7 @@ from worker.requests import description_of
 from worker.training.evaluation import Evaluation, evaluate
 from worker.training.export import export_onnx, parity
 from worker.training.fitting import Fit, compile_network, fit_network
+from worker.training.gallery import draw_confusion_matrix, draw_predictions
 from worker.training.network import build_model
 from worker.training.splits import test_split, training_splits
 
@@ -89,6 +90,7 @@ def run(order: Order, link: Link) -> None:
     artifacts.mkdir()
     difference = _write_models(artifacts, network, test.inputs[:PARITY_PICTURES], probabilities[:PARITY_PICTURES])
     _write_records(artifacts, order, network, fit, evaluation)
+    _draw_pictures(artifacts, order, dataset, fit, evaluation, probabilities)
 
     enter("publishing")
     facts = _facts(order, dataset, network, fit, evaluation, difference)
@@ -110,7 +112,8 @@ def _load(order: Order, link: Link, epochs: int) -> Dataset:
     try:
         return load_dataset(name, Path(order.datasets_dir), on_progress=on_progress, mirror=order.sources.get(name))
     except DatasetError as error:
-        hint = getattr(error, "hint", None)
+        # Whoever reads the job may not be whoever runs the server: the directory goes by its setting's name.
+        hint = str(getattr(error, "hint", "")).replace(order.datasets_dir, "$CONVSERVE_DATASETS_DIR") or None
         raise TrainingFailed(
             JobFailure(code="dataset_unavailable", message=str(error), hint=hint),
         ) from error
@@ -129,15 +132,30 @@ def _write_models(
 def _write_records(directory: Path, order: Order, network: keras.Model, fit: Fit, evaluation: Evaluation) -> None:
     history = fit.history.model_dump() | {
         "fit_seconds": fit.seconds,
+        "fit_cpu_seconds": fit.cpu_seconds,
         "first_step_seconds": fit.first_step_at - order.claimed_at,
     }
     (directory / "history.json").write_text(json.dumps(history, indent=1))
     (directory / "evaluation.json").write_text(evaluation.model_dump_json(indent=1))
-    title = f"{order.request.architecture_name} on {order.request.dataset}, test accuracy {evaluation.accuracy:.4f}"
-    (directory / "curves.png").write_bytes(draw_curves(fit.history, title))
     summary = io.StringIO()
     network.summary(print_fn=lambda line: summary.write(line + "\n"), line_length=80)
     (directory / "summary.txt").write_text(summary.getvalue())
+
+
+def _draw_pictures(
+    directory: Path,
+    order: Order,
+    dataset: Dataset,
+    fit: Fit,
+    evaluation: Evaluation,
+    probabilities: NDArray[np.float32],
+) -> None:
+    title = f"{order.request.architecture_name} on {order.request.dataset}, test accuracy {evaluation.accuracy:.4f}"
+    (directory / "curves.png").write_bytes(draw_curves(fit.history, title))
+    (directory / "confusion-matrix.png").write_bytes(draw_confusion_matrix(evaluation))
+    (directory / "predictions.png").write_bytes(
+        draw_predictions(dataset.test_images, dataset.test_labels, probabilities, dataset.info.classes)
+    )
 
 
 def _facts(
