@@ -2,8 +2,8 @@
 
     python benchmarks/plain_keras.py cnn cifar10 --epochs 10 --datasets-dir DIR
 
-Writes one JSON line: seconds of `fit`, wall and CPU, and the history. Only the files are read with our loader; the networks are
-written out in Keras, so that they also check our presets.
+Writes one JSON line: seconds of `fit`, wall and CPU, and the history. Only the files are read with our loader; the
+networks are written out in Keras, so that they also check our presets.
 """
 
 import argparse

@@ -3,6 +3,7 @@
 Reads the environment only in `from_environment`; everything else is handed down.
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,11 +15,15 @@ from model_store import ModelStore, open_store
 from service import __version__, problems
 from service.bodies import BodyGuard
 from service.exchange import Exchange
+from service.metrics import Metrics
 from service.openapi import TAGS, complete
 from service.problem_docs import common_responses
+from service.protocols import inference_routes, repository_routes, serving_routes
 from service.routes import architectures, datasets, health, jobs, models, page, predict
+from service.routes import metrics as metrics_page
 from service.settings import ApiSettings
 from service.state import running
+from worker.tracing import open_tracing
 
 DESCRIPTION = """
 Train small convolutional image classifiers with `curl`, and serve them over HTTP.
@@ -27,11 +32,18 @@ Train small convolutional image classifiers with `curl`, and serve them over HTT
 2. `GET /jobs/{id}` or its `/events` show how far it is; in the end it has a `model`.
 3. `POST /predict` classifies a picture with the model published last, or the one you name.
 
+Clients of Triton, KServe and TensorFlow Serving find their own protocols under `/v2` and `/v1`, which are described
+elsewhere: the Open Inference Protocol and TensorFlow Serving's REST API, with their own bodies of errors.
+
 Every error has the same body, `application/problem+json`: `type, title, status, detail, code` and, where parts of the
 request are at fault, `errors: [{loc, message}]`. Every answer has an `X-Request-ID`; a request may bring its own.
 """
-STREAMED = re.compile(r"(/models/.+)?/predict")
+STREAMED = re.compile(r"(/models/.+)?/predict|/v[12](/.*)?", re.DOTALL)
 """Paths whose routes read the request body themselves; every other body is JSON of modest size."""
+ROUTES = (
+    *(jobs, predict, models, architectures, datasets, health, metrics_page, page),
+    *(inference_routes, repository_routes, serving_routes),
+)
 
 
 def create_app(settings: ApiSettings, store: ModelStore | None = None) -> FastAPI:
@@ -40,13 +52,19 @@ def create_app(settings: ApiSettings, store: ModelStore | None = None) -> FastAP
     Args:
         settings: read once by whoever starts the process.
         store: instead of the one the settings name.
+
+    Raises:
+        TracingUnavailable: the settings ask for traces, and the packages for them are missing.
     """
+    metrics = Metrics()
+    tracing = open_tracing(settings, "api")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with running(settings, store or open_store(settings.store_location)) as state:
+        with running(settings, store or open_store(settings.store_location), metrics, tracing) as state:
             app.state.service = state
             yield
+        await asyncio.to_thread(tracing.close)
 
     app = FastAPIOffline(
         title="convserve",
@@ -63,7 +81,7 @@ def create_app(settings: ApiSettings, store: ModelStore | None = None) -> FastAP
         redoc_url=None,
         static_url="/docs-assets",
     )
-    for module in (jobs, predict, models, architectures, datasets, health, page):
+    for module in ROUTES:
         app.include_router(module.router)
     problems.install(app)
     app.add_middleware(
@@ -72,7 +90,7 @@ def create_app(settings: ApiSettings, store: ModelStore | None = None) -> FastAP
         max_streamed_bytes=settings.max_body_bytes,
         max_json_bytes=settings.max_json_bytes,
     )
-    app.add_middleware(Exchange)
+    app.add_middleware(Exchange, metrics=metrics, tracing=tracing)
     complete(app)
     return app
 

@@ -40,6 +40,10 @@ async def get_state(request: Request) -> ServiceState:
 StateDep = Annotated[ServiceState, Depends(get_state)]
 
 
+async def _request_id(request: Request) -> str:
+    return str(request.state.request_id)
+
+
 async def _store(state: StateDep) -> ModelStore:
     return state.store
 
@@ -83,6 +87,7 @@ EngineDep = Annotated[Engine, Depends(_engine)]
 PredictorDep = Annotated[Predictor, Depends(_predictor)]
 QueueDep = Annotated[JobQueue, Depends(_queue)]
 CurvesDep = Annotated[CurvePictures, Depends(_curves)]
+RequestIdDep = Annotated[str, Depends(_request_id)]
 JobDep = Annotated[JobRecord, Depends(_job)]
 UploadsDep = Annotated[list[Upload], Depends(_uploads)]
 TopK = Annotated[

@@ -6,6 +6,8 @@ ServiceError
 ├── JsonRejected             not JSON, or JSON that no honest client sends
 ├── UploadRejected           a form or a body without usable pictures
 ├── TooManyPictures          more pictures than one request may carry
+├── CallRejected             a call in a public protocol that is not what the protocol, or the model, takes
+├── ModelUnloaded            a model this process was asked not to serve
 └── NothingPublished         no model named, and none there
 
 Below `service/` errors carry facts only. Whatever is missing from the table is unforeseen: a 500 with nothing said.
@@ -14,12 +16,12 @@ Below `service/` errors carry facts only. Whatever is missing from the table is 
 from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect
-from worker.pixels import PictureFormatUnsupported, PictureRejected, PictureTooLarge
 
 import model_store
 import worker.errors
 from worker.architectures import ArchitectureError, ArchitectureNotFound
 from worker.datasets import DatasetCorrupt, DatasetNotFound, DatasetUnavailable
+from worker.pixels import PictureFormatUnsupported, PictureRejected, PictureTooLarge
 from worker.requests import RequestInvalid
 
 
@@ -74,6 +76,18 @@ class TooManyPictures(ServiceError):
         self.limit = limit
 
 
+class CallRejected(ServiceError):
+    """A call in a public protocol (`service.protocols`) that is not what the protocol, or the model, takes."""
+
+
+class ModelUnloaded(ServiceError):
+    """Somebody asked this process not to serve the model, and nobody has asked for it since."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(f"Model {model!r} is unloaded; POST /v2/repository/models/{model}/load brings it back.")
+        self.model = model
+
+
 class NothingPublished(ServiceError):
     """No model named, and none there."""
 
@@ -106,6 +120,8 @@ VERDICTS: dict[type[Exception], Verdict] = {
     JsonRejected: Verdict(400, "json_invalid", "Invalid JSON"),
     UploadRejected: Verdict(422, "upload_invalid", "Invalid upload"),
     TooManyPictures: Verdict(413, "too_many_pictures", "Too many pictures"),
+    CallRejected: Verdict(400, "call_invalid", "Invalid call"),
+    ModelUnloaded: Verdict(503, "model_unloaded", "Model unloaded"),
     NothingPublished: Verdict(404, "no_model_published", "No model published yet"),
     ClientDisconnect: Verdict(400, "client_disconnected", "Client left", "The request ended before its body did."),
     PictureTooLarge: Verdict(413, "picture_too_large", "Picture too large"),
@@ -140,6 +156,8 @@ VERDICTS: dict[type[Exception], Verdict] = {
         503, "queue_unavailable", "Job queue unavailable", "The job queue does not answer at the moment.", 5
     ),
 }
+PROTOCOL_STATUSES: dict[type[Exception], int] = {PictureRejected: 400, ModelUnloaded: 404}
+"""Where the public protocols have statuses of their own; elsewhere the table above holds for them too."""
 VALIDATION_FAILED = Verdict(422, "validation_failed", "Invalid request")
 UNFORESEEN = Verdict(500, "internal_error", "Internal error")
 FRAMEWORK: dict[int, Verdict] = {
@@ -157,3 +175,9 @@ def verdict_of(error: Exception) -> Verdict:
         KeyError: no class of the error is in the table.
     """
     return next(VERDICTS[kind] for kind in (*type(error).__mro__, type(error)) if kind in VERDICTS)
+
+
+def protocol_status_of(error: Exception) -> int:
+    """The status of an error in the public protocols. Raises `KeyError` like `verdict_of`."""
+    own = (status for kind, status in PROTOCOL_STATUSES.items() if isinstance(error, kind))
+    return next(own, verdict_of(error).status)

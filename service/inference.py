@@ -5,6 +5,7 @@ happen in threads of its own, so that a slow store or a large network never stop
 """
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,9 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from model_store import ArtifactCorrupt, Manifest, ModelStore
+from service.errors import ModelUnloaded
+from service.metrics import LoadedModel
+from service.stages import Stages
 from worker.pixels import to_unit_range
 
 MODEL_FILE = "model.onnx"
@@ -33,22 +37,26 @@ _DAMAGE: tuple[type[Exception], ...] = (
 class Engine:
     """Probabilities from any published version."""
 
-    def __init__(self, store: ModelStore, *, loaded_models: int, threads: int, workers: int) -> None:
+    def __init__(self, store: ModelStore, stages: Stages, *, loaded_models: int, threads: int, workers: int) -> None:
         """Make an engine with nothing loaded.
 
         Args:
             store: where the networks are.
+            stages: told how long everything took.
             loaded_models: versions kept in memory.
             threads: threads for one batch.
             workers: batches worked on at once.
         """
         self._store = store
+        self._stages = stages
         self._loaded_models = loaded_models
         self._options = onnxruntime.SessionOptions()
         self._options.intra_op_num_threads = threads
         self._options.inter_op_num_threads = 1
         self._options.log_severity_level = _ONLY_ERRORS
         self._sessions: OrderedDict[tuple[str, int], asyncio.Task[Any]] = OrderedDict()
+        self._sizes_bytes: dict[tuple[str, int], int] = {}  # of every version that ever was in memory
+        self._unloaded: set[str] = set()
         self._loading = ThreadPoolExecutor(1, "load")
         self._running = ThreadPoolExecutor(workers, "infer")
 
@@ -71,16 +79,43 @@ class Engine:
         """Like `predict`, for pixels that are already float32 in [0, 1]."""
         session = await self._session(manifest)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._running, _run, session, manifest, scaled)
+        with self._stages.inference(manifest.model, manifest.version, len(scaled)) as run:
+            return await loop.run_in_executor(self._running, run.timed, _run, session, manifest, scaled)
 
     async def load(self, manifest: Manifest) -> None:
-        """Have a version in memory. Raises `ArtifactCorrupt`, and the store's errors."""
+        """Have a version in memory. Raises `ModelUnloaded`, `ArtifactCorrupt`, and the store's errors."""
+        self.refuse_unloaded(manifest.model)
         await self._session(manifest)
 
+    def unload(self, model: str) -> None:
+        """Serve a model no more, until it is restored or deleted; requests that were let in before end well."""
+        self.forget(model)
+        self._unloaded.add(model)
+
+    def restore(self, model: str) -> None:
+        """Serve an unloaded model again."""
+        self._unloaded.discard(model)
+
+    def refuse_unloaded(self, model: str) -> None:
+        """Raise `ModelUnloaded` for a model that is unloaded on purpose."""
+        if self.is_unloaded(model):
+            raise ModelUnloaded(model)
+
+    def is_unloaded(self, model: str) -> bool:
+        """Whether a model is unloaded on purpose."""
+        return model in self._unloaded
+
     def forget(self, model: str, version: int | None = None) -> None:
-        """Drop a version, or all versions of a model; a batch under way still ends well."""
+        """Drop a version, or all there is of a model; a batch under way still ends well."""
+        if version is None:
+            self._unloaded.discard(model)
         for key in [key for key in self._sessions if key[0] == model and version in (None, key[1])]:
             del self._sessions[key]
+
+    def loaded(self) -> list[LoadedModel]:
+        """The versions in memory now, the one used last at the end."""
+        there = [key for key in self._sessions if key in self._sizes_bytes]
+        return [LoadedModel(model, version, self._sizes_bytes[model, version]) for model, version in there]
 
     def close(self) -> None:
         """Let the threads go."""
@@ -88,6 +123,8 @@ class Engine:
         self._running.shutdown(wait=False, cancel_futures=True)
 
     async def _session(self, manifest: Manifest) -> Any:  # noqa: ANN401 - ONNX Runtime publishes no types
+        if manifest.model in self._unloaded:
+            return await self._load(manifest)  # for a request let in before: its own, not kept
         key = (manifest.model, manifest.version)
         task = self._sessions.get(key)
         if task is None:
@@ -99,7 +136,11 @@ class Engine:
         return await asyncio.shield(task)  # shared: a caller who leaves must not take it along
 
     async def _load(self, manifest: Manifest) -> Any:  # noqa: ANN401
-        return await asyncio.get_running_loop().run_in_executor(self._loading, self._open, manifest)
+        began_at = time.perf_counter()
+        session = await asyncio.get_running_loop().run_in_executor(self._loading, self._open, manifest)
+        self._stages.loaded(time.perf_counter() - began_at)
+        self._sizes_bytes[manifest.model, manifest.version] = manifest.files[MODEL_FILE].size_bytes
+        return session
 
     def _open(self, manifest: Manifest) -> Any:  # noqa: ANN401
         if MODEL_FILE not in manifest.files:
@@ -119,9 +160,15 @@ class Engine:
 def _run(session: Any, manifest: Manifest, scaled: NDArray[np.float32]) -> NDArray[np.float32]:  # noqa: ANN401
     with _damage_named(manifest):
         (probabilities,) = session.run([OUTPUT], {INPUT: scaled})
-    if probabilities.shape != (len(scaled), len(manifest.classes)) or not np.isfinite(probabilities).all():
+    is_fit = probabilities.shape == (len(scaled), len(manifest.classes))
+    if not is_fit or (not np.isfinite(probabilities).all() and _is_unit_range(scaled)):
         raise ArtifactCorrupt(manifest.model, manifest.version, MODEL_FILE)
     return np.asarray(probabilities, dtype=np.float32)
+
+
+def _is_unit_range(scaled: NDArray[np.float32]) -> bool:
+    """Whether the pixels are such that a sound network has finite answers; NaN is not."""
+    return bool(((scaled >= 0) & (scaled <= 1)).all())
 
 
 @contextmanager

@@ -17,9 +17,10 @@ import redis.asyncio
 from worker.bell import Bell
 from worker.errors import QueueUnavailable
 from worker.jobs import JobBook, connect, events_key
-from worker.records import JobRecord
+from worker.records import JobRecord, Origin, QueueOverview
 from worker.requests import JobRequest
 from worker.states import JobState
+from worker.tracing import Tracing
 
 logger = logging.getLogger(__name__)
 
@@ -42,21 +43,29 @@ class JobEvent:
 class JobQueue:
     """Submits, reads and follows jobs. Every method raises `QueueUnavailable` when Redis does not answer in time."""
 
-    def __init__(self, redis_url: str, broker_url: str) -> None:
+    def __init__(self, redis_url: str, broker_url: str, tracing: Tracing) -> None:
         self._redis_url = redis_url
+        self._tracing = tracing
         self._client = connect(redis_url)
         self._book = JobBook(self._client)
         self._bell = Bell(broker_url)
 
-    async def submit(self, request: JobRequest, idempotency_key: str, digest: str) -> JobRecord:
+    async def submit(self, request: JobRequest, idempotency_key: str, digest: str, request_id: str) -> JobRecord:
         """Write the job, then ring. Raises `IdempotencyConflict`."""
-        record = await _in_time(lambda: self._book.submit(request, idempotency_key, digest))
+        with self._tracing.span("submit job", kind="producer") as span:
+            origin = Origin(request_id=request_id, traceparent=self._tracing.traceparent())
+            record = await _in_time(lambda: self._book.submit(request, idempotency_key, digest, origin))
+            span.set("convserve.job", record.id)
+            await self._ring(record)
+        logger.info("job %s: submitted by request %s", record.id, record.submitted_by)
+        return record
+
+    async def _ring(self, record: JobRecord) -> None:
         if record.state is JobState.QUEUED:
             try:
                 await _in_time(lambda: self._bell.ring(record.id), BELL_DEADLINE_S)
             except QueueUnavailable as error:
                 logger.warning("job %s: accepted, but its bell did not get through: %s", record.id, error.reason)
-        return record
 
     async def get(self, job: str) -> JobRecord:
         """One job. Raises `JobNotFound`."""
@@ -65,6 +74,10 @@ class JobQueue:
     async def page(self, states: Sequence[JobState], offset: int, limit: int) -> tuple[list[JobRecord], int]:
         """A page of jobs, newest first, and how many there are."""
         return await _in_time(lambda: self._book.page(states, offset, limit))
+
+    async def overview(self) -> QueueOverview:
+        """All jobs in a few numbers."""
+        return await _in_time(self._book.overview)
 
     async def cancel(self, job: str) -> JobRecord:
         """Cancel and return the job as it is then. Raises `JobNotFound`."""

@@ -4,19 +4,23 @@ A version that proves damaged is taken out of service on the way, and an older o
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
-from worker.pixels import PictureLimits, PictureRejected, decode_picture
 
 from model_store import ArtifactCorrupt, Manifest
 from service.catalog import Catalog, Damage, Reference
 from service.errors import verdict_of
 from service.inference import Engine
+from service.stages import Stages
 from service.uploads import Upload
+from worker.pixels import PictureLimits, PictureRejected, decode_picture
+
+T = TypeVar("T")
 
 
 class ClassProbability(BaseModel):
@@ -59,9 +63,12 @@ class Prediction(BaseModel):
 class Predictor:
     """Classifies uploaded pictures."""
 
-    def __init__(self, catalog: Catalog, engine: Engine, limits: PictureLimits, decode_threads: int) -> None:
+    def __init__(
+        self, catalog: Catalog, engine: Engine, stages: Stages, limits: PictureLimits, decode_threads: int
+    ) -> None:
         self._catalog = catalog
         self._engine = engine
+        self._stages = stages
         self._limits = limits
         self._decoding = ThreadPoolExecutor(decode_threads, "decode")
 
@@ -78,7 +85,7 @@ class Predictor:
             ArtifactCorrupt: the version asked for is damaged.
         """
         manifest = await self.serving(reference)
-        pictures = await asyncio.gather(*(self._decode(upload, manifest) for upload in uploads))
+        pictures = await self.pixels(manifest, uploads)
         if isinstance(pictures[0], PictureRejected) and len(pictures) == 1:
             raise pictures[0]
         rows = iter(await self._probabilities(manifest, pictures))
@@ -102,6 +109,20 @@ class Predictor:
                     raise
             else:
                 return manifest
+
+    async def pixels(self, manifest: Manifest, uploads: Iterable[Upload]) -> list[NDArray[np.uint8] | PictureRejected]:
+        """Every upload as the version takes it, or why it cannot be read."""
+        found = list(uploads)
+        with self._stages.decoding(manifest.model, len(found)):
+            pictures = await asyncio.gather(*(self._decode(upload, manifest) for upload in found))
+        for picture in pictures:
+            if isinstance(picture, PictureRejected):
+                self._stages.rejected(verdict_of(picture).code)
+        return pictures
+
+    async def in_decoding_thread(self, work: Callable[[], T]) -> T:
+        """Do what takes long without stopping the event loop; no more at once than pictures are decoded."""
+        return await asyncio.get_running_loop().run_in_executor(self._decoding, work)
 
     def close(self) -> None:
         """Let the threads go."""

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from service.errors import FRAMEWORK, UNFORESEEN, VALIDATION_FAILED, VERDICTS, UploadRejected, Verdict, verdict_of
+from service.protocols import faults
 from worker.architectures import ArchitectureError
 from worker.requests import ARCHITECTURE_KINDS, RequestInvalid
 
@@ -81,23 +82,27 @@ def respond(problem: Problem, headers: Mapping[str, str] | None = None) -> Respo
     return Response(body.encode(), status_code=problem.status, headers=headers, media_type=MEDIA_TYPE)
 
 
-def respond_unforeseen(request_id: str) -> Response:
+def respond_unforeseen(request_id: str, path: str) -> Response:
     """The answer to an error nobody foresaw: an id to look for in the log, and nothing else."""
     detail = f"Something went wrong on the server; its log knows more under request id {request_id}."
+    if faults.is_protocol_path(path):
+        return faults.respond(UNFORESEEN.status, detail)
     return respond(problem_of(UNFORESEEN, detail))
 
 
-def respond_to(error: Exception) -> Response:
-    """The answer to an error of the table."""
+def respond_to(error: Exception, path: str) -> Response:
+    """The answer to an error of the table, in the form that whoever asks at the path expects."""
     verdict = verdict_of(error)
     if verdict.status >= 500:
         logger.warning("answered %d %s: %s", verdict.status, verdict.code, error)
     headers = {"Retry-After": str(verdict.retry_after_s)} if verdict.retry_after_s else None
+    if faults.is_protocol_path(path):
+        return faults.respond_to(error, headers)
     return respond(problem_of(verdict, str(error), _parts_at_fault(error)), headers)
 
 
-async def _domain_error(_: Request, error: Exception) -> Response:
-    return respond_to(error)
+async def _domain_error(request: Request, error: Exception) -> Response:
+    return respond_to(error, request.scope["path"])
 
 
 async def _validation_error(_: Request, error: Exception) -> Response:
@@ -112,7 +117,9 @@ async def _framework_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if type(error.__cause__) in VERDICTS:
         # FastAPI wraps whatever reading the body raised.
-        return respond_to(error.__cause__)  # type: ignore[arg-type]
+        return respond_to(error.__cause__, request.scope["path"])  # type: ignore[arg-type]
+    if faults.is_protocol_path(request.scope["path"]):
+        return faults.respond(error.status_code, _framework_detail(request, error), error.headers)
     verdict = FRAMEWORK.get(error.status_code)
     if verdict is None:
         verdict = Verdict(error.status_code, f"http_{error.status_code}", "Request refused")

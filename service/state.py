@@ -7,15 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from worker.pixels import PictureLimits
-
 from model_store import ModelStore
 from service.catalog import Catalog
 from service.curve_pictures import CurvePictures
 from service.inference import Engine
 from service.job_queue import JobQueue
+from service.metrics import Metrics
 from service.prediction import Predictor
 from service.settings import ApiSettings
+from service.stages import Stages
+from worker.pixels import PictureLimits
+from worker.tracing import Tracing
 
 
 @dataclass(frozen=True)
@@ -29,14 +31,17 @@ class ServiceState:
     predictor: Predictor
     queue: JobQueue
     curves: CurvePictures
+    metrics: Metrics
 
 
 @contextmanager
-def running(settings: ApiSettings, store: ModelStore) -> Iterator[ServiceState]:
+def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing: Tracing) -> Iterator[ServiceState]:
     """Build the state, and let go of its threads and connections at the end."""
+    stages = Stages(metrics, tracing)
     catalog = Catalog(store, settings.catalog_refresh_s)
     engine = Engine(
         store,
+        stages,
         loaded_models=settings.loaded_models,
         threads=settings.inference_threads,
         workers=settings.inference_workers,
@@ -46,10 +51,10 @@ def running(settings: ApiSettings, store: ModelStore) -> Iterator[ServiceState]:
         max_pixels=settings.max_picture_pixels,
         max_side=settings.max_picture_side,
     )
-    predictor = Predictor(catalog, engine, limits, settings.decode_threads)
-    queue = JobQueue(settings.redis_url, settings.broker_url)
+    predictor = Predictor(catalog, engine, stages, limits, settings.decode_threads)
+    queue = JobQueue(settings.redis_url, settings.broker_url, tracing)
     try:
-        yield ServiceState(settings, store, catalog, engine, predictor, queue, CurvePictures())
+        yield ServiceState(settings, store, catalog, engine, predictor, queue, CurvePictures(), metrics)
     finally:
         queue.close()
         predictor.close()

@@ -23,7 +23,7 @@ _reaper: Reaper | None = None  # set in the main process only
 
 @signals.setup_logging.connect  # type: ignore[untyped-decorator]
 def _configure_logging(**_: Any) -> None:  # noqa: ANN401 - Celery's signal arguments
-    configure_logging("worker")
+    configure_logging("worker", settings.log_format, settings.log_level)
 
 
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]

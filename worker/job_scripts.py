@@ -28,7 +28,8 @@ end
 SUBMIT = (
     _PRELUDE
     + """
--- ARGV: id, request, idempotency key or '', digest of the request, seconds the key is kept
+-- ARGV: id, request, idempotency key or '', digest of the request, seconds the key is kept, then of whoever submits:
+-- request id, traceparent
 local id, request, idem, digest, keep = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 if idem ~= '' then
   local known = redis.call('HMGET', prefix .. 'idempotency:' .. idem, 'job', 'digest')
@@ -37,7 +38,10 @@ if idem ~= '' then
   redis.call('EXPIRE', prefix .. 'idempotency:' .. idem, keep)
 end
 local sequence = redis.call('INCR', prefix .. 'sequence')
-redis.call('HSET', job_key(id), 'id', id, 'state', 'queued', 'request', request, 'created_at', now(), 'attempt', 0)
+redis.call('HSET', job_key(id), 'id', id, 'state', 'queued', 'request', request, 'created_at', now(), 'attempt', 0,
+           'queued_at', now())
+if ARGV[6] ~= '' then redis.call('HSET', job_key(id), 'submitted_by', ARGV[6]) end
+if ARGV[7] ~= '' then redis.call('HSET', job_key(id), 'traceparent', ARGV[7]) end
 redis.call('ZADD', prefix .. 'jobs', sequence, id)
 redis.call('ZADD', prefix .. 'queued', sequence, id)
 emit(id, 'state', 'queued')
@@ -60,7 +64,8 @@ redis.call('HSET', job_key(id), 'state', 'running', 'fence', fence, 'started_at'
 redis.call('ZREM', prefix .. 'queued', id)
 redis.call('ZADD', prefix .. 'running', now() + tonumber(ARGV[3]), id)
 emit(id, 'state', 'running')
-return {redis.call('HGET', job_key(id), 'request'), attempt, fence}
+local known = redis.call('HMGET', job_key(id), 'request', 'submitted_by', 'traceparent')
+return {known[1], attempt, fence, known[2] or '', known[3] or ''}
 """
 )
 
@@ -104,6 +109,7 @@ redis.call('ZREM', prefix .. 'queued', id)
 redis.call('ZREM', prefix .. 'running', id)
 if target == 'queued' then
   redis.call('ZADD', prefix .. 'queued', redis.call('ZSCORE', prefix .. 'jobs', id), id)
+  redis.call('HSET', job_key(id), 'queued_at', now())
 else
   redis.call('HSET', job_key(id), 'finished_at', now())
 end
@@ -130,6 +136,32 @@ EXPIRED = (
     + """
 -- Ids of running jobs whose lease has run out
 return redis.call('ZRANGEBYSCORE', prefix .. 'running', '-inf', '(' .. now())
+"""
+)
+
+OVERVIEW = (
+    _PRELUDE
+    + """
+-- Answers {how many jobs are in each state (name, number, …), how many wait, seconds the one that has waited longest
+-- has waited, progress of each running job}
+local counts, flat, waited_s, running = {}, {}, 0, {}
+for _, id in ipairs(redis.call('ZRANGE', prefix .. 'jobs', 0, -1)) do
+  local state = redis.call('HGET', job_key(id), 'state')
+  if state then counts[state] = (counts[state] or 0) + 1 end
+end
+for state, count in pairs(counts) do
+  table.insert(flat, state)
+  table.insert(flat, count)
+end
+local queued = redis.call('ZRANGE', prefix .. 'queued', 0, -1)
+for _, id in ipairs(queued) do
+  local since = redis.call('HGET', job_key(id), 'queued_at') or redis.call('HGET', job_key(id), 'created_at')
+  if since then waited_s = math.max(waited_s, now() - tonumber(since)) end
+end
+for _, id in ipairs(redis.call('ZRANGE', prefix .. 'running', 0, -1)) do
+  table.insert(running, redis.call('HGET', job_key(id), 'progress') or '{}')
+end
+return {flat, #queued, tostring(waited_s), running}
 """
 )
 

@@ -24,7 +24,17 @@ from worker.errors import (
     JobNotFound,
     QueueUnavailable,
 )
-from worker.records import Claim, History, JobFailure, JobRecord, Progress, PublishedModel
+from worker.records import (
+    NO_ORIGIN,
+    Claim,
+    History,
+    JobFailure,
+    JobRecord,
+    Origin,
+    Progress,
+    PublishedModel,
+    QueueOverview,
+)
 from worker.requests import JobRequest
 from worker.states import FINISHED, JobState, origins
 
@@ -69,13 +79,16 @@ class JobBook:
 
     # -- what clients do ---------------------------------------------------------------------------------------
 
-    def submit(self, request: JobRequest, idempotency_key: str = "", digest: str = "") -> JobRecord:
+    def submit(
+        self, request: JobRequest, idempotency_key: str = "", digest: str = "", origin: Origin = NO_ORIGIN
+    ) -> JobRecord:
         """Write a new job as `queued`.
 
         Args:
             request: planned, with no default left open.
             idempotency_key: a second submission under the same key returns the first one's job.
             digest: of the request as the client sent it, to tell a repetition from a different request.
+            origin: who submits; a repetition does not change it.
 
         Raises:
             IdempotencyConflict: the key came before with a different request.
@@ -83,7 +96,9 @@ class JobBook:
         job = "".join(secrets.choice(ID_ALPHABET) for _ in range(10))
         body = request.model_dump_json(exclude_unset=False)
         key = hashlib.sha256(idempotency_key.encode()).hexdigest() if idempotency_key else ""
-        _, job, first_digest = self._run("SUBMIT", job, body, key, digest, IDEMPOTENCY_KEPT_S)
+        _, job, first_digest = self._run(
+            "SUBMIT", job, body, key, digest, IDEMPOTENCY_KEPT_S, origin.request_id, origin.traceparent
+        )
         if first_digest != digest:
             raise IdempotencyConflict(idempotency_key, job)
         return self.get(job)
@@ -133,6 +148,18 @@ class JobBook:
         with _server_errors():
             return cast(list[str], self._redis.lrange(_key(job) + ":log", 0, -1))
 
+    def overview(self) -> QueueOverview:
+        """All jobs in a few numbers, counted on the server at one moment."""
+        flat, queued, longest_wait_s, running = self._run("OVERVIEW")
+        counts = dict(zip(flat[::2], flat[1::2], strict=True))
+        paces = (Progress.model_validate_json(progress).images_per_second for progress in running)
+        return QueueOverview(
+            jobs={state: counts.get(state, 0) for state in JobState},
+            queued=queued,
+            longest_wait_s=float(longest_wait_s),
+            images_per_second=sum(pace for pace in paces if pace is not None),
+        )
+
     # -- what workers do ---------------------------------------------------------------------------------------
 
     def claim(self, job: str) -> Claim | None:
@@ -140,8 +167,14 @@ class JobBook:
         answer = self._run("CLAIM", job, _listed(origins(JobState.RUNNING)), LEASE_S)
         if not answer:
             return None
-        request, attempt, fence = answer
-        return Claim(job=job, request=JobRequest.model_validate_json(request), attempt=attempt, fence=fence)
+        request, attempt, fence, request_id, traceparent = answer
+        return Claim(
+            job=job,
+            request=JobRequest.model_validate_json(request),
+            attempt=attempt,
+            fence=fence,
+            origin=Origin(request_id=request_id, traceparent=traceparent),
+        )
 
     def heartbeat(self, claim: Claim, progress: Progress, history: History, event: str = "") -> bool:
         """Renew the lease and write how far the job is.

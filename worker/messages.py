@@ -4,6 +4,7 @@ The trainer gets its order and the leave to publish on standard input; it report
 whatever a library prints can never be mistaken for a report.
 """
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -43,10 +44,17 @@ class Ready(_Message):
 
 
 class LogLine(_Message):
-    """Trainer to worker: a line for the job's log."""
+    """Trainer to worker: something for the job's log and the worker's own."""
 
     kind: Literal["log"] = "log"
-    line: str
+    at: float = Field(description="Seconds since the epoch.")
+    level: int = Field(description="As Python's logging counts levels.")
+    message: str
+
+    @property
+    def line(self) -> str:
+        """As it stands in the job's log."""
+        return f"{datetime.fromtimestamp(self.at):%Y-%m-%d %H:%M:%S} {self.message}"
 
 
 class ProgressMade(_Message):

@@ -76,6 +76,18 @@ class JobFailure(BaseModel):
     hint: str | None = None
 
 
+class Origin(BaseModel):
+    """Where a job came from, so that what a worker says of it can be traced back."""
+
+    model_config = ConfigDict(frozen=True)
+
+    request_id: str = Field(default="", description="`X-Request-ID` of the submission.")
+    traceparent: str = Field(default="", description="Span of the submission, as W3C Trace Context writes it.")
+
+
+NO_ORIGIN = Origin()
+
+
 class JobRecord(BaseModel):
     """One job, whole."""
 
@@ -87,6 +99,7 @@ class JobRecord(BaseModel):
     position: int | None = Field(default=None, description="Place in the queue, from 1; null unless queued.")
     attempt: int = Field(default=0, description="How often a worker has taken the job.")
     cancel_requested: bool = Field(default=False, description="A cancellation is on its way to the worker.")
+    submitted_by: str | None = Field(default=None, description="`X-Request-ID` of the request that submitted the job.")
     progress: Progress = Progress()
     history: History = History()
     model: PublishedModel | None = None
@@ -110,3 +123,15 @@ class Claim(BaseModel):
     request: JobRequest
     attempt: int
     fence: int = Field(description="Grows with every claim; writes under an older one are refused.")
+    origin: Origin = NO_ORIGIN
+
+
+class QueueOverview(BaseModel):
+    """All jobs at one moment, in a few numbers."""
+
+    model_config = ConfigDict(frozen=True)
+
+    jobs: dict[JobState, int] = Field(description="How many jobs are in each state, states without one included.")
+    queued: int = Field(description="Jobs that wait for a worker.")
+    longest_wait_s: float = Field(description="How long the job that has waited longest has waited; 0 when none waits.")
+    images_per_second: float = Field(description="Pictures trained on per second, all running jobs together.")

@@ -10,11 +10,14 @@ import time
 
 from model_store import StoreUnavailable, open_store
 from worker.errors import QueueUnavailable
+from worker.job_trace import JobTrace
 from worker.jobs import JobBook, connect
+from worker.logs import log_context
 from worker.messages import Order
 from worker.records import Claim
 from worker.settings import WorkerSettings
 from worker.supervisor import Supervisor
+from worker.tracing import open_tracing
 from worker.trainer_process import TrainerProcess
 
 DRAFT_GIVEN_UP_S = 6 * 3600.0  # longer than any upload takes
@@ -28,6 +31,7 @@ class Runner:
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
         self._book = JobBook(connect(settings.redis_url))
+        self._tracing = open_tracing(settings, "worker")
         self._sweep_store()
         self._spare: TrainerProcess | None = None
         self._prepare_spare()
@@ -42,19 +46,23 @@ class Runner:
         if claim is None:
             return
         claimed_at = time.time()
-        trainer = self._take_spare()
-        logger.info("job %s: attempt %d, trainer %d", job, claim.attempt, trainer.pid)
-        supervisor = Supervisor(
-            self._book, claim, trainer, self._settings.cancel_grace_s, on_training=self._prepare_spare
-        )
-        supervisor.run(self._order(claim, trainer, claimed_at))
+        with log_context(job=job, request_id=claim.origin.request_id), JobTrace(self._tracing, claim) as trace:
+            self._supervise(claim, claimed_at, trace)
         self._prepare_spare()
 
     def close(self) -> None:
-        """End the spare trainer."""
+        """End the spare trainer, and send what is left of the traces."""
         if self._spare is not None:
             self._spare.stop()
             self._spare = None
+        self._tracing.close()
+
+    def _supervise(self, claim: Claim, claimed_at: float, trace: JobTrace) -> None:
+        trainer = self._take_spare()
+        supervisor = Supervisor(
+            self._book, claim, trainer, trace, self._settings.cancel_grace_s, on_training=self._prepare_spare
+        )
+        supervisor.run(self._order(claim, trainer, claimed_at))
 
     def _sweep_store(self) -> None:
         """Remove what publishers that died left behind; a store that is away now is swept at the next start."""

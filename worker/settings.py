@@ -5,10 +5,22 @@ to a job and end up in its manifest.
 """
 
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from worker.logs import LogFormat, LogLevel
+
+
+def _lowered(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _unset_if_empty(value: object) -> object:
+    """Compose files can hand a variable on only as an empty one when it is not set."""
+    return value or None
 
 
 class SharedSettings(BaseSettings):
@@ -30,6 +42,21 @@ class SharedSettings(BaseSettings):
     store_url: str | None = Field(
         default=None,
         description="Model store: a directory, `file://`, `s3://`, `gs://` or `az://`; default `<data_dir>/store`.",
+    )
+    log_format: Annotated[LogFormat, BeforeValidator(_lowered)] = Field(
+        default="readable", description="Log lines for people (`readable`), or one JSON object per line (`json`)."
+    )
+    log_level: Annotated[LogLevel, BeforeValidator(_lowered)] = Field(
+        default="info", description="Lowest level that is logged: `debug`, `info`, `warning` or `error`."
+    )
+    otel_endpoint: Annotated[
+        Annotated[str, Field(pattern=r"^https?://[^\s/]+")] | None, BeforeValidator(_unset_if_empty)
+    ] = Field(
+        default=None,
+        description="OTLP/HTTP collector that gets traces, such as `http://localhost:4318`; default: no traces.",
+    )
+    otel_service_name: str = Field(
+        default="convserve", min_length=1, description="Name under which the traces of a process are shown."
     )
 
     @property

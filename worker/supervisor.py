@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from worker.errors import ClaimLost, QueueUnavailable
+from worker.job_trace import JobTrace
 from worker.jobs import JobBook
 from worker.messages import (
     Failed,
@@ -22,9 +23,11 @@ from worker.messages import (
     Report,
 )
 from worker.records import Claim, History, JobFailure, Progress, PublishedModel
+from worker.states import JobState
 from worker.trainer_process import TrainerProcess
 
 logger = logging.getLogger(__name__)
+trainer_logger = logging.getLogger("worker.trainer")
 
 TICK_S = 0.25
 HEARTBEAT_S = 1.0  # also how soon a cancellation is noticed
@@ -35,6 +38,7 @@ class Supervisor:
     """One claim, one trainer, one run.
 
     Args:
+        trace: told of every phase, and of the end.
         on_training: called once when training proper has begun: time to prepare the next trainer.
     """
 
@@ -43,12 +47,14 @@ class Supervisor:
         book: JobBook,
         claim: Claim,
         trainer: TrainerProcess,
+        trace: JobTrace,
         cancel_grace_s: float,
         on_training: Callable[[], None],
     ) -> None:
         self._book = book
         self._claim = claim
         self._trainer = trainer
+        self._trace = trace
         self._cancel_grace_s = cancel_grace_s
         self._on_training = on_training
         self._progress = Progress(epochs=claim.request.epochs or 0)
@@ -59,32 +65,43 @@ class Supervisor:
 
     def run(self, order: Order) -> None:
         """Send the order and stay until the job has ended, was cancelled, or belongs to somebody else."""
+        self._say(
+            f"attempt {self._claim.attempt}, trainer {self._trainer.pid}, "
+            f"submitted by request {self._claim.origin.request_id or 'unknown'}"
+        )
         try:
             self._trainer.send(order)
             self._follow()
         except ClaimLost:
             logger.warning("job %s: its claim was lost; the trainer is stopped", self._claim.job)
+            self._trace.end("claim lost")
         except SystemExit:
             # The worker was told to stop: the job goes back into the queue, unharmed and uncharged.
             self._trainer.stop()
             logger.info("job %s: given back to the queue, the worker is stopping", self._claim.job)
             self._book.give_back(self._claim)
+            self._trace.end("given back")
             raise
         finally:
             self._trainer.stop(self._cancel_grace_s)
+
+    def _say(self, message: str) -> None:
+        """To the worker's log and to the job's own."""
+        logger.info("job %s: %s", self._claim.job, message)
+        self._log.append(LogLine(at=time.time(), level=logging.INFO, message=message).line)
 
     def _follow(self) -> None:
         while True:
             try:
                 report = self._trainer.receive(TICK_S)
             except EOFError:
-                self._end(lambda: self._book.fail(self._claim, self._post_mortem()))
+                self._fail(self._post_mortem())
                 return
             if report is not None and self._take(report):
                 return
             if self._beat():
                 self._trainer.stop(self._cancel_grace_s)
-                self._end(lambda: self._book.end_cancelled(self._claim))
+                self._end(JobState.CANCELLED, lambda: self._book.end_cancelled(self._claim))
                 logger.info("job %s: cancelled", self._claim.job)
                 return
 
@@ -95,6 +112,7 @@ class Supervisor:
                 self._note_progress(report)
             case LogLine():
                 self._log.append(report.line)
+                trainer_logger.log(report.level, "job %s: %s", self._claim.job, report.message)
             case LeaveAsked():
                 granted = self._may_commit()
                 self._trainer.send(Leave(granted=granted))
@@ -104,8 +122,7 @@ class Supervisor:
                 self._finish(report.model)
                 return True
             case Failed():
-                self._end(lambda: self._book.fail(self._claim, report.failure))
-                logger.warning("job %s: failed (%s): %s", self._claim.job, report.failure.code, report.failure.message)
+                self._fail(report.failure)
                 return True
             case Ready():
                 pass
@@ -115,6 +132,7 @@ class Supervisor:
         if report.progress.phase == "training" and self._progress.phase != "training":
             self._on_training()
         self._progress = report.progress
+        self._trace.enter(report.progress.phase)
         if report.history is not None:
             self._history = report.history
             self._event = "epoch"
@@ -140,10 +158,14 @@ class Supervisor:
         return self._insist(lambda: self._book.begin_commit(self._claim))
 
     def _finish(self, model: PublishedModel) -> None:
-        self._end(lambda: self._book.succeed(self._claim, model))
+        self._end(JobState.SUCCEEDED, lambda: self._book.succeed(self._claim, model))
         logger.info("job %s: published %s version %d", self._claim.job, model.name, model.version)
 
-    def _end(self, write: Callable[[], bool]) -> None:
+    def _fail(self, failure: JobFailure) -> None:
+        self._end(JobState.FAILED, lambda: self._book.fail(self._claim, failure), failure.code)
+        logger.warning("job %s: failed (%s): %s", self._claim.job, failure.code, failure.message)
+
+    def _end(self, state: JobState, write: Callable[[], bool], failure: str = "") -> None:
         def last_words() -> bool:
             self._write_log()
             self._book.heartbeat(self._claim, self._progress, self._history, self._event)
@@ -151,6 +173,7 @@ class Supervisor:
 
         if not self._insist(last_words):
             raise ClaimLost(self._claim.job, self._claim.fence)
+        self._trace.end(state, failure)
 
     def _write_log(self) -> None:
         if self._log:

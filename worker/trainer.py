@@ -60,9 +60,9 @@ class WorkerLink:
         threading.Thread(target=self._listen, daemon=True).start()
         return order
 
-    def log(self, line: str) -> None:
+    def log(self, at: float, level: int, message: str) -> None:
         """Add a line to the job's log."""
-        self._send(LogLine(line=line))
+        self._send(LogLine(at=at, level=level, message=message))
 
     def progress(self, progress: Progress, history: History | None = None) -> None:
         """Say how far the job is; with the history when an epoch has ended."""
@@ -101,10 +101,9 @@ class _JobLog(logging.Handler):
     def __init__(self, link: WorkerLink) -> None:
         super().__init__()
         self._link = link
-        self.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%Y-%m-%d %H:%M:%S"))
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._link.log(self.format(record))
+        self._link.log(record.created, record.levelno, self.format(record))
 
 
 def main() -> None:

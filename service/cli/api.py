@@ -17,13 +17,14 @@ SHUTDOWN_LIMIT_S = 4  # progress streams would otherwise keep the process alive 
 
 def run_api(settings: ApiSettings, listener: socket.socket) -> None:
     """Serve until a signal asks for the end."""
-    configure_logging("api")
+    configure_logging("api", settings.log_format, settings.log_level)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # the steps of its start; ours is one line
     with listener:
         server = uvicorn.Server(
             uvicorn.Config(
                 create_app(settings),
                 log_config=None,
+                access_log=False,  # each exchange has its line already, with its request id
                 timeout_graceful_shutdown=SHUTDOWN_LIMIT_S,
                 server_header=False,
             )

@@ -64,21 +64,24 @@ def up(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
 
     With $CONVSERVE_REDIS_URL set, that server is used instead of a private one. Ctrl-C stops everything in order.
     """
-    from service.cli.environment import read_settings
+    from service.cli.environment import read_settings, refuse_traces_without_packages
     from service.cli.up import run_up
     from service.settings import ApiSettings
 
-    run_up(read_settings(ApiSettings, host=host, port=port, data_dir=data_dir))
+    settings = read_settings(ApiSettings, host=host, port=port, data_dir=data_dir)
+    refuse_traces_without_packages(settings)
+    run_up(settings)
 
 
 @app.command(rich_help_panel=SERVING)
 def api(host: Host = None, port: Port = None, fd: Annotated[int | None, typer.Option(hidden=True)] = None) -> None:
     """Run the HTTP side alone. Predictions need nothing else; jobs need Redis and a worker."""
-    from service.cli.environment import read_settings
+    from service.cli.environment import read_settings, refuse_traces_without_packages
     from service.cli.listening import adopt, listen
     from service.settings import ApiSettings
 
     settings = read_settings(ApiSettings, host=host, port=port)
+    refuse_traces_without_packages(settings)
     listener = listen(settings.host, settings.port) if fd is None else adopt(fd)
     # Imported after the port is known to be free: a busy one is told at once.
     from service.cli.api import run_api
@@ -92,11 +95,11 @@ def worker() -> None:
 
     Start one per GPU, on any machine that reaches the same $CONVSERVE_REDIS_URL and $CONVSERVE_STORE_URL.
     """
-    from service.cli.environment import read_settings
+    from service.cli.environment import read_settings, refuse_traces_without_packages
     from service.cli.worker import run_worker
     from worker.settings import WorkerSettings
 
-    read_settings(WorkerSettings)
+    refuse_traces_without_packages(read_settings(WorkerSettings))
     run_worker()
 
 

@@ -8,6 +8,8 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings
 
 from service.cli.errors import CommandFailed
+from worker.settings import SharedSettings
+from worker.tracing import TracingUnavailable, check_packages
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
@@ -27,6 +29,14 @@ def read_settings(kind: type[SettingsT], **overrides: object) -> SettingsT:
         return kind(**given)  # type: ignore[arg-type]
     except ValidationError as error:
         raise CommandFailed("; ".join(_complaint(detail, given) for detail in error.errors())) from error
+
+
+def refuse_traces_without_packages(settings: SharedSettings) -> None:
+    """Raise `CommandFailed` before anything starts, when traces are asked for and what sends them is not installed."""
+    try:
+        check_packages(settings)
+    except TracingUnavailable as error:
+        raise CommandFailed(str(error)) from error
 
 
 def _complaint(detail: ErrorDetails, given: Mapping[str, object]) -> str:

@@ -14,7 +14,7 @@ from service.settings import ApiSettings
 
 def run_up(settings: ApiSettings) -> None:
     """Start everything, watch over it, and stop it in order when a signal comes."""
-    lines = StatusLines(sys.stderr)
+    lines = StatusLines(sys.stderr, settings.log_format)
     external_redis_url = settings.redis_url if "redis_url" in settings.model_fields_set else None
     with (
         StopSignals() as signals,

@@ -59,13 +59,14 @@ async def healthz() -> Alive:
 )
 async def readyz(state: StateDep, response: Response) -> Readiness:
     """200 when pictures can be classified; 503 with the same body when the model store does not answer."""
-    has_store, has_queue = await asyncio.gather(_has_store(state), _has_queue(state))
-    if not has_store:
+    store_answers, queue_answers = await asyncio.gather(has_store(state), _has_queue(state))
+    if not store_answers:
         response.status_code = 503
-    return await _readiness(state, has_store=has_store, has_queue=has_queue)
+    return await _readiness(state, has_store=store_answers, has_queue=queue_answers)
 
 
-async def _has_store(state: ServiceState) -> bool:
+async def has_store(state: ServiceState) -> bool:
+    """Whether the model store answers, so that pictures can be classified."""
     try:
         await asyncio.wait_for(asyncio.to_thread(state.store.check), STORE_PATIENCE_S)
         await asyncio.wait_for(state.catalog.index(), STORE_PATIENCE_S)

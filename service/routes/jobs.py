@@ -10,7 +10,7 @@ from fastapi.openapi.models import Example
 from fastapi.responses import PlainTextResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
-from service.deps import CatalogDep, CurvesDep, JobDep, QueueDep
+from service.deps import CatalogDep, CurvesDep, JobDep, QueueDep, RequestIdDep
 from service.job_queue import JobEvent, JobQueue
 from service.problem_docs import problem_responses
 from worker.errors import IdempotencyConflict, JobNotFinished, JobNotFound, QueueUnavailable
@@ -88,6 +88,7 @@ async def submit_job(
     request: Annotated[JobRequest, Body(openapi_examples=SUBMIT_EXAMPLES)],
     response: Response,
     queue: QueueDep,
+    request_id: RequestIdDep,
     idempotency_key: Annotated[
         str | None,
         Header(max_length=200, description="A repeated request under the same key returns the first one's job."),
@@ -98,7 +99,7 @@ async def submit_job(
     `architecture`, `dataset` and `epochs` are enough. The job is kept when this answers 202, whatever happens next.
     """
     digest = hashlib.sha256(request.model_dump_json(exclude_unset=True).encode()).hexdigest()
-    record = await queue.submit(plan(request), idempotency_key or "", digest)
+    record = await queue.submit(plan(request), idempotency_key or "", digest, request_id)
     response.headers["Location"] = f"/jobs/{record.id}"
     return record
 

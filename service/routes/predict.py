@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from worker.pixels import PictureFormatUnsupported, PictureRejected, PictureTooLarge
 
 from model_store import AliasNotFound, ArtifactCorrupt, ModelNotFound, StoreUnavailable, VersionNotFound
 from model_store.names import MODEL_PATTERN
@@ -13,12 +12,14 @@ from service.errors import (
     BodyTooLarge,
     BodyTypeUnsupported,
     JsonRejected,
+    ModelUnloaded,
     NothingPublished,
     TooManyPictures,
     UploadRejected,
 )
 from service.prediction import Prediction
 from service.problem_docs import problem_responses
+from worker.pixels import PictureFormatUnsupported, PictureRejected, PictureTooLarge
 
 DESCRIPTION = """
 Send pictures (JPEG, PNG, WebP or BMP, of any size and colour mode) in one of three ways:
@@ -68,6 +69,7 @@ ERRORS = (
     PictureFormatUnsupported,
     UploadRejected,
     PictureRejected,
+    ModelUnloaded,
     ArtifactCorrupt,
     StoreUnavailable,
 )

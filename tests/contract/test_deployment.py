@@ -24,8 +24,14 @@ from worker.settings import WorkerSettings
 GPU = "docker-compose.yml"
 CPU = "docker-compose.cpu.yml"
 SERVICES = ("redis", "api", "worker")
+WATCHERS = ("prometheus", "grafana")
 # Read by docker compose alone, to put it into other values; no process of ours looks at it.
-COMPOSE_ONLY = {"CONVSERVE_REDIS_PASSWORD"}
+COMPOSE_ONLY = {
+    "CONVSERVE_REDIS_PASSWORD",
+    "CONVSERVE_GRAFANA_PASSWORD",
+    "CONVSERVE_GRAFANA_PORT",
+    "CONVSERVE_PROMETHEUS_PORT",
+}
 
 Compose = dict[str, Any]
 
@@ -220,7 +226,7 @@ def test_every_image_runs_without_root() -> None:
         assert "\nUSER 10001:10001\n" in stage[1]
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", [*SERVICES, *WATCHERS])
 def test_every_service_is_hardened(service: str, compose: Compose) -> None:
     settings = compose["services"][service]
     assert settings["read_only"] is True
@@ -232,10 +238,10 @@ def test_every_service_is_hardened(service: str, compose: Compose) -> None:
     assert not {"privileged", "cap_add", "network_mode", "pid"} & set(settings)
 
 
-def test_only_the_api_is_published_and_only_on_this_machine(compose: Compose) -> None:
+def test_only_what_is_looked_at_is_published_and_only_on_this_machine(compose: Compose) -> None:
     published = {name: service["ports"] for name, service in compose["services"].items() if "ports" in service}
-    assert set(published) == {"api"}
-    assert all(port.startswith("127.0.0.1:") for port in published["api"])
+    assert set(published) == {"api", *WATCHERS}
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
     assert compose["services"]["redis"]["networks"] == ["internal"]
     assert compose["networks"]["internal"] == {"internal": True}
 
@@ -273,7 +279,16 @@ def test_api_and_worker_share_the_store_and_the_datasets(compose: Compose) -> No
 
 def test_every_named_volume_is_declared_and_used(compose: Compose) -> None:
     used = {mount.split(":")[0] for service in compose["services"].values() for mount in service["volumes"]}
-    assert used == set(compose["volumes"])
+    assert {volume for volume in used if not volume.startswith("./")} == set(compose["volumes"])
+
+
+def test_everything_mounted_from_the_project_exists_and_cannot_be_written(compose: Compose) -> None:
+    mounts = [mount for service in compose["services"].values() for mount in service["volumes"] if mount[:2] == "./"]
+    assert mounts
+    for mount in mounts:
+        source, _, mode = mount.split(":")
+        assert (PROJECT / source).exists()
+        assert mode == "ro"
 
 
 def test_the_worker_reserves_a_gpu_and_may_finish_in_peace(compose: Compose) -> None:

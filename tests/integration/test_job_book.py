@@ -7,7 +7,7 @@ import redis
 from worker import jobs
 from worker.errors import ClaimLost, IdempotencyConflict, JobNotFinished, JobNotFound, QueueUnavailable
 from worker.jobs import JobBook, connect, events_key
-from worker.records import Claim, History, JobFailure, JobRecord, Progress, PublishedModel
+from worker.records import Claim, History, JobFailure, JobRecord, Origin, Progress, PublishedModel
 from worker.requests import JobRequest, plan
 from worker.states import JobState
 
@@ -36,6 +36,63 @@ def test_a_submitted_job_is_queued_and_knows_its_place(book: JobBook) -> None:
     assert first.state is JobState.QUEUED
     assert first.request == REQUEST
     assert (book.get(first.id).position, book.get(second.id).position) == (1, 2)
+
+
+def test_a_job_knows_who_submitted_it_and_so_does_whoever_claims_it(book: JobBook) -> None:
+    origin = Origin(request_id="r-1", traceparent="00-" + "ab" * 16 + "-" + "cd" * 8 + "-01")
+    job = book.submit(REQUEST, "key", "digest", origin)
+    assert job.submitted_by == "r-1"
+    assert book.submit(REQUEST, "key", "digest", Origin(request_id="r-2")).submitted_by == "r-1"
+    claim = book.claim(job.id)
+    assert claim is not None
+    assert claim.origin == origin
+    assert book.give_back(claim)
+    again = book.claim(job.id)
+    assert again is not None
+    assert again.origin == origin
+    unknown = book.claim(submitted(book).id)
+    assert unknown is not None
+    assert unknown.origin == Origin()
+
+
+def test_an_empty_book_is_all_zeros(book: JobBook) -> None:
+    overview = book.overview()
+    assert overview.jobs == dict.fromkeys(JobState, 0)
+    assert (overview.queued, overview.longest_wait_s, overview.images_per_second) == (0, 0, 0)
+
+
+def test_the_overview_counts_every_job_where_it_is(book: JobBook) -> None:
+    for _ in range(3):
+        submitted(book)
+    claims = [claim for claim in map(book.claim, book.queued()) if claim]
+    book.succeed(claims[0], MODEL)
+    book.heartbeat(claims[1], Progress(phase="training", images_per_second=1000.5), History())
+    book.heartbeat(claims[2], Progress(phase="evaluating"), History())
+    for _ in range(4):
+        submitted(book)
+    book.cancel(submitted(book).id)
+    overview = book.overview()
+    assert overview.jobs == {
+        JobState.QUEUED: 4,
+        JobState.RUNNING: 2,
+        JobState.SUCCEEDED: 1,
+        JobState.FAILED: 0,
+        JobState.CANCELLED: 1,
+    }
+    assert overview.queued == 4
+    assert overview.images_per_second == 1000.5
+
+
+def test_the_longest_wait_begins_anew_when_a_job_comes_back_into_the_queue(book: JobBook, client: redis.Redis) -> None:
+    first, second = submitted(book).id, submitted(book).id
+    for job, seconds in ((first, 100), (second, 60)):
+        since = float(str(client.hget(f"convserve:job:{job}", "queued_at")))
+        client.hset(f"convserve:job:{job}", "queued_at", str(since - seconds))
+    assert 100 <= book.overview().longest_wait_s < 130
+    claim = book.claim(first)
+    assert claim is not None
+    assert book.give_back(claim)
+    assert 60 <= book.overview().longest_wait_s < 90
 
 
 def test_a_job_is_claimed_once_however_many_try(book: JobBook) -> None:

@@ -125,7 +125,7 @@ def has_spare_trainer(up: Up) -> bool:
 
 def runtime_directories(up: Up) -> set[Path]:
     """Where the private server's socket is."""
-    addresses = {str(found.laddr) for found in psutil.Process(up.pid("valkey")).net_connections("unix") if found.laddr}
+    addresses = {str(found.laddr) for found in psutil.Process(up.pid("valkey")).connections("unix") if found.laddr}
     return {Path(address).parent for address in addresses}
 
 
@@ -166,7 +166,7 @@ def test_every_line_has_a_time_and_a_process(running: Up) -> None:
 
 def test_the_private_server_has_no_port_and_a_private_socket(running: Up) -> None:
     server = psutil.Process(running.pid("valkey"))
-    assert not [found for found in server.net_connections("inet") if found.status == psutil.CONN_LISTEN]
+    assert not [found for found in server.connections("inet") if found.status == psutil.CONN_LISTEN]
     (directory,) = runtime_directories(running)
     assert directory.stat().st_mode & 0o777 == 0o700
     assert (directory / "valkey.sock").stat().st_mode & 0o777 == 0o700

@@ -9,8 +9,11 @@ from fastapi import FastAPI
 
 from model_store import Manifest, ModelStore, open_store
 from service.app import create_app
+from service.metrics import Metrics
 from service.settings import ApiSettings
+from service.stages import Stages
 from tests.unit.service.tiny_networks import publish
+from worker.tracing import NoTracing
 
 
 @pytest.fixture
@@ -36,6 +39,11 @@ def store() -> ModelStore:
 def brightness(store: ModelStore) -> Manifest:
     """A published version, 1 of the model `brightness`."""
     return publish(store)
+
+
+@pytest.fixture
+def stages() -> Stages:
+    return Stages(Metrics(), NoTracing())
 
 
 @pytest.fixture

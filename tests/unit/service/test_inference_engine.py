@@ -8,7 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from model_store import ArtifactCorrupt, ModelStore
+from service.errors import ModelUnloaded
 from service.inference import Engine
+from service.stages import Stages
 from tests.unit.service.tiny_networks import CLASSES, SIDE, brightness_network, publish
 
 pytestmark = pytest.mark.anyio
@@ -32,8 +34,8 @@ def counting(store: ModelStore) -> CountingStore:
 
 
 @pytest.fixture
-def engine(counting: CountingStore) -> Iterator[Engine]:
-    engine = Engine(counting, loaded_models=2, threads=1, workers=2)
+def engine(counting: CountingStore, stages: Stages) -> Iterator[Engine]:
+    engine = Engine(counting, stages, loaded_models=2, threads=1, workers=2)
     yield engine
     engine.close()
 
@@ -109,3 +111,42 @@ async def test_a_network_that_is_none_is_called_damaged_every_time(
         with pytest.raises(ArtifactCorrupt) as raised:
             await engine.predict(manifest, greys(1))
         assert raised.value.file == "model.onnx"
+
+
+async def test_an_unloaded_model_is_refused_at_the_door_and_those_within_end_well(
+    engine: Engine, counting: CountingStore
+) -> None:
+    manifest = publish(counting)
+    before = await engine.predict(manifest, greys(4))
+    engine.unload(manifest.model)
+    with pytest.raises(ModelUnloaded):
+        await engine.load(manifest)
+    np.testing.assert_array_equal(await engine.predict(manifest, greys(4)), before)
+    assert engine.loaded() == []
+    engine.restore(manifest.model)
+    await engine.load(manifest)
+    np.testing.assert_array_equal(await engine.predict(manifest, greys(4)), before)
+
+
+async def test_unloading_while_a_version_is_loading_does_not_hurt_who_waits(engine: Engine, store: ModelStore) -> None:
+    manifest = publish(store)
+    waiting = asyncio.create_task(engine.predict(manifest, greys(2)))
+    await asyncio.sleep(0)
+    engine.unload(manifest.model)
+    assert (await waiting).argmax() == 2
+
+
+async def test_forgetting_a_whole_model_forgets_that_it_was_unloaded(engine: Engine, store: ModelStore) -> None:
+    manifest = publish(store)
+    engine.unload(manifest.model)
+    engine.forget(manifest.model)
+    await engine.load(manifest)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1e38])
+async def test_pixels_that_are_none_do_not_make_the_network_look_damaged(
+    engine: Engine, store: ModelStore, value: float
+) -> None:
+    scaled = np.full((1, SIDE, SIDE, 3), value, np.float32)
+    probabilities = await engine.infer(publish(store), scaled)
+    assert probabilities.shape == (1, len(CLASSES))

@@ -31,3 +31,16 @@ def test_datasets_and_store_lie_in_the_data_directory_unless_said_otherwise(tmp_
 def test_settings_cannot_be_changed_once_read() -> None:
     with pytest.raises(ValidationError):
         WorkerSettings().spare_trainer = False  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(("given", "read"), [("JSON", "json"), ("readable", "readable")])
+def test_log_settings_may_be_written_large(given: str, read: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONVSERVE_LOG_FORMAT", given)
+    monkeypatch.setenv("CONVSERVE_LOG_LEVEL", "WARNING")
+    settings = WorkerSettings()
+    assert (settings.log_format, settings.log_level) == (read, "warning")
+
+
+def test_a_log_format_nobody_knows_is_refused() -> None:
+    with pytest.raises(ValidationError):
+        WorkerSettings.model_validate({"log_format": "xml"})

@@ -1,0 +1,33 @@
+"""The one error body of the public protocols, `{"error": "<text>"}`, and the addresses at which it is spoken.
+
+Clients compare the Content-Type for equality, so it is `application/json` and nothing more. Which status an error has
+is decided in `service.errors`.
+"""
+
+import json
+from collections.abc import Mapping
+
+from starlette.responses import Response
+
+from service.errors import protocol_status_of, verdict_of
+
+MEDIA_TYPE = "application/json"
+MAX_TEXT = 600
+_PREFIXES = ("/v1", "/v2")
+
+
+def is_protocol_path(path: str) -> bool:
+    """Whether whoever asks at this path expects the protocols' error body."""
+    return path in _PREFIXES or path.startswith(tuple(f"{prefix}/" for prefix in _PREFIXES))
+
+
+def respond(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
+    """The only way an error leaves through the protocols; the text is cut to size, and ASCII on the wire."""
+    shown = text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
+    return Response(json.dumps({"error": shown}), status, headers, MEDIA_TYPE)
+
+
+def respond_to(error: Exception, headers: Mapping[str, str] | None = None) -> Response:
+    """The answer to an error of the table in `service.errors`."""
+    verdict = verdict_of(error)
+    return respond(protocol_status_of(error), verdict.detail or str(error) or verdict.title, headers)

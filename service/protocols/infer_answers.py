@@ -1,0 +1,87 @@
+"""Writes inference answers of the Open Inference Protocol: JSON, binary tensors, classes in words.
+
+Pure: a checked call and probabilities in, bytes and headers out.
+"""
+
+import json
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_store import Manifest
+from service.errors import CallRejected
+from service.inference import OUTPUT
+from service.protocols.infer_calls import LENGTH_HEADER, InferCall, OutputWish
+
+
+@dataclass(frozen=True)
+class InferAnswer:
+    """A whole response, before compression."""
+
+    content: bytes
+    media_type: str
+    headers: dict[str, str]
+
+
+def write_infer_answer(call: InferCall, manifest: Manifest, probabilities: NDArray[np.float32]) -> InferAnswer:
+    """Write the response.
+
+    Args:
+        call: what was asked.
+        manifest: the version that answers.
+        probabilities: float32, shape (n, n_classes).
+
+    Raises:
+        CallRejected: the pixels were such that the network has no numbers for them.
+    """
+    if not np.isfinite(probabilities).all():
+        raise CallRejected("the network has no probabilities for these pixels; expected finite values from 0 to 1")
+    written = [_output(wish, probabilities, manifest.classes) for wish in call.outputs]
+    head: dict[str, Any] = {"model_name": manifest.model, "model_version": str(manifest.version)}
+    if call.id is not None:
+        head["id"] = call.id
+    text = json.dumps({**head, "outputs": [output for output, _ in written]}).encode()
+    if not any(wish.is_binary for wish in call.outputs):
+        return InferAnswer(text, "application/json", {})
+    content = b"".join([text, *(tail for _, tail in written)])
+    return InferAnswer(content, "application/octet-stream", {LENGTH_HEADER: str(len(text))})
+
+
+def classification(probabilities: NDArray[np.float32], classes: Sequence[str], n_classes: int) -> list[list[str]]:
+    """The most probable classes of each picture, best first, as `score:index:label`."""
+    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :n_classes]
+    return [
+        [f"{row[index]:.6f}:{index}:{classes[index]}" for index in order.tolist()]
+        for row, order in zip(probabilities, best, strict=True)
+    ]
+
+
+def _output(
+    wish: OutputWish, probabilities: NDArray[np.float32], classes: Sequence[str]
+) -> tuple[dict[str, Any], bytes]:
+    """An output's JSON, and its bytes behind it."""
+    if wish.n_classes:
+        rows = classification(probabilities, classes, wish.n_classes)
+        shape = [len(rows), min(wish.n_classes, len(classes))]
+        words = [word for row in rows for word in row]
+        described: dict[str, Any] = {"name": OUTPUT, "datatype": "BYTES", "shape": shape}
+        return _placed(described, wish, words, b"".join(map(_length_prefixed, words)))
+    described = {"name": OUTPUT, "datatype": "FP32", "shape": list(probabilities.shape)}
+    if wish.is_binary:
+        return _placed(described, wish, [], probabilities.astype("<f4", copy=False).tobytes())
+    return _placed(described, wish, probabilities.ravel().tolist(), b"")
+
+
+def _placed(described: dict[str, Any], wish: OutputWish, data: list[Any], raw: bytes) -> tuple[dict[str, Any], bytes]:
+    if wish.is_binary:
+        return {**described, "parameters": {"binary_data_size": len(raw)}}, raw
+    return {**described, "data": data}, b""
+
+
+def _length_prefixed(word: str) -> bytes:
+    encoded = word.encode()
+    return struct.pack("<I", len(encoded)) + encoded

@@ -1,0 +1,136 @@
+"""Routes of TensorFlow Serving's REST API: status, metadata, `:predict`, `:classify`, `:regress`.
+
+A version is chosen by number or by label; labels are our aliases. Routes with verbs come first, so that no name
+swallows a verb, and the last one answers whatever is malformed the way TensorFlow Serving does.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import NoReturn
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from model_store import AliasNotFound, ArtifactCorrupt, Manifest
+from service.catalog import Reference
+from service.deps import StateDep
+from service.errors import CallRejected
+from service.protocols.calls import answer_json, probabilities_of, read_call, write_answer
+from service.protocols.serving_answers import labelled, metadata_answer, status_answer
+from service.protocols.serving_calls import read_classify_call, read_predict_call
+from service.state import ServiceState
+
+Endpoint = Callable[..., Awaitable[Response]]
+MODELS = "/v1/models/{model}"
+_TARGETS = ("", "/versions/{version}", "/labels/{label}")
+_VERSION = re.compile(r"[0-9]{1,18}")
+
+router = APIRouter(include_in_schema=False)
+
+
+def _route(method: str, ending: str) -> Callable[[Endpoint], Endpoint]:
+    """Register an endpoint for a model, one of its versions, and one of its labels."""
+
+    def register(endpoint: Endpoint) -> Endpoint:
+        for target in _TARGETS:
+            router.add_api_route(MODELS + target + ending, endpoint, methods=[method])
+        return endpoint
+
+    return register
+
+
+@_route("POST", ":predict")
+async def serving_predict(request: Request, state: StateDep) -> Response:
+    """Probabilities of pictures in rows or columns."""
+    manifest = await _serving(request, state)
+    call = await read_call(request, state, lambda body: read_predict_call(body, manifest.input_shape))
+    probabilities = await probabilities_of(state, manifest, call.pictures)
+    return await write_answer(state, probabilities, lambda: answer_json({call.answer_key: probabilities.tolist()}))
+
+
+@_route("POST", ":classify")
+async def serving_classify(request: Request, state: StateDep) -> Response:
+    """Every class with its probability, in the order of the classes."""
+    manifest = await _serving(request, state)
+    pictures = await read_call(request, state, lambda body: read_classify_call(body, manifest.input_shape))
+    probabilities = await probabilities_of(state, manifest, pictures)
+    return await write_answer(
+        state, probabilities, lambda: answer_json({"results": labelled(manifest.classes, probabilities)})
+    )
+
+
+@_route("POST", ":regress")
+async def serving_regress(request: Request, state: StateDep) -> Response:
+    """Refused: a classifier has no regress signature."""
+    await _serving(request, state)
+    raise CallRejected("the model has no signature for regress; expected predict or classify")
+
+
+@_route("GET", "/metadata")
+async def serving_metadata(request: Request, state: StateDep) -> Response:
+    """The signature of a version."""
+    manifest = await _resolved(state, _target(request))
+    state.engine.refuse_unloaded(manifest.model)
+    return answer_json(metadata_answer(manifest))
+
+
+@_route("GET", "")
+async def serving_status(request: Request, state: StateDep) -> Response:
+    """Whether the versions of a model, or one of them, can be asked."""
+    target = _target(request)
+    number = await _number(state, target)
+    entry = (await state.catalog.index()).model(str(target.model))
+    numbers = sorted([*entry.versions, *entry.damaged]) if number is None else [number]
+    return answer_json(status_answer(entry, numbers, is_unloaded=state.engine.is_unloaded(entry.name)))
+
+
+@router.api_route("/v1/models/{rest:path}", methods=["GET", "POST"])
+async def serving_malformed(request: Request) -> Response:
+    """What no other route understands."""
+    _refuse_malformed(request)
+
+
+def _target(request: Request) -> Reference:
+    """The version the path means. Raises `CallRejected` for a path that cannot mean any."""
+    found = request.path_params
+    version, label = found.get("version"), found.get("label")
+    if any(":" in part for part in (found["model"], version or "", label or "")):
+        _refuse_malformed(request)
+    if version is None:
+        return Reference(found["model"], alias=label)
+    if not _VERSION.fullmatch(version):
+        raise CallRejected("a version is not a number; expected digits after versions/, or labels/ and an alias")
+    return Reference(found["model"], version=int(version))
+
+
+def _refuse_malformed(request: Request) -> NoReturn:
+    raise CallRejected(
+        f"malformed request: {request.method} {request.scope['path'][:200]}; expected GET {MODELS}[/versions/{{n}} or "
+        "/labels/{label}][/metadata], or POST with :predict, :classify or :regress at its end"
+    )
+
+
+async def _serving(request: Request, state: ServiceState) -> Manifest:
+    """The version meant, loaded."""
+    target = _target(request)
+    try:
+        return await state.predictor.serving(target)
+    except AliasNotFound as error:
+        raise CallRejected(str(error)) from None  # 400, as TensorFlow Serving answers to an unknown label
+
+
+async def _resolved(state: ServiceState, target: Reference) -> Manifest:
+    try:
+        return await state.catalog.resolve(target)
+    except AliasNotFound as error:
+        raise CallRejected(str(error)) from None
+
+
+async def _number(state: ServiceState, target: Reference) -> int | None:
+    """The version's number, damaged or not; nothing when all versions are meant."""
+    try:
+        manifest = await _resolved(state, target)
+    except ArtifactCorrupt as error:
+        return None if target.is_open else error.version
+    return None if target.is_open else manifest.version

@@ -1,0 +1,66 @@
+"""What nobody foresaw, and a store that is gone: the protocols' own error body even then."""
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from model_store import Manifest, StoreUnavailable
+from service.errors import PROTOCOL_STATUSES, VERDICTS, protocol_status_of
+from service.protocols.faults import is_protocol_path
+from tests.unit.service.protocols.conftest import error_of
+from worker.pixels import PictureTooLarge
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("prefix", ["/v1", "/v2"])
+async def test_an_unforeseen_error_is_500_and_says_nothing_of_the_server(
+    app: FastAPI, api: httpx.AsyncClient, prefix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail() -> None:
+        raise RuntimeError("a secret")
+
+    app.add_api_route(f"{prefix}/broken", fail)
+    response = await api.get(f"{prefix}/broken")
+    assert response.status_code == 500
+    assert "secret" not in error_of(response)
+    assert response.headers["x-request-id"] in error_of(response)
+    assert "a secret" in caplog.text
+
+
+async def test_a_store_that_is_gone_is_503(
+    app: FastAPI, api: httpx.AsyncClient, brightness: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> None:
+        raise StoreUnavailable("s3://secret", "gone")
+
+    for name in ("check", "models"):
+        monkeypatch.setattr(app.state.service.store, name, gone)
+    for path in ("/v2/health/ready", f"/v2/models/{brightness.model}", f"/v1/models/{brightness.model}"):
+        response = await api.get(path)
+        assert response.status_code == 503
+        assert "secret" not in error_of(response)
+    assert (await api.get("/v2/health/live")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "is_one"),
+    [
+        ("/v1", True),
+        ("/v2", True),
+        ("/v2/", True),
+        ("/v1/models/x:predict", True),
+        ("/v3", False),
+        ("/v10/models", False),
+        ("/models/v1", False),
+        ("/", False),
+    ],
+)
+def test_the_protocols_live_below_two_prefixes(path: str, is_one: bool) -> None:
+    assert is_protocol_path(path) is is_one
+
+
+def test_statuses_are_the_service_s_unless_the_protocols_have_their_own() -> None:
+    assert protocol_status_of(PictureTooLarge("vast")) == 400
+    assert protocol_status_of(StoreUnavailable("x", "y")) == 503
+    assert set(PROTOCOL_STATUSES) <= set(VERDICTS)
