@@ -73,7 +73,7 @@ def _seconds(api: httpx.Client, architecture: str, dataset: str, epochs: int, tr
         submit(api, architecture=architecture, dataset=dataset, epochs=epochs, train_samples=None)
         for _ in range(trials)
     ]
-    ended = [wait_for(api, job["id"], timeout_s=1200) for job in jobs]
+    ended = [wait_for(api, job["id"], timeout_s=1200, poll_s=1) for job in jobs]
     files = [f"/models/{job['model']['name']}/versions/{job['model']['version']}/files" for job in ended]
     return [round(api.get(f"{path}/history.json").json()["first_step_seconds"], 3) for path in files]
 

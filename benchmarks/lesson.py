@@ -77,13 +77,13 @@ def _plain(architecture: str, dataset: str, epochs: int, datasets_dir: Path) -> 
 
 def _served(architecture: str, dataset: str, epochs: int, datasets_dir: Path, directory: Path) -> dict[str, Any]:
     settings = {"CONVSERVE_DATASETS_DIR": str(datasets_dir)}
-    recipe = {"train_samples": None, "optimizer": None, "batch_size": None, "seed": None, "validation": "test"}
+    recipe = {"train_samples": None, "optimizer": None, "batch_size": None, "validation": "test"}
     with (
         running_stack(directory / "data", directory / "log.txt", **settings) as stack,
         httpx.Client(base_url=stack.url, timeout=60) as api,
     ):
         submitted = submit(api, architecture=architecture, dataset=dataset, epochs=epochs, **recipe)
-        job = wait_for(api, submitted["id"], timeout_s=3600)
+        job = wait_for(api, submitted["id"], timeout_s=3600, poll_s=2)
         if job["state"] != "succeeded":
             raise SystemExit(f"the job {job['state']}: {job['error']}")
         files = f"/models/{job['model']['name']}/versions/{job['model']['version']}/files"

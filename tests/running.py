@@ -83,7 +83,9 @@ def submit(api: httpx.Client, **body: object) -> dict[str, Any]:
     return job
 
 
-def wait_for(api: httpx.Client, job_id: str, *states: str, timeout_s: float = JOB_TIMEOUT_S) -> dict[str, Any]:
+def wait_for(
+    api: httpx.Client, job_id: str, *states: str, timeout_s: float = JOB_TIMEOUT_S, poll_s: float = 0.05
+) -> dict[str, Any]:
     """Poll until the job is in one of the states (none given: until it has ended)."""
     wanted = states or ("succeeded", "failed", "cancelled")
     deadline = time.monotonic() + timeout_s
@@ -92,7 +94,7 @@ def wait_for(api: httpx.Client, job_id: str, *states: str, timeout_s: float = JO
         if job["state"] in wanted:
             return job
         assert time.monotonic() < deadline, f"still {job['state']}, expected {wanted}: {job}"
-        time.sleep(0.05)
+        time.sleep(poll_s)
 
 
 def _wait_until_ready(stack: Stack) -> None:

@@ -29,10 +29,12 @@ from worker.messages import (
     Ready,
     Report,
 )
+from worker.priority import set_session_niceness
 from worker.records import History, JobFailure, Progress, PublishedModel
 
 logger = logging.getLogger(__name__)
 
+LAST = 19  # niceness of what must disturb nobody
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -111,6 +113,7 @@ def main() -> None:
     worker_pid, descriptor, niceness = map(int, sys.argv[1:])
     _die_with_worker(worker_pid)
     os.nice(niceness)
+    set_session_niceness(LAST)
     faulthandler.enable()
     link = WorkerLink(sys.stdin.buffer, os.fdopen(descriptor, "wb"))
     _import_in_background()
@@ -121,6 +124,7 @@ def main() -> None:
     order = link.await_order()
     if order is None:
         return
+    set_session_niceness(niceness)
     logging.getLogger("worker.training").addHandler(_JobLog(link))
     logging.getLogger("worker.training").setLevel(logging.INFO)
     try:
@@ -143,7 +147,7 @@ def _import_in_background() -> None:
 
     def import_pipeline() -> None:
         if sys.platform == "linux":
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LAST)
         importlib.import_module("worker.training.pipeline")
         importlib.import_module("worker.training.warmup")
 
