@@ -11,12 +11,11 @@ from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
-import redis
 import redis.asyncio
 
 from worker.bell import Bell
 from worker.errors import QueueUnavailable
-from worker.jobs import JobBook, connect, events_key
+from worker.jobs import JobBook, connect, events_key, server_errors
 from worker.records import JobRecord, Origin, QueueOverview
 from worker.requests import JobRequest
 from worker.states import JobState
@@ -93,27 +92,18 @@ class JobQueue:
 
     async def ping(self) -> None:
         """Return when the server answers."""
-
-        def ping() -> None:
-            try:
-                self._client.ping()
-            except redis.RedisError as error:
-                raise QueueUnavailable(str(error)) from error
-
-        await _in_time(ping)
+        await _in_time(self._book.ping)
 
     async def latest_event(self, job: str) -> str:
         """Id of a job's newest event, `0` when there is none."""
-        try:
+        with server_errors():
             async with self._follower() as client:
                 newest = await client.xrevrange(events_key(job), count=1)
-        except redis.RedisError as error:
-            raise QueueUnavailable(str(error)) from error
         return str(newest[0][0]) if newest else "0"
 
     async def follow(self, job: str, after: str) -> AsyncIterator[JobEvent | None]:
         """Events newer than the id `after`, as they come; None now and then while nothing happens."""
-        try:
+        with server_errors():
             async with self._follower() as client:
                 while True:
                     answer = await client.xread({events_key(job): after}, count=200, block=FOLLOW_BLOCK_MS)
@@ -122,8 +112,6 @@ class JobQueue:
                         yield JobEvent(event_id, fields["event"], fields["data"])
                     if not answer:
                         yield None
-        except redis.RedisError as error:
-            raise QueueUnavailable(str(error)) from error
 
     def close(self) -> None:
         """Close the connections."""

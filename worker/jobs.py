@@ -94,7 +94,7 @@ class JobBook:
             IdempotencyConflict: the key came before with a different request.
         """
         job = "".join(secrets.choice(ID_ALPHABET) for _ in range(10))
-        body = request.model_dump_json(exclude_unset=False)
+        body = request.model_dump_json()
         key = hashlib.sha256(idempotency_key.encode()).hexdigest() if idempotency_key else ""
         _, job, first_digest = self._run(
             "SUBMIT", job, body, key, digest, IDEMPOTENCY_KEPT_S, origin.request_id, origin.traceparent
@@ -105,7 +105,7 @@ class JobBook:
 
     def get(self, job: str) -> JobRecord:
         """One job. Raises `JobNotFound`."""
-        with _server_errors():
+        with server_errors():
             pipeline = self._redis.pipeline(transaction=False)
             pipeline.hgetall(_key(job))
             pipeline.zrank(PREFIX + "queued", job)
@@ -116,7 +116,7 @@ class JobBook:
 
     def page(self, states: Sequence[JobState] = (), offset: int = 0, limit: int = 50) -> tuple[list[JobRecord], int]:
         """Jobs in the given states (none given: all), newest first, and how many there are in all."""
-        with _server_errors():
+        with server_errors():
             ids = cast(list[str], self._redis.zrevrange(PREFIX + "jobs", 0, -1))
             if not states:
                 shown, total = ids[offset : offset + limit], len(ids)
@@ -145,8 +145,13 @@ class JobBook:
     def log(self, job: str) -> list[str]:
         """The job's log, oldest line first. Raises `JobNotFound`."""
         self.get(job)
-        with _server_errors():
+        with server_errors():
             return cast(list[str], self._redis.lrange(_key(job) + ":log", 0, -1))
+
+    def ping(self) -> None:
+        """Return when the server answers."""
+        with server_errors():
+            self._redis.ping()
 
     def overview(self) -> QueueOverview:
         """All jobs in a few numbers, counted on the server at one moment."""
@@ -230,7 +235,7 @@ class JobBook:
 
     def append_log(self, job: str, lines: Sequence[str]) -> None:
         """Add lines to the job's log."""
-        with _server_errors():
+        with server_errors():
             pipeline = self._redis.pipeline(transaction=False)
             pipeline.rpush(_key(job) + ":log", *lines)
             pipeline.ltrim(_key(job) + ":log", -LOG_LINES_KEPT, -1)
@@ -240,13 +245,13 @@ class JobBook:
 
     def queued(self) -> list[str]:
         """Ids of the jobs that wait, first come first."""
-        with _server_errors():
+        with server_errors():
             return cast(list[str], self._redis.zrange(PREFIX + "queued", 0, -1))
 
     def expired(self) -> list[Claim]:
         """Claims whose worker has not been heard of for a whole lease."""
         ids: list[str] = self._run("EXPIRED")
-        with _server_errors():
+        with server_errors():
             rows = [(job, self._redis.hmget(_key(job), "request", "attempt", "fence")) for job in ids]
         return [
             Claim(job=job, request=JobRequest.model_validate_json(request), attempt=attempt, fence=fence)
@@ -274,7 +279,7 @@ class JobBook:
         return bool(moved)
 
     def _existing(self, ids: Sequence[str]) -> Iterator[JobRecord]:
-        with _server_errors():
+        with server_errors():
             pipeline = self._redis.pipeline(transaction=False)
             for job in ids:
                 pipeline.hgetall(_key(job))
@@ -285,12 +290,13 @@ class JobBook:
                 yield _record(fields, rank)
 
     def _run(self, script: str, *arguments: str | float) -> Any:  # noqa: ANN401 - each script has its own answer
-        with _server_errors():
+        with server_errors():
             return self._scripts[script](keys=[PREFIX], args=list(arguments))
 
 
 @contextmanager
-def _server_errors() -> Iterator[None]:
+def server_errors() -> Iterator[None]:
+    """Turn redis-py's errors into `QueueUnavailable`."""
     try:
         yield
     except redis.RedisError as error:

@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from worker.architectures import (
-    Analysis,
     Architecture,
     ArchitectureError,
     ArchitectureNotFound,
@@ -150,12 +149,6 @@ def description_of(request: JobRequest) -> Architecture:
     if isinstance(request.architecture, str):
         return get_preset(request.architecture).architecture
     return request.architecture
-
-
-def analysis_of(request: JobRequest) -> Analysis:
-    """Shapes and parameters of the network on its dataset."""
-    info = dataset_info(request.dataset)
-    return analyse(description_of(request), info.image_shape, len(info.classes))
 
 
 def _dataset(name: str) -> DatasetInfo:
