@@ -6,6 +6,7 @@ so that a process which only reads records does not pay for it.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 TASK = "convserve.train"
 QUEUE = "train"
 _VISIBILITY_S = 26 * 3600
+_importing = threading.Lock()
+"""Celery and Kombu replace their modules while they are imported, which two threads at once do not survive."""
 
 CELERY_CONFIG: dict[str, Any] = {
     # A reachable broker must not mean code execution.
@@ -65,7 +68,8 @@ CELERY_CONFIG: dict[str, Any] = {
 
 def celery_app(broker_url: str) -> Celery:
     """A Celery application with our settings; it knows no task of its own."""
-    from celery import Celery  # noqa: PLC0415 - see the module's docstring
+    with _importing:
+        from celery import Celery  # noqa: PLC0415 - see the module's docstring
 
     app = Celery("convserve", broker=broker_url)
     app.conf.update(CELERY_CONFIG)
@@ -99,8 +103,9 @@ class Bell:
 
 @contextmanager
 def _broker_errors() -> Iterator[None]:
-    import redis  # noqa: PLC0415 - see the module's docstring
-    from kombu.exceptions import OperationalError  # noqa: PLC0415
+    with _importing:
+        import redis  # noqa: PLC0415 - see the module's docstring
+        from kombu.exceptions import OperationalError  # noqa: PLC0415
 
     try:
         yield
