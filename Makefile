@@ -12,10 +12,10 @@ PYTHON ?= $(shell for candidate in python3.12 python3.11 python3 python; do \
 SOURCES := service worker model_store tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo run test lint format openapi lock clean
+.PHONY: help venv demo run test promises competitors lint format openapi lock clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(DEVELOPMENT)  ## create .venv and install the locked packages
 
@@ -46,6 +46,12 @@ run: $(RUNTIME)  ## run everything on this machine until Ctrl-C
 
 test: $(DEVELOPMENT) lint  ## the whole gate: format, lint, types, imports, API description, tests
 	$(BIN)/python -m pytest
+
+promises: $(DEVELOPMENT)  ## break everything many times (about 45 minutes); prints and writes docs/promises.md
+	PROMISES=long $(BIN)/python -m pytest -p no:cacheprovider -o timeout=1800 tests/promises
+
+competitors: $(DEVELOPMENT)  ## measure LitServe, BentoML, Ray Serve and MLServer beside ours, each in its own environment
+	$(BIN)/python -m benchmarks.serving.competitors
 
 lint: $(DEVELOPMENT)  ## everything of the gate but the tests
 	$(BIN)/ruff format --check .

@@ -3,28 +3,28 @@
     python -m benchmarks.lesson --datasets-dir DIR [--trials 1] [--only cnn]
 
 Each trial runs the service's job and the plain script one after the other, so that the ratio of the two `fit` times
-holds while the machine's speed drifts. Writes `benchmarks/results/lesson.json` and prints a table.
+holds while the machine's speed drifts. The plain script runs with TensorFlow as it comes, the service's job with
+oneDNN switched on as for every trainer. Writes `benchmarks/results/lesson.json`, one line per trial on the screen.
 """
 
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import httpx
+from benchmarks.served import RESULTS, machine, served
 
-from tests.running import running_stack, submit, wait_for
-
-RESULTS = Path(__file__).parent / "results"
 # Architecture, dataset, epochs, and the last validation accuracy that the lesson printed.
-RECIPES = [("lenet5-fashion", "fashion_mnist", 10, 0.8174), ("cnn", "cifar10", 10, 0.6156)]
+RECIPES = [
+    ("cnn", "cifar10", 10, 0.6156),
+    ("cnn-wide", "cifar10", 10, 0.7045),
+    ("lenet5-fashion", "fashion_mnist", 10, 0.8174),
+]
 
 
 def main() -> None:
@@ -41,11 +41,12 @@ def main() -> None:
             for architecture, dataset, epochs, lesson in RECIPES:
                 if arguments.only in {None, architecture}:
                     plain = _plain(architecture, dataset, epochs, datasets_dir)
-                    served = _served(architecture, dataset, epochs, datasets_dir, Path(directory))
-                    rows.append(_row(architecture, dataset, lesson, served, plain))
+                    body = {"architecture": architecture, "dataset": dataset, "epochs": epochs}
+                    history = served(Path(directory), datasets_dir, body)
+                    rows.append(_row(architecture, dataset, lesson, history, plain))
                     print(json.dumps(rows[-1]), flush=True)
     RESULTS.mkdir(exist_ok=True)
-    report = {"machine": _machine(), "medians": _medians(rows), "trials": rows}
+    report = {"machine": machine(), "medians": _medians(rows), "trials": rows}
     (RESULTS / f"lesson{'-' + arguments.only if arguments.only else ''}.json").write_text(
         json.dumps(report, indent=1) + "\n"
     )
@@ -75,48 +76,22 @@ def _plain(architecture: str, dataset: str, epochs: int, datasets_dir: Path) -> 
     return result
 
 
-def _served(architecture: str, dataset: str, epochs: int, datasets_dir: Path, directory: Path) -> dict[str, Any]:
-    settings = {"CONVSERVE_DATASETS_DIR": str(datasets_dir)}
-    recipe = {"train_samples": None, "optimizer": None, "batch_size": None, "validation": "test"}
-    with (
-        running_stack(directory / "data", directory / "log.txt", **settings) as stack,
-        httpx.Client(base_url=stack.url, timeout=60) as api,
-    ):
-        submitted = submit(api, architecture=architecture, dataset=dataset, epochs=epochs, **recipe)
-        job = wait_for(api, submitted["id"], timeout_s=3600, poll_s=2)
-        if job["state"] != "succeeded":
-            raise SystemExit(f"the job {job['state']}: {job['error']}")
-        files = f"/models/{job['model']['name']}/versions/{job['model']['version']}/files"
-        history: dict[str, Any] = api.get(f"{files}/history.json").json()
-        return history
-
-
 def _row(
-    architecture: str, dataset: str, lesson: float, served: dict[str, Any], plain: dict[str, Any]
+    architecture: str, dataset: str, lesson: float, history: dict[str, Any], plain: dict[str, Any]
 ) -> dict[str, Any]:
     return {
         "architecture": architecture,
         "dataset": dataset,
         "lesson_last_val_accuracy": lesson,
-        "last_val_accuracy": round(served["val_accuracy"][-1], 4),
-        "best_val_accuracy": round(max(served["val_accuracy"]), 4),
+        "last_val_accuracy": round(history["val_accuracy"][-1], 4),
+        "best_val_accuracy": round(max(history["val_accuracy"]), 4),
         "plain_last_val_accuracy": round(plain["val_accuracy"][-1], 4),
         "plain_best_val_accuracy": round(max(plain["val_accuracy"]), 4),
-        "fit_seconds": round(served["fit_seconds"], 1),
+        "fit_seconds": round(history["fit_seconds"], 1),
         "plain_fit_seconds": round(plain["fit_seconds"], 1),
-        "ratio": round(served["fit_seconds"] / plain["fit_seconds"], 3),
-        "cpu_ratio": round(served["fit_cpu_seconds"] / plain["fit_cpu_seconds"], 3),
-        "first_step_seconds": round(served["first_step_seconds"], 2),
-    }
-
-
-def _machine() -> dict[str, str]:
-    return {
-        "cores": str(os.cpu_count()),
-        "processor": platform.processor() or platform.machine(),
-        "python": platform.python_version(),
-        "keras": version("keras"),
-        "tensorflow": version("tensorflow"),
+        "ratio": round(history["fit_seconds"] / plain["fit_seconds"], 3),
+        "cpu_ratio": round(history["fit_cpu_seconds"] / plain["fit_cpu_seconds"], 3),
+        "first_step_seconds": round(history["first_step_seconds"], 2),
     }
 
 

@@ -4,6 +4,15 @@ Knows neither the HTTP side nor the training side, and nothing of what the files
 """
 
 from model_store.aliases import AliasChange
+from model_store.checkpoints import CheckpointStore, Position
+from model_store.dataset_errors import DatasetDamaged, DatasetMissing, DatasetTaken, UploadWithdrawn
+from model_store.dataset_records import (
+    ConversionFailure,
+    ConversionStatus,
+    DatasetFacts,
+    DatasetManifest,
+)
+from model_store.datasets import DatasetStore
 from model_store.drafts import Draft
 from model_store.errors import (
     AliasNotFound,
@@ -13,6 +22,7 @@ from model_store.errors import (
     InvalidName,
     ModelNotFound,
     StoreError,
+    StoreFull,
     StoreUnavailable,
     VersionInUse,
     VersionNotFound,
@@ -25,6 +35,15 @@ __all__ = [
     "AliasChange",
     "AliasNotFound",
     "ArtifactCorrupt",
+    "CheckpointStore",
+    "ConversionFailure",
+    "ConversionStatus",
+    "DatasetDamaged",
+    "DatasetFacts",
+    "DatasetManifest",
+    "DatasetMissing",
+    "DatasetStore",
+    "DatasetTaken",
     "Draft",
     "DraftRefused",
     "FileEntry",
@@ -33,8 +52,11 @@ __all__ = [
     "Manifest",
     "ModelNotFound",
     "ModelStore",
+    "Position",
     "StoreError",
+    "StoreFull",
     "StoreUnavailable",
+    "UploadWithdrawn",
     "VersionFacts",
     "VersionInUse",
     "VersionNotFound",

@@ -104,6 +104,10 @@ class Bucket:
         """Nothing to do: unfinished uploads are the service's to forget."""
         return 0
 
+    def free_bytes(self) -> int | None:
+        """Nobody knows."""
+        return None
+
     def _holds(self, path: str, data: bytes) -> bool:
         try:
             return self.read(path) == data

@@ -8,7 +8,7 @@ so a version is never committed over files that were swept. What the files mean 
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -28,10 +28,13 @@ class Draft:
     Made by `ModelStore.draft`; used by one thread.
     """
 
-    def __init__(self, objects: Objects, model: str, number: int) -> None:
+    def __init__(
+        self, objects: Objects, model: str, number: int, require_room: Callable[[int], None] = lambda _: None
+    ) -> None:
         self.model = model
         self.number = number
         self._objects = objects
+        self._require_room = require_room
         self._files: dict[str, FileEntry] = {}
         self._paths: list[str] = []
         self._is_open = True
@@ -44,13 +47,15 @@ class Draft:
         Raises:
             InvalidName: the name does not match the file pattern, or is `manifest.json`.
             DraftRefused: the draft has this file already, or was committed or left.
-            StoreUnavailable: the storage refuses, a full disk included.
+            StoreFull: there is no room for it beside what is to be left alone.
+            StoreUnavailable: the storage refuses.
         """
         self._require_open()
         check_file(name)
         if name in self._files:
             raise DraftRefused(self.model, self.number, f"expected a new file, got {name!r} again")
-        entry = _entry_of(content)
+        entry = entry_of(content)
+        self._require_room(entry.size_bytes)
         path = layout.file_path(self.model, self.number, name)
         self._paths.append(path)
         self._objects.put(path, content)
@@ -118,18 +123,19 @@ def sweep_drafts(objects: Objects, older_than_s: float) -> int:
             files = inventory.versions[number]
             leftovers = [stored for name, stored in files.items() if name != MANIFEST_FILE]
             is_stale = all(stored.modified_at <= limit for stored in leftovers)
-            if leftovers and is_stale and _give_up(objects, model, number):
+            if leftovers and is_stale and give_up_draft(objects, model, number):
                 objects.delete(stored.path for stored in leftovers)
                 removed += len(leftovers)
     return removed
 
 
-def _give_up(objects: Objects, model: str, number: int) -> bool:
-    """Close a draft against a late commit; False when the commit came first."""
+def give_up_draft(objects: Objects, model: str, number: int) -> bool:
+    """Close a draft against a late commit, however often it is asked; False when the commit came first."""
     return objects.create(layout.manifest_path(model, number), ABANDONED)
 
 
-def _entry_of(content: Path | bytes) -> FileEntry:
+def entry_of(content: Path | bytes) -> FileEntry:
+    """Size and SHA-256 of what is to be published."""
     digest = hashlib.sha256()
     size_bytes = 0
     for chunk in _chunks_of(content):

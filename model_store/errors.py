@@ -10,6 +10,7 @@ StoreError
 ├── VersionInUse           an alias points at the version that was to be deleted
 ├── DraftRefused           a draft used twice, too late, or without files
 └── StoreUnavailable       the storage below cannot be read or written
+    └── StoreFull          there is no room, or less than is to be left alone
 
 Errors carry facts (model, version, file), never HTTP statuses; what caused them is chained.
 """
@@ -103,12 +104,16 @@ class DraftRefused(StoreError):
 
 
 class StoreUnavailable(StoreError):
-    """The storage refuses or does not answer: network, permission, disk full."""
+    """The storage refuses or does not answer: network, permission."""
 
     def __init__(self, url: str, reason: str) -> None:
         super().__init__(f"the model store {url} cannot be used: {reason}")
         self.url = url
         self.reason = reason
+
+
+class StoreFull(StoreUnavailable):
+    """Nothing can be added until something was removed; what is there can be read."""
 
 
 def _shortened(name: str) -> str:

@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-from model_store.errors import StoreUnavailable
+from model_store.errors import StoreFull, StoreUnavailable
 from model_store.objects import CHUNK_BYTES, OpenedObject, StoredObject
 
 STAGING = "staging"
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class LocalDisk:
@@ -103,6 +104,11 @@ class LocalDisk:
                     removed += 1
         return removed
 
+    def free_bytes(self) -> int | None:
+        """Room on the directory's file system for whoever is not root."""
+        with self._reported():
+            return shutil.disk_usage(self._root).free
+
     def _holds(self, path: str, data: bytes) -> bool:
         try:
             return self.read(path) == data
@@ -171,7 +177,8 @@ class LocalDisk:
         except answers:
             raise
         except OSError as error:
-            raise StoreUnavailable(self._url, error.strerror or type(error).__name__) from error
+            kind = StoreFull if error.errno in NO_ROOM else StoreUnavailable
+            raise kind(self._url, error.strerror or type(error).__name__) from error
 
 
 def _not_an_object(path: str) -> FileNotFoundError:

@@ -25,6 +25,24 @@ def check_model(name: str) -> None:
     _check(name, "model name", MODEL_PATTERN)
 
 
+def check_dataset(name: str) -> None:
+    """Refuse what cannot be the name of a dataset.
+
+    Raises:
+        InvalidName: the name does not match `MODEL_PATTERN`, which datasets share.
+    """
+    _check(name, "dataset name", MODEL_PATTERN)
+
+
+def check_job(name: str) -> None:
+    """Refuse what cannot be the id of a job.
+
+    Raises:
+        InvalidName: the id does not match `MODEL_PATTERN`, which jobs share.
+    """
+    _check(name, "job id", MODEL_PATTERN)
+
+
 def check_alias(name: str) -> None:
     """Refuse what cannot be the name of an alias.
 

@@ -1,4 +1,4 @@
-"""What the store asks of the storage below it: seven verbs on objects named by path.
+"""What the store asks of the storage below it: eight verbs on objects named by path.
 
 `LocalDisk` answers them with a directory, `Bucket` with anything obstore can reach (and with memory, in tests). The
 verbs know bytes and paths; what a model is, they do not know.
@@ -33,8 +33,8 @@ class OpenedObject:
 class Objects(Protocol):
     """Storage of immutable objects.
 
-    Each verb raises `StoreUnavailable` when the storage refuses or does not answer. Readers of a path that holds no
-    object get the built-in `FileNotFoundError`.
+    Each verb raises `StoreUnavailable` when the storage refuses or does not answer, `StoreFull` when that is for want
+    of room. Readers of a path that holds no object get the built-in `FileNotFoundError`.
     """
 
     @property
@@ -72,4 +72,8 @@ class Objects(Protocol):
 
     def discard_unfinished(self, older_than_s: float) -> int:
         """Remove what writers that died in the middle of `put` left, and say how many pieces that was."""
+        ...
+
+    def free_bytes(self) -> int | None:
+        """Room that is left; None where there is no telling, as in a bucket."""
         ...

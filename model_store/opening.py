@@ -10,18 +10,19 @@ from model_store.objects import Objects
 from model_store.store import ModelStore
 
 
-def open_store(url: str) -> ModelStore:
+def open_store(url: str, min_free_bytes: int = 0) -> ModelStore:
     """Open a store, making its directory when it is a missing local one.
 
     Args:
         url: A directory, `file:///directory`, `s3://bucket/prefix`, `gs://bucket/prefix`,
             `az://account/container/prefix`, or `memory://` for an empty store that lives as long as the object.
+        min_free_bytes: Room to be left alone where the storage tells how much there is.
 
     Raises:
         StoreUnavailable: the place cannot be understood, or a local directory cannot be made. A remote place is first
             contacted by the first call; `ModelStore.check` is the way to find out.
     """
-    return ModelStore(open_objects(url))
+    return ModelStore(open_objects(url), min_free_bytes)
 
 
 def open_objects(url: str) -> Objects:

@@ -11,12 +11,15 @@ from datetime import UTC, datetime
 from model_store import aliases, layout
 from model_store.aliases import AliasChange
 from model_store.artifacts import read_artifact, stream_artifact
-from model_store.drafts import Draft, reserve_number, sweep_drafts
+from model_store.checkpoints import CheckpointStore
+from model_store.datasets import DatasetStore
+from model_store.drafts import Draft, give_up_draft, reserve_number, sweep_drafts
 from model_store.errors import (
     AliasNotFound,
     ArtifactCorrupt,
     ModelNotFound,
     StoreError,
+    StoreFull,
     StoreUnavailable,
     VersionInUse,
     VersionNotFound,
@@ -29,8 +32,19 @@ from model_store.objects import Objects
 class ModelStore:
     """Models, their versions and their aliases, over any storage that can put an object if it is absent."""
 
-    def __init__(self, objects: Objects) -> None:
+    def __init__(self, objects: Objects, min_free_bytes: int = 0) -> None:
         self._objects = objects
+        self._min_free_bytes = min_free_bytes
+
+    @property
+    def datasets(self) -> DatasetStore:
+        """The datasets that lie beside the models."""
+        return DatasetStore(self._objects)
+
+    @property
+    def checkpoints(self) -> CheckpointStore:
+        """What interrupted trainings go on from."""
+        return CheckpointStore(self._objects, self.require_room)
 
     @contextmanager
     def draft(self, model: str) -> Iterator[Draft]:
@@ -38,10 +52,12 @@ class ModelStore:
 
         Raises:
             InvalidName: the model's name does not match the model pattern.
+            StoreFull: there is less room than is to be left alone.
             StoreUnavailable: no number could be taken.
         """
         check_model(model)
-        draft = Draft(self._objects, model, reserve_number(self._objects, model))
+        self.require_room()
+        draft = Draft(self._objects, model, reserve_number(self._objects, model), self.require_room)
         try:
             yield draft
         finally:
@@ -187,6 +203,28 @@ class ModelStore:
         """
         return sweep_drafts(self._objects, older_than_s) + self._objects.discard_unfinished(older_than_s)
 
+    def settle(self, model: str, version: int) -> Manifest | None:
+        """Decide a draft whose publisher was lost: its manifest when it was committed, else it never will be.
+
+        Raises:
+            ArtifactCorrupt: it was committed, and the manifest is damaged.
+        """
+        check_model(model)
+        if give_up_draft(self._objects, model, version):
+            return None
+        return self.manifest(model, version)
+
+    def require_room(self, size_bytes: int = 0) -> None:
+        """Return when so much can be added and the room to be left alone remains.
+
+        Raises:
+            StoreFull: it cannot.
+        """
+        free_bytes = self._objects.free_bytes()
+        if free_bytes is not None and free_bytes - size_bytes < self._min_free_bytes:
+            needed = f"expected {_megabytes(self._min_free_bytes + size_bytes)} free, found {_megabytes(free_bytes)}"
+            raise StoreFull(self._objects.url, f"it has too little room; {needed}")
+
     def check(self) -> None:
         """Write and read one small object.
 
@@ -237,3 +275,7 @@ class ModelStore:
         stored = [file for version in versions for file in inventory.versions[version].items()]
         self._objects.delete(file.path for name, file in stored if name != MANIFEST_FILE)
         return sum(file.size_bytes for _, file in stored)
+
+
+def _megabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.0f} MB"

@@ -4,26 +4,32 @@ Reads the environment only in `from_environment`; everything else is handed down
 """
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from model_store import ModelStore, open_store
 from service import __version__, problems
+from service.admission import Admission
 from service.bodies import BodyGuard
+from service.dataset_bodies import FORM_OVERHEAD_BYTES
 from service.exchange import Exchange
+from service.fast_lane import LANE, FastLane
+from service.housekeeping import housekeeping
 from service.metrics import Metrics
 from service.openapi import TAGS, complete
 from service.problem_docs import common_responses
 from service.protocols import inference_routes, repository_routes, serving_routes
-from service.routes import architectures, datasets, health, jobs, models, page, predict
+from service.routes import architectures, compare, datasets, groups, health, jobs, models, page, predict, submissions
 from service.routes import metrics as metrics_page
+from service.routing import ARCHIVES, STREAMED
 from service.settings import ApiSettings
 from service.state import running
-from worker.tracing import open_tracing
+from service.warm_up import warm_up
+from worker.tracing import NoTracing, open_tracing
 
 DESCRIPTION = """
 Train small convolutional image classifiers with `curl`, and serve them over HTTP.
@@ -38,10 +44,8 @@ elsewhere: the Open Inference Protocol and TensorFlow Serving's REST API, with t
 Every error has the same body, `application/problem+json`: `type, title, status, detail, code` and, where parts of the
 request are at fault, `errors: [{loc, message}]`. Every answer has an `X-Request-ID`; a request may bring its own.
 """
-STREAMED = re.compile(r"(/models/.+)?/predict|/v[12](/.*)?", re.DOTALL)
-"""Paths whose routes read the request body themselves; every other body is JSON of modest size."""
 ROUTES = (
-    *(jobs, predict, models, architectures, datasets, health, metrics_page, page),
+    *(submissions, jobs, groups, compare, predict, models, architectures, datasets, health, metrics_page, page),
     *(inference_routes, repository_routes, serving_routes),
 )
 
@@ -60,10 +64,18 @@ def create_app(settings: ApiSettings, store: ModelStore | None = None) -> FastAP
     tracing = open_tracing(settings, "api")
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with running(settings, store or open_store(settings.store_location), metrics, tracing) as state:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        opened = store or open_store(settings.store_location, settings.min_free_bytes)
+        with running(settings, opened, metrics, tracing) as state:
             app.state.service = state
-            yield
+            state.conversions.open()
+            await warm_up(state)
+            try:
+                async with housekeeping(state):
+                    # A span has its place in the layers that the lane leaves out.
+                    yield {LANE: FastLane(state)} if isinstance(tracing, NoTracing) else {}
+            finally:
+                await state.conversions.close()
         await asyncio.to_thread(tracing.close)
 
     app = FastAPIOffline(
@@ -84,10 +96,11 @@ def create_app(settings: ApiSettings, store: ModelStore | None = None) -> FastAP
     for module in ROUTES:
         app.include_router(module.router)
     problems.install(app)
+    # From the inside to the outside.
+    app.add_middleware(Admission)
     app.add_middleware(
         BodyGuard,
-        streamed=STREAMED,
-        max_streamed_bytes=settings.max_body_bytes,
+        streamed={STREAMED: settings.max_body_bytes, ARCHIVES: settings.max_dataset_bytes + FORM_OVERHEAD_BYTES},
         max_json_bytes=settings.max_json_bytes,
     )
     app.add_middleware(Exchange, metrics=metrics, tracing=tracing)

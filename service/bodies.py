@@ -5,6 +5,7 @@ the bytes are counted. What a client announces may end a request early, but is n
 """
 
 import re
+from collections.abc import Mapping
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,20 +20,25 @@ _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 class BodyGuard:
     """ASGI layer that checks request bodies while they are read; errors reach the route's own error handling."""
 
-    def __init__(
-        self, app: ASGIApp, *, streamed: re.Pattern[str], max_streamed_bytes: int, max_json_bytes: int
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, streamed: Mapping[re.Pattern[str], int], max_json_bytes: int) -> None:
+        """Guard an application.
+
+        Args:
+            app: the rest of the service.
+            streamed: paths whose routes read the body themselves, each with the most bytes it takes.
+            max_json_bytes: of every other body.
+        """
         self._app = app
         self._streamed = streamed
-        self._max_streamed_bytes = max_streamed_bytes
         self._max_json_bytes = max_json_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the exchange on with a guarded `receive`."""
         if scope["type"] == "http" and scope["method"] in _WITH_BODY:
             headers = Headers(scope=scope)
-            if self._streamed.fullmatch(scope["path"]):
-                receive = _Counted(receive, headers, self._max_streamed_bytes)
+            limits = [limit for paths, limit in self._streamed.items() if paths.fullmatch(scope["path"])]
+            if limits:
+                receive = _Counted(receive, headers, limits[0])
             else:
                 receive = _CheckedJson(_Counted(receive, headers, self._max_json_bytes), headers)
         await self._app(scope, receive, send)
@@ -48,9 +54,10 @@ class _Counted:
         self._received_bytes = 0
 
     async def __call__(self) -> Message:
-        announced = self._headers.get("content-length", "")
-        if announced.isdecimal() and int(announced[:20]) > self._limit_bytes:
-            raise BodyTooLarge(self._limit_bytes)
+        if not self._received_bytes:
+            announced = self._headers.get("content-length", "")
+            if announced.isdecimal() and int(announced[:20]) > self._limit_bytes:
+                raise BodyTooLarge(self._limit_bytes)
         message = await self._receive()
         self._received_bytes += len(message.get("body", b""))
         if self._received_bytes > self._limit_bytes:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from model_store import (
     AliasNotFound,
@@ -17,6 +18,7 @@ from model_store import (
     Manifest,
     ModelNotFound,
     ModelStore,
+    StoreError,
     StoreUnavailable,
     VersionNotFound,
 )
@@ -28,8 +30,7 @@ HIT_PATIENCE_S = 0.25
 """How long a prediction whose version is known waits for a store that is slow to answer."""
 
 
-@dataclass(frozen=True)
-class Reference:
+class Reference(NamedTuple):
     """Which version is meant: of one model or of whichever was published last, by number, by alias, or the latest."""
 
     model: str | None = None
@@ -115,6 +116,10 @@ class Index:
             raise NothingPublished
         return max(latest, key=lambda manifest: manifest.published_at)
 
+    def versions(self) -> set[tuple[str, int]]:
+        """Every sound version."""
+        return {(entry.name, number) for entry in self.models.values() for number in entry.versions}
+
     def damaged(self) -> set[Damage]:
         """Every damaged version."""
         return {
@@ -139,10 +144,14 @@ class Catalog:
         self._refresh_s = refresh_s
         self._clock = clock
         self._index: Index | None = None
+        self._resolved: tuple[Index | None, dict[Reference, Manifest]] = (None, {})  # what one index was asked
+        self._reading: asyncio.Task[Index] | None = None
         self._reported: set[Damage] = set()
         self._one_reader = asyncio.Lock()
         self._manifests: dict[tuple[str, int], Manifest] = {}  # the reading thread's own
         self._thread = ThreadPoolExecutor(1, "catalog")
+        self.on_lost: Callable[[str, int], None] = lambda _model, _version: None
+        """Told every version that is no longer to be served: deleted, by whomever, or damaged."""
 
     async def index(self) -> Index:
         """The index, never older than the refresh interval. Raises `StoreUnavailable`."""
@@ -151,6 +160,40 @@ class Catalog:
     async def refresh(self) -> Index:
         """The index as it is from now on: whatever was changed before this call is in it."""
         return await self._index_since(self._clock())
+
+    def at_hand(self, reference: Reference) -> Manifest | None:
+        """The version meant, when the index is fresh enough to say so at once; None to ask `resolve`.
+
+        An index that is due to be read again, but no older than twice the interval, still counts, and is read again
+        meanwhile: while requests keep coming, none of them waits for the store.
+        """
+        index, age_s = self._index, 0.0
+        if index is not None:
+            age_s = self._clock() - index.read_at
+        if index is None or age_s > 2 * self._refresh_s:
+            return None
+        if age_s > self._refresh_s:
+            self._read_again()
+        if self._resolved[0] is not index:
+            self._resolved = (index, {})
+        known = self._resolved[1]
+        manifest = known.get(reference)
+        if manifest is None:
+            try:
+                manifest = known[reference] = index.resolve(reference)
+            except (StoreError, NothingPublished):
+                return None
+        return manifest
+
+    def has(self, manifest: Manifest) -> bool:
+        """Whether a version still is one of the sound ones, as far as is known."""
+        entry = self._index.models.get(manifest.model) if self._index else None
+        return entry is not None and manifest.version in entry.versions
+
+    def latest(self, model: str) -> int | None:
+        """Number of a model's latest sound version, as far as is known."""
+        entry = self._index.models.get(model) if self._index else None
+        return entry.latest.version if entry is not None and entry.latest is not None else None
 
     async def resolve(self, reference: Reference) -> Manifest:
         """The version meant.
@@ -171,7 +214,7 @@ class Catalog:
     async def mark_damaged(self, damage: Damage) -> None:
         """Take a version out of service until it is deleted or the process starts anew."""
         self._report({damage})
-        self._index = (await self.index()).without({damage})
+        self._take((await self.index()).without({damage}))
 
     def close(self) -> None:
         """Let the reading thread go."""
@@ -182,10 +225,14 @@ class Catalog:
         if self._index is None:
             return await self.index()
         if self._index.read_at < self._clock() - self._refresh_s:
-            reading = asyncio.create_task(self.index())
-            reading.add_done_callback(_log_failure)
-            await asyncio.wait({reading}, timeout=HIT_PATIENCE_S)
+            await asyncio.wait({self._read_again()}, timeout=HIT_PATIENCE_S)
         return self._index
+
+    def _read_again(self) -> asyncio.Task[Index]:
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self.index())
+            self._reading.add_done_callback(_log_failure)
+        return self._reading
 
     async def _index_since(self, moment: float) -> Index:
         if self._index is not None and self._index.read_at >= moment:
@@ -195,8 +242,15 @@ class Catalog:
             if self._index is None or self._index.read_at < moment:
                 read = await asyncio.get_running_loop().run_in_executor(self._thread, self._read)
                 self._report(read.damaged())
-                self._index = read.without(self._reported)
+                return self._take(read.without(self._reported))
             return self._index
+
+    def _take(self, index: Index) -> Index:
+        before, self._index = self._index, index
+        if before is not None:
+            for model, version in before.versions() - index.versions():
+                self.on_lost(model, version)
+        return index
 
     def _report(self, damages: set[Damage]) -> None:
         for damage in damages - self._reported:

@@ -1,9 +1,9 @@
 """Pictures of a job's curves, drawn by a process of their own: matplotlib never enters the API process."""
 
 import asyncio
-import sys
 from collections import OrderedDict
 
+from service.drawing_process import drawn
 from worker.records import JobRecord
 
 KEPT = 64
@@ -29,24 +29,13 @@ class CurvePictures:
         key = (job.id, job.attempt, len(job.history.loss), picture_format)
         async with self._one_at_a_time:
             if key not in self._kept:
-                self._kept[key] = await _drawn_elsewhere(job, picture_format)
+                self._kept[key] = await drawn(
+                    "worker.curves",
+                    picture_format,
+                    f"{job.request.architecture_name} on {job.request.dataset}",
+                    *(["kept"] if job.request.early_stopping else []),
+                    data=job.history.model_dump_json().encode(),
+                )
                 if len(self._kept) > KEPT:
                     self._kept.popitem(last=False)
         return self._kept[key]
-
-
-async def _drawn_elsewhere(job: JobRecord, picture_format: str) -> bytes:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "worker.curves",
-        picture_format,
-        f"{job.request.architecture_name} on {job.request.dataset}",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    picture, complaint = await process.communicate(job.history.model_dump_json().encode())
-    if process.returncode:
-        raise RuntimeError(f"the curves could not be drawn: {complaint.decode(errors='replace')[-500:]}")
-    return picture

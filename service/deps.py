@@ -3,6 +3,7 @@
 An id in a path becomes the thing it names, or its 404, here and only here.
 """
 
+import asyncio
 from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
@@ -10,7 +11,11 @@ from fastapi import Depends, Path, Query, Request
 from model_store import ModelStore
 from model_store.names import ALIAS_PATTERN, FILE_PATTERN, MODEL_PATTERN
 from service.catalog import Catalog, Index
+from service.comparison_pictures import ComparisonPictures
+from service.contact_sheets import ContactSheets
+from service.conversions import Conversions
 from service.curve_pictures import CurvePictures
+from service.dataset_catalog import DatasetCatalog
 from service.inference import Engine
 from service.job_queue import JobQueue
 from service.prediction import Predictor
@@ -72,12 +77,33 @@ async def _curves(state: StateDep) -> CurvePictures:
     return state.curves
 
 
+async def _comparisons(state: StateDep) -> ComparisonPictures:
+    return state.comparisons
+
+
+async def _datasets(state: StateDep) -> DatasetCatalog:
+    return state.datasets
+
+
+async def _conversions(state: StateDep) -> Conversions:
+    return state.conversions
+
+
+async def _sheets(state: StateDep) -> ContactSheets:
+    return state.sheets
+
+
 async def _job(job_id: JobId, state: StateDep) -> JobRecord:
     return await state.queue.get(job_id)
 
 
+async def _require_room(state: StateDep) -> None:
+    await asyncio.to_thread(state.store.require_room)
+
+
 async def _uploads(request: Request, state: StateDep) -> list[Upload]:
-    return await read_uploads(request, state.settings.max_pictures, state.settings.max_picture_bytes)
+    settings = state.settings
+    return await read_uploads(request.headers, request.stream(), settings.max_pictures, settings.max_picture_bytes)
 
 
 StoreDep = Annotated[ModelStore, Depends(_store)]
@@ -86,10 +112,16 @@ IndexDep = Annotated[Index, Depends(_index)]
 EngineDep = Annotated[Engine, Depends(_engine)]
 PredictorDep = Annotated[Predictor, Depends(_predictor)]
 QueueDep = Annotated[JobQueue, Depends(_queue)]
+ComparisonsDep = Annotated[ComparisonPictures, Depends(_comparisons)]
 CurvesDep = Annotated[CurvePictures, Depends(_curves)]
+DatasetsDep = Annotated[DatasetCatalog, Depends(_datasets)]
+ConversionsDep = Annotated[Conversions, Depends(_conversions)]
+SheetsDep = Annotated[ContactSheets, Depends(_sheets)]
 RequestIdDep = Annotated[str, Depends(_request_id)]
 JobDep = Annotated[JobRecord, Depends(_job)]
 UploadsDep = Annotated[list[Upload], Depends(_uploads)]
+HAS_ROOM = Depends(_require_room)
+"""For routes that lead to more files in the store: without room for them the answer is 507, before any work is done."""
 TopK = Annotated[
     int, Query(ge=1, description="How many classes to name for each picture; all of them when there are fewer.")
 ]

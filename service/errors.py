@@ -8,11 +8,21 @@ ServiceError
 ├── TooManyPictures          more pictures than one request may carry
 ├── CallRejected             a call in a public protocol that is not what the protocol, or the model, takes
 ├── ModelUnloaded            a model this process was asked not to serve
+├── Overloaded               more predictions wait than will be answered soon
+├── ClientLeft               nobody waits for the answer any more
+├── ArchiveUnusable          an uploaded archive that breaks a rule or holds no dataset
+├── ConversionDied           the process that converts an archive ended before it was done
+├── TooManyUploads           as many uploads are under way as one process takes
+├── DiskFull                 no room for an upload
+├── DatasetBuiltIn           a dataset that comes with the program was to be deleted
+├── DatasetInUse             jobs need the dataset that was to be deleted
+├── PreviewUnavailable       a dataset without a contact sheet, for now
 └── NothingPublished         no model named, and none there
 
 Below `service/` errors carry facts only. Whatever is missing from the table is unforeseen: a 500 with nothing said.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect
@@ -20,7 +30,7 @@ from starlette.requests import ClientDisconnect
 import model_store
 import worker.errors
 from worker.architectures import ArchitectureError, ArchitectureNotFound
-from worker.datasets import DatasetCorrupt, DatasetNotFound, DatasetUnavailable
+from worker.datasets import DatasetCorrupt, DatasetNotFound, DatasetNotReady, DatasetUnavailable
 from worker.pixels import PictureFormatUnsupported, PictureRejected, PictureTooLarge
 from worker.requests import RequestInvalid
 
@@ -88,6 +98,82 @@ class ModelUnloaded(ServiceError):
         self.model = model
 
 
+class Overloaded(ServiceError):
+    """More predictions wait than will be answered soon.
+
+    Attributes:
+        retry_after_s: seconds after which those that wait now are expected to be answered, at least 1.
+    """
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"Too many predictions wait already; expected a shorter queue in {retry_after_s} s.")
+        self.retry_after_s = retry_after_s
+
+
+class ClientLeft(ServiceError):
+    """Nobody waits for the answer any more, so the work was given up."""
+
+    def __init__(self) -> None:
+        super().__init__("The client left before its answer was ready.")
+
+
+class ArchiveUnusable(ServiceError):
+    """An uploaded archive breaks a rule, or holds no dataset.
+
+    Attributes:
+        code: for programs.
+        hint: what a person can do about it.
+    """
+
+    def __init__(self, message: str, code: str = "archive_rejected", hint: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.hint = hint
+
+
+class ConversionDied(ServiceError):
+    """The process that converts an archive ended before it was done."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The archive could not be converted: {reason}.")
+
+
+class TooManyUploads(ServiceError):
+    """As many uploads are under way as one process takes."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} datasets are being uploaded or converted already; try again when one is done.")
+
+
+class DiskFull(ServiceError):
+    """No room for an upload."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no room for the archive on the server's disk.")
+
+
+class DatasetBuiltIn(ServiceError):
+    """A dataset that comes with the program was to be deleted."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Dataset {name!r} comes with the program and cannot be deleted.")
+
+
+class DatasetInUse(ServiceError):
+    """Jobs need the dataset that was to be deleted."""
+
+    def __init__(self, name: str, jobs: Sequence[str]) -> None:
+        listed = ", ".join(jobs[:5]) + (f" and {len(jobs) - 5} more" if len(jobs) > 5 else "")
+        super().__init__(f"Dataset {name!r} cannot be deleted: expected no job that needs it, got {listed}.")
+
+
+class PreviewUnavailable(ServiceError):
+    """A dataset without a contact sheet, for now."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"There is no picture of dataset {name!r}: {reason}.")
+
+
 class NothingPublished(ServiceError):
     """No model named, and none there."""
 
@@ -114,6 +200,14 @@ class Verdict:
     retry_after_s: int | None = None
 
 
+_DISK_FULL = Verdict(
+    507,
+    "disk_full",
+    "Not enough room on the disk",
+    "There is too little room on the server's disk; delete versions and datasets that are not needed any more.",
+    60,
+)
+_DATASET_CORRUPT = Verdict(503, "dataset_corrupt", "Dataset damaged", "The dataset's files are damaged.")
 VERDICTS: dict[type[Exception], Verdict] = {
     BodyTooLarge: Verdict(413, "body_too_large", "Request body too large"),
     BodyTypeUnsupported: Verdict(415, "content_type_unsupported", "Request body of an unsupported type"),
@@ -122,6 +216,15 @@ VERDICTS: dict[type[Exception], Verdict] = {
     TooManyPictures: Verdict(413, "too_many_pictures", "Too many pictures"),
     CallRejected: Verdict(400, "call_invalid", "Invalid call"),
     ModelUnloaded: Verdict(503, "model_unloaded", "Model unloaded"),
+    Overloaded: Verdict(429, "overloaded", "Too many predictions at once"),
+    ClientLeft: Verdict(499, "client_left", "Client left"),
+    ArchiveUnusable: Verdict(422, "archive_rejected", "Archive that cannot become a dataset"),
+    ConversionDied: Verdict(500, "conversion_failed", "Conversion failed"),
+    TooManyUploads: Verdict(503, "too_many_uploads", "Too many uploads at once", retry_after_s=30),
+    DiskFull: _DISK_FULL,
+    DatasetBuiltIn: Verdict(409, "dataset_built_in", "Dataset that comes with the program"),
+    DatasetInUse: Verdict(409, "dataset_in_use", "Dataset in use"),
+    PreviewUnavailable: Verdict(404, "preview_unavailable", "No picture of the dataset"),
     NothingPublished: Verdict(404, "no_model_published", "No model published yet"),
     ClientDisconnect: Verdict(400, "client_disconnected", "Client left", "The request ended before its body did."),
     PictureTooLarge: Verdict(413, "picture_too_large", "Picture too large"),
@@ -134,12 +237,16 @@ VERDICTS: dict[type[Exception], Verdict] = {
     model_store.FileNotInVersion: Verdict(404, "file_not_found", "No such file"),
     model_store.VersionInUse: Verdict(409, "version_in_use", "Version in use"),
     model_store.ArtifactCorrupt: Verdict(503, "artifact_corrupt", "Stored model damaged"),
+    model_store.StoreFull: _DISK_FULL,
     model_store.StoreUnavailable: Verdict(
         503, "store_unavailable", "Model store unavailable", "The model store does not answer at the moment.", 5
     ),
     ArchitectureNotFound: Verdict(404, "architecture_not_found", "No such architecture"),
     ArchitectureError: Verdict(422, "architecture_invalid", "Architecture that cannot work"),
     DatasetNotFound: Verdict(404, "dataset_not_found", "No such dataset"),
+    DatasetNotReady: Verdict(409, "dataset_not_ready", "Dataset not ready"),
+    model_store.DatasetTaken: Verdict(409, "dataset_exists", "Dataset name taken"),
+    model_store.DatasetDamaged: _DATASET_CORRUPT,
     DatasetUnavailable: Verdict(
         503,
         "dataset_unavailable",
@@ -147,9 +254,10 @@ VERDICTS: dict[type[Exception], Verdict] = {
         "The dataset cannot be had at the moment.",
         60,
     ),
-    DatasetCorrupt: Verdict(503, "dataset_corrupt", "Dataset damaged", "The dataset's files are damaged."),
+    DatasetCorrupt: _DATASET_CORRUPT,
     RequestInvalid: Verdict(422, "request_invalid", "Request that cannot be run"),
     worker.errors.JobNotFound: Verdict(404, "job_not_found", "No such job"),
+    worker.errors.GroupNotFound: Verdict(404, "group_not_found", "No such group"),
     worker.errors.JobNotFinished: Verdict(409, "job_not_finished", "Job not finished"),
     worker.errors.IdempotencyConflict: Verdict(409, "idempotency_conflict", "Idempotency-Key used before"),
     worker.errors.QueueUnavailable: Verdict(

@@ -5,12 +5,11 @@ knows neither routes nor bodies; of the route it only reads the template, when a
 """
 
 import logging
+import random
 import re
-import secrets
 import time
 from collections.abc import Mapping
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.metrics import OTHER, Metrics
@@ -26,6 +25,11 @@ REQUEST_ID = "X-Request-ID"
 CLIENT_LEFT = 499
 """Stands for the status of an exchange whose client did not stay for one, as in nginx's log."""
 _SHOWN_PATH = 200
+_TRACEPARENT = b"traceparent"
+REQUEST_ID_HEADER, TIMING_HEADER = b"x-request-id", b"server-timing"
+NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+_OWN_HEADERS = frozenset({REQUEST_ID_HEADER, NO_SNIFFING[0], TIMING_HEADER})
+_ids = random.Random()  # seeded by the operating system
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -42,9 +46,8 @@ class Exchange:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(scope)
+        request_id, traceparent = _carried(scope)
         scope.setdefault("state", {})["request_id"] = request_id
-        traceparent = Headers(scope=scope).get("traceparent", "")
         with (
             log_context(request_id=request_id),
             stage_times() as times,
@@ -70,17 +73,7 @@ class Exchange:
         seconds = time.perf_counter() - answer.began_at
         status = answer.status or CLIENT_LEFT
         self._metrics.request_answered(route_of(scope), scope["method"], status, seconds)
-        fields = {
-            "method": scope["method"],
-            "path": _shown(scope["path"]),
-            "status": status,
-            "duration_ms": round(seconds * 1000, 3),
-        }
-        access.info(
-            "%(method)s %(path)s %(status)d in %(duration_ms).1f ms (request %(request_id)s)",
-            {**fields, "request_id": answer.request_id},
-            extra={"fields": fields},
-        )
+        log_exchange(scope["method"], scope["path"], status, seconds, answer.request_id)
 
 
 class _Answer:
@@ -96,12 +89,31 @@ class _Answer:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers[REQUEST_ID] = self.request_id
-            headers["X-Content-Type-Options"] = "nosniff"
+            headers = [pair for pair in message.get("headers", ()) if pair[0] not in _OWN_HEADERS]
+            headers += ((REQUEST_ID_HEADER, self.request_id.encode()), NO_SNIFFING)
             if self._times:
-                headers["Server-Timing"] = server_timing(self._times)
+                headers.append((TIMING_HEADER, server_timing(self._times).encode()))
+            message["headers"] = headers
         await self._send(message)
+
+
+def log_exchange(method: str, path: str, status: int, seconds: float, request_id: str) -> None:
+    """Write the line that every exchange has in the log."""
+    if not access.isEnabledFor(logging.INFO):
+        return
+    fields = {"method": method, "path": _shown(path), "status": status, "duration_ms": round(seconds * 1000, 3)}
+    with log_context(request_id=request_id):
+        access.info(
+            "%(method)s %(path)s %(status)d in %(duration_ms).1f ms (request %(request_id)s)",
+            {**fields, "request_id": request_id},
+            extra={"fields": fields},
+        )
+
+
+def request_id_from(carried: str) -> str:
+    """The id that a client sent, when it is a harmless one, else a new one."""
+    # An id tells requests apart and opens nothing, so it need not be hard to guess.
+    return carried if carried and _ACCEPTED_ID.fullmatch(carried) else f"{_ids.getrandbits(64):016x}"
 
 
 def route_of(scope: Scope) -> str:
@@ -125,7 +137,12 @@ def _shown(path: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in path[:_SHOWN_PATH])
 
 
-def _request_id(scope: Scope) -> str:
-    """The client's own id when it is a harmless one, else a new one."""
-    came = Headers(scope=scope).get(REQUEST_ID, "")
-    return came if _ACCEPTED_ID.fullmatch(came) else secrets.token_hex(8)
+def _carried(scope: Scope) -> tuple[str, str]:
+    """The request's id, which is the client's own when that is a harmless one, and its `traceparent`, or nothing."""
+    request_id = traceparent = ""
+    for name, value in scope["headers"]:
+        if name == REQUEST_ID_HEADER and not request_id:
+            request_id = value.decode("latin-1")
+        elif name == _TRACEPARENT and not traceparent:
+            traceparent = value.decode("latin-1")
+    return request_id_from(request_id), traceparent

@@ -5,16 +5,19 @@ hangs costs a thread for a while but never the event loop. Only following a job'
 """
 
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
 import redis.asyncio
+from pydantic import JsonValue
 
 from worker.bell import Bell
 from worker.errors import QueueUnavailable
+from worker.grids import PlannedJob
+from worker.groups import GroupBook, GroupLine, GroupRecord
 from worker.jobs import JobBook, connect, events_key, server_errors
 from worker.records import JobRecord, Origin, QueueOverview
 from worker.requests import JobRequest
@@ -47,6 +50,7 @@ class JobQueue:
         self._tracing = tracing
         self._client = connect(redis_url)
         self._book = JobBook(self._client)
+        self._groups = GroupBook(self._client, self._book)
         self._bell = Bell(broker_url)
 
     async def submit(self, request: JobRequest, idempotency_key: str, digest: str, request_id: str) -> JobRecord:
@@ -59,20 +63,60 @@ class JobQueue:
         logger.info("job %s: submitted by request %s", record.id, record.submitted_by)
         return record
 
-    async def _ring(self, record: JobRecord) -> None:
-        if record.state is JobState.QUEUED:
-            try:
-                await _in_time(lambda: self._bell.ring(record.id), BELL_DEADLINE_S)
-            except QueueUnavailable as error:
-                logger.warning("job %s: accepted, but its bell did not get through: %s", record.id, error.reason)
+    async def submit_group(
+        self,
+        request: Mapping[str, JsonValue],
+        jobs: Sequence[PlannedJob],
+        idempotency_key: str,
+        digest: str,
+        request_id: str,
+    ) -> GroupRecord:
+        """Write all jobs of a grid at once, then ring. Raises `IdempotencyConflict`."""
+        with self._tracing.span("submit group", kind="producer") as span:
+            origin = Origin(request_id=request_id, traceparent=self._tracing.traceparent())
+            group = await _in_time(lambda: self._groups.submit(request, jobs, idempotency_key, digest, origin))
+            span.set("convserve.group", group.id)
+            await self._ring(*group.jobs)
+        logger.info("group %s: %d jobs submitted by request %s", group.id, len(group.jobs), group.submitted_by)
+        return group
+
+    async def _ring(self, *records: JobRecord) -> None:
+        waiting = [record.id for record in records if record.state is JobState.QUEUED]
+
+        def ring_for_all() -> None:
+            for job in waiting:
+                self._bell.ring(job)
+
+        try:
+            await _in_time(ring_for_all, BELL_DEADLINE_S)
+        except QueueUnavailable as error:
+            logger.warning("job %s: accepted, but its bell did not get through: %s", waiting[0], error.reason)
+
+    async def is_repetition(self, idempotency_key: str) -> bool:
+        """Whether something was submitted under this key."""
+        return await _in_time(lambda: self._book.is_repetition(idempotency_key))
 
     async def get(self, job: str) -> JobRecord:
         """One job. Raises `JobNotFound`."""
         return await _in_time(lambda: self._book.get(job))
 
-    async def page(self, states: Sequence[JobState], offset: int, limit: int) -> tuple[list[JobRecord], int]:
+    async def page(
+        self, states: Sequence[JobState], offset: int, limit: int, group: str | None = None
+    ) -> tuple[list[JobRecord], int]:
         """A page of jobs, newest first, and how many there are."""
-        return await _in_time(lambda: self._book.page(states, offset, limit))
+        return await _in_time(lambda: self._book.page(states, offset, limit, group))
+
+    async def group(self, group: str) -> GroupRecord:
+        """One group. Raises `GroupNotFound`."""
+        return await _in_time(lambda: self._groups.get(group))
+
+    async def groups(self, offset: int, limit: int) -> tuple[list[GroupLine], int]:
+        """A page of groups, newest first, and how many there are."""
+        return await _in_time(lambda: self._groups.page(offset, limit))
+
+    async def cancel_group(self, group: str) -> GroupRecord:
+        """Cancel what has not ended and return the group as it is then. Raises `GroupNotFound`."""
+        return await _in_time(lambda: self._groups.cancel(group))
 
     async def overview(self) -> QueueOverview:
         """All jobs in a few numbers."""

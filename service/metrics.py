@@ -72,7 +72,7 @@ class Metrics:
             )
             for stage, text in (
                 ("decode", "Turning the pictures of one request into pixels, the wait for a thread included."),
-                ("queue", "A batch's wait for a thread that runs it."),
+                ("queue", "The wait of a batch's first picture for the batch to begin."),
                 ("compute", "ONNX Runtime's work on one batch."),
             )
         )
@@ -99,12 +99,19 @@ class Metrics:
             registry=registry,
         )
         self._models: dict[str, _OfModel] = {}
+        self._exchanges: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}  # as in `_OfModel`
 
     def request_answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one HTTP exchange under its route's template, `OTHER` when it has none."""
-        method = method if method in METHODS else OTHER
-        self._requests.labels(route, method, str(status)).inc()
-        self._request_seconds.labels(route, method).observe(seconds)
+        key = (route, method if method in METHODS else OTHER, status)
+        series = self._exchanges.get(key)
+        if series is None:
+            series = self._exchanges[key] = (
+                self._requests.labels(route, key[1], str(status)),
+                self._request_seconds.labels(route, key[1]),
+            )
+        series[0].inc()
+        series[1].observe(seconds)
 
     def pictures_decoded(self, model: str, seconds: float) -> None:
         """Note how long the pictures of one request took."""

@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 
 from model_store import AliasChange, Manifest
 from service.catalog import ModelEntry
+from worker.mistakes import Mistake, Mistakes
 
 
 class VersionLine(BaseModel):
@@ -72,6 +73,16 @@ class AliasList(BaseModel):
     aliases: dict[str, int] = Field(examples=[{"production": 3}])
 
 
+class MistakeList(BaseModel):
+    """Mistakes of a version on the test split, the most confident first."""
+
+    pictures: int = Field(description="Pictures in the test split.")
+    total: int = Field(description="Mistakes among them.")
+    kept: int = Field(description="How many of these the version has kept: the most confident ones.")
+    matching: int = Field(description="Kept mistakes that match the filters; no more than `limit` of them are listed.")
+    mistakes: list[Mistake]
+
+
 def model_answer(entry: ModelEntry) -> Model:
     """A model as the API shows it."""
     return Model(
@@ -87,6 +98,20 @@ def version_answer(entry: ModelEntry, manifest: Manifest) -> Version:
     """A version as the API shows it."""
     return Version(
         **manifest.model_dump(), aliases=_aliases_of(entry, manifest.version), size_bytes=_size_bytes(manifest)
+    )
+
+
+def mistakes_answer(kept: Mistakes, true: str | None, predicted: str | None, limit: int) -> MistakeList:
+    """The mistakes between two classes; of a class that is not named, all."""
+    matching = [
+        mistake for mistake in kept.mistakes if true in {None, mistake.true} and predicted in {None, mistake.predicted}
+    ]
+    return MistakeList(
+        pictures=kept.pictures,
+        total=kept.total,
+        kept=len(kept.mistakes),
+        matching=len(matching),
+        mistakes=matching[:limit],
     )
 
 

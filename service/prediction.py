@@ -13,14 +13,26 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from model_store import ArtifactCorrupt, Manifest
+from service.answers import picture_answers, picture_failure, whole_answer
+from service.batching import BatchQueue
 from service.catalog import Catalog, Damage, Reference
 from service.errors import verdict_of
 from service.inference import Engine
 from service.stages import Stages
+from service.swaps import Swaps
 from service.uploads import Upload
+from worker.picture_headers import picture_area
 from worker.pixels import PictureLimits, PictureRejected, decode_picture
 
 T = TypeVar("T")
+
+INLINE_AREA = 128 * 128
+"""A picture of so many pixels is decoded on the event loop, in 30-530 µs, where a thread's turn costs 50 µs here and
+stops the loop about as long, for Pillow's PNG decoder keeps Python's lock. A file of a few kilobytes may hold millions,
+so its header decides and not its size."""
+INLINE_BYTES = 64 * 1024
+PICTURES_IN_A_ROW = 16
+"""So many are decoded before everybody else gets a turn, about 1 ms."""
 
 
 class ClassProbability(BaseModel):
@@ -69,11 +81,13 @@ class Predictor:
         self._catalog = catalog
         self._engine = engine
         self._stages = stages
-        self._limits = limits
+        self.limits = limits
         self._decoding = ThreadPoolExecutor(decode_threads, "decode")
+        self._swaps = Swaps(engine)
+        self._previous: dict[str | None, Manifest] = {}  # by model: what answered last, of the latest versions
 
-    async def classify(self, reference: Reference, uploads: Sequence[Upload], top_k: int) -> Prediction:
-        """Answer for every picture.
+    async def classify(self, reference: Reference, uploads: Sequence[Upload], top_k: int) -> bytes:
+        """Answer for every picture: a `Prediction` as JSON.
 
         Args:
             reference: the version to ask.
@@ -83,38 +97,72 @@ class Predictor:
         Raises:
             PictureRejected: there is only one picture, and it cannot be read.
             ArtifactCorrupt: the version asked for is damaged.
+            Overloaded: too many pictures wait for the version.
         """
         manifest = await self.serving(reference)
         pictures = await self.pixels(manifest, uploads)
         if isinstance(pictures[0], PictureRejected) and len(pictures) == 1:
             raise pictures[0]
-        rows = iter(await self._probabilities(manifest, pictures))
-        answers = [
-            _failure(upload, picture)
-            if isinstance(picture, PictureRejected)
-            else _answer(upload, next(rows), manifest.classes, top_k)
+        images = [picture for picture in pictures if not isinstance(picture, PictureRejected)]
+        names = [
+            upload.filename
             for upload, picture in zip(uploads, pictures, strict=True)
+            if not isinstance(picture, PictureRejected)
         ]
-        return Prediction(model=manifest.model, version=manifest.version, predictions=answers)
+        answers = []
+        if images:
+            answers = picture_answers(names, await self._probabilities(manifest, images), manifest.classes, top_k)
+        if len(images) < len(pictures):
+            rows = iter(answers)
+            answers = [
+                picture_failure(upload.filename, verdict_of(picture).code, str(picture))
+                if isinstance(picture, PictureRejected)
+                else next(rows)
+                for upload, picture in zip(uploads, pictures, strict=True)
+            ]
+        return whole_answer(manifest.model, manifest.version, answers)
+
+    def at_hand(self, reference: Reference) -> tuple[Manifest, BatchQueue] | None:
+        """The version meant and the queue before it, when it is known and in memory; None to ask `serving`."""
+        manifest = self._catalog.at_hand(reference)
+        queue = None if manifest is None else self._engine.at_hand(manifest)
+        if manifest is None or queue is None:
+            return None
+        if reference.is_open:
+            self._previous[reference.model] = manifest
+        return manifest, queue
 
     async def serving(self, reference: Reference) -> Manifest:
-        """The version meant, loaded; an open reference passes over damaged ones."""
+        """The version meant, loaded; an open reference passes over damaged ones.
+
+        While a new latest version is loading, the one before it answers most.
+        """
         while True:
-            manifest = await self._catalog.resolve(reference)
+            manifest = self._catalog.at_hand(reference) or await self._catalog.resolve(reference)
+            if self._engine.is_ready(manifest):
+                break
             try:
-                await self._engine.load(manifest)
+                manifest = await self._loaded(reference, manifest)
             except ArtifactCorrupt as error:
                 await self._catalog.mark_damaged(Damage(manifest.model, manifest.version, error.file))
                 if not reference.is_open:
                     raise
             else:
-                return manifest
+                break
+        if reference.is_open:
+            self._previous[reference.model] = manifest
+        return manifest
 
     async def pixels(self, manifest: Manifest, uploads: Iterable[Upload]) -> list[NDArray[np.uint8] | PictureRejected]:
         """Every upload as the version takes it, or why it cannot be read."""
         found = list(uploads)
         with self._stages.decoding(manifest.model, len(found)):
-            pictures = await asyncio.gather(*(self._decode(upload, manifest) for upload in found))
+            if len(found) == 1:
+                pictures = [await self._decode(found[0], manifest)]
+            elif all(map(_is_small, found)):
+                pictures = await self._decode_small(found, manifest)
+            else:
+                pictures = await asyncio.gather(*(self._decode(upload, manifest) for upload in found))
         for picture in pictures:
             if isinstance(picture, PictureRejected):
                 self._stages.rejected(verdict_of(picture).code)
@@ -128,44 +176,45 @@ class Predictor:
         """Let the threads go."""
         self._decoding.shutdown(wait=False, cancel_futures=True)
 
+    async def _loaded(self, reference: Reference, manifest: Manifest) -> Manifest:
+        """The version once it is loaded, or meanwhile the one before it. Raises like `Engine.load`."""
+        previous = self._previous.get(reference.model) if reference.is_open else None
+        if previous is not None and self._engine.is_ready(previous) and self._catalog.has(previous):
+            return await self._swaps.either(previous, manifest)
+        await self._engine.load(manifest)
+        return manifest
+
+    async def _decode_small(
+        self, uploads: Sequence[Upload], manifest: Manifest
+    ) -> list[NDArray[np.uint8] | PictureRejected]:
+        pictures: list[NDArray[np.uint8] | PictureRejected] = []
+        for upload in uploads:
+            pictures.append(self._decoded(upload, manifest))
+            if len(pictures) % PICTURES_IN_A_ROW == 0:
+                await asyncio.sleep(0)
+        return pictures
+
     async def _decode(self, upload: Upload, manifest: Manifest) -> NDArray[np.uint8] | PictureRejected:
+        if _is_small(upload):
+            return self._decoded(upload, manifest)
+        return await self.in_decoding_thread(lambda: self._decoded(upload, manifest))
+
+    def _decoded(self, upload: Upload, manifest: Manifest) -> NDArray[np.uint8] | PictureRejected:
         if upload.fault is not None:
             return upload.fault
-        loop = asyncio.get_running_loop()
         try:
-            # Always in a thread: a file of a few kilobytes may hold millions of pixels.
-            return await loop.run_in_executor(
-                self._decoding, decode_picture, upload.data, manifest.input_shape, self._limits
-            )
+            return decode_picture(upload.data, manifest.input_shape, self.limits)
         except PictureRejected as error:
             return error
 
-    async def _probabilities(
-        self, manifest: Manifest, pictures: Sequence[NDArray[np.uint8] | PictureRejected]
-    ) -> NDArray[np.float32] | tuple[()]:
-        images = [picture for picture in pictures if not isinstance(picture, PictureRejected)]
-        return await self._engine.predict(manifest, np.stack(images)) if images else ()
+    async def _probabilities(self, manifest: Manifest, images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        return await self._engine.predict(manifest, images[0][np.newaxis] if len(images) == 1 else np.stack(images))
 
 
-def ranked(probabilities: NDArray[np.float32], classes: Sequence[str], top_k: int) -> list[ClassProbability]:
-    """The most probable classes, best first; of two equal ones the first comes first.
-
-    Args:
-        probabilities: float32, shape (n_classes,).
-        classes: labels in the same order.
-        top_k: how many, at least 1; all of them when there are fewer.
-    """
-    order = np.argsort(-probabilities, kind="stable")[:top_k]
-    return [
-        ClassProbability(label=classes[index], class_index=index, probability=float(probabilities[index]))
-        for index in order.tolist()
-    ]
+def is_small(data: bytes) -> bool:
+    """Whether decoding a picture, or finding out that it is none, takes less time than a thread's turn."""
+    return len(data) <= INLINE_BYTES and picture_area(data) <= INLINE_AREA
 
 
-def _answer(upload: Upload, row: NDArray[np.float32], classes: Sequence[str], top_k: int) -> PictureAnswer:
-    best = ranked(row, classes, top_k)
-    return PictureAnswer(filename=upload.filename, top_k=best, **best[0].model_dump())
-
-
-def _failure(upload: Upload, error: PictureRejected) -> PictureFailure:
-    return PictureFailure(filename=upload.filename, error=PictureFault(code=verdict_of(error).code, message=str(error)))
+def _is_small(upload: Upload) -> bool:
+    return upload.fault is not None or is_small(upload.data)

@@ -17,7 +17,8 @@ from starlette.responses import Response
 from service.errors import FRAMEWORK, UNFORESEEN, VALIDATION_FAILED, VERDICTS, UploadRejected, Verdict, verdict_of
 from service.protocols import faults
 from worker.architectures import ArchitectureError
-from worker.requests import ARCHITECTURE_KINDS, RequestInvalid
+from worker.grids import SUBMISSION_TAGS
+from worker.requests import RequestInvalid, without_union_tags
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +96,8 @@ def respond_to(error: Exception, path: str) -> Response:
     verdict = verdict_of(error)
     if verdict.status >= 500:
         logger.warning("answered %d %s: %s", verdict.status, verdict.code, error)
-    headers = {"Retry-After": str(verdict.retry_after_s)} if verdict.retry_after_s else None
+    retry_after_s = getattr(error, "retry_after_s", verdict.retry_after_s)
+    headers = {"Retry-After": str(retry_after_s)} if retry_after_s else None
     if faults.is_protocol_path(path):
         return faults.respond_to(error, headers)
     return respond(problem_of(verdict, str(error), _parts_at_fault(error)), headers)
@@ -107,6 +109,11 @@ async def _domain_error(request: Request, error: Exception) -> Response:
 
 async def _validation_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    return respond_invalid(error)
+
+
+def respond_invalid(error: RequestValidationError) -> Response:
+    """The answer to a request that is not of the expected shape."""
     parts = [_field_problem(found["loc"], found["msg"]) for found in error.errors()]
     first = f"{'.'.join(map(str, parts[0].loc))}: {parts[0].message}" if parts else "it is empty"
     more = f" (and {len(parts) - 1} more)" if len(parts) > 1 else ""
@@ -142,9 +149,10 @@ def _parts_at_fault(error: Exception) -> list[FieldProblem]:
 
 def _without_kind(loc: Loc) -> Loc:
     """The path as it is in the client's own request."""
-    if tuple(loc[:2]) == ("body", "architecture") and loc[2:3] and loc[2] in ARCHITECTURE_KINDS:
-        return (*loc[:2], *loc[3:])
-    return loc
+    if tuple(loc[:1]) != ("body",):
+        return loc
+    inside = tuple(loc[2:]) if loc[1:2] and loc[1] in SUBMISSION_TAGS else tuple(loc[1:])
+    return ("body", *without_union_tags(inside))
 
 
 def _field_problem(loc: Loc, message: str) -> FieldProblem:

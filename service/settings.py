@@ -3,6 +3,8 @@
 Every limit that protects the process is a field here with its unit; the code that enforces one is handed the number.
 """
 
+from pathlib import Path
+
 from pydantic import Field
 
 from worker.settings import SharedSettings
@@ -29,6 +31,15 @@ class ApiSettings(SharedSettings):
         default=24_000_000, ge=1, description="Most pixels of one picture, read from its header before it is decoded."
     )
     max_picture_side: int = Field(default=8192, ge=1, description="Longest side of one picture, in pixels.")
+    max_dataset_bytes: int = Field(
+        default=2048 * _MIB, ge=1024, description="Largest archive of an uploaded dataset, in bytes; more is 413."
+    )
+    max_dataset_unpacked_bytes: int = Field(
+        default=4096 * _MIB,
+        ge=1024,
+        description="Most bytes that an archive's files have together when unpacked, and their pixels when packed.",
+    )
+    max_dataset_files: int = Field(default=200_000, ge=2, description="Most files in the archive of a dataset.")
     decode_threads: int = Field(default=2, ge=1, le=64, description="Threads that decode pictures.")
     inference_workers: int = Field(default=2, ge=1, le=64, description="Batches that ONNX Runtime works on at once.")
     inference_threads: int = Field(
@@ -37,11 +48,50 @@ class ApiSettings(SharedSettings):
         le=256,
         description="Threads that ONNX Runtime uses for one batch; 1 suits small networks.",
     )
-    loaded_models: int = Field(
-        default=8, ge=1, description="Model versions kept in memory; the one not used for longest makes room."
+    batch_pictures: int = Field(default=32, ge=1, le=1024, description="Most pictures in one run of ONNX Runtime.")
+    batch_delay_ms: float = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="How long a picture may wait for company; 0: what waits while the last batch runs goes together.",
     )
+    queue_pictures: int = Field(
+        default=1024, ge=1, description="Most pictures that wait for one model version; more are answered 429."
+    )
+    queue_s: float = Field(
+        default=5, gt=0, description="Longest wait, in seconds, that is expected of anybody; more is answered 429."
+    )
+    max_predictions: int = Field(
+        default=256, ge=1, description="Prediction requests worked on at once; more are answered 429."
+    )
+    loaded_models: int = Field(
+        default=64, ge=1, description="Model versions kept in memory; the one not used for longest makes room."
+    )
+    model_memory_bytes: int = Field(
+        default=2048 * _MIB,
+        ge=_MIB,
+        description="Memory for model versions, counted as twice their ONNX files; one that is larger is kept alone.",
+    )
+    minimum_stay_s: float = Field(
+        default=1, ge=0, le=60, description="Seconds a model version stays in memory at least, once it is loaded."
+    )
+    pinned_models: str = Field(
+        default="",
+        description="Models loaded before `/readyz` says ready, and never evicted: `name` (its latest version) or "
+        "`name/version`, separated by commas.",
+    )
+    api_shared_dir: Path | None = Field(
+        default=None,
+        description="Directory in which API processes that share a port note what they have in common; `--workers` "
+        "makes one.",
+    )
+    api_workers: int = Field(default=1, ge=1, le=64, description="API processes that share the port.")
     catalog_refresh_s: float = Field(
         default=0.3,
         ge=0,
         description="Seconds after which the list of models is read from the store again; more suits a distant store.",
     )
+
+    def pinned_names(self) -> frozenset[str]:
+        """The names in `pinned_models`."""
+        return frozenset(name for part in self.pinned_models.split(",") if (name := part.strip()))

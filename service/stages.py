@@ -5,16 +5,12 @@ The header's share is collected per request, without anybody handing it down: wh
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import ParamSpec, TypeVar
 
 from service.metrics import Metrics
 from worker.tracing import Attributes, Tracing
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 _of_request: ContextVar[dict[str, float] | None] = ContextVar("stage_times", default=None)
 
@@ -36,28 +32,15 @@ def server_timing(times: Mapping[str, float]) -> str:
 
 
 class Run:
-    """A piece of work that waits for a thread: when it was asked for, when it began, when it was done."""
+    """What a request is told of the run that answered it."""
 
-    def __init__(self) -> None:
-        self._asked_at = self._began_at = self._ended_at = time.perf_counter()
+    queue_s = 0.0
+    compute_s = 0.0
 
-    def timed(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do the work, in whatever thread this is called."""
-        self._began_at = time.perf_counter()
-        try:
-            return function(*args, **kwargs)
-        finally:
-            self._ended_at = time.perf_counter()
-
-    @property
-    def queue_s(self) -> float:
-        """Seconds it waited."""
-        return self._began_at - self._asked_at
-
-    @property
-    def compute_s(self) -> float:
-        """Seconds it worked."""
-        return self._ended_at - self._began_at
+    def took(self, queue_s: float, compute_s: float) -> None:
+        """Note the seconds the request waited, and those its batch was worked on."""
+        self.queue_s = queue_s
+        self.compute_s = compute_s
 
 
 class Stages:
@@ -79,7 +62,7 @@ class Stages:
 
     @contextmanager
     def inference(self, model: str, version: int, n_pictures: int) -> Iterator[Run]:
-        """Around one run of ONNX Runtime; the work itself goes through the `Run`'s `timed`."""
+        """Around one request's share of a run of ONNX Runtime; the `Run` is told how long it took."""
         run = Run()
         attributes: Attributes = {
             "convserve.model": model,
@@ -90,9 +73,12 @@ class Stages:
             yield run
             span.set("convserve.queue_s", run.queue_s)
             span.set("convserve.compute_s", run.compute_s)
-        self._metrics.batch_run(model, n_pictures, run.queue_s, run.compute_s)
         _note("queue", run.queue_s)
         _note("compute", run.compute_s)
+
+    def batch(self, model: str, n_pictures: int, queue_s: float, compute_s: float) -> None:
+        """ONNX Runtime has run once; the first of its pictures waited for `queue_s`."""
+        self._metrics.batch_run(model, n_pictures, queue_s, compute_s)
 
     def rejected(self, code: str) -> None:
         """A picture could not be read."""

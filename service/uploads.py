@@ -7,11 +7,12 @@ import asyncio
 import base64
 import binascii
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.requests import Request
+from starlette.datastructures import Headers
 
 from service.bodies import refuse_encoded, shown_type
 from service.errors import BodyTypeUnsupported, TooManyPictures, UploadRejected
@@ -21,6 +22,8 @@ from worker.pixels import PictureRejected, PictureTooLarge
 
 MAX_FILENAME = 255
 MAX_OUTSIDE_STRINGS = 64 * 1024
+SOON_READ_BYTES = 16 * 1024
+"""JSON of this size is parsed about as fast as a thread is woken."""
 EXPECTED = (
     "multipart/form-data with a field 'file' (once or many times), one picture as image/* or "
     'application/octet-stream, or application/json {"images": [{"b64": "…"}]}'
@@ -63,11 +66,14 @@ class EncodedPictures(BaseModel):
     images: list[EncodedPicture] = Field(min_length=1)
 
 
-async def read_uploads(request: Request, max_pictures: int, max_picture_bytes: int) -> list[Upload]:
+async def read_uploads(
+    headers: Headers, body: AsyncIterator[bytes], max_pictures: int, max_picture_bytes: int
+) -> list[Upload]:
     """Every picture of a request, at least one, in order.
 
     Args:
-        request: its body is still unread.
+        headers: of the request.
+        body: in pieces, as they come.
         max_pictures: more end the reading.
         max_picture_bytes: a larger one is not kept; it becomes its upload's fault.
 
@@ -78,47 +84,49 @@ async def read_uploads(request: Request, max_pictures: int, max_picture_bytes: i
         UploadRejected: no picture, or a broken form.
         TooManyPictures: more than `max_pictures`.
     """
-    refuse_encoded(request.headers)
-    content_type = request.headers.get("content-type", "")
+    refuse_encoded(headers)
+    content_type = headers.get("content-type", "")
     kind = shown_type(content_type).lower()
     if kind == "multipart/form-data":
-        return await _read_form(request, FormReader(content_type, max_pictures, max_picture_bytes))
+        return await _read_form(body, FormReader(content_type, max_pictures, max_picture_bytes))
     if kind.startswith("image/") or kind == "application/octet-stream":
-        return [await _read_raw(request, max_picture_bytes)]
+        return [await _read_raw(body, max_picture_bytes)]
     if _JSON.fullmatch(kind):
-        return await _read_json(request, max_pictures, max_picture_bytes)
+        return await _read_json(body, max_pictures, max_picture_bytes)
     raise BodyTypeUnsupported(EXPECTED, kind, HINT)
 
 
-async def _read_form(request: Request, form: FormReader) -> list[Upload]:
-    async for chunk in request.stream():
+async def _read_form(body: AsyncIterator[bytes], form: FormReader) -> list[Upload]:
+    async for chunk in body:
         form.feed(chunk)
     return [_from_part(part, form.max_picture_bytes) for part in form.finish()]
 
 
 def _from_part(part: Part, max_picture_bytes: int) -> Upload:
-    filename = _shown_filename(part.filename)
+    filename = shown_filename(part.filename)
     if part.is_too_large:
         return _too_large(filename, max_picture_bytes)
     return Upload(filename, bytes(part.data))
 
 
-async def _read_raw(request: Request, max_picture_bytes: int) -> Upload:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > max_picture_bytes:
+async def _read_raw(body: AsyncIterator[bytes], max_picture_bytes: int) -> Upload:
+    data = bytearray()
+    async for chunk in body:
+        data += chunk
+        if len(data) > max_picture_bytes:
             return _too_large(None, max_picture_bytes)
-    _refuse_empty(body)
-    return Upload(None, bytes(body))
+    _refuse_empty(data)
+    return Upload(None, bytes(data))
 
 
-async def _read_json(request: Request, max_pictures: int, max_picture_bytes: int) -> list[Upload]:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-    _refuse_empty(body)
-    return await asyncio.to_thread(_decode_json, body, max_pictures, max_picture_bytes)
+async def _read_json(body: AsyncIterator[bytes], max_pictures: int, max_picture_bytes: int) -> list[Upload]:
+    data = bytearray()
+    async for chunk in body:
+        data += chunk
+    _refuse_empty(data)
+    if len(data) <= SOON_READ_BYTES:
+        return _decode_json(data, max_pictures, max_picture_bytes)
+    return await asyncio.to_thread(_decode_json, data, max_pictures, max_picture_bytes)
 
 
 def _decode_json(body: bytearray, max_pictures: int, max_picture_bytes: int) -> list[Upload]:
@@ -133,7 +141,7 @@ def _decode_json(body: bytearray, max_pictures: int, max_picture_bytes: int) -> 
 
 
 def _decode_base64(picture: EncodedPicture, max_picture_bytes: int) -> Upload:
-    filename = _shown_filename(picture.filename)
+    filename = shown_filename(picture.filename)
     if len(picture.b64) // 4 * 3 - 2 > max_picture_bytes:
         return _too_large(filename, max_picture_bytes)
     try:
@@ -152,7 +160,7 @@ def _too_large(filename: str | None, max_bytes: int) -> Upload:
     return Upload(filename, b"", PictureTooLarge(reason))
 
 
-def _shown_filename(filename: str | None) -> str | None:
+def shown_filename(filename: str | None) -> str | None:
     """The last part of a name, without what could disturb a terminal or a page."""
     if filename is None:
         return None

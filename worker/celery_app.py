@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 from celery import signals
+from kombu.connection import Connection
 
 from worker.bell import QUEUE, TASK, Bell, celery_app
 from worker.jobs import JobBook, connect
@@ -13,8 +14,18 @@ from worker.reaper import Reaper
 from worker.runner import Runner
 from worker.settings import WorkerSettings
 
+
+class _EagerConnection(Connection):
+    """Looks for a Redis that went away every two seconds; Celery's own pauses grow to half a minute."""
+
+    def ensure_connection(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - kombu has no types
+        pauses = {"interval_start": 2, "interval_step": 0}
+        return super().ensure_connection(*args, **pauses | options)  # type: ignore[no-untyped-call]
+
+
 settings = WorkerSettings()
 app = celery_app(settings.broker_url)
+app.amqp.Connection = _EagerConnection
 logger = logging.getLogger(__name__)
 
 _runner: Runner | None = None  # set in the pool process only

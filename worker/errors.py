@@ -2,6 +2,7 @@
 
 WorkerError
 ├── JobNotFound            no record under this id
+├── GroupNotFound          no group under this id
 ├── JobNotFinished         only finished jobs can be forgotten
 ├── IdempotencyConflict    the key came before, with another request
 ├── QueueUnavailable       Redis does not answer
@@ -11,7 +12,12 @@ WorkerError
 Errors carry facts, never HTTP statuses. Across processes failure travels as data (`JobFailure`), never as an exception.
 """
 
+import errno
+
 from worker.records import JobFailure
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What `OSError.errno` may be when a disk is full."""
 
 
 class WorkerError(Exception):
@@ -24,6 +30,14 @@ class JobNotFound(WorkerError):
     def __init__(self, job: str) -> None:
         super().__init__(f"there is no job {job!r}")
         self.job = job
+
+
+class GroupNotFound(WorkerError):
+    """No group under this id, or none of its jobs is left."""
+
+    def __init__(self, group: str) -> None:
+        super().__init__(f"there is no group {group!r}")
+        self.group = group
 
 
 class JobNotFinished(WorkerError):
@@ -39,7 +53,7 @@ class IdempotencyConflict(WorkerError):
     """One idempotency key, two different requests."""
 
     def __init__(self, key: str, job: str) -> None:
-        super().__init__(f"this Idempotency-Key was used for job {job} with a different request body")
+        super().__init__(f"this Idempotency-Key was used for {job} with a different request body")
         self.key = key
         self.job = job
 
@@ -59,6 +73,10 @@ class ClaimLost(WorkerError):
         super().__init__(f"job {job} is no longer held under fence {fence}")
         self.job = job
         self.fence = fence
+
+
+class TrainingPaused(WorkerError):
+    """Raised inside a trainer that was told to stop, once it has saved where it was."""
 
 
 class TrainingFailed(WorkerError):

@@ -1,12 +1,12 @@
 """The Lua scripts that change job records: each is one atomic step on the server.
 
 Keys live under one prefix: `job:<id>` (hash), `job:<id>:events` (stream), `job:<id>:log` (list), the sorted sets
-`jobs` (all, by submission) and `queued`, and the counters `sequence` and `fences`. States come in as arguments from
-the one table in `worker.states`; the scripts hold no rules of their own. Time is the server's, so that machines with
-differing clocks agree on leases.
+`jobs` (all, by submission) and `queued`, and the counters `sequence` and `fences`. Jobs that came from one grid share
+a group, see `worker.group_scripts`. Which moves are legal comes in as arguments from the one table in
+`worker.states`. Time is the server's, so that machines with differing clocks agree on leases.
 """
 
-_PRELUDE = """
+PRELUDE = """
 local prefix = KEYS[1]
 local function job_key(id) return prefix .. 'job:' .. id end
 local function now()
@@ -23,10 +23,20 @@ local function holds(id, fence)
   return redis.call('HGET', job_key(id), 'state') == 'running'
      and redis.call('HGET', job_key(id), 'fence') == fence
 end
+local function enqueue(id, request, request_id, traceparent)
+  local sequence = redis.call('INCR', prefix .. 'sequence')
+  redis.call('HSET', job_key(id), 'id', id, 'state', 'queued', 'request', request, 'created_at', now(), 'attempt', 0,
+             'queued_at', now())
+  if request_id ~= '' then redis.call('HSET', job_key(id), 'submitted_by', request_id) end
+  if traceparent ~= '' then redis.call('HSET', job_key(id), 'traceparent', traceparent) end
+  redis.call('ZADD', prefix .. 'jobs', sequence, id)
+  redis.call('ZADD', prefix .. 'queued', sequence, id)
+  emit(id, 'state', 'queued')
+end
 """
 
 SUBMIT = (
-    _PRELUDE
+    PRELUDE
     + """
 -- ARGV: id, request, idempotency key or '', digest of the request, seconds the key is kept, then of whoever submits:
 -- request id, traceparent
@@ -37,20 +47,13 @@ if idem ~= '' then
   redis.call('HSET', prefix .. 'idempotency:' .. idem, 'job', id, 'digest', digest)
   redis.call('EXPIRE', prefix .. 'idempotency:' .. idem, keep)
 end
-local sequence = redis.call('INCR', prefix .. 'sequence')
-redis.call('HSET', job_key(id), 'id', id, 'state', 'queued', 'request', request, 'created_at', now(), 'attempt', 0,
-           'queued_at', now())
-if ARGV[6] ~= '' then redis.call('HSET', job_key(id), 'submitted_by', ARGV[6]) end
-if ARGV[7] ~= '' then redis.call('HSET', job_key(id), 'traceparent', ARGV[7]) end
-redis.call('ZADD', prefix .. 'jobs', sequence, id)
-redis.call('ZADD', prefix .. 'queued', sequence, id)
-emit(id, 'state', 'queued')
+enqueue(id, request, ARGV[6], ARGV[7])
 return {'new', id, digest}
 """
 )
 
 CLAIM = (
-    _PRELUDE
+    PRELUDE
     + """
 -- ARGV: id, states a job may be claimed in, lease in seconds
 local id = ARGV[1]
@@ -58,19 +61,19 @@ local state = redis.call('HGET', job_key(id), 'state')
 if not state or not listed(state, ARGV[2]) then return false end
 local fence = redis.call('INCR', prefix .. 'fences')
 local attempt = redis.call('HINCRBY', job_key(id), 'attempt', 1)
-redis.call('HDEL', job_key(id), 'progress', 'history', 'error', 'committing')
+redis.call('HDEL', job_key(id), 'progress', 'history', 'error')
 redis.call('HSET', job_key(id), 'state', 'running', 'fence', fence, 'started_at', now(),
            'lease_until', now() + tonumber(ARGV[3]))
 redis.call('ZREM', prefix .. 'queued', id)
 redis.call('ZADD', prefix .. 'running', now() + tonumber(ARGV[3]), id)
 emit(id, 'state', 'running')
-local known = redis.call('HMGET', job_key(id), 'request', 'submitted_by', 'traceparent')
-return {known[1], attempt, fence, known[2] or '', known[3] or ''}
+local known = redis.call('HMGET', job_key(id), 'request', 'submitted_by', 'traceparent', 'draft')
+return {known[1], attempt, fence, known[2] or '', known[3] or '', known[4] or ''}
 """
 )
 
 HEARTBEAT = (
-    _PRELUDE
+    PRELUDE
     + """
 -- ARGV: id, fence, lease in seconds, progress, history, event or ''. Answers {held, cancellation asked for}
 local id = ARGV[1]
@@ -85,26 +88,44 @@ return {1, redis.call('HEXISTS', job_key(id), 'cancel_requested')}
 )
 
 BEGIN_COMMIT = (
-    _PRELUDE
+    PRELUDE
     + """
--- ARGV: id, fence. From here on the job ends with its model published; a cancellation that comes later is too late
+-- ARGV: id, fence, number of the version. From here on the job ends with its model published; a cancellation that
+-- comes later is too late. The number outlives this claim: the next one must find out whether the version was published
 local id = ARGV[1]
 if not holds(id, ARGV[2]) or redis.call('HEXISTS', job_key(id), 'cancel_requested') == 1 then return 0 end
-redis.call('HSET', job_key(id), 'committing', 1)
+redis.call('HSET', job_key(id), 'draft', ARGV[3])
+return 1
+"""
+)
+
+END_COMMIT = (
+    PRELUDE
+    + """
+-- ARGV: id, fence. The version that was about to be published is not, and never will be
+local id = ARGV[1]
+if not holds(id, ARGV[2]) then return 0 end
+redis.call('HDEL', job_key(id), 'draft')
 return 1
 """
 )
 
 MOVE = (
-    _PRELUDE
+    PRELUDE
     + """
--- ARGV: id, target, states it may come from, fence or '', then fields and values. Answers the state found before
+-- ARGV: id, target, states it may come from, fence or '', then fields and values that go with the target. Answers the
+-- state found before
 local id, target = ARGV[1], ARGV[2]
 local state = redis.call('HGET', job_key(id), 'state')
 if not state then return {'missing', 0} end
 if not listed(state, ARGV[3]) or (ARGV[4] ~= '' and not holds(id, ARGV[4])) then return {state, 0} end
+-- A job that may have published fails only when somebody has looked, and one that is to be cancelled does not go on
+if target == 'failed' and redis.call('HEXISTS', job_key(id), 'draft') == 1 then target = 'queued' end
+if target == 'queued' and redis.call('HEXISTS', job_key(id), 'cancel_requested') == 1 then target = 'cancelled' end
+if target == ARGV[2] then
+  for i = 5, #ARGV, 2 do redis.call('HSET', job_key(id), ARGV[i], ARGV[i + 1]) end
+end
 redis.call('HSET', job_key(id), 'state', target)
-for i = 5, #ARGV, 2 do redis.call('HSET', job_key(id), ARGV[i], ARGV[i + 1]) end
 redis.call('ZREM', prefix .. 'queued', id)
 redis.call('ZREM', prefix .. 'running', id)
 if target == 'queued' then
@@ -119,20 +140,31 @@ return {state, 1}
 )
 
 ASK_TO_CANCEL = (
-    _PRELUDE
+    PRELUDE
     + """
 -- ARGV: id. For a running job: leaves a note for its worker. Answers {state, noted}
 local id = ARGV[1]
 local state = redis.call('HGET', job_key(id), 'state')
 if not state then return {'missing', 0} end
-if state ~= 'running' or redis.call('HEXISTS', job_key(id), 'committing') == 1 then return {state, 0} end
+if state ~= 'running' or redis.call('HEXISTS', job_key(id), 'draft') == 1 then return {state, 0} end
 redis.call('HSET', job_key(id), 'cancel_requested', 1)
 return {state, 1}
 """
 )
 
+TAKE_WATCH = (
+    PRELUDE
+    + """
+-- ARGV: name, seconds. One at a time looks after the jobs of the lost; the watch passes on when its holder falls silent
+local holder = redis.call('GET', prefix .. 'watch')
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', prefix .. 'watch', ARGV[1], 'EX', ARGV[2])
+return 1
+"""
+)
+
 EXPIRED = (
-    _PRELUDE
+    PRELUDE
     + """
 -- Ids of running jobs whose lease has run out
 return redis.call('ZRANGEBYSCORE', prefix .. 'running', '-inf', '(' .. now())
@@ -140,7 +172,7 @@ return redis.call('ZRANGEBYSCORE', prefix .. 'running', '-inf', '(' .. now())
 )
 
 OVERVIEW = (
-    _PRELUDE
+    PRELUDE
     + """
 -- Answers {how many jobs are in each state (name, number, …), how many wait, seconds the one that has waited longest
 -- has waited, progress of each running job}
@@ -166,15 +198,23 @@ return {flat, #queued, tostring(waited_s), running}
 )
 
 FORGET = (
-    _PRELUDE
+    PRELUDE
     + """
 -- ARGV: id, states in which a job may be forgotten. Answers the state found
 local id = ARGV[1]
 local state = redis.call('HGET', job_key(id), 'state')
 if not state then return 'missing' end
 if not listed(state, ARGV[2]) then return state end
+local group = redis.call('HGET', job_key(id), 'group')
 redis.call('DEL', job_key(id), job_key(id) .. ':events', job_key(id) .. ':log')
 redis.call('ZREM', prefix .. 'jobs', id)
+if group then
+  redis.call('LREM', prefix .. 'group:' .. group .. ':jobs', 1, id)
+  if redis.call('EXISTS', prefix .. 'group:' .. group .. ':jobs') == 0 then
+    redis.call('DEL', prefix .. 'group:' .. group)
+    redis.call('ZREM', prefix .. 'groups', group)
+  end
+end
 return state
 """
 )

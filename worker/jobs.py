@@ -39,7 +39,9 @@ from worker.requests import JobRequest
 from worker.states import FINISHED, JobState, origins
 
 PREFIX = "convserve:"
-LEASE_S = 30.0  # three missed heartbeats of ten seconds, as in most lease designs
+LEASE_S = 30.0  # a worker is heard of every second; a machine that swaps or a network that flaps must not lose a job
+MAX_ATTEMPTS = 3
+WATCH_S = 15  # after which another process takes over from a reaper that is not heard of
 IDEMPOTENCY_KEPT_S = 48 * 3600
 LOG_LINES_KEPT = 2000
 ID_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # no look-alikes: ids are read aloud in class
@@ -60,19 +62,39 @@ def connect(redis_url: str) -> redis.Redis:
     )
 
 
+def new_id() -> str:
+    """A name for a job or a group that nobody has had before."""
+    return "".join(secrets.choice(ID_ALPHABET) for _ in range(10))
+
+
+def hashed_key(idempotency_key: str) -> str:
+    """What an idempotency key is kept under; nothing when there is none."""
+    return hashlib.sha256(idempotency_key.encode()).hexdigest() if idempotency_key else ""
+
+
 def events_key(job: str) -> str:
     """Key of the stream that holds a job's events."""
     return f"{PREFIX}job:{job}:events"
+
+
+def group_jobs_key(group: str) -> str:
+    """Key of the list of a group's jobs, in the order of their submission."""
+    return f"{PREFIX}group:{group}:jobs"
 
 
 class JobBook:
     """All jobs on one Redis server.
 
     Every method raises `QueueUnavailable` when the server does not answer.
+
+    Args:
+        client: of the server.
+        lease_s: how long a claim holds without a heartbeat.
     """
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: redis.Redis, lease_s: float = LEASE_S) -> None:
         self._redis = client
+        self._lease_s = lease_s
         self._scripts = {
             name: client.register_script(source) for name, source in vars(job_scripts).items() if name.isupper()
         }
@@ -93,15 +115,20 @@ class JobBook:
         Raises:
             IdempotencyConflict: the key came before with a different request.
         """
-        job = "".join(secrets.choice(ID_ALPHABET) for _ in range(10))
+        job = new_id()
         body = request.model_dump_json()
-        key = hashlib.sha256(idempotency_key.encode()).hexdigest() if idempotency_key else ""
+        key = hashed_key(idempotency_key)
         _, job, first_digest = self._run(
             "SUBMIT", job, body, key, digest, IDEMPOTENCY_KEPT_S, origin.request_id, origin.traceparent
         )
         if first_digest != digest:
             raise IdempotencyConflict(idempotency_key, job)
         return self.get(job)
+
+    def is_repetition(self, idempotency_key: str) -> bool:
+        """Whether something was submitted under this key."""
+        with server_errors():
+            return bool(self._redis.exists(f"{PREFIX}idempotency:{hashed_key(idempotency_key)}"))
 
     def get(self, job: str) -> JobRecord:
         """One job. Raises `JobNotFound`."""
@@ -114,10 +141,12 @@ class JobBook:
             raise JobNotFound(job)
         return _record(fields, rank)
 
-    def page(self, states: Sequence[JobState] = (), offset: int = 0, limit: int = 50) -> tuple[list[JobRecord], int]:
-        """Jobs in the given states (none given: all), newest first, and how many there are in all."""
+    def page(
+        self, states: Sequence[JobState] = (), offset: int = 0, limit: int = 50, group: str | None = None
+    ) -> tuple[list[JobRecord], int]:
+        """Jobs in the given states (none given: all) and group, newest first, and how many there are in all."""
         with server_errors():
-            ids = cast(list[str], self._redis.zrevrange(PREFIX + "jobs", 0, -1))
+            ids = self._ids(group)
             if not states:
                 shown, total = ids[offset : offset + limit], len(ids)
             else:
@@ -169,16 +198,17 @@ class JobBook:
 
     def claim(self, job: str) -> Claim | None:
         """Take a queued job; None when it is not there to be taken, as after a message that came twice."""
-        answer = self._run("CLAIM", job, _listed(origins(JobState.RUNNING)), LEASE_S)
+        answer = self._run("CLAIM", job, _listed(origins(JobState.RUNNING)), self._lease_s)
         if not answer:
             return None
-        request, attempt, fence, request_id, traceparent = answer
+        request, attempt, fence, request_id, traceparent, draft = answer
         return Claim(
             job=job,
             request=JobRequest.model_validate_json(request),
             attempt=attempt,
             fence=fence,
             origin=Origin(request_id=request_id, traceparent=traceparent),
+            draft=draft or None,
         )
 
     def heartbeat(self, claim: Claim, progress: Progress, history: History, event: str = "") -> bool:
@@ -200,7 +230,7 @@ class JobBook:
             "HEARTBEAT",
             claim.job,
             claim.fence,
-            LEASE_S,
+            self._lease_s,
             progress.model_dump_json(),
             history.model_dump_json(),
             event,
@@ -209,16 +239,23 @@ class JobBook:
             raise ClaimLost(claim.job, claim.fence)
         return bool(cancel)
 
-    def begin_commit(self, claim: Claim) -> bool:
-        """Ask leave to publish; once given, the job can no longer be cancelled."""
-        return bool(self._run("BEGIN_COMMIT", claim.job, claim.fence))
+    def begin_commit(self, claim: Claim, version: int) -> bool:
+        """Ask leave to publish a version; once given, the job can no longer be cancelled."""
+        return bool(self._run("BEGIN_COMMIT", claim.job, claim.fence, version))
+
+    def end_commit(self, claim: Claim) -> bool:
+        """Say that the version an earlier claim was about to publish never will be. False when the claim was lost."""
+        return bool(self._run("END_COMMIT", claim.job, claim.fence))
 
     def succeed(self, claim: Claim, model: PublishedModel) -> bool:
         """End a job well. False when the claim was lost."""
         return self._end(claim, JobState.SUCCEEDED, {"model": model.model_dump_json()})
 
     def fail(self, claim: Claim, failure: JobFailure) -> bool:
-        """End a job with its reason. False when the claim was lost."""
+        """End a job with its reason. False when the claim was lost.
+
+        A job that has leave to publish is queued instead: whoever claims it next finds out whether its version exists.
+        """
         return self._end(claim, JobState.FAILED, {"error": failure.model_dump_json()})
 
     def end_cancelled(self, claim: Claim) -> bool:
@@ -226,12 +263,27 @@ class JobBook:
         return self._end(claim, JobState.CANCELLED, {})
 
     def give_back(self, claim: Claim) -> bool:
-        """Put a job back into the queue unharmed, as when its worker is told to stop. False when the claim was lost."""
+        """Put a job back into the queue unharmed, as when its worker is told to stop. False when the claim was lost.
+
+        A job that is to be cancelled is, here and in `retry`.
+        """
         return self._end(claim, JobState.QUEUED, {"attempt": str(claim.attempt - 1)})
 
-    def requeue(self, claim: Claim) -> bool:
-        """Put a job back into the queue after its worker was lost. False when the claim was lost."""
-        return self._end(claim, JobState.QUEUED, {})
+    def retry(self, claim: Claim, failure: JobFailure) -> bool:
+        """End an attempt that did not fail by the job's own doing: queue the job again, or fail it after the last one.
+
+        Returns:
+            False when the claim was lost.
+        """
+        if claim.attempt < MAX_ATTEMPTS:
+            return self._end(claim, JobState.QUEUED, {})
+        return self.fail(claim, failure)
+
+    def is_over(self, job: str) -> bool:
+        """Whether a job has ended for good, or was forgotten since."""
+        with server_errors():
+            state = cast(str | None, self._redis.hget(f"{PREFIX}job:{job}", "state"))
+        return state is None or JobState(state) in FINISHED
 
     def append_log(self, job: str, lines: Sequence[str]) -> None:
         """Add lines to the job's log."""
@@ -247,6 +299,10 @@ class JobBook:
         """Ids of the jobs that wait, first come first."""
         with server_errors():
             return cast(list[str], self._redis.zrange(PREFIX + "queued", 0, -1))
+
+    def take_watch(self, name: str) -> bool:
+        """Become, or stay, the one who looks after lost jobs; False while somebody else is."""
+        return bool(self._run("TAKE_WATCH", name, WATCH_S))
 
     def expired(self) -> list[Claim]:
         """Claims whose worker has not been heard of for a whole lease."""
@@ -277,6 +333,12 @@ class JobBook:
         if state == "missing":
             raise JobNotFound(job)
         return bool(moved)
+
+    def _ids(self, group: str | None) -> list[str]:
+        """Ids of all jobs, or of those of a group, newest first."""
+        if group is None:
+            return cast(list[str], self._redis.zrevrange(PREFIX + "jobs", 0, -1))
+        return cast(list[str], self._redis.lrange(group_jobs_key(group), 0, -1))[::-1]
 
     def _existing(self, ids: Sequence[str]) -> Iterator[JobRecord]:
         with server_errors():
@@ -314,7 +376,7 @@ def _listed(states: frozenset[JobState]) -> str:
 def _record(fields: Mapping[str, str], rank: int | None) -> JobRecord:
     """A record from its Redis hash; structured fields are JSON, times are seconds since the epoch."""
     decoders: dict[str, Callable[[str], Any]] = dict.fromkeys(
-        ("request", "progress", "history", "model", "error"), json.loads
+        ("request", "varied", "progress", "history", "model", "error"), json.loads
     ) | dict.fromkeys(("created_at", "started_at", "finished_at"), _time)
     values = {name: decoders.get(name, str)(text) for name, text in fields.items()}
     return JobRecord.model_validate(

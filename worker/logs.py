@@ -34,10 +34,24 @@ def configure_logging(process: str, log_format: LogFormat = "readable", level: L
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    _collect_nothing_unshown()
     # A warning of Python's own would be the one line that does not parse.
     logging.captureWarnings(log_format == "json")
     for chatty in _CHATTY:
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def _collect_nothing_unshown() -> None:
+    """Switch off what Python notes of every record and no line of ours shows, as logging's own manual has it.
+
+    Together they are half of what a line costs, and the API writes one for each request.
+    """
+    logging._srcfile = None  # the caller's file and line, for which the stack is walked
+    logging.logThreads = False
+    logging.logProcesses = False
+    logging.logMultiprocessing = False
+    if hasattr(logging, "logAsyncioTasks"):  # from Python 3.12 on
+        logging.logAsyncioTasks = False
 
 
 def formatter_of(process: str, log_format: LogFormat) -> logging.Formatter:
@@ -58,6 +72,16 @@ def log_context(**facts: str) -> Iterator[None]:
 class _ReadableFormatter(logging.Formatter):
     def __init__(self, process: str) -> None:
         super().__init__(f"%(asctime)s  {process:<7} %(level)s%(message)s", datefmt="%H:%M:%S")
+        self._second = -1
+        self._shown_second = ""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - logging's name
+        """The time of day, put into words once per second."""
+        second = int(record.created)
+        if second != self._second:
+            self._shown_second = super().formatTime(record, datefmt)
+            self._second = second
+        return self._shown_second
 
     def format(self, record: logging.LogRecord) -> str:
         record.level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "

@@ -23,11 +23,13 @@ class Order(_Message):
     kind: Literal["order"] = "order"
     job: str
     request: JobRequest
+    fence: int = Field(description="Of the claim, see `worker.records.Claim`.")
     claimed_at: float = Field(description="Seconds since the epoch, this machine's clock.")
     store_url: str
     datasets_dir: str
     sources: dict[str, str] = Field(default={}, description="Mirrors by dataset name.")
     work_dir: str = Field(description="Directory for temporary files; the worker removes it.")
+    min_free_bytes: int = Field(default=0, description="Room on the store's disk that is left alone.")
 
 
 class Leave(_Message):
@@ -35,6 +37,12 @@ class Leave(_Message):
 
     kind: Literal["leave"] = "leave"
     granted: bool
+
+
+class Pause(_Message):
+    """Worker to trainer: save where you are and end."""
+
+    kind: Literal["pause"] = "pause"
 
 
 class Ready(_Message):
@@ -69,6 +77,13 @@ class LeaveAsked(_Message):
     """Trainer to worker: everything is uploaded; may the version be committed?"""
 
     kind: Literal["leave_asked"] = "leave_asked"
+    version: int = Field(description="Number the version will have.")
+
+
+class Paused(_Message):
+    """Trainer to worker: the training was saved between two batches, and ends here."""
+
+    kind: Literal["paused"] = "paused"
 
 
 class Published(_Message):
@@ -85,6 +100,6 @@ class Failed(_Message):
     failure: JobFailure
 
 
-Report = Ready | LogLine | ProgressMade | LeaveAsked | Published | Failed
-ORDERS: TypeAdapter[Order | Leave] = TypeAdapter(Annotated[Order | Leave, Field(discriminator="kind")])
+Report = Ready | LogLine | ProgressMade | LeaveAsked | Paused | Published | Failed
+ORDERS: TypeAdapter[Order | Leave | Pause] = TypeAdapter(Annotated[Order | Leave | Pause, Field(discriminator="kind")])
 REPORTS: TypeAdapter[Report] = TypeAdapter(Annotated[Report, Field(discriminator="kind")])

@@ -7,9 +7,10 @@ bytes alone: knows no picture library, and parses no metadata beyond the one ori
 import re
 import struct
 
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 SIGNATURES: dict[str, re.Pattern[bytes]] = {
     "JPEG": re.compile(rb"\xff\xd8\xff"),
-    "PNG": re.compile(rb"\x89PNG\r\n\x1a\n"),
+    "PNG": re.compile(re.escape(PNG_SIGNATURE)),
     "WEBP": re.compile(rb"RIFF.{4}WEBPVP8[ LX]", re.DOTALL),
     "BMP": re.compile(rb"BM"),
 }
@@ -37,8 +38,11 @@ MAX_STRAY_BYTES = 1024
 MAX_JPEG_SCANS = 100
 """A progressive JPEG has about ten scans. Each is a pass over all pixels, and may be but forty bytes long."""
 MAX_PNG_CHUNKS = 20_000
+UNTOLD_AREA = 2**40
+"""Pixels of a picture whose header does not say: more than any limit."""
 
 _JPEG_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # neither stuffing nor a restart
+_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers of a frame's header, of every coding
 _JPEG_SCAN, _JPEG_END, _JPEG_BARE = 0xDA, 0xD9, (0x01, 0xD8)
 _EXIF_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _EXIF_ORIENTATION, _EXIF_SHORT = 0x0112, 3
@@ -46,7 +50,26 @@ _EXIF_ORIENTATION, _EXIF_SHORT = 0x0112, 3
 
 def picture_format(data: bytes) -> str | None:
     """The format by its signature, among those we decode; a file's name counts for nothing."""
+    if data.startswith(PNG_SIGNATURE):
+        return "PNG"  # most of the small ones, of which thousands come in a second
     return next((name for name, signature in SIGNATURES.items() if signature.match(data)), None)
+
+
+def picture_area(data: bytes) -> int:
+    """Width times height as the file's header says, before anything is decoded; far too many where it cannot be told.
+
+    A header may lie; decoding checks it again. Of what is no picture the area is 0.
+    """
+    match picture_format(data):
+        case None:
+            return 0
+        case "PNG":
+            return _product(data, ">II", 16)
+        case "BMP":
+            return _product(data, "<ii", 18)
+        case "JPEG":
+            return _jpeg_area(data)
+    return UNTOLD_AREA  # WebP has three kinds of headers, and no small pictures that are sent all day
 
 
 def foreign_format(data: bytes) -> str:
@@ -76,6 +99,25 @@ def orientation(exif: bytes) -> int:
     except struct.error:
         pass  # cut short or pointing outside: metadata never spoils a picture
     return 1
+
+
+def _product(data: bytes, layout: str, position: int) -> int:
+    if len(data) < position + struct.calcsize(layout):
+        return 0  # cut short: nothing to decode
+    width, height = struct.unpack_from(layout, data, position)
+    return abs(int(width) * int(height))
+
+
+def _jpeg_area(data: bytes) -> int:
+    position = 2
+    for _ in range(MAX_JPEG_SEGMENTS):
+        marker = _JPEG_MARKER.search(data, position, position + MAX_STRAY_BYTES)
+        if marker is None:
+            return 0
+        if data[marker.end() - 1] in _JPEG_FRAMES:
+            return _product(data, ">HH", marker.end() + 3)
+        position = _after_segment(data, marker)
+    return UNTOLD_AREA
 
 
 def is_laborious(data: bytes, kind: str) -> bool:

@@ -9,6 +9,8 @@ import struct
 import threading
 import warnings
 import zlib
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import BmpImagePlugin, Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: F401
 
 from worker.picture_headers import foreign_format, is_laborious, orientation, picture_format
+from worker.plain_png import raw_pixels, read_equal_pngs, read_plain_png
 
 FORMATS = {"JPEG": "JPEG", "PNG": "PNG", "WEBP": "WebP", "BMP": "BMP"}
 """What is decoded: Pillow's name, and the name for people."""
@@ -128,8 +131,11 @@ def decode_picture(data: bytes, image_shape: tuple[int, int, int], limits: Pictu
     if image_shape[2] not in (1, 3):
         raise ValueError(f"pictures cannot take this shape; expected 1 or 3 channels, came {image_shape[2]}")
     kind = _accepted_format(data, limits)
-    _hush_pillow()
     try:
+        if kind == "PNG":
+            plain = read_plain_png(data, limits.max_side, limits.max_pixels)
+            if plain is not None:
+                return _as_model_takes_it(plain, 1, image_shape)
         return _decode(data, kind, image_shape, limits)
     except Image.DecompressionBombError as error:
         raise PictureTooLarge(f"{_too_many_pixels(limits)}, came far more") from error
@@ -138,6 +144,28 @@ def decode_picture(data: bytes, image_shape: tuple[int, int, int], limits: Pictu
             f"the picture cannot be decoded; expected a whole and undamaged {FORMATS[kind]} file, "
             f"came {len(data)} bytes that are none"
         ) from error
+
+
+def decode_pictures(
+    files: Sequence[bytes], image_shape: tuple[int, int, int], limits: PictureLimits
+) -> NDArray[np.uint8]:
+    """Decode several picture files like `decode_picture`, fastest when all are plain PNGs of the model's own size.
+
+    Returns:
+        uint8, shape (n, *image_shape).
+
+    Raises:
+        PictureRejected: one of them cannot be decoded; and whatever else `decode_picture` raises.
+    """
+    height, width, channels = image_shape
+    may_be_alike = max(map(len, files)) <= limits.max_bytes and max(width, height) <= limits.max_side
+    if may_be_alike and width * height <= limits.max_pixels:
+        mode = "L" if channels == 1 else "RGB"
+        with suppress(*FAILURES):  # decoding one by one finds it again, and says what it is
+            picture = read_equal_pngs(files, mode, width, height)
+            if picture is not None:
+                return np.frombuffer(raw_pixels(picture), np.uint8).reshape(len(files), *image_shape)
+    return np.stack([decode_picture(data, image_shape, limits) for data in files])
 
 
 def _accepted_format(data: bytes, limits: PictureLimits) -> str:
@@ -152,25 +180,29 @@ def _accepted_format(data: bytes, limits: PictureLimits) -> str:
         raise PictureFormatUnsupported(
             f"not a picture of a supported format; expected {EXPECTED}, came {foreign_format(data)}"
         )
-    if is_laborious(data, kind):
-        raise PictureRejected(
-            f"the picture file has too many parts; expected an ordinary {FORMATS[kind]} file, came one built to be slow"
-        )
     return kind
 
 
 def _decode(data: bytes, kind: str, image_shape: tuple[int, int, int], limits: PictureLimits) -> NDArray[np.uint8]:
-    height, width, channels = image_shape
+    if is_laborious(data, kind):
+        raise PictureRejected(
+            f"the picture file has too many parts; expected an ordinary {FORMATS[kind]} file, came one built to be slow"
+        )
+    _hush_pillow()
     with Image.open(io.BytesIO(data), formats=(kind,)) as picture:
         _check_header(picture, kind, limits)
         if kind == "JPEG":
-            enough = DRAFT_FACTOR * max(height, width)
+            enough = DRAFT_FACTOR * max(image_shape[:2])
             picture.draft(None, (enough, enough))
         picture.load()
         turn = orientation(picture.info.get("exif", b""))
-        fitted = _fit(_in_plain_mode(picture), (width, height), turn)
-        flat = _flatten(fitted, "L" if channels == 1 else "RGB")
-    return np.ascontiguousarray(flat).reshape(image_shape)
+        return _as_model_takes_it(_in_plain_mode(picture), turn, image_shape)
+
+
+def _as_model_takes_it(picture: Image.Image, turn: int, image_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    height, width, channels = image_shape
+    flat = _flatten(_fit(picture, (width, height), turn), "L" if channels == 1 else "RGB")
+    return np.frombuffer(raw_pixels(flat), np.uint8).reshape(image_shape)
 
 
 def _check_header(picture: Image.Image, kind: str, limits: PictureLimits) -> None:

@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from worker.options import EarlyStopping
 from worker.requests import JobRequest
 from worker.states import FINISHED, JobState
 
@@ -37,12 +38,26 @@ class History(BaseModel):
     accuracy: tuple[float, ...] = ()
     val_loss: tuple[float, ...] = ()
     val_accuracy: tuple[float, ...] = ()
+    learning_rate: tuple[float, ...] = Field(default=(), description="At the end of each epoch.")
+    best_epoch: int | None = Field(
+        default=None,
+        description="From 1: the epoch with the lowest val_loss, or the best one as `early_stopping` has it. Only with "
+        "`early_stopping` it is the one that is published; else the last one is.",
+    )
 
-    def with_epoch(self, metrics: dict[str, float]) -> "History":
-        """This history and one more epoch."""
-        return History(
-            **{name: (*values, metrics[name]) for name, values in self if name in metrics},
-        )
+    def with_epoch(self, metrics: dict[str, float], stopping: EarlyStopping | None = None) -> "History":
+        """This history and one more epoch, the best one marked.
+
+        Args:
+            metrics: by name.
+            stopping: says what makes an epoch better; by default a lower val_loss.
+        """
+        longer = self.model_copy(update={name: (*values, metrics[name]) for name, values in self if name in metrics})
+        stopping = stopping or EarlyStopping()
+        values = getattr(longer, stopping.monitor)
+        if self.best_epoch is None or stopping.is_better(values[-1], values[self.best_epoch - 1]):
+            return longer.model_copy(update={"best_epoch": len(values)})
+        return longer
 
 
 class PublishedModel(BaseModel):
@@ -64,12 +79,15 @@ class JobFailure(BaseModel):
     code: Literal[
         "dataset_unavailable",
         "diverged",
+        "export_unavailable",
         "parity",
         "out_of_memory",
         "disk_full",
         "store_unavailable",
         "trainer_died",
         "worker_lost",
+        "stalled",
+        "initial_model_unavailable",
         "internal",
     ]
     message: str
@@ -96,6 +114,10 @@ class JobRecord(BaseModel):
     id: str = Field(description="Name of the job.", examples=["k3v9x2m7qd"])
     state: JobState
     request: JobRequest = Field(description="What was asked for, with every default filled in.")
+    group: str | None = Field(default=None, description="Group of a job that came from a grid, see `GET /groups/{id}`.")
+    varied: dict[str, JsonValue] = Field(
+        default={}, description="What distinguishes the job within its group: the grid's fields with this job's values."
+    )
     position: int | None = Field(default=None, description="Place in the queue, from 1; null unless queued.")
     attempt: int = Field(default=0, description="How often a worker has taken the job.")
     cancel_requested: bool = Field(default=False, description="A cancellation is on its way to the worker.")
@@ -124,6 +146,9 @@ class Claim(BaseModel):
     attempt: int
     fence: int = Field(description="Grows with every claim; writes under an older one are refused.")
     origin: Origin = NO_ORIGIN
+    draft: int | None = Field(
+        default=None, description="Version an earlier attempt had leave to publish; nobody knows yet whether it did."
+    )
 
 
 class QueueOverview(BaseModel):

@@ -43,6 +43,11 @@ class SharedSettings(BaseSettings):
         default=None,
         description="Model store: a directory, `file://`, `s3://`, `gs://` or `az://`; default `<data_dir>/store`.",
     )
+    min_free_bytes: int = Field(
+        default=256 * 1024 * 1024,
+        ge=0,
+        description="Room in bytes left alone on the store's disk: below it, jobs, uploads and publishing are refused.",
+    )
     log_format: Annotated[LogFormat, BeforeValidator(_lowered)] = Field(
         default="readable", description="Log lines for people (`readable`), or one JSON object per line (`json`)."
     )
@@ -91,6 +96,17 @@ class WorkerSettings(SharedSettings):
     )
     cancel_grace_s: float = Field(
         default=5.0, gt=0, description="Seconds a cancelled trainer gets to end by itself before it is killed."
+    )
+    stall_timeout_s: float = Field(
+        default=120.0,
+        gt=0,
+        description="Seconds a training loop may be silent and idle before its trainer counts as hung and is killed.",
+    )
+    pause_grace_s: float = Field(
+        default=30.0, gt=0, description="Seconds a training gets to save where it is when its worker is told to stop."
+    )
+    lease_s: float = Field(
+        default=30.0, ge=3, description="Seconds without a word from a worker after which its job is given to another."
     )
     cifar10_url: str | None = Field(
         default=None, description="Mirror of the CIFAR-10 archive; default: its official home."

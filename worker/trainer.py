@@ -16,7 +16,8 @@ import sys
 import threading
 from typing import BinaryIO
 
-from worker.errors import TrainingFailed
+from worker.errors import NO_ROOM, TrainingFailed, TrainingPaused
+from worker.memory_errors import is_out_of_memory, out_of_memory
 from worker.messages import (
     ORDERS,
     Failed,
@@ -24,6 +25,8 @@ from worker.messages import (
     LeaveAsked,
     LogLine,
     Order,
+    Pause,
+    Paused,
     ProgressMade,
     Published,
     Ready,
@@ -34,6 +37,7 @@ from worker.records import History, JobFailure, Progress, PublishedModel
 
 logger = logging.getLogger(__name__)
 
+LOOK_EVERY_S = 0.1
 LAST = 19  # niceness of what must disturb nobody
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -46,6 +50,7 @@ class WorkerLink:
         self._reports = reports
         self._lock = threading.Lock()
         self._leaves: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._pause = threading.Event()
 
     def is_order_waiting(self) -> bool:
         """An order has come, or never will."""
@@ -70,10 +75,18 @@ class WorkerLink:
         """Say how far the job is; with the history when an epoch has ended."""
         self._send(ProgressMade(progress=progress, history=history))
 
-    def may_publish(self) -> bool:
+    def may_publish(self, version: int) -> bool:
         """Ask the worker, and wait for its answer."""
-        self._send(LeaveAsked())
+        self._send(LeaveAsked(version=version))
         return self._leaves.get()
+
+    def is_pause_asked(self) -> bool:
+        """The worker wants this training saved and ended."""
+        return self._pause.is_set()
+
+    def paused(self) -> None:
+        """The last word of a training that goes on another time."""
+        self._send(Paused())
 
     def published(self, model: PublishedModel) -> None:
         """The last word of a job that went well."""
@@ -91,8 +104,11 @@ class WorkerLink:
     def _listen(self) -> None:
         for line in self._orders:
             message = ORDERS.validate_json(line)
-            if isinstance(message, Leave):
-                self._leaves.put(message.granted)
+            match message:
+                case Leave():
+                    self._leaves.put(message.granted)
+                case Pause():
+                    self._pause.set()
         # The worker is gone. Nothing half-done can be seen: a version exists only with its manifest.
         os._exit(1)
 
@@ -116,7 +132,7 @@ def main() -> None:
     set_session_niceness(LAST)
     faulthandler.enable()
     link = WorkerLink(sys.stdin.buffer, os.fdopen(descriptor, "wb"))
-    _import_in_background()
+    _import_in_background(link, niceness)
     from worker.training import pipeline, warmup  # noqa: PLC0415 - imported already; this only names them
 
     if not link.is_order_waiting():
@@ -129,17 +145,19 @@ def main() -> None:
     logging.getLogger("worker.training").setLevel(logging.INFO)
     try:
         pipeline.run(order, link)
+    except TrainingPaused:
+        link.paused()
     except TrainingFailed as error:
         link.failed(error.failure)
-    except MemoryError:
-        link.failed(_out_of_memory(order))
     except Exception as error:  # the task's boundary: whatever went wrong is the job's end, with its reason
         logger.exception("job %s", order.job)
-        link.failed(_unforeseen(error))
+        link.failed(_failure(error, order))
 
 
-def _import_in_background() -> None:
+def _import_in_background(link: WorkerLink, niceness: int) -> None:
     """Import Keras in a thread of the lowest priority: another job is training meanwhile.
+
+    Once an order waits, no other job is: this process then takes the priority of a training at once.
 
     On Linux niceness belongs to a thread, and threads that TensorFlow starts later inherit it from the main thread,
     which keeps its own.
@@ -153,6 +171,9 @@ def _import_in_background() -> None:
 
     thread = threading.Thread(target=import_pipeline)
     thread.start()
+    while thread.is_alive() and not link.is_order_waiting():
+        thread.join(LOOK_EVERY_S)
+    set_session_niceness(niceness if link.is_order_waiting() else LAST)
     thread.join()
 
 
@@ -164,11 +185,27 @@ def _die_with_worker(worker_pid: int) -> None:
         sys.exit("the worker has ended already")
 
 
-def _out_of_memory(order: Order) -> JobFailure:
+def _failure(error: Exception, order: Order) -> JobFailure:
+    if is_out_of_memory(error):
+        assert order.request.batch_size is not None
+        return out_of_memory(order.request.batch_size)
+    return _disk_full() if _is_for_want_of_room(error) else _unforeseen(error)
+
+
+def _is_for_want_of_room(error: BaseException | None) -> bool:
+    """A full disk, also when a library has wrapped it in an error of its own."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _disk_full() -> JobFailure:
     return JobFailure(
-        code="out_of_memory",
-        message="Memory ran out during training.",
-        hint=f"Try a smaller batch size than {order.request.batch_size}, or fewer `train_samples`.",
+        code="disk_full",
+        message="The worker's disk has no room for temporary files of the training.",
+        hint="Free space where temporary files are kept (TMPDIR), then submit the job again.",
     )
 
 

@@ -11,12 +11,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Mapping
-from pathlib import Path
 
-from worker.messages import REPORTS, Leave, Order, Report
+from worker.messages import REPORTS, Leave, Order, Pause, Report
+from worker.work_dirs import make_work_dir
 
 _STDERR_TAIL_BYTES = 4000
 
@@ -28,8 +27,7 @@ class TrainerProcess:
     """
 
     def __init__(self, niceness: int, environment: Mapping[str, str]) -> None:
-        self.work_dir = Path(tempfile.mkdtemp(prefix="convserve-trainer-"))
-        self._stderr = (self.work_dir / "stderr.log").open("w+b")
+        self.work_dir, self._stderr = make_work_dir()
         reports_read, reports_write = os.pipe()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "worker.trainer", str(os.getpid()), str(reports_write), str(niceness)],
@@ -53,10 +51,10 @@ class TrainerProcess:
         """The process has not ended."""
         return self._process.poll() is None
 
-    def send(self, message: Order | Leave) -> None:
+    def send(self, message: Order | Leave | Pause) -> None:
         """Write a message to the trainer; one that has died is noticed by `receive`."""
         assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
+        with contextlib.suppress(BrokenPipeError, ValueError):  # ValueError: it was stopped, its pipe is closed
             self._process.stdin.write(message.model_dump_json().encode() + b"\n")
             self._process.stdin.flush()
 
@@ -105,7 +103,9 @@ class TrainerProcess:
 
     def _read_reports(self, descriptor: int) -> None:
         """Drain the pipe at all times: a trainer must never wait for a worker that waits for Redis."""
-        with os.fdopen(descriptor, "rb") as pipe:
-            for line in pipe:
-                self._reports.put(REPORTS.validate_json(line))
-        self._reports.put(None)
+        try:
+            with os.fdopen(descriptor, "rb") as pipe:
+                for line in pipe:
+                    self._reports.put(REPORTS.validate_json(line))
+        finally:
+            self._reports.put(None)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Self
 
 import httpx
@@ -9,6 +10,7 @@ import httpx
 from service.cli.errors import CommandFailed
 
 JsonObject = dict[str, Any]
+UPLOAD_PIECE_BYTES = 1024 * 1024
 STREAM_SILENCE_S = 30.0  # the server says something every ten seconds
 
 
@@ -66,6 +68,17 @@ class Client:
         """Send files as the multipart field `file`, once per file."""
         parts = [("file", (name, data)) for name, data in files]
         return self._json("POST", path, files=parts, params=_given(parameters))
+
+    def upload(self, path: str, file: Path, media_type: str, parameters: Mapping[str, object]) -> JsonObject:
+        """Send a file as the body, a piece at a time. Raises `OSError` when it cannot be read."""
+        with file.open("rb") as opened:
+            headers = {"Content-Type": media_type, "Content-Length": str(file.stat().st_size)}
+            pieces = iter(lambda: opened.read(UPLOAD_PIECE_BYTES), b"")
+            return self._json("POST", path, content=pieces, headers=headers, params=_given(parameters))
+
+    def delete(self, path: str) -> JsonObject:
+        """Delete what is at a path; the JSON object that comes back."""
+        return self._json("DELETE", path)
 
     def download(self, path: str) -> bytes:
         """The bytes at a path."""

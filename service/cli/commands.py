@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from service.cli.dataset_commands import datasets_app
+
 SERVING = "Serve"
 USING = "Use a running server"
 EXAMPLES = """\
@@ -38,6 +40,9 @@ Host = Annotated[
 ]
 Port = Annotated[int | None, typer.Option(help="Port to listen on, 0 for a free one; default $CONVSERVE_PORT.")]
 DataDir = Annotated[Path | None, typer.Option(help="Where everything is kept; default $CONVSERVE_DATA_DIR.")]
+Workers = Annotated[
+    int | None, typer.Option(help="API processes that share the port and the cores; default $CONVSERVE_API_WORKERS.")
+]
 Url = Annotated[str | None, typer.Option(help="The server; default this machine, port $CONVSERVE_PORT.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON, for programs.")]
 
@@ -59,7 +64,7 @@ def _convserve(
 
 
 @app.command(rich_help_panel=SERVING)
-def up(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
+def up(host: Host = None, port: Port = None, data_dir: DataDir = None, workers: Workers = None) -> None:
     """Run everything on this machine: API, worker and a private Valkey server.
 
     With $CONVSERVE_REDIS_URL set, that server is used instead of a private one. Ctrl-C stops everything in order.
@@ -68,21 +73,33 @@ def up(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
     from service.cli.up import run_up
     from service.settings import ApiSettings
 
-    settings = read_settings(ApiSettings, host=host, port=port, data_dir=data_dir)
+    settings = read_settings(ApiSettings, host=host, port=port, data_dir=data_dir, api_workers=workers)
     refuse_traces_without_packages(settings)
     run_up(settings)
 
 
 @app.command(rich_help_panel=SERVING)
-def api(host: Host = None, port: Port = None, fd: Annotated[int | None, typer.Option(hidden=True)] = None) -> None:
+def api(
+    host: Host = None,
+    port: Port = None,
+    workers: Workers = None,
+    fd: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> None:
     """Run the HTTP side alone. Predictions need nothing else; jobs need Redis and a worker."""
+    from service.c_memory import use_one_heap
     from service.cli.environment import read_settings, refuse_traces_without_packages
     from service.cli.listening import adopt, listen
     from service.settings import ApiSettings
 
-    settings = read_settings(ApiSettings, host=host, port=port)
+    settings = read_settings(ApiSettings, host=host, port=port, api_workers=workers)
     refuse_traces_without_packages(settings)
     listener = listen(settings.host, settings.port) if fd is None else adopt(fd)
+    if settings.api_workers > 1:
+        from service.cli.api_workers import run_api_workers
+
+        run_api_workers(settings, listener)
+        return
+    use_one_heap()
     # Imported after the port is known to be free: a busy one is told at once.
     from service.cli.api import run_api
 
@@ -122,6 +139,10 @@ def train(
     model: Annotated[str | None, typer.Option(help="Name to publish under.")] = None,
     seed: Annotated[int | None, typer.Option(help="For a run that can be repeated.")] = None,
     train_samples: Annotated[int | None, typer.Option(help="Train on the first n shuffled pictures only.")] = None,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(help="A field and values to try, such as seed=1,2,3; may be repeated. Queues every combination."),
+    ] = None,
     follow: Annotated[bool, typer.Option(help="Stay until the job ends.")] = True,
     cancel_on_interrupt: Annotated[
         bool, typer.Option("--cancel-on-interrupt", help="Ctrl-C cancels the job, too.")
@@ -129,6 +150,7 @@ def train(
     url: Url = None,
 ) -> None:
     """Submit a training job and follow it to its end."""
+    from service.cli.comparison import grid_of, submit_grid
     from service.cli.server import connect
     from service.cli.train import job_request, run_train
 
@@ -145,7 +167,26 @@ def train(
         train_samples=train_samples,
     )
     with connect(url) as client:
-        run_train(client, request, follow, cancel_on_interrupt)
+        if grid:
+            submit_grid(client, request | {"grid": grid_of(grid)})
+        else:
+            run_train(client, request, follow, cancel_on_interrupt)
+
+
+@app.command(rich_help_panel=USING)
+def compare(
+    jobs: Annotated[list[str] | None, typer.Argument(metavar="[ID…]", help="Jobs to compare.")] = None,
+    group: Annotated[str | None, typer.Option(help="Compare all jobs of a group instead.")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Write accuracy and loss curves to this .png or .svg.")] = None,
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """Put jobs side by side, and say whether they differ by more than chance."""
+    from service.cli.comparison import run_compare
+    from service.cli.server import connect
+
+    with connect(url) as client:
+        run_compare(client, jobs or (), group, picture, as_json)
 
 
 @app.command(rich_help_panel=USING)
@@ -207,6 +248,9 @@ def models(
             list_models(client, as_json)
         else:
             show_model(client, name, as_json)
+
+
+app.add_typer(datasets_app, rich_help_panel=USING)
 
 
 @app.command(rich_help_panel=SERVING)

@@ -83,12 +83,12 @@ class JobFollower:
                 self.job = self.job.model_copy(update={"progress": Progress.model_validate_json(event.data)})
             case "epoch":
                 epoch = _Epoch.model_validate_json(event.data)
-                history = _with_epoch(self.job.history, epoch)
+                history = _with_epoch(self.job, epoch)
                 self.job = self.job.model_copy(update={"history": history})
 
 
-def _with_epoch(history: History, epoch: _Epoch) -> History:
-    """The history with this epoch at its place; one that was known already changes nothing."""
-    if len(history.loss) != epoch.epoch - 1:
-        return history
-    return history.with_epoch(epoch.model_dump(exclude={"epoch"}))
+def _with_epoch(job: JobRecord, epoch: _Epoch) -> History:
+    """The job's history with this epoch at its place; one that was known already changes nothing."""
+    if len(job.history.loss) != epoch.epoch - 1:
+        return job.history
+    return job.history.with_epoch(epoch.model_dump(exclude={"epoch"}), job.request.early_stopping)

@@ -20,7 +20,7 @@ def run_up(settings: ApiSettings) -> None:
         StopSignals() as signals,
         DataDirectory(settings.data_dir) as data,
         listen(settings.host, settings.port) as listener,
-        Stack(data, listener, os.environ, signals, lines, external_redis_url) as stack,
+        Stack(data, listener, os.environ, signals, lines, external_redis_url, settings=settings) as stack,
     ):
         lines.say("up", f"convserve {__version__} is starting")
         if is_reachable_from_outside(listener):

@@ -5,7 +5,9 @@ Pure: bytes, one header and the model's input shape in, a checked call out. It k
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from service.errors import CallRejected
 from service.inference import INPUT, OUTPUT
@@ -13,6 +15,7 @@ from service.protocols.fields import JsonObject, optional, read_object, required
 from service.protocols.tensors import Pixels, batch_shape, from_bytes, from_list
 
 LENGTH_HEADER = "Inference-Header-Content-Length"
+HEADS_KNOWN, MAX_KNOWN_HEAD = 256, 1024
 _LENGTH = re.compile(r"[0-9]{1,15}")
 
 
@@ -56,6 +59,38 @@ def read_infer_call(body: bytes, json_length: str | None, input_shape: tuple[int
     request = read_object(body[:length] if tail else body)
     identity = None if request.get("id") is None else required(request, "id", str)
     return InferCall(_pixels(request, tail, input_shape), _outputs(request), identity)
+
+
+class _KnownCall(NamedTuple):
+    shape: tuple[int, ...]
+    outputs: tuple[OutputWish, ...]
+    id: str | None
+
+
+class KnownHeads:
+    """Reads requests as `read_infer_call` does; of one whose JSON was the same before, it reads the tensor alone.
+
+    Clients send the same JSON again and again, before 64 pictures of 32 x 32 pixels as well.
+    """
+
+    def __init__(self) -> None:
+        self._calls: dict[tuple[bytes, int, tuple[int, ...]], _KnownCall] = {}
+
+    def read(self, body: bytes, json_length: str, input_shape: tuple[int, ...]) -> InferCall:
+        """Read a request. Arguments and errors are those of `read_infer_call`."""
+        length = _json_length(json_length, len(body))
+        key = (body[:length], len(body), input_shape)
+        known = self._calls.get(key)
+        if known is not None:
+            pixels = np.frombuffer(body, np.uint8, offset=length).reshape(known.shape)
+            return InferCall(pixels, known.outputs, known.id)
+        call = read_infer_call(body, json_length, input_shape)
+        # With bytes behind the JSON, they are the tensor; of those that are UINT8 no value can be wrong.
+        if 0 < length < len(body) and length <= MAX_KNOWN_HEAD and call.pixels.dtype == np.uint8:
+            if len(self._calls) >= HEADS_KNOWN:
+                self._calls.clear()
+            self._calls[key] = _KnownCall(call.pixels.shape, call.outputs, call.id)
+        return call
 
 
 def _json_length(header: str | None, n_bytes: int) -> int:

@@ -1,11 +1,14 @@
 """Routes of networks on paper: the presets, and a check for a description of one's own."""
 
+import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Query
+from fastapi import APIRouter, Body, Depends, Query
 from fastapi.openapi.models import Example
 from pydantic import BaseModel, Field
 
+from service.deps import DatasetsDep
+from service.network_overrides import OverridesDep, told_by_query
 from service.problem_docs import problem_responses
 from worker.architectures import (
     PRESETS,
@@ -13,12 +16,14 @@ from worker.architectures import (
     Architecture,
     ArchitectureError,
     ArchitectureNotFound,
+    Overrides,
     Preset,
     Recipe,
-    analyse,
+    analyse_overridden,
     get_preset,
+    override,
 )
-from worker.datasets import DatasetNotFound, dataset_info
+from worker.datasets import DatasetInfo, DatasetNotFound, DatasetNotReady
 
 DEFAULT_SHAPE = (32, 32, 3)
 DEFAULT_CLASSES = 10
@@ -54,6 +59,13 @@ ShapeQuery = Annotated[
 ]
 
 
+async def _dataset(datasets: DatasetsDep, dataset: DatasetQuery = None) -> DatasetInfo | None:
+    return None if dataset is None else await asyncio.to_thread(datasets.find, dataset)
+
+
+DatasetDep = Annotated[DatasetInfo | None, Depends(_dataset)]
+
+
 class PresetLine(BaseModel):
     """A preset in the list, counted for one input shape and number of classes."""
 
@@ -77,7 +89,9 @@ class PresetList(BaseModel):
 class PresetDetail(PresetLine, Analysis):
     """A preset with its layer table, and the description it is built from."""
 
-    architecture: Architecture = Field(description="The description; change it, and send it as your own.")
+    architecture: Architecture = Field(
+        description="The description, with the overrides made; change it, and send it as your own."
+    )
 
 
 class Checked(Analysis):
@@ -89,53 +103,70 @@ class Checked(Analysis):
 router = APIRouter(prefix="/architectures", tags=["architectures"])
 
 
-@router.get("", summary="List presets", responses=problem_responses(DatasetNotFound))
-async def list_architectures(dataset: DatasetQuery = None, classes: ClassesQuery = None) -> PresetList:
+@router.get("", summary="List presets", responses=problem_responses(DatasetNotFound, DatasetNotReady))
+async def list_architectures(dataset: DatasetDep, classes: ClassesQuery = None) -> PresetList:
     """The presets, counted for their classic input and 10 classes unless the query says otherwise."""
     return PresetList(architectures=[_line(preset, dataset, classes) for preset in PRESETS.values()])
 
 
-@router.get("/{name}", summary="One preset", responses=problem_responses(ArchitectureNotFound, DatasetNotFound))
-async def get_architecture(name: str, dataset: DatasetQuery = None, classes: ClassesQuery = None) -> PresetDetail:
-    """Every layer's output shape, parameters and FLOPs; totals, recipe and source."""
+@router.get(
+    "/{name}",
+    summary="One preset",
+    responses=problem_responses(ArchitectureNotFound, DatasetNotFound, DatasetNotReady, ArchitectureError),
+)
+async def get_architecture(
+    name: str, overrides: OverridesDep, dataset: DatasetDep, classes: ClassesQuery = None
+) -> PresetDetail:
+    """Every layer's output shape, parameters and FLOPs; totals, recipe and source.
+
+    `activation`, `depth`, `width`, `input_size` and `dropout` change the network as a job's `overrides` do.
+    """
     preset = get_preset(name)
-    analysis, n_classes = _analysis(preset.architecture, preset.image_shape, dataset, classes)
-    return PresetDetail(**_facts(preset), **analysis.model_dump(), classes=n_classes, architecture=preset.architecture)
+    with told_by_query():
+        analysis, n_classes = _analysis(preset.architecture, preset.image_shape, dataset, classes, overrides)
+        architecture = override(preset.architecture, overrides)
+    return PresetDetail(**_facts(preset), **analysis.model_dump(), classes=n_classes, architecture=architecture)
 
 
 @router.post(
     "/check",
     summary="Check a network of your own",
-    responses=problem_responses(DatasetNotFound, ArchitectureError),
+    responses=problem_responses(DatasetNotFound, DatasetNotReady, ArchitectureError),
 )
 async def check_architecture(
     architecture: Annotated[Architecture, Body(openapi_examples=CHECK_EXAMPLES)],
-    dataset: DatasetQuery = None,
+    overrides: OverridesDep,
+    dataset: DatasetDep,
     classes: ClassesQuery = None,
     image_shape: ShapeQuery = None,
 ) -> Checked:
     """The layer table of a description, or what is wrong with it and in which layer.
 
-    The body is the same JSON that `architecture` takes in `POST /jobs`.
+    The body is the same JSON that `architecture` takes in `POST /jobs`; `activation`, `depth`, `width`, `input_size`
+    and `dropout` change the network as a job's `overrides` do.
     """
     height, width, channels = map(int, image_shape.split("x")) if image_shape else DEFAULT_SHAPE
-    analysis, n_classes = _analysis(architecture, (height, width, channels), dataset, classes)
+    with told_by_query():
+        analysis, n_classes = _analysis(architecture, (height, width, channels), dataset, classes, overrides)
     return Checked(**analysis.model_dump(), classes=n_classes)
 
 
 def _analysis(
-    architecture: Architecture, image_shape: tuple[int, int, int], dataset: str | None, classes: int | None
+    architecture: Architecture,
+    image_shape: tuple[int, int, int],
+    dataset: DatasetInfo | None,
+    classes: int | None,
+    overrides: Overrides | None = None,
 ) -> tuple[Analysis, int]:
     """The network counted for a dataset, whose classes a number overrides; else for `image_shape`."""
     n_classes = DEFAULT_CLASSES
     if dataset is not None:
-        info = dataset_info(dataset)
-        image_shape, n_classes = info.image_shape, len(info.classes)
+        image_shape, n_classes = dataset.image_shape, len(dataset.classes)
     n_classes = classes or n_classes
-    return analyse(architecture, image_shape, n_classes), n_classes
+    return analyse_overridden(architecture, overrides, image_shape, n_classes), n_classes
 
 
-def _line(preset: Preset, dataset: str | None, classes: int | None) -> PresetLine:
+def _line(preset: Preset, dataset: DatasetInfo | None, classes: int | None) -> PresetLine:
     analysis, n_classes = _analysis(preset.architecture, preset.image_shape, dataset, classes)
     return PresetLine(
         **_facts(preset),

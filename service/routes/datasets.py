@@ -1,70 +1,176 @@
-"""Routes of what can be trained on."""
+"""Routes of what can be trained on: list, look, upload, delete."""
 
 import asyncio
-from pathlib import Path
+from typing import Annotated, Any
 
-from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Header, Request, Response, status
 
-from service.deps import StateDep
+from model_store import DatasetMissing, DatasetTaken, StoreFull, StoreUnavailable
+from service.dataset_answers import DatasetAnswer, DatasetList
+from service.dataset_bodies import read_options, receive_archive
+from service.deps import HAS_ROOM, ConversionsDep, DatasetsDep, QueueDep, SheetsDep, StateDep, StoreDep
+from service.errors import (
+    ArchiveUnusable,
+    DatasetBuiltIn,
+    DatasetInUse,
+    DiskFull,
+    PreviewUnavailable,
+    TooManyUploads,
+    UploadRejected,
+)
+from service.job_queue import JobQueue
+from service.model_answers import Freed
 from service.problem_docs import problem_responses
-from worker.datasets import DATASETS, DatasetInfo, DatasetNotFound, dataset_info, is_available
-
-
-class DatasetClass(BaseModel):
-    """One class and its pictures."""
-
-    label: str = Field(examples=["Ankle boot"])
-    train: int = Field(description="Pictures to train on.", examples=[6000])
-    test: int = Field(description="Pictures in the test split.", examples=[1000])
-
-
-class DatasetAnswer(BaseModel):
-    """A dataset."""
-
-    name: str = Field(examples=["fashion_mnist"])
-    title: str
-    image_shape: tuple[int, int, int] = Field(description="Height, width, channels.", examples=[[28, 28, 1]])
-    classes: list[DatasetClass] = Field(description="In the order of a model's `class_index`.")
-    train: int = Field(description="Pictures to train on, all classes together.")
-    test: int = Field(description="Pictures in the test split, all classes together.")
-    available: bool = Field(description="On this server's disk; otherwise the first job that needs it fetches it.")
-    licence: str
-    source: str = Field(description="Where it comes from.")
-
-
-class DatasetList(BaseModel):
-    """All datasets."""
-
-    datasets: list[DatasetAnswer]
-
+from worker.datasets import DATASETS, DatasetCorrupt, DatasetNotFound
+from worker.datasets.upload.options import UploadOptions
+from worker.errors import QueueUnavailable
+from worker.states import JobState
 
 router = APIRouter(prefix="/datasets", tags=["datasets"])
 
-
-@router.get("", summary="List datasets")
-async def list_datasets(state: StateDep) -> DatasetList:
-    """What can be trained on."""
-    directory = state.settings.datasets_path
-    return DatasetList(datasets=[await _answer(info, directory) for info in DATASETS.values()])
+LONGEST_LIST = 500
+ARCHIVE = {"type": "string", "format": "binary", "description": "A zip of class folders."}
 
 
-@router.get("/{name}", summary="One dataset", responses=problem_responses(DatasetNotFound))
-async def get_dataset(name: str, state: StateDep) -> DatasetAnswer:
-    """Pictures per class, shape, licence, source, and whether it is on this server's disk."""
-    return await _answer(dataset_info(name), state.settings.datasets_path)
+def _options_schema() -> dict[str, Any]:
+    """What an upload may choose, as query parameters and as fields of a form."""
+    return UploadOptions.model_json_schema()["properties"] | {  # type: ignore[no-any-return]
+        "image_size": {
+            "type": "string",
+            "pattern": r"^\d{1,3}(x\d{1,3})?$",
+            "description": UploadOptions.model_fields["image_size"].description,
+            "examples": ["64", "48x64"],
+        }
+    }
 
 
-async def _answer(info: DatasetInfo, directory: Path) -> DatasetAnswer:
-    per_class = zip(info.classes, info.train_per_class, info.test_per_class, strict=True)
-    return DatasetAnswer(
-        name=info.name,
-        title=info.title,
-        image_shape=info.image_shape,
-        classes=[DatasetClass(label=label, train=train, test=test) for label, train, test in per_class],
-        train=info.n_train,
-        test=info.n_test,
-        available=await asyncio.to_thread(is_available, info.name, directory),
-        licence=info.licence,
-        source=info.source,
-    )
+UPLOAD_DOCS = {
+    "parameters": [
+        {"name": name, "in": "query", "required": False, "description": schema.pop("description"), "schema": schema}
+        for name, schema in _options_schema().items()
+    ],
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/zip": {"schema": ARCHIVE},
+            "multipart/form-data": {
+                "schema": {"type": "object", "required": ["file"], "properties": {"file": ARCHIVE} | _options_schema()}
+            },
+        },
+    },
+}
+
+
+@router.get("", summary="List datasets", responses=problem_responses(StoreUnavailable))
+async def list_datasets(datasets: DatasetsDep) -> DatasetList:
+    """What can be trained on, and the uploads that are being converted or could not be."""
+    return DatasetList(datasets=await datasets.all())
+
+
+@router.post(
+    "",
+    status_code=status.HTTP_202_ACCEPTED,
+    summary="Upload a dataset",
+    dependencies=[HAS_ROOM],
+    openapi_extra=UPLOAD_DOCS,
+    responses=problem_responses(
+        UploadRejected, ArchiveUnusable, DatasetTaken, TooManyUploads, DiskFull, StoreFull, StoreUnavailable
+    ),
+)
+async def upload_dataset(
+    request: Request,
+    response: Response,
+    state: StateDep,
+    datasets: DatasetsDep,
+    conversions: ConversionsDep,
+    store: StoreDep,
+) -> DatasetAnswer:
+    """Send a zip with a folder of pictures for each class, and optionally `train/` and `test/` on top.
+
+    The archive is the body (`application/zip`, options in the query) or the field `file` of a form (options as fields
+    beside it). Pictures are JPEG, PNG, WebP or BMP of any size; they become arrays by the function that `/predict`
+    uses. An archive that breaks a rule is refused at once; otherwise this answers 202, `Location` says where to look,
+    and the dataset is `ready` when its conversion is done.
+    """
+    query = dict(request.query_params)
+    if "name" in query:
+        await _refuse_taken(read_options(query, {}).name, store)
+    folder = await conversions.reserve()
+    is_started = False
+    try:
+        options = await receive_archive(request, folder.archive, query, state.settings.max_dataset_bytes)
+        await _refuse_taken(options.name, store)
+        await conversions.start(folder, options)
+        is_started = True
+    finally:
+        if not is_started:
+            await conversions.release(folder)
+    response.headers["Location"] = f"/datasets/{options.name}"
+    return await datasets.one(options.name)
+
+
+@router.get("/{name}", summary="One dataset", responses=problem_responses(DatasetNotFound, StoreUnavailable))
+async def get_dataset(name: str, datasets: DatasetsDep) -> DatasetAnswer:
+    """Pictures per class, shape, mean and deviation, fingerprint, licence, source; of an upload also its state."""
+    return await datasets.one(name)
+
+
+@router.delete(
+    "/{name}",
+    summary="Delete a dataset",
+    responses=problem_responses(DatasetNotFound, DatasetBuiltIn, DatasetInUse, StoreUnavailable, QueueUnavailable),
+)
+async def delete_dataset(name: str, store: StoreDep, queue: QueueDep, conversions: ConversionsDep) -> Freed:
+    """Remove an uploaded dataset, or end its conversion. Models trained on it stay.
+
+    Refused while a queued or running job uses it.
+    """
+    if name in DATASETS:
+        raise DatasetBuiltIn(name)
+    await _refuse_used(name, queue)
+    await conversions.cancel(name)
+    try:
+        freed_bytes = await asyncio.to_thread(store.datasets.delete, name)
+    except DatasetMissing as error:
+        raise DatasetNotFound(name, [*DATASETS]) from error
+    return Freed(freed_bytes=freed_bytes)
+
+
+@router.get(
+    "/{name}/preview.png",
+    summary="Contact sheet of a dataset",
+    response_class=Response,
+    responses={
+        200: {"description": "The picture.", "content": {"image/png": {"schema": {"type": "string"}}}},
+        304: {"description": "`If-None-Match` names what the picture still is."},
+        **problem_responses(DatasetNotFound, PreviewUnavailable, DatasetCorrupt, StoreUnavailable),
+    },
+)
+async def get_preview(
+    name: str,
+    sheets: SheetsDep,
+    if_none_match: Annotated[str | None, Header(description="ETags the client already has.")] = None,
+) -> Response:
+    """Some training pictures of every class, a row each, with the label and the number of pictures in both splits."""
+    picture, digest = await sheets.get(name)
+    headers = {"ETag": f'"{digest}"', "Cache-Control": "no-cache"}
+    if f'"{digest}"' in (if_none_match or ""):
+        return Response(status_code=304, headers=headers)
+    return Response(picture, media_type="image/png", headers=headers)
+
+
+async def _refuse_taken(name: str, store: StoreDep) -> None:
+    if name in DATASETS:
+        raise DatasetTaken(name, "a built-in dataset has this name")
+    await asyncio.to_thread(store.datasets.refuse_taken, name)
+
+
+async def _refuse_used(name: str, queue: JobQueue) -> None:
+    users: list[str] = []
+    seen, total = 0, 1
+    while seen < total and not users:
+        jobs, total = await queue.page((JobState.QUEUED, JobState.RUNNING), seen, LONGEST_LIST)
+        users = [job.id for job in jobs if job.request.dataset == name]
+        seen += LONGEST_LIST
+    if users:
+        raise DatasetInUse(name, users)

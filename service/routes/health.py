@@ -1,13 +1,14 @@
 """Routes that say how this process is: alive, and ready to answer."""
 
 import asyncio
+import contextlib
 import logging
 from typing import Literal
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from model_store import StoreUnavailable
+from model_store import StoreFull, StoreUnavailable
 from service.deps import StateDep
 from service.state import ServiceState
 from worker.errors import QueueUnavailable
@@ -68,7 +69,8 @@ async def readyz(state: StateDep, response: Response) -> Readiness:
 async def has_store(state: ServiceState) -> bool:
     """Whether the model store answers, so that pictures can be classified."""
     try:
-        await asyncio.wait_for(asyncio.to_thread(state.store.check), STORE_PATIENCE_S)
+        with contextlib.suppress(StoreFull):  # a full store can be read, which is all that predicting needs
+            await asyncio.wait_for(asyncio.to_thread(state.store.check), STORE_PATIENCE_S)
         await asyncio.wait_for(state.catalog.index(), STORE_PATIENCE_S)
     except (StoreUnavailable, TimeoutError) as error:
         logger.warning("not ready: %s", error)

@@ -1,21 +1,18 @@
-"""Routes of training jobs: submit, list, follow, cancel, forget, and look at one."""
+"""Routes of training jobs: list, follow, cancel, forget, and look at one. They begin in `submissions`."""
 
-import hashlib
 import logging
 from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Body, Header, Query, Response, status
-from fastapi.openapi.models import Example
+from fastapi import APIRouter, Header, Query, Response, status
 from fastapi.responses import PlainTextResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
-from service.deps import CatalogDep, CurvesDep, JobDep, QueueDep, RequestIdDep
+from service.deps import NAME_PATTERN, CatalogDep, CurvesDep, JobDep, QueueDep
 from service.job_queue import JobEvent, JobQueue
 from service.problem_docs import problem_responses
-from worker.errors import IdempotencyConflict, JobNotFinished, JobNotFound, QueueUnavailable
+from worker.errors import JobNotFinished, JobNotFound, QueueUnavailable
 from worker.records import History, JobRecord
-from worker.requests import JobRequest, RequestInvalid, plan
 from worker.states import FINISHED, JobState
 
 logger = logging.getLogger(__name__)
@@ -23,40 +20,6 @@ logger = logging.getLogger(__name__)
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 ONE_JOB = (JobNotFound, QueueUnavailable)
-
-SUBMIT_EXAMPLES: dict[str, Example] = {
-    "the lesson's LeNet": {
-        "summary": "Architecture, dataset and epochs are enough",
-        "value": {"architecture": "lenet5-fashion", "dataset": "fashion_mnist", "epochs": 10},
-    },
-    "a quick try": {
-        "summary": "The bundled sample, with Adam",
-        "value": {
-            "architecture": "lenet5-fashion",
-            "dataset": "fashion_mnist_sample",
-            "epochs": 5,
-            "optimizer": "adam",
-            "batch_size": 32,
-            "validation": "test",
-        },
-    },
-    "a network of your own": {
-        "summary": "Layers as JSON; the last one has as many units as there are classes",
-        "value": {
-            "architecture": {
-                "layers": [
-                    {"type": "conv2d", "filters": 8, "kernel_size": 3, "activation": "relu"},
-                    {"type": "max_pooling2d", "pool_size": 2},
-                    {"type": "flatten"},
-                    {"type": "dense", "units": "classes", "activation": "softmax"},
-                ]
-            },
-            "dataset": "fashion_mnist_sample",
-            "epochs": 3,
-            "model": "my-first-network",
-        },
-    },
-}
 
 
 class JobList(BaseModel):
@@ -78,41 +41,18 @@ class EpochEvent(BaseModel):
     val_accuracy: float
 
 
-@router.post(
-    "",
-    status_code=status.HTTP_202_ACCEPTED,
-    summary="Start a training",
-    responses=problem_responses(RequestInvalid, IdempotencyConflict, QueueUnavailable),
-)
-async def submit_job(
-    request: Annotated[JobRequest, Body(openapi_examples=SUBMIT_EXAMPLES)],
-    response: Response,
-    queue: QueueDep,
-    request_id: RequestIdDep,
-    idempotency_key: Annotated[
-        str | None,
-        Header(max_length=200, description="A repeated request under the same key returns the first one's job."),
-    ] = None,
-) -> JobRecord:
-    """Queue a training job and return it, with every default filled in; `Location` says where to look.
-
-    `architecture`, `dataset` and `epochs` are enough. The job is kept when this answers 202, whatever happens next.
-    """
-    digest = hashlib.sha256(request.model_dump_json(exclude_unset=True).encode()).hexdigest()
-    record = await queue.submit(plan(request), idempotency_key or "", digest, request_id)
-    response.headers["Location"] = f"/jobs/{record.id}"
-    return record
-
-
 @router.get("", summary="List jobs", responses=problem_responses(QueueUnavailable))
 async def list_jobs(
     queue: QueueDep,
     state: Annotated[list[JobState] | None, Query(description="Only jobs in this state; may be repeated.")] = None,
+    group: Annotated[
+        str | None, Query(pattern=NAME_PATTERN, description="Only jobs of this group, see `GET /groups`.")
+    ] = None,
     offset: Annotated[int, Query(ge=0)] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> JobList:
     """Jobs, newest first."""
-    jobs, total = await queue.page(state or (), offset, limit)
+    jobs, total = await queue.page(state or (), offset, limit, group)
     return JobList(jobs=jobs, total=total, offset=offset, limit=limit)
 
 
@@ -235,7 +175,7 @@ def _data(event: JobEvent) -> str:
     if event.kind != "epoch":
         return event.data
     history = History.model_validate_json(event.data)
-    latest = {name: values[-1] for name, values in history if values}
+    latest = {name: getattr(history, name)[-1] for name in EpochEvent.model_fields if name != "epoch"}
     return EpochEvent.model_validate({"epoch": len(history.loss), **latest}).model_dump_json()
 
 

@@ -1,36 +1,58 @@
 """Routes of what was published: models, versions, their files, and the aliases that name versions."""
 
 import asyncio
+from contextlib import suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Response, status
+from fastapi import APIRouter, Header, Query, Response, status
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import PlainTextResponse
 
 from model_store import (
     AliasNotFound,
     ArtifactCorrupt,
     FileNotInVersion,
+    Manifest,
     ModelNotFound,
     StoreUnavailable,
     VersionInUse,
     VersionNotFound,
 )
-from service.deps import AliasName, CatalogDep, EngineDep, FileName, IndexDep, ModelName, StoreDep, VersionNumber
+from service.catalog import Reference
+from service.deps import (
+    AliasName,
+    CatalogDep,
+    EngineDep,
+    FileName,
+    IndexDep,
+    ModelName,
+    PredictorDep,
+    StoreDep,
+    VersionNumber,
+)
 from service.downloads import SUMMARY_FILE, answer_file
+from service.errors import VERDICTS
 from service.model_answers import (
     Alias,
     AliasList,
     AliasTarget,
     Freed,
+    MistakeList,
     Model,
     ModelList,
     Version,
+    mistakes_answer,
     model_answer,
     version_answer,
 )
 from service.problem_docs import problem_responses
+from worker.mistakes import MISTAKES_FILE, MOST_MISTAKES, Mistakes
 
 router = APIRouter(prefix="/models", tags=["models"])
+
+CLASSES_NAMED = 20  # in an error message
+PRELOAD_LIMIT_S = 2.0
+"""How long an alias waits to be moved for its version to be loaded; loading goes on beyond."""
 
 
 @router.get("", summary="List models", responses=problem_responses(StoreUnavailable))
@@ -109,8 +131,10 @@ async def get_file(
     store: StoreDep,
     if_none_match: Annotated[str | None, Header(description="ETags the client already has.")] = None,
 ) -> Response:
-    """One file: `model.keras`, `model.onnx`, `manifest.json`, `history.json`, `evaluation.json`, pictures.
+    """One file of those that the version lists.
 
+    Models: `model.keras`, `model.onnx`. Numbers: `manifest.json`, `history.json`, `evaluation.json`, `mistakes.json`,
+    `summary.txt`. Pictures: `curves.png`, `confusion-matrix.png`, `calibration.png`, `predictions.png`, `mistakes.png`.
     The ETag is the file's SHA-256, and what is sent is checked against it.
     """
     return await answer_file(store, index.model(name).version(version), file, if_none_match)
@@ -127,6 +151,28 @@ async def get_summary(name: ModelName, version: VersionNumber, index: IndexDep, 
     manifest = index.model(name).version(version)
     table = await asyncio.to_thread(store.read, manifest.model, manifest.version, SUMMARY_FILE)
     return PlainTextResponse(table)
+
+
+@router.get(
+    "/{name}/versions/{version}/mistakes",
+    summary="Mistakes of a version",
+    responses=problem_responses(ModelNotFound, VersionNotFound, FileNotInVersion, ArtifactCorrupt, StoreUnavailable),
+)
+async def get_mistakes(
+    name: ModelName,
+    version: VersionNumber,
+    index: IndexDep,
+    store: StoreDep,
+    true: Annotated[str | None, Query(description="Only pictures of this class.", examples=["Shirt"])] = None,
+    predicted: Annotated[str | None, Query(description="Only pictures taken for this class.")] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_MISTAKES)] = 100,
+) -> MistakeList:
+    """What the network got wrong on the test split, the most confident first, each with its place in the split."""
+    manifest = index.model(name).version(version)
+    _check_class(manifest, "true", true)
+    _check_class(manifest, "predicted", predicted)
+    data = await asyncio.to_thread(store.read, manifest.model, manifest.version, MISTAKES_FILE)
+    return mistakes_answer(Mistakes.model_validate_json(data), true, predicted, limit)
 
 
 @router.get("/{name}/aliases", summary="List aliases", responses=problem_responses(ModelNotFound, StoreUnavailable))
@@ -153,9 +199,18 @@ async def get_alias(name: ModelName, alias: AliasName, index: IndexDep, store: S
     responses=problem_responses(ModelNotFound, VersionNotFound, StoreUnavailable),
 )
 async def put_alias(
-    name: ModelName, alias: AliasName, target: AliasTarget, store: StoreDep, catalog: CatalogDep
+    name: ModelName,
+    alias: AliasName,
+    target: AliasTarget,
+    store: StoreDep,
+    catalog: CatalogDep,
+    predictor: PredictorDep,
 ) -> Alias:
     """Promote or roll back in one call: the next prediction through the alias is answered by this version."""
+    # In memory first, so that whoever asks by the alias does not wait for it; what is wrong with it shows then.
+    with suppress(TimeoutError, *VERDICTS):
+        async with asyncio.timeout(PRELOAD_LIMIT_S):
+            await predictor.serving(Reference(name, version=target.version))
     await asyncio.to_thread(store.set_alias, name, alias, target.version)
     await catalog.refresh()
     history = await asyncio.to_thread(store.alias_history, name, alias)
@@ -172,3 +227,11 @@ async def delete_alias(name: ModelName, alias: AliasName, store: StoreDep, catal
     """Remove the name; the version and the alias's history stay."""
     await asyncio.to_thread(store.delete_alias, name, alias)
     await catalog.refresh()
+
+
+def _check_class(manifest: Manifest, field: str, label: str | None) -> None:
+    if label is not None and label not in manifest.classes:
+        expected = ", ".join(repr(known) for known in manifest.classes[:CLASSES_NAMED])
+        more = f" and {len(manifest.classes) - CLASSES_NAMED} more" if len(manifest.classes) > CLASSES_NAMED else ""
+        message = f"no class of this version: expected one of {expected}{more}; got {label!r}"
+        raise RequestValidationError([{"type": "value_error", "loc": ("query", field), "msg": message, "input": label}])

@@ -1,8 +1,12 @@
-"""Routes that classify pictures: with the newest model, a named one, one version, or whatever an alias points at."""
+"""Routes that classify pictures: with the newest model, a named one, one version, or whatever an alias points at.
+
+They describe the predictions in OpenAPI and refuse the ones that are not in order; the others are answered before they
+get here, with the same predictor, by `service.fast_lane`, under the server that `convserve` starts.
+"""
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from model_store import AliasNotFound, ArtifactCorrupt, ModelNotFound, StoreUnavailable, VersionNotFound
 from model_store.names import MODEL_PATTERN
@@ -14,6 +18,7 @@ from service.errors import (
     JsonRejected,
     ModelUnloaded,
     NothingPublished,
+    Overloaded,
     TooManyPictures,
     UploadRejected,
 )
@@ -69,6 +74,7 @@ ERRORS = (
     PictureFormatUnsupported,
     UploadRejected,
     PictureRejected,
+    Overloaded,
     ModelUnloaded,
     ArtifactCorrupt,
     StoreUnavailable,
@@ -82,6 +88,7 @@ router = APIRouter(tags=["predict"])
     summary="Classify with the newest model, or a named one",
     description="Without `model`, the version published last, over all models, answers.\n" + DESCRIPTION,
     openapi_extra=BODY,
+    response_model=Prediction,
     responses=problem_responses(*ERRORS, NothingPublished),
 )
 async def predict(
@@ -96,9 +103,9 @@ async def predict(
         ),
     ] = None,
     top_k: TopK = 5,
-) -> Prediction:
+) -> Response:
     """Classify with the newest version there is, or of one model."""
-    return await predictor.classify(Reference(model), uploads, top_k)
+    return _json(await predictor.classify(Reference(model), uploads, top_k))
 
 
 @router.post(
@@ -106,13 +113,14 @@ async def predict(
     summary="Classify with a model's latest version",
     description=DESCRIPTION,
     openapi_extra=BODY,
+    response_model=Prediction,
     responses=problem_responses(*ERRORS),
 )
 async def predict_with_latest(
     predictor: PredictorDep, name: ModelName, uploads: UploadsDep, top_k: TopK = 5
-) -> Prediction:
+) -> Response:
     """Classify with a model's latest version."""
-    return await predictor.classify(Reference(name), uploads, top_k)
+    return _json(await predictor.classify(Reference(name), uploads, top_k))
 
 
 @router.post(
@@ -120,13 +128,14 @@ async def predict_with_latest(
     summary="Classify with one version",
     description=DESCRIPTION,
     openapi_extra=BODY,
+    response_model=Prediction,
     responses=problem_responses(*ERRORS, VersionNotFound),
 )
 async def predict_with_version(
     predictor: PredictorDep, name: ModelName, version: VersionNumber, uploads: UploadsDep, top_k: TopK = 5
-) -> Prediction:
+) -> Response:
     """Classify with one version."""
-    return await predictor.classify(Reference(name, version=version), uploads, top_k)
+    return _json(await predictor.classify(Reference(name, version=version), uploads, top_k))
 
 
 @router.post(
@@ -134,10 +143,16 @@ async def predict_with_version(
     summary="Classify with the version an alias points at",
     description=DESCRIPTION,
     openapi_extra=BODY,
+    response_model=Prediction,
     responses=problem_responses(*ERRORS, AliasNotFound, VersionNotFound),
 )
 async def predict_with_alias(
     predictor: PredictorDep, name: ModelName, alias: AliasName, uploads: UploadsDep, top_k: TopK = 5
-) -> Prediction:
+) -> Response:
     """Classify with the version an alias points at."""
-    return await predictor.classify(Reference(name, alias=alias), uploads, top_k)
+    return _json(await predictor.classify(Reference(name, alias=alias), uploads, top_k))
+
+
+def _json(prediction: bytes) -> Response:
+    """An answer that was written as JSON already."""
+    return Response(prediction, media_type="application/json")

@@ -6,7 +6,7 @@ import redis
 
 from worker import jobs
 from worker.errors import ClaimLost, IdempotencyConflict, JobNotFinished, JobNotFound, QueueUnavailable
-from worker.jobs import JobBook, connect, events_key
+from worker.jobs import MAX_ATTEMPTS, JobBook, connect, events_key
 from worker.records import Claim, History, JobFailure, JobRecord, Origin, Progress, PublishedModel
 from worker.requests import JobRequest, plan
 from worker.states import JobState
@@ -148,14 +148,14 @@ def test_a_running_job_is_cancelled_through_its_worker(book: JobBook) -> None:
     record = book.cancel(claim.job)
     assert (record.state, record.cancel_requested) == (JobState.RUNNING, True)
     assert book.heartbeat(claim, Progress(), History()) is True
-    assert not book.begin_commit(claim)
+    assert not book.begin_commit(claim, version=1)
     assert book.end_cancelled(claim)
 
 
 def test_a_cancellation_after_leave_to_publish_comes_too_late(book: JobBook) -> None:
     claim = book.claim(submitted(book).id)
     assert claim is not None
-    assert book.begin_commit(claim)
+    assert book.begin_commit(claim, version=1)
     assert book.cancel(claim.job).cancel_requested is False
     assert book.succeed(claim, MODEL)
     assert book.get(claim.job).model == MODEL
@@ -164,13 +164,13 @@ def test_a_cancellation_after_leave_to_publish_comes_too_late(book: JobBook) -> 
 def test_an_outdated_claim_can_write_nothing(book: JobBook) -> None:
     old = book.claim(submitted(book).id)
     assert old is not None
-    assert book.requeue(old)
+    assert book.retry(old, FAILURE)
     new = book.claim(old.job)
     assert new is not None
     assert new.fence > old.fence
     with pytest.raises(ClaimLost):
         book.heartbeat(old, Progress(), History())
-    assert not book.begin_commit(old)
+    assert not book.begin_commit(old, version=1)
     assert not book.succeed(old, MODEL)
     assert book.get(old.job).attempt == 2
 
@@ -184,11 +184,73 @@ def test_a_job_given_back_is_not_charged_and_keeps_its_place(book: JobBook) -> N
     assert book.queued() == [first, second]
 
 
-def test_a_lease_that_ran_out_is_found(book: JobBook, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whoever_claims_a_job_next_knows_what_was_about_to_be_published(book: JobBook) -> None:
+    claim = book.claim(submitted(book).id)
+    assert claim is not None
+    assert claim.draft is None
+    assert book.begin_commit(claim, version=7)
+    assert book.retry(claim, FAILURE)
+    again = book.claim(claim.job)
+    assert again is not None
+    assert again.draft == 7
+
+
+@pytest.mark.parametrize("end", ["retry", "give_back"])
+def test_a_job_that_is_to_be_cancelled_never_comes_back_into_the_queue(book: JobBook, end: str) -> None:
+    claim = book.claim(submitted(book).id)
+    assert claim is not None
+    assert book.cancel(claim.job).cancel_requested
+    assert book.retry(claim, FAILURE) if end == "retry" else book.give_back(claim)
+    record = book.get(claim.job)
+    assert (record.state, record.attempt, record.error) == (JobState.CANCELLED, 1, None)
+    assert record.finished_at is not None
+    assert book.queued() == []
+
+
+@pytest.mark.parametrize("n_lost", [0, MAX_ATTEMPTS - 1])
+def test_a_job_that_may_have_published_is_queued_until_somebody_has_looked(book: JobBook, n_lost: int) -> None:
+    job = submitted(book).id
+    for _ in range(n_lost):
+        claim = book.claim(job)
+        assert claim is not None
+        assert book.retry(claim, FAILURE)
+    claim = book.claim(job)
+    assert claim is not None
+    assert book.begin_commit(claim, version=7)
+    assert book.fail(claim, FAILURE)
+    assert (book.get(job).state, book.get(job).error) == (JobState.QUEUED, None)
+    again = book.claim(job)
+    assert again is not None
+    assert again.draft == 7
+    assert not book.cancel(job).cancel_requested
+    assert not book.end_commit(claim)
+    assert book.end_commit(again)
+    assert book.cancel(job).cancel_requested
+    assert book.fail(again, FAILURE)
+    assert book.get(job).error == FAILURE
+
+
+def test_a_job_that_lost_its_last_attempt_fails_with_the_reason(book: JobBook) -> None:
+    job = submitted(book).id
+    for _ in range(MAX_ATTEMPTS):
+        claim = book.claim(job)
+        assert claim is not None
+        assert book.retry(claim, FAILURE)
+    record = book.get(job)
+    assert (record.state, record.attempt, record.error) == (JobState.FAILED, MAX_ATTEMPTS, FAILURE)
+    assert book.claim(job) is None
+
+
+def test_one_at_a_time_is_on_watch(book: JobBook) -> None:
+    assert book.take_watch("one")
+    assert not book.take_watch("another")
+    assert book.take_watch("one")
+
+
+def test_a_lease_that_ran_out_is_found(book: JobBook, client: redis.Redis) -> None:
     assert book.claim(submitted(book).id)
     assert book.expired() == []
-    monkeypatch.setattr(jobs, "LEASE_S", -1.0)
-    claim = book.claim(submitted(book).id)
+    claim = JobBook(client, lease_s=-1.0).claim(submitted(book).id)
     assert claim is not None
     assert book.expired() == [claim]
 

@@ -211,7 +211,9 @@ def test_a_repeated_submission_under_one_key_trains_once(api: httpx.Client) -> N
     wait_for(api, first.json()["id"])
 
 
-def test_cancelling_a_running_job_ends_its_trainer_and_the_next_job_runs(api: httpx.Client, stack: Stack) -> None:
+def test_a_running_job_shows_its_curves_and_cancelling_it_ends_its_trainer_and_the_next_job_runs(
+    api: httpx.Client, stack: Stack
+) -> None:
     long = submit(api, epochs=1000)
     waiting = submit(api, epochs=1000)
     following = submit(api, epochs=1, train_samples=100)
@@ -219,6 +221,12 @@ def test_cancelling_a_running_job_ends_its_trainer_and_the_next_job_runs(api: ht
     assert api.get(f"/jobs/{following['id']}").json()["position"] == 2
     while api.get(f"/jobs/{long['id']}").json()["progress"]["phase"] != "training":
         time.sleep(0.05)
+    with connect_sse(api, "GET", f"/jobs/{long['id']}/events") as source:
+        next(event for event in source.iter_sse() if event.event == "epoch")
+        curves = api.get(f"/jobs/{long['id']}/curves.svg").text
+        assert Image.open(io.BytesIO(api.get(f"/jobs/{long['id']}/curves.png").content)).size[0] > 600
+    assert "best validation" in curves, "an epoch has ended, and the curves do not show it"
+    assert api.get(f"/jobs/{long['id']}").json()["state"] == "running"
     trainer = _trainer_of(api, long["id"])
     assert trainer in _trainers(stack)
     assert api.post(f"/jobs/{waiting['id']}/cancel").json()["state"] == "cancelled"
@@ -250,14 +258,22 @@ def test_a_diverging_training_fails_with_a_hint(api: httpx.Client) -> None:
     assert "learning rate" in ended["error"]["hint"]
 
 
-def test_a_killed_trainer_is_an_honest_failure_and_the_worker_goes_on(api: httpx.Client, stack: Stack) -> None:
+def test_a_killed_trainer_costs_an_attempt_and_the_job_starts_again(api: httpx.Client) -> None:
     job = submit(api, epochs=1000)
     wait_for(api, job["id"], "running")
     while api.get(f"/jobs/{job['id']}").json()["progress"]["phase"] != "training":
         time.sleep(0.05)
     os.kill(_trainer_of(api, job["id"]), signal.SIGKILL)
-    failed = wait_for(api, job["id"], timeout_s=30)
-    assert (failed["state"], failed["error"]["code"]) == ("failed", "out_of_memory")
+    deadline = time.monotonic() + 60
+    while (record := api.get(f"/jobs/{job['id']}").json())["attempt"] < 2:
+        if record["state"] == "failed" and record["error"]["code"] == "out_of_memory":
+            pytest.skip("the kernel killed something for want of memory meanwhile, so nobody can tell who killed this")
+        assert time.monotonic() < deadline, "it was not started again"
+        time.sleep(0.05)
+    # `out_of_memory` where the kernel does not say whether it kills for want of memory.
+    assert re.search(r"attempt 1 is lost \((trainer_died|out_of_memory)\)", api.get(f"/jobs/{job['id']}/log").text)
+    api.post(f"/jobs/{job['id']}/cancel").raise_for_status()
+    assert wait_for(api, job["id"], timeout_s=30)["state"] == "cancelled"
     assert wait_for(api, submit(api, epochs=1, train_samples=100)["id"])["state"] == "succeeded"
 
 

@@ -1,18 +1,34 @@
 """What a description says on paper is what Keras builds: names, shapes, parameters, layer by layer."""
 
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args
 
 import keras
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from worker.architectures import PRESETS, Analysis, Architecture, ArchitectureError, Preset, analyse
-from worker.architectures.grammar import Activation
+from worker.architectures import (
+    PRESETS,
+    Analysis,
+    Architecture,
+    ArchitectureError,
+    Overrides,
+    Preset,
+    analyse,
+    get_preset,
+    override,
+)
+from worker.architectures.grammar import Activation, Initializer
 from worker.training.export import export_onnx, parity
 from worker.training.network import build_model
+
+# Keras 3.15 reads TensorFlow variables with `np.array(variable)`, which NumPy 2 no longer likes.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 Layers = list[dict[str, Any]]
 Table = dict[str, tuple[tuple[int, ...], int]]
@@ -23,7 +39,12 @@ EVERY_LAYER: Layers = [
     {"type": "conv2d", "filters": 6, "kernel_size": [3, 2], "strides": [1, 2], "activation": "leaky_relu"},
     {"type": "depthwise_conv2d", "kernel_size": 3, "strides": 2, "depth_multiplier": 2, "use_bias": False},
     {"type": "separable_conv2d", "filters": 8, "kernel_size": 3, "padding": "same", "activation": "silu"},
-    {"type": "residual", "layers": [{"type": "conv2d", "filters": 8, "kernel_size": 1, "use_bias": False}]},
+    {
+        "type": "residual",
+        "layers": [
+            {"type": "conv2d", "filters": 8, "kernel_size": 1, "use_bias": False, "kernel_initializer": "he_normal"}
+        ],
+    },
     {"type": "activation", "activation": "silu"},
     {
         "type": "branches",
@@ -61,14 +82,22 @@ def assert_keras_agrees(
     analysis = analyse(architecture, image_shape, n_classes)
     keras.backend.clear_session()
     model = build_model(architecture, image_shape, n_classes)
-    assert table_of_keras(model) == table_on_paper(analysis)
-    assert model.count_params() == analysis.parameters
-    assert sum(weight.size for weight in weights_of(model)) == analysis.trainable_parameters
+    assert_counts_agree(model, analysis)
     return model, analysis
 
 
-def weights_of(model: keras.Model) -> list[Any]:
-    return [np.asarray(weight) for weight in model.trainable_weights]
+def assert_counts_agree(model: keras.Model, analysis: Analysis) -> None:
+    assert table_of_keras(model) == table_on_paper(analysis)
+    assert model.count_params() == analysis.parameters
+    assert sum(math.prod(weight.shape) for weight in model.trainable_weights) == analysis.trainable_parameters
+
+
+@contextmanager
+def without_memory_for_weights() -> Iterator[None]:
+    """Keras builds networks in here, but draws none of their weights: VGG16 in a twentieth of a second."""
+    with keras.StatelessScope():
+        yield
+        keras.backend.clear_session()  # forgets the weights that leaving the scope would draw
 
 
 def unit_range(image_shape: tuple[int, int, int], n: int = 2) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -81,9 +110,50 @@ def unit_range(image_shape: tuple[int, int, int], n: int = 2) -> np.ndarray[Any,
 def test_keras_builds_every_preset_as_its_table_says(
     preset: Preset, image_shape: tuple[int, int, int], n_classes: int
 ) -> None:
-    model, analysis = assert_keras_agrees(preset.architecture, image_shape, n_classes)
+    analysis = analyse(preset.architecture, image_shape, n_classes)
 
-    assert [layer.name for layer in model.layers] == ["images", *(row.name for row in analysis.layers)]
+    with without_memory_for_weights():
+        model = build_model(preset.architecture, image_shape, n_classes)
+        assert_counts_agree(model, analysis)
+
+    assert {layer.name for layer in model.layers} == {"images", *(row.name for row in analysis.layers)}
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"), [("alexnet", 62_378_344), ("vgg16", 138_357_544), ("googlenet", 6_998_552)]
+)
+def test_keras_counts_the_known_parameters_of_the_large_networks(name: str, parameters: int) -> None:
+    preset = get_preset(name)
+
+    with without_memory_for_weights():
+        assert build_model(preset.architecture, preset.image_shape, 1000).count_params() == parameters
+
+
+NARROW = Overrides(activation="tanh", width=0.1, input_size=67)
+"""67 is the smallest side that AlexNet's windows fit into."""
+
+
+@pytest.mark.parametrize("preset", [pytest.param(p, id=p.name) for p in PRESETS.values()])
+def test_every_preset_answers_the_same_in_onnx_with_its_overrides_made(preset: Preset, tmp_path: Path) -> None:
+    model, analysis = assert_keras_agrees(override(preset.architecture, NARROW), (28, 32, 1), 10)
+    images = unit_range((28, 32, 1), n=24)
+
+    export_onnx(model, tmp_path / "model.onnx")
+
+    assert analysis.layers[0].name == "resizing"
+    assert parity(tmp_path / "model.onnx", images, np.asarray(model(images, training=False))) < 1e-5
+
+
+@pytest.mark.parametrize("initializer", get_args(Initializer))
+def test_weights_are_drawn_as_the_description_says(initializer: str) -> None:
+    dense = {"type": "dense", "units": 256, "kernel_initializer": initializer}
+    architecture = Architecture.model_validate({"layers": [{"type": "flatten"}, dense, OUTPUT]})
+
+    kernel = np.asarray(build_model(architecture, (16, 16, 3), 10).get_layer("dense").kernel.value)
+
+    family = initializer.partition("_")[0]
+    variance = {"glorot": 2 / (768 + 256), "he": 2 / 768, "lecun": 1 / 768}[family]
+    assert kernel.var() == pytest.approx(variance, rel=0.05)
 
 
 def test_keras_builds_every_kind_of_layer_as_its_table_says() -> None:
@@ -120,8 +190,6 @@ def test_probabilities_stay_float32_in_mixed_precision() -> None:
     assert (model.inputs[0].dtype, model.outputs[0].dtype) == ("float32", "float32")
 
 
-# Keras 3.15 reads TensorFlow variables with `np.array(variable)`, which NumPy 2 no longer likes.
-@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
 def test_a_saved_model_opens_without_our_code_and_answers_the_same(tmp_path: Path) -> None:
     model = build_model(Architecture.model_validate({"input_size": [17, 23], "layers": EVERY_LAYER}), (32, 32, 3), 10)
     model.save(tmp_path / "model.keras")
@@ -138,6 +206,17 @@ def test_every_layer_and_activation_of_the_grammar_survives_the_export(tmp_path:
     description = {"input_size": [17, 23], "layers": [*EVERY_LAYER[:-1], *activations, OUTPUT]}
     model = build_model(Architecture.model_validate(description), (32, 32, 3), 10)
     images = unit_range((32, 32, 3))
+
+    export_onnx(model, tmp_path / "model.onnx")
+
+    assert parity(tmp_path / "model.onnx", images, np.asarray(model(images, training=False))) < 1e-5
+
+
+@pytest.mark.parametrize("side", [227, 224, 67, 28, 13, 11])
+def test_pictures_are_resized_to_exactly_the_same_size_in_onnx(side: int, tmp_path: Path) -> None:
+    layers = [{"type": "flatten"}, OUTPUT]
+    model = build_model(Architecture.model_validate({"input_size": [side, 33], "layers": layers}), (28, 17, 1), 3)
+    images = unit_range((28, 17, 1))
 
     export_onnx(model, tmp_path / "model.onnx")
 
@@ -161,6 +240,7 @@ def layer_of(layer_type: str, **fields: st.SearchStrategy[Any]) -> st.SearchStra
     return st.fixed_dictionaries({"type": st.just(layer_type), **fields})
 
 
+initializers = st.sampled_from(get_args(Initializer))
 convolution: dict[str, st.SearchStrategy[Any]] = {
     "kernel_size": sizes,
     "padding": paddings,
@@ -168,7 +248,7 @@ convolution: dict[str, st.SearchStrategy[Any]] = {
     "use_bias": st.booleans(),
 }
 keeps_size = st.one_of(
-    layer_of("conv2d", filters=small, **{**convolution, "padding": st.just("same")}),
+    layer_of("conv2d", filters=small, kernel_initializer=initializers, **{**convolution, "padding": st.just("same")}),
     layer_of("batch_normalization"),
     layer_of("dropout", rate=st.floats(0, 0.9)),
     layer_of("activation", activation=st.sampled_from(["relu", "elu", "sigmoid"])),
@@ -193,7 +273,19 @@ map_layers = st.one_of(
     ),
 )
 to_vector = st.sampled_from(["flatten", "global_average_pooling2d"]).map(lambda layer_type: {"type": layer_type})
-vector_layers = layer_of("dense", units=small, activation=activations, use_bias=st.booleans())
+vector_layers = layer_of(
+    "dense", units=small, activation=activations, use_bias=st.booleans(), kernel_initializer=initializers
+)
+changes = st.fixed_dictionaries(
+    {},
+    optional={
+        "activation": st.sampled_from(["relu", "silu"]),
+        "depth": st.integers(1, 3),
+        "width": st.floats(0.3, 3),
+        "input_size": st.just("native") | st.integers(1, 24) | st.tuples(st.integers(1, 24), st.integers(1, 24)),
+        "dropout": st.floats(0, 0.9),
+    },
+).map(Overrides.model_validate)
 
 
 def works(layers: Layers, image_shape: tuple[int, int, int]) -> bool:
@@ -228,3 +320,23 @@ def test_keras_builds_any_network_of_the_grammar_as_its_table_says(
     answers = np.asarray(model(unit_range(image_shape), training=False))
     assert answers.shape == (2, n_classes)
     np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-5)
+
+
+@settings(max_examples=10, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+@given(networks(), changes)
+def test_any_network_with_any_overrides_answers_the_same_in_onnx(
+    tmp_path_factory: pytest.TempPathFactory, network: tuple[Architecture, tuple[int, int, int]], overrides: Overrides
+) -> None:
+    architecture, image_shape = network
+    try:
+        architecture = override(architecture, overrides)
+        model, _ = assert_keras_agrees(architecture, image_shape, 3)
+    except ArchitectureError:
+        # Nothing to change in it, or no longer a network: that such are refused is shown without Keras.
+        reject()
+    path = tmp_path_factory.mktemp("any") / "model.onnx"
+    images = unit_range(image_shape)
+
+    export_onnx(model, path)
+
+    assert parity(path, images, np.asarray(model(images, training=False))) < 1e-5

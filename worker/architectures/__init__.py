@@ -5,7 +5,8 @@ Shared with the HTTP side, so nothing here imports Keras.
 
 from worker.architectures.analysis import Analysis, LayerRow, analyse
 from worker.architectures.description import Architecture
-from worker.architectures.errors import ArchitectureError, ArchitectureNotFound
+from worker.architectures.errors import ArchitectureError, ArchitectureNotFound, OverrideError
+from worker.architectures.overrides import Overrides, analyse_overridden, override
 from worker.architectures.presets import PRESETS, Preset, Recipe, get_preset
 
 __all__ = [
@@ -15,8 +16,12 @@ __all__ = [
     "ArchitectureError",
     "ArchitectureNotFound",
     "LayerRow",
+    "OverrideError",
+    "Overrides",
     "Preset",
     "Recipe",
     "analyse",
+    "analyse_overridden",
     "get_preset",
+    "override",
 ]

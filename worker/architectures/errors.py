@@ -1,7 +1,8 @@
 """Everything that can be wrong with a description of a network, told by place.
 
     ArchitectureError           a description that cannot work; knows where (`loc`)
-    └── ArchitectureNotFound    no preset has this name
+    ├── ArchitectureNotFound    no preset has this name
+    └── OverrideError           a change that a network cannot take
 
 Knows nothing of HTTP: the same `loc` becomes a field path there, and a line of a job's error here.
 """
@@ -36,3 +37,7 @@ class ArchitectureNotFound(ArchitectureError):
         expected = ", ".join(sorted(known))
         super().__init__((), f"no such architecture; expected one of {expected}, came {name[:64]!r}")
         self.name = name
+
+
+class OverrideError(ArchitectureError):
+    """A change that a network cannot take: `loc` is `("overrides", field)`, or without field if no single one is."""

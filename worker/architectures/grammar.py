@@ -36,8 +36,18 @@ Activation = Literal[
 ]
 """Those of Keras that survive the export to ONNX. GELU does not (tf2onnx 1.17 leaves an `Erfc` that ONNX lacks), nor
 do grouped convolutions, so neither is in the language."""
+Initializer = Literal[
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "lecun_normal",
+    "lecun_uniform",
+]
+"""How weights are drawn before training. He's suits ReLU: deep networks of it keep their signal, and so learn."""
 Padding = Literal["valid", "same"]
-Filters = Annotated[int, Field(strict=True, ge=1, le=4096)]
+MAX_FILTERS = 4096
+Filters = Annotated[int, Field(strict=True, ge=1, le=MAX_FILTERS)]
 KernelSize = Annotated[tuple[int, int], Sides(1, 32)]
 Strides = Annotated[tuple[int, int], Sides(1, 32)]
 EvenStrides = Annotated[int, Field(strict=True, ge=1, le=32)]
@@ -59,6 +69,7 @@ class Conv2D(_Layer):
     padding: Padding = "valid"
     activation: Activation | None = None
     use_bias: Flag = True
+    kernel_initializer: Initializer = "glorot_uniform"
 
 
 class DepthwiseConv2D(_Layer):
@@ -137,6 +148,7 @@ class Dense(_Layer):
     units: Units
     activation: Activation | None = None
     use_bias: Flag = True
+    kernel_initializer: Initializer = "glorot_uniform"
 
 
 class ActivationLayer(_Layer):

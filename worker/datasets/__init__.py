@@ -6,8 +6,9 @@ Shared with the HTTP side: numpy, httpx and pydantic, no Keras.
 from worker.datasets.catalog import DATASETS, DatasetInfo, dataset_info
 from worker.datasets.dataset import Dataset
 from worker.datasets.download import DownloadProgress
-from worker.datasets.errors import DatasetCorrupt, DatasetError, DatasetNotFound, DatasetUnavailable
+from worker.datasets.errors import DatasetCorrupt, DatasetError, DatasetNotFound, DatasetNotReady, DatasetUnavailable
 from worker.datasets.loading import is_available, load_dataset
+from worker.datasets.uploaded import FindDataset, find_dataset, load_uploaded
 
 __all__ = [
     "DATASETS",
@@ -16,9 +17,13 @@ __all__ = [
     "DatasetError",
     "DatasetInfo",
     "DatasetNotFound",
+    "DatasetNotReady",
     "DatasetUnavailable",
     "DownloadProgress",
+    "FindDataset",
     "dataset_info",
+    "find_dataset",
     "is_available",
     "load_dataset",
+    "load_uploaded",
 ]

@@ -53,6 +53,10 @@ class DatasetInfo(BaseModel):
     fingerprint: str | None = Field(
         default=None, description="SHA-256 over shapes, pixels and labels, where it is known in advance."
     )
+    mean: tuple[float, ...] | None = Field(
+        default=None, description="Of each channel of the training pictures, scaled to [0, 1]."
+    )
+    deviation: tuple[float, ...] | None = Field(default=None, description="Standard deviation, likewise.")
 
     @property
     def n_train(self) -> int:
@@ -88,6 +92,8 @@ _ALL = (
         licence="none stated by its publishers",
         source="https://www.cs.toronto.edu/~kriz/cifar.html",
         fingerprint="eab283c62496c9f3008b5c7c28afb56eb0778b06451c1a40310882a3050bfc8d",
+        mean=(0.4914, 0.482158, 0.446531),
+        deviation=(0.247032, 0.243485, 0.261588),
     ),
     DatasetInfo(
         name="fashion_mnist",
@@ -99,6 +105,8 @@ _ALL = (
         licence=FASHION_LICENCE,
         source="https://github.com/zalandoresearch/fashion-mnist",
         fingerprint="a3f246a1cde61eb81c9c5374bf44c068c4f283ffdaf05a3c7c6178587fdfe43b",
+        mean=(0.286041,),
+        deviation=(0.353024,),
     ),
     DatasetInfo(
         name="fashion_mnist_sample",
@@ -110,6 +118,8 @@ _ALL = (
         licence=FASHION_LICENCE,
         source="https://github.com/zalandoresearch/fashion-mnist",
         fingerprint="9f8be3ecee2f6a134adaeb7a9b31fce123e40b6bbeb2e6f94003f832609e6f67",
+        mean=(0.284207,),
+        deviation=(0.351425,),
     ),
 )
 

@@ -58,7 +58,16 @@ def fingerprint(train: LabelledImages, test: LabelledImages) -> str:
     """SHA-256 over the shape, the pixels and the labels of both splits, the same on every machine."""
     digest = hashlib.sha256()
     for split in (train, test):
-        digest.update(f"images {split.images.shape} labels {split.labels.shape};".encode())
+        digest.update(split_heading(split.images.shape))
         digest.update(np.ascontiguousarray(split.images).data)
         digest.update(np.ascontiguousarray(split.labels, dtype="<i8").data)
     return digest.hexdigest()
+
+
+def split_heading(shape: tuple[int, ...]) -> bytes:
+    """What stands before a split's pixels and labels in the fingerprint.
+
+    Args:
+        shape: of the split's pictures, (n, height, width, channels).
+    """
+    return f"images {shape} labels {(shape[0],)};".encode()

@@ -4,7 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from worker.training.calibration import Calibration, calibrate
+
 EPSILON = 1e-7  # Keras's own clip in categorical cross-entropy (keras.config.epsilon)
+TOP = 3
+FEWEST_CLASSES_FOR_TOP = 5  # with fewer, three guesses say little
 
 
 class ClassScore(BaseModel):
@@ -13,10 +17,20 @@ class ClassScore(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     label: str
-    n: int = Field(description="Pictures of this class in the test split.")
+    support: int = Field(description="Pictures of this class in the test split.")
     precision: float | None = Field(description="Share of the pictures called this that are; null if none was.")
     recall: float | None = Field(description="Share of this class's pictures that were found; null if there are none.")
-    f1: float | None = Field(description="Harmonic mean of precision and recall.")
+    f1: float | None = Field(description="Harmonic mean of precision and recall; null if the class never occurs.")
+
+
+class AverageScore(BaseModel):
+    """The classes' scores in one; a score that is null counts as 0, as in scikit-learn's report."""
+
+    model_config = ConfigDict(frozen=True)
+
+    precision: float
+    recall: float
+    f1: float
 
 
 class Evaluation(BaseModel):
@@ -26,16 +40,22 @@ class Evaluation(BaseModel):
 
     loss: float = Field(description="Categorical cross-entropy, mean over pictures.")
     accuracy: float
+    top_3_accuracy: float | None = Field(
+        description="Share of pictures whose class is among the three most probable; null with fewer than five classes."
+    )
     classes: tuple[str, ...]
     per_class: tuple[ClassScore, ...]
+    macro_average: AverageScore = Field(description="Every class that occurs counts the same.")
+    weighted_average: AverageScore = Field(description="Every class counts by its pictures.")
     confusion_matrix: tuple[tuple[int, ...], ...] = Field(description="Rows are the truth, columns the answer.")
+    calibration: Calibration
 
 
 def evaluate(probabilities: NDArray[np.float32], labels: NDArray[np.int64], classes: tuple[str, ...]) -> Evaluation:
     """Judge a network by its answers.
 
     Args:
-        probabilities: float32, shape (n, n_classes), rows sum to 1.
+        probabilities: float32, shape (n, n_classes), rows sum to 1, n at least 1.
         labels: int64, shape (n,), values in [0, n_classes).
         classes: names in index order.
 
@@ -48,12 +68,17 @@ def evaluate(probabilities: NDArray[np.float32], labels: NDArray[np.int64], clas
     matrix = np.zeros((len(classes), len(classes)), np.int64)
     np.add.at(matrix, (labels, answers), 1)
     likelihood = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    scores = tuple(_class_score(name, index, matrix) for index, name in enumerate(classes))
     return Evaluation(
         loss=float(-np.log(np.clip(likelihood, EPSILON, 1 - EPSILON)).mean()),
         accuracy=float((answers == labels).mean()),
+        top_3_accuracy=_top_accuracy(probabilities, labels) if len(classes) >= FEWEST_CLASSES_FOR_TOP else None,
         classes=classes,
-        per_class=tuple(_class_score(name, index, matrix) for index, name in enumerate(classes)),
+        per_class=scores,
+        macro_average=_average(scores, [int(score.f1 is not None) for score in scores]),
+        weighted_average=_average(scores, [score.support for score in scores]),
         confusion_matrix=tuple(tuple(int(count) for count in row) for row in matrix),
+        calibration=calibrate(probabilities.max(axis=1), answers == labels),
     )
 
 
@@ -61,8 +86,27 @@ def _class_score(name: str, index: int, matrix: NDArray[np.int64]) -> ClassScore
     hits, truly, called = int(matrix[index, index]), int(matrix[index].sum()), int(matrix[:, index].sum())
     return ClassScore(
         label=name,
-        n=truly,
+        support=truly,
         precision=hits / called if called else None,
         recall=hits / truly if truly else None,
         f1=2 * hits / (truly + called) if truly + called else None,
     )
+
+
+def _average(scores: tuple[ClassScore, ...], weights: list[int]) -> AverageScore:
+    """The weighted mean of every score; the weights are not all 0, since the split has pictures."""
+
+    def mean(values: list[float | None]) -> float:
+        return float(np.average([value or 0.0 for value in values], weights=weights))
+
+    return AverageScore(
+        precision=mean([score.precision for score in scores]),
+        recall=mean([score.recall for score in scores]),
+        f1=mean([score.f1 for score in scores]),
+    )
+
+
+def _top_accuracy(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    """Of equal probabilities the lower class index comes first, as in `argmax`."""
+    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :TOP]
+    return float((best == labels[:, np.newaxis]).any(axis=1).mean())

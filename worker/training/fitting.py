@@ -1,28 +1,26 @@
-"""Compiles a network and fits it, telling how far it is. Keras 3's own API only, so any Keras backend will do."""
+"""Fits a compiled network, from its first step or from a checkpoint. Keras 3's own API only, so any backend will do."""
 
-import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import keras
-import numpy as np
 
-from worker.errors import TrainingFailed
-from worker.records import History, JobFailure, Progress
-from worker.requests import JobRequest, Optimizer
+from worker.records import History, Progress
+from worker.requests import JobRequest
+from worker.training.callbacks import (
+    BestEpoch,
+    Checkpointer,
+    OnProgress,
+    ProgressReporter,
+    RawWeights,
+    ResumedEpoch,
+    average_weights,
+)
+from worker.training.checkpoints import Account, Checkpoints, Start
+from worker.training.feeding import Feed, TrainingData
+from worker.training.network_state import restore_weights
 from worker.training.splits import Split
-
-REPORT_EVERY_S = 0.25
-OnProgress = Callable[[Progress, History | None], None]
-
-_OPTIMIZERS = {
-    "adam": keras.optimizers.Adam,
-    "adamw": keras.optimizers.AdamW,
-    "rmsprop": keras.optimizers.RMSprop,
-    "sgd": keras.optimizers.SGD,
-}
 
 
 @dataclass(frozen=True)
@@ -30,143 +28,122 @@ class Fit:
     """What a training left behind.
 
     Attributes:
-        history: one value per epoch.
-        seconds: wall time of `fit`, validation included.
-        cpu_seconds: processor time of this process meanwhile, over all cores.
-        first_step_at: seconds since the epoch when the first batch was done.
+        account: history and times of all epochs, those before an interruption included.
+        first_step_at: seconds since the epoch when this attempt's first batch was done; None when none was left to do.
     """
 
-    history: History
-    seconds: float
-    cpu_seconds: float
-    first_step_at: float
+    account: Account
+    first_step_at: float | None
+
+    @property
+    def history(self) -> History:
+        """One value per epoch."""
+        return self.account.history
 
 
-def compile_network(network: keras.Model, optimizer: Optimizer) -> None:
-    """Categorical cross-entropy and accuracy, as in the lesson, with the optimizer asked for."""
-    network.compile(
-        optimizer=_OPTIMIZERS[optimizer.name](**optimizer.model_dump(exclude={"name"}, exclude_none=True)),
-        loss="categorical_crossentropy",
-        metrics=["accuracy"],
-    )
-    _build_training_state(network)
+class Training:
+    """One training of one network.
 
-
-def _build_training_state(network: keras.Model) -> None:
-    """Create the optimizer's and the metrics' variables before the first step.
-
-    TensorFlow traces a step that creates variables twice; measured here, this halves the wait for the first batch
-    (1.5 s to 0.75 s on 2 cores for `lenet5-fashion`).
-    """
-    network.optimizer.build(network.trainable_variables)
-    targets = np.eye(network.output_shape[-1], dtype=np.float32)[:1]
-    network.compute_loss(y=targets, y_pred=targets)
-    network.compute_metrics(None, targets, targets)
-    network.reset_metrics()
-
-
-def fit_network(
-    network: keras.Model, training: Split, validation: Split, request: JobRequest, on_progress: OnProgress
-) -> Fit:
-    """Train for the epochs asked for.
-
-    Raises:
-        TrainingFailed: the loss became NaN or infinite (`diverged`).
-    """
-    assert request.epochs is not None
-    assert request.batch_size is not None
-    reporter = ProgressReporter(request.epochs, request.batch_size, len(training), on_progress)
-    started, cpu_started = time.monotonic(), time.process_time()
-    network.fit(
-        training.inputs,
-        training.targets,
-        batch_size=request.batch_size,
-        epochs=request.epochs,
-        validation_data=(validation.inputs, validation.targets),
-        verbose=0,
-        callbacks=[reporter],
-    )
-    seconds, cpu_seconds = time.monotonic() - started, time.process_time() - cpu_started
-    return Fit(reporter.history, seconds, cpu_seconds, reporter.first_step_at)
-
-
-class ProgressReporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Tells how far a training is, a few times a second, and ends one whose loss is no longer a number.
-
-    Between reports a batch costs one look at the clock: reading a loss would make TensorFlow wait for it.
+    Args:
+        network: compiled.
+        data: what to train on.
+        validation: what to measure it with after every epoch.
+        request: planned.
+        checkpoints: where to go on from, and where to save; None for neither.
+        on_progress: told how far it is.
+        is_pause_asked: whether to save and stop between two batches.
     """
 
-    def __init__(self, epochs: int, batch_size: int, n_images: int, on_progress: OnProgress) -> None:
-        super().__init__()
-        self._epochs = epochs
-        self._batch_size = batch_size
-        self._n_images = n_images
-        self._steps = math.ceil(n_images / batch_size)
-        self._on_progress = on_progress
-        self.history = History()
-        self.first_step_at = 0.0
+    def __init__(
+        self,
+        network: keras.Model,
+        data: TrainingData,
+        validation: Split,
+        request: JobRequest,
+        checkpoints: Checkpoints | None,
+        on_progress: OnProgress,
+        is_pause_asked: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._network = network
+        self._data = data
+        self._validation = validation
+        self._request = request
+        self._start = Start() if checkpoints is None else checkpoints.restore(network)
+        if self._start.epoch:
+            # What records a job begins an attempt with an empty history.
+            known = Progress(phase="preparing", epoch=self._start.epoch, epochs=request.epochs or 0)
+            on_progress(known, self._start.account.history)
+        self._waited_s = 0.0
+        self._feed: Feed | None = None
+        self._reporter = ProgressReporter(request, len(data), data.steps_per_epoch, self._start, on_progress)
+        stopping = request.early_stopping
+        self._best = BestEpoch(stopping.patience, self._reporter, self._start) if stopping else None
+        self._callbacks: list[keras.callbacks.Callback] = [self._reporter]
+        if self._best is not None:
+            self._callbacks.append(self._best)
+        if request.ema:
+            self._callbacks.append(keras.callbacks.SwapEMAWeights())
+        if checkpoints is not None:
+            self._callbacks.append(Checkpointer(checkpoints, self._reporter, self._best, self._account, is_pause_asked))
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Start anew, so that one instance can serve twice."""
-        self.history = History()
-        self.first_step_at = 0.0
-        self._epoch = 0
-        self._paced_since = 0.0
-        self._next_report = 0.0
+    def run(self) -> Fit:
+        """Train to the end, and leave the network with the weights to be published.
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Note the epoch and its time."""
-        self._epoch = epoch
-        self._epoch_started = time.monotonic()
+        Raises:
+            TrainingFailed: the loss became NaN or infinite (`diverged`), or a checkpoint found no room (`disk_full`).
+            TrainingPaused: it was asked to stop, and has saved where it was.
+        """
+        self._began, self._cpu_began = time.monotonic(), time.process_time()
+        if not self._start.is_over:
+            for first, last, step in self._legs():
+                self._fit(first, last, step)
+        if self._best is not None and self._best.weights is not None:
+            restore_weights(self._network, self._best.weights)
+        elif self._request.ema:
+            average_weights(self._network)
+        return Fit(self._account(), self._reporter.first_step_at or None)
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Report when it is time."""
-        now = time.monotonic()
-        if not self.first_step_at:
-            self.first_step_at = time.time()
-            self._paced_since = now  # the first step is mostly tracing; it says nothing about pace
-        if now >= self._next_report:
-            self._next_report = now + REPORT_EVERY_S
-            self._report(batch + 1, logs or {}, now)
+    def _legs(self) -> Iterator[tuple[int, int, int]]:
+        """First epoch, last epoch (exclusive) and steps to leave out: an epoch begun is finished by itself."""
+        assert self._request.epochs is not None
+        first = self._start.epoch
+        if self._start.step:
+            yield first, first + 1, self._start.step
+            first += 1
+        if first < self._request.epochs and not self._network.stop_training:
+            yield first, self._request.epochs, 0
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Add the epoch to the history and report it."""
-        metrics = {name: float(value) for name, value in (logs or {}).items()}
-        _refuse_divergence(metrics, epoch)
-        self.history = self.history.with_epoch(metrics)
-        self._on_progress(self._progress(self._steps, metrics, time.monotonic()), self.history)
-
-    def _report(self, step: int, logs: dict[str, Any], now: float) -> None:
-        metrics = {name: float(value) for name, value in logs.items()}
-        _refuse_divergence(metrics, self._epoch)
-        self._on_progress(self._progress(step, metrics, now), None)
-
-    def _progress(self, step: int, metrics: dict[str, float], now: float) -> Progress:
-        steps_done = self._epoch * self._steps + step
-        paced_steps = steps_done - 1
-        seconds_per_step = (now - self._paced_since) / paced_steps if paced_steps else None
-        steps_left = self._epochs * self._steps - steps_done
-        return Progress(
-            phase="training",
-            epoch=self._epoch + 1,
-            epochs=self._epochs,
-            step=step,
-            steps=self._steps,
-            loss=metrics.get("loss"),
-            accuracy=metrics.get("accuracy"),
-            images_per_second=min(step * self._batch_size, self._n_images) / max(now - self._epoch_started, 1e-9),
-            eta_s=None if seconds_per_step is None else seconds_per_step * steps_left,
-        )
-
-
-def _refuse_divergence(metrics: dict[str, float], epoch: int) -> None:
-    loss = metrics.get("loss", 0.0)
-    if not math.isfinite(loss):
-        raise TrainingFailed(
-            JobFailure(
-                code="diverged",
-                message=f"The training loss became {loss} in epoch {epoch + 1}.",
-                hint="Try a learning rate ten times smaller, for example "
-                '"optimizer": {"name": "sgd", "learning_rate": 0.001}.',
+    def _fit(self, first: int, last: int, step: int) -> None:
+        extra: list[keras.callbacks.Callback] = []
+        if step:
+            assert self._start.metrics is not None
+            extra.append(ResumedEpoch(self._start.metrics))
+        raw = RawWeights() if self._request.ema and last != self._request.epochs else None
+        if raw is not None:
+            extra.append(raw)
+        with Feed(self._data, first, step) as self._feed:
+            self._network.fit(
+                self._feed.batches(),
+                steps_per_epoch=self._data.steps_per_epoch - step,
+                initial_epoch=first,
+                epochs=last,
+                validation_data=(self._validation.inputs, self._validation.targets),
+                shuffle=False,
+                verbose=0,
+                callbacks=[*self._callbacks, *extra],
             )
+        self._waited_s += self._feed.waited_s
+        self._feed = None
+        if raw is not None:
+            raw.put_back()
+
+    def _account(self) -> Account:
+        before = self._start.account
+        waited_s = self._waited_s + (self._feed.waited_s if self._feed is not None else 0.0)
+        return Account(
+            history=self._reporter.history,
+            epoch_seconds=self._reporter.epoch_seconds,
+            seconds=before.seconds + time.monotonic() - self._began,
+            cpu_seconds=before.cpu_seconds + time.process_time() - self._cpu_began,
+            data_wait_seconds=before.data_wait_seconds + waited_s,
         )

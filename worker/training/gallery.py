@@ -1,46 +1,45 @@
-"""Pictures of a network's answers on the test split: the confusion matrix, and the lesson's grid of predictions.
+"""Galleries of test pictures with a network's answers: the lesson's grid of predictions, and the worst mistakes.
 
-Arrays and numbers in, PNG bytes out; no Keras. Colours are safe for colour-blind readers, and wrong answers are marked
-in words as well.
+Arrays and numbers in, PNG bytes out; no Keras. Pictures are enlarged by whole numbers with hard pixels: what is
+smoothed no longer shows what the network saw. A wrong answer is marked by a cross, a frame, bold type and words,
+besides its colour.
 """
 
-import io
-
-import matplotlib
-
-matplotlib.use("agg")
+from dataclasses import dataclass
 
 import numpy as np
-from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
+from PIL import Image
 
-from worker.training.evaluation import Evaluation
+from worker.drawing import BLUE, GREY, POINTS_PER_INCH, VERMILLION, new_figure, picture_bytes, shortened, text_width
+from worker.mistakes import Mistakes
 
-# Okabe and Ito's colour-blind safe palette (2008).
-RIGHT_COLOUR = "#0072B2"
-WRONG_COLOUR = "#D55E00"
-GRID = 5
-MOST_CLASSES_WITH_COUNTS = 25  # beyond, numbers in the cells can no longer be read
+COLUMNS = 5
+MOST_PICTURES = 25
+DPI = 100
+# Pixels of the picture drawn.
+CELL, GAP, MARGIN, HEADING = 168, 16, 16, 60
+LINE = 19
+FRAME = 4
+LETTER_POINTS = 9.5
+NOTE_POINTS = 8.0
 
 
-def draw_confusion_matrix(evaluation: Evaluation) -> bytes:
-    """The confusion matrix as PNG: rows are the truth, shaded by the share of their row, with counts in the cells."""
-    counts = np.array(evaluation.confusion_matrix)
-    n_classes = len(evaluation.classes)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side = min(max(5.0, 0.62 * n_classes + 2.2), 20.0)
-    figure, axes = plt.subplots(figsize=(side, side), dpi=100, layout="constrained")
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.set_title(f"test accuracy {evaluation.accuracy:.4f}, counts on the test split", fontsize=12)
-    axes.set_xlabel("answer")
-    axes.set_ylabel("truth")
-    if n_classes <= MOST_CLASSES_WITH_COUNTS:
-        axes.set_xticks(range(n_classes), evaluation.classes, rotation=45, ha="right")
-        axes.set_yticks(range(n_classes), evaluation.classes)
-        _write_counts(axes, counts, shares)
-    return _png(figure)
+@dataclass(frozen=True)
+class Caption:
+    """What stands at a picture.
+
+    Attributes:
+        lines: above it, from top to bottom.
+        is_right: whether the network's answer is.
+        note: in small grey type below it, where there is one.
+    """
+
+    lines: tuple[str, ...]
+    is_right: bool
+    note: str = ""
 
 
 def draw_predictions(
@@ -48,6 +47,7 @@ def draw_predictions(
     labels: NDArray[np.int64],
     probabilities: NDArray[np.float32],
     classes: tuple[str, ...],
+    subject: str,
 ) -> bytes:
     """The first 25 pictures of the test split with what the network says of each, as PNG.
 
@@ -56,46 +56,121 @@ def draw_predictions(
         labels: int64, shape (n,), the truth.
         probabilities: float32, shape (n, n_classes), rows sum to 1.
         classes: names in index order.
+        subject: which network on which dataset.
     """
-    figure, grid = plt.subplots(GRID, GRID, figsize=(9, 10), dpi=100, layout="constrained")
-    answers = probabilities.argmax(axis=1)
-    shown = min(GRID * GRID, len(images))
-    n_right = int((answers[:shown] == labels[:shown]).sum())
-    figure.suptitle(
-        f"the first {shown} pictures of the test split: {n_right} right, {shown - n_right} wrong", fontsize=13
-    )
-    for axes in grid.flat:
-        axes.axis("off")
-    for axes, image, label, row in zip(grid.flat, images, labels, probabilities, strict=False):
-        _draw_answer(axes, image, int(label), row, classes)
-    return _png(figure)
+    shown = min(MOST_PICTURES, len(images))
+    rows = probabilities[:shown]
+    answers = rows.argmax(axis=1)
+    n_right = int((answers == labels[:shown]).sum())
+    captions = [
+        _caption(classes[answer], float(row[answer]), classes[label], answer == label)
+        for answer, label, row in zip(answers, labels[:shown], rows, strict=True)
+    ]
+    title = f"The first {shown} pictures of the test split: {n_right} right, {shown - n_right} wrong"
+    return _draw(images[:shown], captions, subject, title)
 
 
-def _write_counts(axes: Axes, counts: NDArray[np.int64], shares: NDArray[np.float64]) -> None:
-    for (row, column), count in np.ndenumerate(counts):
-        if count:
-            colour = "white" if shares[row, column] > 0.5 else "black"
-            axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=9)
+def draw_mistakes(images: NDArray[np.uint8], mistakes: Mistakes, subject: str) -> bytes:
+    """The most confident mistakes with their places in the test split, as PNG.
+
+    Args:
+        images: uint8, shape (n, height, width, channels), 0-255; the whole test split.
+        mistakes: of a network on these pictures.
+        subject: which network on which dataset.
+    """
+    worst = mistakes.mistakes[:MOST_PICTURES]
+    captions = [
+        _caption(mistake.predicted, mistake.probability, mistake.true, False, note=f"test picture {mistake.index}")
+        for mistake in worst
+    ]
+    title = f"Wrong on {mistakes.total:,} of {mistakes.pictures:,} test pictures"
+    if mistakes.total > len(worst):
+        title += f"; the {len(worst)} most confident mistakes"
+    return _draw(images[[mistake.index for mistake in worst]], captions, subject, title)
 
 
-def _draw_answer(
-    axes: Axes, image: NDArray[np.uint8], label: int, row: NDArray[np.float32], classes: tuple[str, ...]
-) -> None:
-    answer = int(row.argmax())
-    is_right = answer == label
-    # Hard pixels: a small picture that is smoothed no longer shows what the network saw.
-    axes.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-    said = f"{classes[answer]} {row[answer]:.0%}"
-    axes.set_title(
-        said if is_right else f"{said}\nwrong, is {classes[label]}",
-        fontsize=9,
-        color=RIGHT_COLOUR if is_right else WRONG_COLOUR,
-        fontweight="normal" if is_right else "bold",
-    )
+def _caption(predicted: str, probability: float, true: str, is_right: bool, note: str = "") -> Caption:
+    mark = "✓" if is_right else "✗"
+    said = _line(mark + " {} " + f"{probability:.0%}", predicted, is_right)
+    return Caption((said,) if is_right else (said, _line("is {}", true, is_right)), is_right, note)
 
 
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    plt.close(figure)
-    return buffer.getvalue()
+def _line(template: str, name: str, is_right: bool) -> str:
+    """The template with the name in it, no wider than the picture and its gap."""
+    most = (CELL + GAP / 2) / DPI - text_width(template.format(""), LETTER_POINTS, is_bold=not is_right)
+    return template.format(shortened(name, most, LETTER_POINTS, is_bold=not is_right))
+
+
+def _draw(images: NDArray[np.uint8], captions: list[Caption], subject: str, title: str) -> bytes:
+    """Lay the pictures out row by row, each at whole pixels."""
+    rows = [slice(start, start + COLUMNS) for start in range(0, len(captions), COLUMNS)]
+    heads = [LINE * max(len(caption.lines) for caption in captions[row]) for row in rows]
+    foot = LINE if any(caption.note for caption in captions) else 0
+    width = 2 * MARGIN + COLUMNS * CELL + (COLUMNS - 1) * GAP
+    height = HEADING + sum(heads) + len(rows) * (CELL + foot) + max(len(rows) - 1, 0) * GAP + MARGIN
+    # A hair more than whole pixels: inches times dots per inch must not be rounded down.
+    figure = new_figure((width + 0.01) / DPI, (height + 0.01) / DPI, dpi=DPI)
+    subject = shortened(subject, (width - 2 * MARGIN) / DPI, 13)
+    figure.text(0.5, 1 - 17 / height, subject, ha="center", va="center", fontsize=13)
+    figure.text(0.5, 1 - 40 / height, title, ha="center", va="center", fontsize=11)
+    top = HEADING
+    for row, head in zip(rows, heads, strict=True):
+        top += head
+        for column, (image, caption) in enumerate(zip(images[row], captions[row], strict=True)):
+            left = MARGIN + column * (CELL + GAP)
+            _draw_picture(figure, image, left, height - top - CELL, caption.is_right)
+            _write(figure, caption, (left + CELL / 2) / width, top, height)
+        top += CELL + foot + GAP
+    return picture_bytes(figure)
+
+
+def _draw_picture(figure: Figure, image: NDArray[np.uint8], left: int, bottom: int, is_right: bool) -> None:
+    pixels = fitted(image, CELL)
+    left += (CELL - pixels.shape[1]) // 2
+    bottom += (CELL - pixels.shape[0]) // 2
+    figure.figimage(pixels, left, bottom, origin="upper")
+    if not is_right:
+        frame = Rectangle(
+            (left - FRAME / 2, bottom - FRAME / 2),
+            pixels.shape[1] + FRAME,
+            pixels.shape[0] + FRAME,
+            fill=False,
+            edgecolor=VERMILLION,
+            linewidth=FRAME * POINTS_PER_INCH / DPI,
+            transform=None,
+        )
+        figure.add_artist(frame)
+
+
+def _write(figure: Figure, caption: Caption, middle: float, top: int, height: int) -> None:
+    for up, line in enumerate(reversed(caption.lines)):
+        figure.text(
+            middle,
+            1 - (top - up * LINE - LINE / 2 - 2) / height,
+            line,
+            ha="center",
+            va="center",
+            fontsize=LETTER_POINTS,
+            color=BLUE if caption.is_right else VERMILLION,
+            fontweight="normal" if caption.is_right else "bold",
+        )
+    if caption.note:
+        below = 1 - (top + CELL + LINE / 2 + 2) / height
+        figure.text(middle, below, caption.note, ha="center", va="center", fontsize=NOTE_POINTS, color=GREY)
+
+
+def fitted(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """A picture as RGB, enlarged by the largest whole number that fits into a square; a larger one is reduced.
+
+    Args:
+        image: uint8, shape (height, width, 1 or 3), 0-255.
+        side: of the square, in pixels.
+    """
+    rgb = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
+    height, width = rgb.shape[:2]
+    factor = side // max(height, width)
+    if factor:
+        return rgb.repeat(factor, axis=0).repeat(factor, axis=1)
+    shrink = side / max(height, width)
+    size = max(1, round(width * shrink)), max(1, round(height * shrink))
+    return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BOX))

@@ -4,6 +4,7 @@ Only layers that come with Keras are used, through Keras 3's own interface, so t
 without this code and the backend may be any. It knows nothing of data, compiling or training.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import keras
@@ -14,6 +15,8 @@ from worker.architectures.grammar import Branches, Layer, Residual, SimpleLayer
 from worker.architectures.places import RESIZING_INDEX, Place
 
 INPUT_NAME = "images"
+MAX_AT_ONCE = 512
+AT_ONCE_BYTES = 1 << 30
 
 _KERAS_LAYERS: Mapping[str, Callable[..., keras.Layer]] = {
     "activation": keras.layers.Activation,
@@ -47,6 +50,15 @@ def build_model(architecture: Architecture, image_shape: tuple[int, int, int], n
     resized = build.resize(images, architecture.input_size)
     probabilities = build.follow(architecture.layers, ("layers",), resized)
     return keras.Model(images, probabilities, name="network")
+
+
+def pictures_at_once(network: keras.Model) -> int:
+    """How many pictures a network answers in one go without taking much memory.
+
+    Counted from the outputs of all layers in float32; frameworks free most of them sooner.
+    """
+    floats: int = sum(math.prod(layer.output.shape[1:]) for layer in network.layers)
+    return max(1, min(MAX_AT_ONCE, AT_ONCE_BYTES // (4 * floats)))
 
 
 class _Build:

@@ -1,8 +1,5 @@
 """One training job in a straight line: data, network, fit, test, export, publish."""
 
-import errno
-import io
-import json
 import logging
 import platform
 from collections.abc import Callable
@@ -12,26 +9,28 @@ from typing import Protocol
 
 import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
-from model_store import Draft, StoreUnavailable, VersionFacts, open_store
-from worker.curves import draw_curves
-from worker.datasets import Dataset, DatasetError, DownloadProgress, load_dataset
+from model_store import Draft, StoreFull, StoreUnavailable, VersionFacts, open_store
+from worker.datasets import DATASETS, Dataset, DatasetError, DownloadProgress, load_dataset, load_uploaded
 from worker.errors import TrainingFailed
+from worker.keras_file import holds_optimizer
 from worker.messages import Order
 from worker.records import History, JobFailure, Phase, Progress, PublishedModel
-from worker.requests import description_of
+from worker.requests import JobRequest, description_of
+from worker.training.checkpoints import Checkpoints
 from worker.training.evaluation import Evaluation, evaluate
-from worker.training.export import export_onnx, parity
-from worker.training.fitting import Fit, compile_network, fit_network
-from worker.training.gallery import draw_confusion_matrix, draw_predictions
-from worker.training.network import build_model
-from worker.training.splits import test_split, training_splits
+from worker.training.export import check_exportable, export_onnx, parity, save_keras
+from worker.training.fitting import Fit, Training
+from worker.training.hardware import backend_version, device
+from worker.training.initial_weights import take_over
+from worker.training.network import pictures_at_once
+from worker.training.preparation import build_network, prepare
+from worker.training.reports import write_reports
+from worker.training.splits import test_split
 
 logger = logging.getLogger(__name__)
 
-PREDICT_BATCH = 512
 PARITY_PICTURES = 256
 
 
@@ -41,8 +40,11 @@ class Link(Protocol):
     def progress(self, progress: Progress, history: History | None = None) -> None:
         """How far the job is."""
 
-    def may_publish(self) -> bool:
-        """Whether the version may be committed."""
+    def is_pause_asked(self) -> bool:
+        """Whether to save the training and end it."""
+
+    def may_publish(self, version: int) -> bool:
+        """Whether this version may be committed."""
 
     def published(self, model: PublishedModel) -> None:
         """The version is committed."""
@@ -54,47 +56,72 @@ def run(order: Order, link: Link) -> None:
     Raises:
         TrainingFailed: the job cannot go on, with the reason.
     """
+    assert order.request.epochs is not None
+    _phases(link, order.request.epochs)("preparing")
+    check_exportable()
+    run_on(_load(order, link, order.request.epochs), order, link)
+
+
+def run_on(dataset: Dataset, order: Order, link: Link) -> None:
+    """What follows once the order's dataset is there.
+
+    Raises:
+        TrainingFailed: the job cannot go on, with the reason.
+    """
     request = order.request
     assert request.epochs is not None
-    assert request.seed is not None
-    assert request.optimizer is not None
     enter = _phases(link, request.epochs)
-
-    enter("preparing")
-    keras.utils.set_random_seed(request.seed)
-    dataset = _load(order, link, request.epochs)
-    network = build_model(description_of(request), dataset.info.image_shape, len(dataset.info.classes))
-    compile_network(network, request.optimizer)
-    training, validation = training_splits(dataset, request)
-    logger.info(
-        "%s on %s: %d parameters, %d training and %d validation pictures",
-        request.architecture_name,
-        request.dataset,
-        network.count_params(),
-        len(training),
-        len(validation),
-    )
-
-    fit = fit_network(network, training, validation, request, link.progress)
-    logger.info("fit took %.1f s; first step %.2f s after the claim", fit.seconds, fit.first_step_at - order.claimed_at)
-    del training, validation
+    network, fit = _train(order, dataset, link)
 
     enter("evaluating")
     test = test_split(dataset)
-    probabilities = network.predict(test.inputs, batch_size=PREDICT_BATCH, verbose=0)
+    batch_size = pictures_at_once(network)
+    probabilities = network.predict(test.inputs, batch_size=batch_size, verbose=0)
     evaluation = evaluate(probabilities, dataset.test_labels, dataset.info.classes)
     logger.info("test accuracy %.4f, test loss %.4f", evaluation.accuracy, evaluation.loss)
 
     enter("exporting")
     artifacts = Path(order.work_dir) / "artifacts"
     artifacts.mkdir()
-    difference = _write_models(artifacts, network, test.inputs[:PARITY_PICTURES], probabilities[:PARITY_PICTURES])
-    _write_records(artifacts, order, network, fit, evaluation)
-    _draw_pictures(artifacts, order, dataset, fit, evaluation, probabilities)
+    n_compared = min(PARITY_PICTURES, batch_size)
+    difference = _write_models(artifacts, network, request, test.inputs[:n_compared], probabilities[:n_compared])
+    write_reports(artifacts, order, dataset, network, fit, evaluation, probabilities)
 
     enter("publishing")
     facts = _facts(order, dataset, network, fit, evaluation, difference)
     _publish(order, artifacts, facts, evaluation, link)
+
+
+def _train(order: Order, dataset: Dataset, link: Link) -> tuple[keras.Model, Fit]:
+    """The network with the weights to be published, calculating in float32 whatever it was trained in."""
+    request = order.request
+    prepared = prepare(request, dataset)
+    network, data, validation = prepared.network, prepared.data, prepared.validation
+    if request.initial_model is not None:
+        store = open_store(order.store_url)
+        take_over(network, request.initial_model, store, Path(order.work_dir), dataset.info.classes)
+    logger.info(
+        "%s on %s: %d parameters, %d training and %d validation pictures, calculating in %s",
+        request.architecture_name,
+        request.dataset,
+        network.count_params(),
+        len(data),
+        len(validation),
+        prepared.policy,
+    )
+    checkpoints = Checkpoints(
+        open_store(order.store_url, order.min_free_bytes).checkpoints,
+        order.job,
+        order.fence,
+        Path(order.work_dir),
+        dataset.fingerprint,
+    )
+    fit = Training(network, data, validation, request, checkpoints, link.progress, link.is_pause_asked).run()
+    logger.info("fit took %.1f s, of which %.1f s waiting for data", fit.account.seconds, fit.account.data_wait_seconds)
+    if prepared.policy != "float32":
+        network = build_network(request, dataset, "float32")
+        network.set_weights(prepared.network.get_weights())
+    return network, fit
 
 
 def _phases(link: Link, epochs: int) -> Callable[[Phase], None]:
@@ -109,9 +136,12 @@ def _load(order: Order, link: Link, epochs: int) -> Dataset:
         link.progress(Progress(phase="downloading", epochs=epochs, message=str(progress)))
 
     name = order.request.dataset
+    datasets_dir = Path(order.datasets_dir)
     try:
-        return load_dataset(name, Path(order.datasets_dir), on_progress=on_progress, mirror=order.sources.get(name))
-    except DatasetError as error:
+        if name in DATASETS:
+            return load_dataset(name, datasets_dir, on_progress=on_progress, mirror=order.sources.get(name))
+        return load_uploaded(name, open_store(order.store_url).datasets, datasets_dir)
+    except (DatasetError, StoreUnavailable) as error:
         # Whoever reads the job may not be whoever runs the server: the directory goes by its setting's name.
         hint = str(getattr(error, "hint", "")).replace(order.datasets_dir, "$CONVSERVE_DATASETS_DIR") or None
         raise TrainingFailed(
@@ -120,48 +150,26 @@ def _load(order: Order, link: Link, epochs: int) -> Dataset:
 
 
 def _write_models(
-    directory: Path, network: keras.Model, inputs: NDArray[np.float32], probabilities: NDArray[np.float32]
+    directory: Path,
+    network: keras.Model,
+    request: JobRequest,
+    inputs: NDArray[np.float32],
+    probabilities: NDArray[np.float32],
 ) -> float:
-    network.save(directory / "model.keras")
+    # A network rebuilt in float32 was never compiled: it has no optimizer.
+    with_optimizer = network.compiled and holds_optimizer(request, network.count_params())
+    save_keras(network, directory / "model.keras", with_optimizer=with_optimizer)
     export_onnx(network, directory / "model.onnx")
     difference = parity(directory / "model.onnx", inputs, probabilities)
     logger.info("model.onnx agrees with model.keras to %.1e", difference)
     return difference
 
 
-def _write_records(directory: Path, order: Order, network: keras.Model, fit: Fit, evaluation: Evaluation) -> None:
-    history = fit.history.model_dump() | {
-        "fit_seconds": fit.seconds,
-        "fit_cpu_seconds": fit.cpu_seconds,
-        "first_step_seconds": fit.first_step_at - order.claimed_at,
-    }
-    (directory / "history.json").write_text(json.dumps(history, indent=1))
-    (directory / "evaluation.json").write_text(evaluation.model_dump_json(indent=1))
-    summary = io.StringIO()
-    network.summary(print_fn=lambda line: summary.write(line + "\n"), line_length=80)
-    (directory / "summary.txt").write_text(summary.getvalue())
-
-
-def _draw_pictures(
-    directory: Path,
-    order: Order,
-    dataset: Dataset,
-    fit: Fit,
-    evaluation: Evaluation,
-    probabilities: NDArray[np.float32],
-) -> None:
-    title = f"{order.request.architecture_name} on {order.request.dataset}, test accuracy {evaluation.accuracy:.4f}"
-    (directory / "curves.png").write_bytes(draw_curves(fit.history, title))
-    (directory / "confusion-matrix.png").write_bytes(draw_confusion_matrix(evaluation))
-    (directory / "predictions.png").write_bytes(
-        draw_predictions(dataset.test_images, dataset.test_labels, probabilities, dataset.info.classes)
-    )
-
-
 def _facts(
     order: Order, dataset: Dataset, network: keras.Model, fit: Fit, evaluation: Evaluation, difference: float
 ) -> VersionFacts:
     history = fit.history
+    published = (history.best_epoch or 0) - 1 if order.request.early_stopping else -1
     return VersionFacts(
         classes=dataset.info.classes,
         input_shape=dataset.info.image_shape,
@@ -169,9 +177,9 @@ def _facts(
         metrics={
             "test_accuracy": evaluation.accuracy,
             "test_loss": evaluation.loss,
-            "val_accuracy": history.val_accuracy[-1],
+            "val_accuracy": history.val_accuracy[published],
             "best_val_accuracy": max(history.val_accuracy),
-            "fit_seconds": fit.seconds,
+            "fit_seconds": fit.account.seconds,
         },
         recipe=order.request.model_dump(mode="json", exclude={"architecture"})
         | {"architecture": order.request.architecture_name},
@@ -183,9 +191,10 @@ def _facts(
         runtime={
             "python": platform.python_version(),
             "keras": keras.__version__,
-            "tensorflow": tf.__version__,
+            keras.backend.backend(): backend_version(),
+            "backend": keras.backend.backend(),
             "convserve": version("convserve"),
-            "device": "gpu" if tf.config.list_physical_devices("GPU") else "cpu",
+            "device": device(),
         },
     )
 
@@ -193,10 +202,10 @@ def _facts(
 def _publish(order: Order, artifacts: Path, facts: VersionFacts, evaluation: Evaluation, link: Link) -> None:
     assert order.request.model is not None
     try:
-        with open_store(order.store_url).draft(order.request.model) as draft:
+        with open_store(order.store_url, order.min_free_bytes).draft(order.request.model) as draft:
             _upload(draft, artifacts)
             # The last question before it can be seen: a job that was cancelled, or is no longer ours, ends here.
-            if not link.may_publish():
+            if not link.may_publish(draft.number):
                 return
             manifest = draft.commit(facts)
     except StoreUnavailable as error:
@@ -212,8 +221,7 @@ def _publish(order: Order, artifacts: Path, facts: VersionFacts, evaluation: Eva
 
 
 def _store_failure(error: StoreUnavailable) -> JobFailure:
-    cause = error.__cause__
-    if isinstance(cause, OSError) and cause.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+    if isinstance(error, StoreFull):
         return JobFailure(
             code="disk_full",
             message="The model store has no room for the trained model.",

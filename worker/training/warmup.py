@@ -5,11 +5,14 @@ Skipped where a GPU is present: an idle trainer must hold no GPU memory while an
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 
 def warm_up() -> None:
     """Train and evaluate a tiny network once. Leaves no state behind but warm caches."""
+    if keras.backend.backend() != "tensorflow":
+        return  # JAX cannot tell whether there is a GPU without taking hold of it
+    import tensorflow as tf  # noqa: PLC0415 - only where Keras runs on it
+
     if tf.config.list_physical_devices("GPU"):
         return
     model = keras.Sequential(

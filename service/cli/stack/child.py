@@ -24,6 +24,12 @@ SETTLED_S = 30.0  # alive for this long, and the pauses begin anew
 _POLL_S = 0.02
 
 
+def our_command(*arguments: str) -> tuple[str, ...]:
+    """This program with other arguments, for a process of its own."""
+    # -P: a folder called `worker` in the current directory must not stand in for ours.
+    return (sys.executable, "-P", "-m", "service.cli", *arguments)
+
+
 @dataclass(frozen=True)
 class ChildSpec:
     """What to run.

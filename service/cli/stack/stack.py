@@ -3,9 +3,8 @@
 import contextlib
 import shutil
 import socket
-import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +14,8 @@ from urllib.parse import urlsplit
 from service.cli.errors import CommandFailed
 from service.cli.listening import url_of
 from service.cli.signals import StopSignals
-from service.cli.stack.child import Child, ChildSpec
+from service.cli.stack.apis import api_specs
+from service.cli.stack.child import Child, ChildSpec, our_command
 from service.cli.stack.data_directory import DataDirectory
 from service.cli.stack.lines import StatusLines
 from service.cli.stack.valkey import (
@@ -25,10 +25,10 @@ from service.cli.stack.valkey import (
     valkey_spec,
     wait_until_it_answers,
 )
+from service.settings import ApiSettings
 
 READY_LIMIT_S = 60.0
 EXTERNAL_ANSWER_LIMIT_S = 3.0
-API_STOP_LIMIT_S = 6.0
 WORKER_STOP_LIMIT_S = 45.0  # a training under way is given back to the queue first
 SUPERVISION_PERIOD_S = 0.1
 
@@ -44,6 +44,7 @@ class Stack:
         lines: where the processes write.
         external_redis_url: a server to use; None starts a private one.
         jobs_dir: where the private server keeps the jobs; default below the data directory.
+        settings: how many API processes there are, and their threads; default: one.
         worker_stop_limit_s: how long the worker may take to end.
     """
 
@@ -56,6 +57,7 @@ class Stack:
         lines: StatusLines,
         external_redis_url: str | None = None,
         jobs_dir: Path | None = None,
+        settings: ApiSettings | None = None,
         worker_stop_limit_s: float = WORKER_STOP_LIMIT_S,
     ) -> None:
         self._data = data
@@ -64,6 +66,7 @@ class Stack:
         self._signals = signals
         self._lines = lines
         self._external_redis_url = external_redis_url
+        self._settings = settings or ApiSettings(api_workers=1)
         self._jobs_dir = jobs_dir or data.path / "valkey"
         self._worker_stop_limit_s = worker_stop_limit_s
         self._children: list[Child] = []
@@ -94,9 +97,11 @@ class Stack:
         places = {"CONVSERVE_REDIS_URL": url, "CONVSERVE_DATA_DIR": str(self._data.path)}
         # Temporary files go with the stack, even those of a process that had to be killed.
         environment = {**self._environment, **places, "TMPDIR": str(self._runtime_dir)}
-        self._add(_python_child("worker", ["worker"], environment, self._worker_stop_limit_s))
-        descriptor = self._listener.fileno()
-        self._add(_python_child("api", ["api", "--fd", str(descriptor)], environment, API_STOP_LIMIT_S, [descriptor]))
+        self._add(ChildSpec("worker", our_command("worker"), environment, self._worker_stop_limit_s))
+        shared_dir = self._runtime_dir / "api"
+        shared_dir.mkdir()
+        for spec in api_specs(self._settings, self._listener.fileno(), environment, shared_dir):
+            self._add(spec)
         self._wait_until_ready()
 
     def supervise(self) -> None:
@@ -145,18 +150,6 @@ class Stack:
             if time.monotonic() > deadline:
                 raise CommandFailed(f"the API did not get ready within {READY_LIMIT_S:g} s; its lines say why")
             time.sleep(0.05)
-
-
-def _python_child(
-    name: str,
-    arguments: Sequence[str],
-    environment: Mapping[str, str],
-    stop_limit_s: float,
-    descriptors: Sequence[int] = (),
-) -> ChildSpec:
-    # -P: a folder called `worker` in the current directory must not stand in for ours.
-    command = (sys.executable, "-P", "-m", "service.cli", *arguments)
-    return ChildSpec(name, command, environment, stop_limit_s, descriptors=descriptors)
 
 
 def _is_ready(url: str) -> bool:

@@ -12,12 +12,14 @@ from model_store import (
     InvalidName,
     ModelNotFound,
     ModelStore,
+    StoreFull,
     StoreUnavailable,
     VersionNotFound,
 )
 from model_store.drafts import Draft, reserve_number
 from model_store.objects import Objects
 from tests.unit.model_store.faulty_objects import (
+    HasRoomFor,
     LosesTheAnswerToCommits,
     RefusesDeletes,
     RefusesFile,
@@ -104,6 +106,12 @@ class DraftsBehaviour:
         with pytest.raises(StoreUnavailable, match="No space left"):
             publish(ModelStore(RefusesFile(objects, "model.onnx")))
 
+        assert version_files(objects) == []
+
+    def test_a_file_larger_than_the_room_that_may_be_taken_is_refused(self, objects: Objects) -> None:
+        store = ModelStore(HasRoomFor(objects, 1000), min_free_bytes=900)
+        with pytest.raises(StoreFull):
+            publish(store, files={"fits.bin": b"x" * 100, "too-large.bin": b"x" * 101})
         assert version_files(objects) == []
 
     def test_a_commit_whose_answer_is_lost_ends_without_a_version(self, store: ModelStore, objects: Objects) -> None:

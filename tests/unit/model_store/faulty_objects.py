@@ -38,6 +38,9 @@ class ForwardingObjects:
     def discard_unfinished(self, older_than_s: float) -> int:
         return self._objects.discard_unfinished(older_than_s)
 
+    def free_bytes(self) -> int | None:
+        return self._objects.free_bytes()
+
 
 class LosesTheAnswerToCommits(ForwardingObjects):
     """The manifest is written, but the network breaks before the publisher hears of it."""
@@ -52,14 +55,26 @@ class LosesTheAnswerToCommits(ForwardingObjects):
 class RefusesFile(ForwardingObjects):
     """One file cannot be written, as on a disk that is full."""
 
-    def __init__(self, objects: Objects, file: str) -> None:
+    def __init__(self, objects: Objects, file: str, kind: type[StoreUnavailable] = StoreUnavailable) -> None:
         super().__init__(objects)
         self._file = file
+        self._kind = kind
 
     def put(self, path: str, data: bytes | Path) -> None:
         if path.endswith(self._file):
-            raise StoreUnavailable(self.url, "No space left on device")
+            raise self._kind(self.url, "No space left on device")
         super().put(path, data)
+
+
+class HasRoomFor(ForwardingObjects):
+    """So many bytes are free, however much is written."""
+
+    def __init__(self, objects: Objects, free_bytes: int) -> None:
+        super().__init__(objects)
+        self._free_bytes = free_bytes
+
+    def free_bytes(self) -> int:
+        return self._free_bytes
 
 
 class RefusesDeletes(ForwardingObjects):

@@ -27,6 +27,7 @@ def settings(tmp_path: Path) -> ApiSettings:
         max_json_bytes=20_000,
         max_pictures=8,
         loaded_models=2,
+        minimum_stay_s=0,
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from model_store import Manifest, ModelStore, StoreUnavailable
+from model_store import Manifest, ModelStore, StoreFull, StoreUnavailable
 from service.app import create_app
 from service.settings import ApiSettings
 from tests.unit.service.tiny_networks import grey_picture
@@ -24,6 +24,13 @@ class FailingStore:
         if self.is_down:
             raise StoreUnavailable("file:///home/secret/store", "disk on fire")
         return getattr(self._store, name)
+
+
+class FullStore(FailingStore):
+    """A store that can be read, and to which nothing can be added."""
+
+    def check(self) -> None:
+        raise StoreFull("file:///home/secret/store", "No space left on device")
 
 
 @pytest.fixture
@@ -63,3 +70,14 @@ async def test_a_service_without_its_store_is_not_ready_but_serves_what_it_knows
             assert "secret" not in response.text
         failing.is_down = False
         assert (await api.get("/readyz")).status_code == 200
+
+
+@pytest.mark.usefixtures("brightness")
+async def test_a_service_whose_store_is_full_is_ready(settings: ApiSettings, store: ModelStore) -> None:
+    app = create_app(settings, cast("ModelStore", FullStore(store)))
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as api,
+    ):
+        ready = await api.get("/readyz")
+        assert (ready.status_code, ready.json()["store"]) == (200, "ok")

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from model_store import ArtifactCorrupt, ModelStore
 from service.errors import ModelUnloaded
-from service.inference import Engine
+from service.inference import Engine, EngineRules
+from service.model_memory import MemoryRules
 from service.stages import Stages
 from tests.unit.service.tiny_networks import CLASSES, SIDE, brightness_network, publish
 
@@ -35,7 +36,7 @@ def counting(store: ModelStore) -> CountingStore:
 
 @pytest.fixture
 def engine(counting: CountingStore, stages: Stages) -> Iterator[Engine]:
-    engine = Engine(counting, stages, loaded_models=2, threads=1, workers=2)
+    engine = Engine(counting, stages, EngineRules(memory=MemoryRules(max_models=2, minimum_stay_s=0)))
     yield engine
     engine.close()
 

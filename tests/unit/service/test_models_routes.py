@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from model_store import Manifest, ModelStore
-from tests.unit.service.tiny_networks import brightness_network, grey_picture, publish
+from tests.unit.service.tiny_networks import CLASSES, brightness_network, grey_picture, publish
+from worker.mistakes import Mistake, Mistakes
 
 pytestmark = pytest.mark.anyio
 
@@ -119,6 +120,51 @@ async def test_the_summary_is_plain_text(api: httpx.AsyncClient) -> None:
     response = await api.get("/models/brightness/versions/1/summary")
     assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
     assert response.text == "Layer (type)  Output Shape\n"
+
+
+MISTAKES = Mistakes(
+    pictures=100,
+    total=9,
+    mistakes=tuple(
+        Mistake(index=index, true=CLASSES[true], predicted=CLASSES[predicted], probability=0.9, true_probability=0.1)
+        for index, (true, predicted) in enumerate([(1, 2), (1, 3), (2, 1), (1, 2)])
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("query", "matching", "indices"),
+    [
+        ({}, 4, [0, 1, 2, 3]),
+        ({"true": CLASSES[1]}, 3, [0, 1, 3]),
+        ({"predicted": CLASSES[2]}, 2, [0, 3]),
+        ({"true": CLASSES[1], "predicted": CLASSES[2], "limit": 1}, 2, [0]),
+        ({"true": CLASSES[5]}, 0, []),
+    ],
+)
+async def test_mistakes_are_listed_by_their_classes(
+    api: httpx.AsyncClient, store: ModelStore, query: dict[str, str], matching: int, indices: list[int]
+) -> None:
+    publish(store, files={"model.onnx": brightness_network(), "mistakes.json": MISTAKES.model_dump_json().encode()})
+    answer = (await api.get("/models/brightness/versions/1/mistakes", params=query)).json()
+    assert (answer["pictures"], answer["total"], answer["kept"], answer["matching"]) == (100, 9, 4, matching)
+    assert [mistake["index"] for mistake in answer["mistakes"]] == indices
+
+
+@pytest.mark.parametrize(("query", "field"), [({"true": "shoe"}, "true"), ({"limit": 0}, "limit")])
+@pytest.mark.usefixtures("brightness")
+async def test_a_filter_that_cannot_match_names_its_field(
+    api: httpx.AsyncClient, query: dict[str, str], field: str
+) -> None:
+    answer = await api.get("/models/brightness/versions/1/mistakes", params=query)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["loc"] == ["query", field]
+
+
+@pytest.mark.usefixtures("brightness")
+async def test_a_version_without_mistakes_on_record_is_404(api: httpx.AsyncClient) -> None:
+    answer = await api.get("/models/brightness/versions/1/mistakes")
+    assert (answer.status_code, answer.json()["code"]) == (404, "file_not_found")
 
 
 async def test_deleting_a_version_frees_its_bytes_and_its_number_stays_taken(

@@ -30,9 +30,9 @@ def is_problem(response: httpx.Response) -> bool:
     return True
 
 
-def test_no_two_kinds_of_error_share_a_code() -> None:
-    codes = [verdict.code for verdict in VERDICTS.values()]
-    assert len(set(codes)) == len(codes)
+def test_one_code_means_one_thing() -> None:
+    verdicts = set(VERDICTS.values())
+    assert len({verdict.code for verdict in verdicts}) == len(verdicts)
 
 
 async def test_an_unknown_address_is_404(api: httpx.AsyncClient) -> None:

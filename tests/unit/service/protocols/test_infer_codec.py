@@ -11,7 +11,7 @@ import pytest
 from model_store import Manifest
 from service.errors import CallRejected
 from service.protocols.infer_answers import write_infer_answer
-from service.protocols.infer_calls import InferCall, OutputWish, read_infer_call
+from service.protocols.infer_calls import InferCall, KnownHeads, OutputWish, read_infer_call
 
 INPUT_SHAPE = (2, 2, 1)
 PIXELS = np.array([[[[0.0], [0.25]], [[0.5], [1.0]]]], np.float32)
@@ -233,3 +233,26 @@ def test_more_classes_than_there_are_is_all_of_them_and_words_can_be_binary() ->
 def test_pixels_without_an_answer_are_the_client_s_fault() -> None:
     with pytest.raises(CallRejected, match="finite"):
         write_infer_answer(InferCall(PIXELS, (OutputWish(),)), MANIFEST, PROBABILITIES * np.float32("nan"))
+
+
+def test_a_head_that_was_seen_before_is_read_like_a_new_one() -> None:
+    heads = KnownHeads()
+    wanted = {"outputs": [{"name": "probabilities", "parameters": {"binary_data": True}}], "id": "a"}
+    length: str | None = None
+    for tail in (bytes(range(8)), bytes(range(8, 16)), bytes(8)):
+        content, length = body(
+            tail,
+            inputs=[tensor(data=..., datatype="UINT8", shape=[2, 2, 2, 1], parameters={"binary_data_size": 8})],
+            **wanted,
+        )
+        assert length is not None
+        found, expected = heads.read(content, length, INPUT_SHAPE), read(content, length)
+        assert found.pixels.tolist() == expected.pixels.tolist()
+        assert found.pixels.dtype == np.uint8
+        assert (found.outputs, found.id) == (expected.outputs, "a")
+    assert length is not None
+    for wrong in (content[:-1], content + b"x"):
+        with pytest.raises(CallRejected):
+            heads.read(wrong, length, INPUT_SHAPE)
+    with pytest.raises(CallRejected):
+        heads.read(content, length, (2, 1, 2))

@@ -1,0 +1,1 @@
+"""How fast pictures are answered, beside other servers: `python -m benchmarks.serving`."""

@@ -1,0 +1,131 @@
+"""How soon a training reaches an accuracy: our `fast` network beside the lesson's `cnn-wide`, through the product.
+
+    python -m benchmarks.time_to_accuracy --datasets-dir DIR [--part fast] [--part lesson] [--trials 1]
+
+Every part is one job, validated on the test split after each epoch as the lesson does; the time counted is the wall
+time of `fit` up to the end of the first epoch whose val_accuracy is the target, graph building and validation included.
+`lesson` runs as the lesson's own script does, with TensorFlow as it comes; `lesson-onednn` with what the product sets
+for every trainer (TF_ENABLE_ONEDNN_OPTS=1), which changes nothing where TensorFlow finds AVX-512 or AMX. The parts of
+one trial run one after the other, so that the machine's drift meets all of them. Writes
+`benchmarks/results/time_to_accuracy.json`, or `time_to_accuracy-PART….json` when parts are chosen.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import accumulate
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from benchmarks.served import RESULTS, machine, served
+
+
+@dataclass(frozen=True)
+class Part:
+    """A job, and the accuracies whose time is wanted."""
+
+    body: Mapping[str, Any]
+    targets: tuple[float, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+LESSON = MappingProxyType({"architecture": "cnn-wide", "dataset": "cifar10", "epochs": 10})
+PARTS: Mapping[str, Part] = MappingProxyType(
+    {
+        "fast": Part({"architecture": "fast", "dataset": "cifar10", "epochs": 2}, (0.70,)),
+        "fast-4-epochs": Part({"architecture": "fast", "dataset": "cifar10", "epochs": 4}, (0.70, 0.78)),
+        "fashion": Part({"architecture": "fast", "dataset": "fashion_mnist"}, (0.92,)),
+        "lesson": Part(LESSON, (0.70,), {"TF_ENABLE_ONEDNN_OPTS": "0"}),
+        "lesson-onednn": Part(LESSON, (0.70,)),
+        "long": Part(
+            {
+                "architecture": "fast",
+                "dataset": "cifar10",
+                "epochs": 25,
+                "overrides": {"depth": 2, "width": 1.25},
+                "optimizer": {"name": "adamw", "learning_rate": 0.01, "weight_decay": 0.05},
+                "augmentation": {"horizontal_flip": True, "shift_pixels": 3, "cutout_pixels": 8},
+            },
+            (0.70, 0.90),
+        ),
+    }
+)
+
+
+def main() -> None:
+    """Run the trials and report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--datasets-dir", type=Path, required=True)
+    parser.add_argument("--trials", type=int, default=1)
+    parser.add_argument("--part", choices=PARTS, action="append", help="may be repeated; default: all")
+    arguments = parser.parse_args()
+    chosen = arguments.part or list(PARTS)
+    trials = []
+    with tempfile.TemporaryDirectory() as directory:
+        for seed in range(1, arguments.trials + 1):
+            for name in chosen:
+                trials.append(_trial(name, seed, arguments.datasets_dir.resolve(), Path(directory)))
+                print(json.dumps(trials[-1]), flush=True)
+    report = {"machine": machine(), "medians": _medians(trials), "trials": trials}
+    RESULTS.mkdir(exist_ok=True)
+    suffix = "-".join(["", *arguments.part]) if arguments.part else ""
+    (RESULTS / f"time_to_accuracy{suffix}.json").write_text(json.dumps(report, indent=1) + "\n")
+    print(json.dumps(report["medians"], indent=1))
+
+
+def _trial(name: str, seed: int, datasets_dir: Path, directory: Path) -> dict[str, Any]:
+    part = PARTS[name]
+    history = served(directory, datasets_dir, {**part.body, "seed": seed}, **part.environment)
+    seconds = _seconds_at_epoch_ends(history)
+    accuracies = [round(accuracy, 4) for accuracy in history["val_accuracy"]]
+    return {
+        "part": name,
+        "job": {**part.body, "seed": seed, "validation": "test"},
+        "environment": dict(part.environment),
+        "seconds_to": {f"{target:.2f}": _first(seconds, accuracies, target) for target in part.targets},
+        "fit_seconds": round(history["fit_seconds"], 1),
+        "fit_cpu_seconds": round(history["fit_cpu_seconds"], 1),
+        "best_val_accuracy": max(accuracies),
+        "last_val_accuracy": accuracies[-1],
+        "test_accuracy": round(history["test_accuracy"], 4),
+        "seconds": seconds,
+        "val_accuracy": accuracies,
+    }
+
+
+def _seconds_at_epoch_ends(history: dict[str, Any]) -> list[float]:
+    """Wall seconds from the start of `fit` to the end of each epoch; what lies outside of epochs counts as before."""
+    before = history["fit_seconds"] - sum(history["epoch_seconds"])
+    return [round(before + seconds, 1) for seconds in accumulate(history["epoch_seconds"])]
+
+
+def _first(seconds: list[float], accuracies: list[float], target: float) -> float | None:
+    reached = (at for at, accuracy in zip(seconds, accuracies, strict=True) if accuracy >= target)
+    return next(reached, None)
+
+
+def _medians(trials: list[dict[str, Any]]) -> dict[str, Any]:
+    """Per part the median seconds to each target, null where a trial missed it; and `fast` against the lesson."""
+    medians: dict[str, Any] = {}
+    for name in dict.fromkeys(trial["part"] for trial in trials):
+        reached = [trial["seconds_to"] for trial in trials if trial["part"] == name]
+        medians[name] = {target: _median([row[target] for row in reached]) for target in reached[0]}
+    ours = medians.get("fast", {}).get("0.70")
+    for name in ("lesson", "lesson-onednn"):
+        theirs = medians.get(name, {}).get("0.70")
+        if ours and theirs:
+            medians[f"times sooner than {name}"] = round(theirs / ours, 1)
+    return medians
+
+
+def _median(seconds: list[float | None]) -> float | None:
+    reached = [value for value in seconds if value is not None]
+    return statistics.median(reached) if len(reached) == len(seconds) else None
+
+
+if __name__ == "__main__":
+    main()

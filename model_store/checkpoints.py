@@ -1,0 +1,149 @@
+"""Checkpoints in the store: what a training needs to go on where it was interrupted, written whole or not at all.
+
+    checkpoints/<job>/<epoch>-<step>-<fence>/<file>           what the checkpoint consists of
+    checkpoints/<job>/<epoch>-<step>-<fence>/manifest.json    written last, with every file's SHA-256
+
+The fence keeps apart what two trainers of one job write, should one that was given up for dead still be alive. What
+the files mean is not known here.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from model_store.drafts import entry_of
+from model_store.manifest import FileEntry, FileName
+from model_store.names import MANIFEST_FILE, MODEL_PATTERN, check_file, check_job, is_name
+from model_store.objects import Objects, StoredObject
+
+ROOT = "checkpoints/"
+KEPT = 2
+"""Checkpoints of a job that stay: the newest, and the one before in case the newest proves damaged."""
+
+
+@dataclass(frozen=True, order=True)
+class Position:
+    """How far a training had come.
+
+    Attributes:
+        epoch: epochs that are complete.
+        step: batches done of the epoch after those.
+        fence: of the claim the training ran under.
+    """
+
+    epoch: int
+    step: int
+    fence: int
+
+    @classmethod
+    def parse(cls, name: str) -> "Position | None":
+        """Back from the name of a directory; None for any other name."""
+        parts = name.split("-")
+        if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) <= 12 for part in parts):
+            return None
+        return cls(*map(int, parts))
+
+    def __str__(self) -> str:
+        return f"{self.epoch}-{self.step}-{self.fence}"
+
+
+class _Manifest(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    format: Literal[1] = 1
+    job: str
+    files: dict[FileName, FileEntry]
+
+
+class CheckpointStore:
+    """The store's checkpoints; every call blocks, and may be made from any thread or process."""
+
+    def __init__(self, objects: Objects, require_room: Callable[[int], None]) -> None:
+        self._objects = objects
+        self._require_room = require_room
+
+    def save(self, job: str, position: Position, files: Mapping[str, Path]) -> None:
+        """Write a checkpoint, and remove all but the newest `KEPT` of this job.
+
+        Raises:
+            StoreFull: there is no room for it beside what is to be left alone.
+            StoreUnavailable: the storage refuses. What was written of the checkpoint counts for nothing.
+        """
+        check_job(job)
+        self._require_room(sum(path.stat().st_size for path in files.values()))
+        written: list[str] = []
+        try:
+            for name, path in files.items():
+                check_file(name)
+                written.append(_path(job, position, name))
+                self._objects.put(written[-1], path)
+            manifest = _Manifest(job=job, files={name: entry_of(path) for name, path in files.items()})
+            self._objects.put(_path(job, position, MANIFEST_FILE), manifest.model_dump_json(indent=1).encode())
+        except BaseException:
+            self._objects.delete(written)
+            raise
+        for older in sorted(self._found(job))[:-KEPT]:
+            self._remove(job, older)
+
+    def newest(self, job: str) -> tuple[Position, dict[str, bytes]] | None:
+        """The files of the newest checkpoint that is whole and undamaged; None when there is none.
+
+        Raises:
+            StoreUnavailable: the storage cannot be read.
+        """
+        check_job(job)
+        for position in sorted(self._found(job), reverse=True):
+            files = self._read(job, position)
+            if files is not None:
+                return position, files
+        return None
+
+    def delete(self, job: str) -> None:
+        """Remove every checkpoint of a job."""
+        check_job(job)
+        self._objects.delete(stored.path for stored in self._objects.list(f"{ROOT}{job}/"))
+
+    def idle_jobs(self, older_than_s: float) -> list[str]:
+        """Jobs that have checkpoints and have written none for this long, ascending."""
+        limit = datetime.now(UTC) - timedelta(seconds=older_than_s)
+        found: defaultdict[str, list[datetime]] = defaultdict(list)
+        for stored in self._objects.list(ROOT):
+            job = stored.path.split("/")[1]
+            if is_name(job, MODEL_PATTERN):
+                found[job].append(stored.modified_at)
+        return sorted(job for job, times in found.items() if max(times) <= limit)
+
+    def _found(self, job: str) -> dict[Position, list[StoredObject]]:
+        """What lies there by position, whole or not."""
+        found: defaultdict[Position, list[StoredObject]] = defaultdict(list)
+        for stored in self._objects.list(f"{ROOT}{job}/"):
+            position = Position.parse(stored.path.split("/")[2])
+            if position is not None:
+                found[position].append(stored)
+        return found
+
+    def _remove(self, job: str, position: Position) -> None:
+        # Without its manifest a checkpoint is none, whatever happens in between.
+        self._objects.delete([_path(job, position, MANIFEST_FILE)])
+        self._objects.delete(stored.path for stored in self._objects.list(f"{ROOT}{job}/{position}/"))
+
+    def _read(self, job: str, position: Position) -> dict[str, bytes] | None:
+        try:
+            manifest = _Manifest.model_validate_json(self._objects.read(_path(job, position, MANIFEST_FILE)))
+            files = {name: self._objects.read(_path(job, position, name)) for name in manifest.files}
+        except (FileNotFoundError, ValidationError):
+            return None
+        is_sound = manifest.job == job and all(
+            sha256(data).hexdigest() == manifest.files[name].sha256 for name, data in files.items()
+        )
+        return files if is_sound else None
+
+
+def _path(job: str, position: Position, file: str) -> str:
+    return f"{ROOT}{job}/{position}/{file}"

@@ -1,0 +1,219 @@
+"""Datasets in the store: uploaded, converted elsewhere, published whole, never changed.
+
+    datasets/<name>/manifest.json                  put only if absent: with it, the dataset exists
+    datasets/<name>/uploads/<upload>/status.json   how the conversion goes; gone once it is published
+    datasets/<name>/uploads/<upload>/<file>        arrays and picture of one upload
+
+Every upload has a directory of its own, so that two of one name never mix: the manifest says whose files count. What
+the files mean is not known here.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from model_store.dataset_errors import DatasetDamaged, DatasetMissing, DatasetTaken, UploadWithdrawn
+from model_store.dataset_records import ConversionStatus, DatasetFacts, DatasetManifest, parse_dataset_manifest
+from model_store.drafts import entry_of
+from model_store.names import MANIFEST_FILE, MODEL_PATTERN, check_dataset, check_file, is_name
+from model_store.objects import Objects, StoredObject
+
+ROOT = "datasets/"
+STATUS_FILE = "status.json"
+
+
+class DatasetStore:
+    """The store's datasets; every call blocks, and may be made from any thread or process."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+
+    def names(self) -> list[str]:
+        """Every name under which something was published or is being converted, ascending. One listing."""
+        found = (stored.path.split("/") for stored in self._objects.list(ROOT))
+        return sorted({parts[1] for parts in found if is_name(parts[1], MODEL_PATTERN)})
+
+    def manifest(self, name: str) -> DatasetManifest:
+        """What was published under this name.
+
+        Raises:
+            DatasetMissing: nothing was.
+            DatasetDamaged: the manifest does not parse.
+        """
+        check_dataset(name)
+        try:
+            data = self._objects.read(_manifest_path(name))
+        except FileNotFoundError as error:
+            raise DatasetMissing(name) from error
+        return parse_dataset_manifest(data, name)
+
+    def is_published(self, name: str) -> bool:
+        """Whether there is a manifest, sound or not."""
+        try:
+            self.manifest(name)
+        except DatasetMissing:
+            return False
+        except DatasetDamaged:
+            return True
+        return True
+
+    def status(self, name: str) -> ConversionStatus | None:
+        """How the newest upload of this name goes; None when there is none.
+
+        Raises:
+            DatasetDamaged: its record does not parse.
+        """
+        check_dataset(name)
+        uploads = [upload for upload, files in self._uploads(name).items() if STATUS_FILE in files]
+        return self._read_status(name, max(uploads)) if uploads else None
+
+    def begin(self, name: str, status: ConversionStatus) -> None:
+        """Announce an upload, and clear away what failed ones of this name left.
+
+        Raises:
+            DatasetTaken: the name is published, or another upload of it is being converted.
+        """
+        self.refuse_taken(name)
+        self._objects.delete(file.path for files in self._uploads(name).values() for file in files.values())
+        self._objects.put(_file_path(name, status.upload, STATUS_FILE), status.model_dump_json().encode())
+
+    def refuse_taken(self, name: str) -> None:
+        """Raise `DatasetTaken` unless `begin` could go ahead."""
+        if self.is_published(name):
+            raise DatasetTaken(name)
+        try:
+            current = self.status(name)
+        except DatasetDamaged:
+            return  # whoever converts replaces its record every few seconds: this one is nobody's
+        if current is not None and current.as_seen(datetime.now(UTC)).state == "converting":
+            raise DatasetTaken(name, "another upload of this name is being converted")
+
+    def report(self, name: str, status: ConversionStatus) -> None:
+        """Say how an upload goes.
+
+        Raises:
+            UploadWithdrawn: it was deleted meanwhile.
+        """
+        path = _file_path(name, status.upload, STATUS_FILE)
+        self._require_announced(name, status.upload)
+        self._objects.put(path, status.model_dump_json().encode())
+
+    def publish(self, name: str, upload: str, facts: DatasetFacts, files: Mapping[str, Path]) -> DatasetManifest:
+        """Store the files of an upload, then make the dataset exist from one moment to the next.
+
+        On any failure the files are removed again.
+
+        Raises:
+            DatasetTaken: another upload of this name came first.
+            UploadWithdrawn: the upload was deleted meanwhile.
+        """
+        check_dataset(name)
+        try:
+            for file, path in files.items():
+                check_file(file)
+                self._objects.put(_file_path(name, upload, file), path)
+            entries = {file: entry_of(path) for file, path in files.items()}
+            own = {"name": name, "upload": upload, "published_at": datetime.now(UTC), "files": entries}
+            manifest = DatasetManifest.model_validate({**facts.model_dump(), **own})
+            self._require_announced(name, upload)
+            if not self._objects.create(_manifest_path(name), manifest.to_bytes()):
+                raise DatasetTaken(name)
+        except BaseException:
+            self._objects.delete(_file_path(name, upload, file) for file in files)
+            raise
+        self._objects.delete([_file_path(name, upload, STATUS_FILE)])
+        return manifest
+
+    def stream(self, manifest: DatasetManifest, file: str) -> Iterator[bytes]:
+        """A file in chunks; the last one is held back until the SHA-256 of all of them agrees.
+
+        Raises:
+            DatasetDamaged: it is missing, cut short or changed.
+        """
+        entry = manifest.files.get(file)
+        if entry is None:
+            raise DatasetDamaged(manifest.name, file, "the manifest does not list it")
+        digest, held = hashlib.sha256(), b""
+        try:
+            for chunk in self._objects.open(_file_path(manifest.name, manifest.upload, file)).chunks:
+                digest.update(chunk)
+                if held:
+                    yield held
+                held = chunk
+        except FileNotFoundError as error:
+            raise DatasetDamaged(manifest.name, file, "it is missing") from error
+        if digest.hexdigest() != entry.sha256:
+            raise DatasetDamaged(manifest.name, file, "its SHA-256 differs from the manifest's")
+        yield held
+
+    def delete(self, name: str) -> int:
+        """Remove a dataset with all its uploads, finished or not, and return the bytes freed.
+
+        The manifest goes first: a reader finds a dataset whole or not at all. A conversion under way notices.
+
+        Raises:
+            DatasetMissing: there is nothing of this name.
+        """
+        check_dataset(name)
+        found = self._objects.list(f"{ROOT}{name}/")
+        if not found:
+            raise DatasetMissing(name)
+        last_words = {_manifest_path(name)} | {stored.path for stored in found if stored.path.endswith(STATUS_FILE)}
+        self._objects.delete([_manifest_path(name)])
+        self._objects.delete(path for path in last_words if path != _manifest_path(name))
+        self._objects.delete(stored.path for stored in found if stored.path not in last_words)
+        return sum(stored.size_bytes for stored in found)
+
+    def sweep(self, older_than_s: float) -> int:
+        """Remove what dead conversions left, all but their status, and say how many files that was.
+
+        Args:
+            older_than_s: only uploads in which nothing was written for this long.
+        """
+        limit = datetime.now(UTC) - timedelta(seconds=older_than_s)
+        stale = [path for name in self.names() for path in self._leftovers(name, limit)]
+        self._objects.delete(stale)
+        return len(stale)
+
+    def _leftovers(self, name: str, limit: datetime) -> Iterator[str]:
+        try:
+            published = self.manifest(name).upload
+        except DatasetMissing:
+            published = ""
+        except DatasetDamaged:
+            return
+        for upload, files in self._uploads(name).items():
+            if upload != published and all(file.modified_at <= limit for file in files.values()):
+                yield from (file.path for key, file in files.items() if key != STATUS_FILE or published)
+
+    def _uploads(self, name: str) -> dict[str, dict[str, StoredObject]]:
+        found: defaultdict[str, dict[str, StoredObject]] = defaultdict(dict)
+        for stored in self._objects.list(f"{ROOT}{name}/uploads/"):
+            match stored.path.split("/"):
+                case [_, _, _, upload, file]:
+                    found[upload][file] = stored
+        return dict(found)
+
+    def _read_status(self, name: str, upload: str) -> ConversionStatus | None:
+        try:
+            return ConversionStatus.model_validate_json(self._objects.read(_file_path(name, upload, STATUS_FILE)))
+        except FileNotFoundError:
+            return None  # published or deleted since it was listed
+        except ValueError as error:
+            raise DatasetDamaged(name, STATUS_FILE, "it does not parse") from error
+
+    def _require_announced(self, name: str, upload: str) -> None:
+        try:
+            self._objects.read(_file_path(name, upload, STATUS_FILE))
+        except FileNotFoundError as error:
+            raise UploadWithdrawn(name) from error
+
+
+def _manifest_path(name: str) -> str:
+    return f"{ROOT}{name}/{MANIFEST_FILE}"
+
+
+def _file_path(name: str, upload: str, file: str) -> str:
+    return f"{ROOT}{name}/uploads/{upload}/{file}"

@@ -1,0 +1,112 @@
+"""`convserve datasets`: what there is to train on, and how one's own pictures become a dataset."""
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+from service.cli.client import Client, JsonObject
+from service.cli.errors import CommandFailed
+
+POLL_S = 0.3
+
+
+def list_datasets(client: Client, as_json: bool) -> None:
+    """All datasets, a line each."""
+    answer = client.get("/datasets")
+    console = Console()
+    if as_json:
+        console.print_json(json.dumps(answer))
+        return
+    table = Table()
+    for column in ("dataset", "state", "classes", "train", "test", "pictures", "licence"):
+        table.add_column(column, justify="right" if column in {"classes", "train", "test"} else "left")
+    for line in answer["datasets"]:
+        counts = (f"{len(line['classes']):,}", f"{line['train']:,}", f"{line['test']:,}")
+        table.add_row(line["name"], line["state"], *counts, _shape(line), escape(line["licence"]))
+    console.print(table)
+
+
+def show_dataset(client: Client, name: str, as_json: bool) -> None:
+    """One dataset: a line per class, and what was noticed."""
+    dataset = client.get(f"/datasets/{name}")
+    console = Console()
+    if as_json:
+        console.print_json(json.dumps(dataset))
+        return
+    title = f"{dataset['name']} {dataset['title']}".strip()
+    table = Table(title=escape(f"{title}: {dataset['state']}, {_shape(dataset)}"), title_justify="left")
+    table.add_column("class")
+    for column in ("train", "test"):
+        table.add_column(column, justify="right")
+    for line in dataset["classes"]:
+        table.add_row(escape(line["label"]), f"{line['train']:,}", f"{line['test']:,}")
+    console.print(table)
+    if dataset["error"]:
+        console.print(f"[red]{escape(dataset['error']['message'])}[/red]")
+    for remark in _remarks(dataset["report"] or {}):
+        console.print(escape(remark))
+
+
+def upload_dataset(client: Client, archive: Path, options: Mapping[str, object]) -> None:
+    """Send an archive, and show its conversion until it has ended.
+
+    Raises:
+        CommandFailed: the file cannot be read, the server refuses it, or its conversion fails.
+    """
+    try:
+        dataset = client.upload("/datasets", archive, "application/zip", options)
+    except OSError as error:
+        raise CommandFailed(f"cannot read {archive}: {error.strerror}") from error
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f}"))
+    with Progress(*columns, transient=True) as progress:
+        task = progress.add_task("reading", total=1)
+        while dataset["state"] == "converting":
+            now = dataset["progress"]
+            progress.update(task, description=now["phase"], completed=now["done"], total=max(now["total"], 1))
+            time.sleep(POLL_S)
+            dataset = client.get(f"/datasets/{dataset['name']}")
+    if dataset["state"] == "failed":
+        raise CommandFailed(f"no dataset: {dataset['error']['message']}", dataset["error"]["hint"])
+    show_dataset(client, str(dataset["name"]), as_json=False)
+
+
+def delete_dataset(client: Client, name: str) -> None:
+    """Delete a dataset, and say what that gained."""
+    freed = client.delete(f"/datasets/{name}")["freed_bytes"]
+    Console().print(f"{name} deleted, {freed / 1e6:.1f} MB freed")
+
+
+def _shape(dataset: JsonObject) -> str:
+    if not dataset["image_shape"]:
+        return ""
+    height, width, channels = dataset["image_shape"]
+    return f"{height} x {width} {'grey' if channels == 1 else 'colour'}"
+
+
+def _remarks(report: JsonObject) -> list[str]:
+    """What a person should know, a line each."""
+    if not report:
+        return []
+    remarks = [f"{n:,} files skipped: {reason.replace('_', ' ')}" for reason, n in report["skipped"].items()]
+    repeated = report["duplicates"]
+    for count, meaning in (
+        ("across_splits", "test pictures are training pictures, too"),
+        ("across_classes", "pictures are in more than one class"),
+    ):
+        if repeated[count]:
+            remarks.append(f"{repeated[count]:,} {meaning}")
+    for key, meaning in (
+        ("small_classes", "few training pictures"),
+        ("missing_in_train", "no training pictures"),
+        ("missing_in_test", "no test pictures"),
+        ("dropped_classes", "no usable pictures"),
+    ):
+        if report[key]:
+            remarks.append(f"{meaning}: {', '.join(report[key][:10])}")
+    return remarks

@@ -1,0 +1,163 @@
+"""What the routes of datasets answer with, and how it is put together from a built-in dataset or an uploaded one."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, Field, JsonValue
+
+from model_store import ConversionFailure, ConversionStatus, DatasetManifest
+from worker.datasets import DatasetInfo
+from worker.datasets.upload.report import DatasetReport
+from worker.datasets.uploaded import info_of
+
+NOT_HERE = "Its files are not on this server's disk yet; the first job that needs them fetches them."
+
+
+class DatasetClass(BaseModel):
+    """One class and its pictures."""
+
+    label: str = Field(examples=["Ankle boot"])
+    train: int = Field(description="Pictures to train on.", examples=[6000])
+    test: int = Field(description="Pictures in the test split.", examples=[1000])
+
+
+class ConversionProgress(BaseModel):
+    """How far the conversion of an upload is."""
+
+    phase: str = Field(description="`reading`, `decoding`, `packing` or `storing`.", examples=["decoding"])
+    done: int = Field(description="Files dealt with in this phase.")
+    total: int = Field(description="Files to deal with in this phase.")
+
+
+class DatasetAnswer(BaseModel):
+    """A dataset, or the upload that is to become one."""
+
+    name: str = Field(examples=["fashion_mnist"])
+    title: str
+    state: Literal["ready", "converting", "failed"] = Field(
+        default="ready", description="Only a `ready` dataset has facts and can be trained on."
+    )
+    built_in: bool = Field(description="Comes with the program; it cannot be deleted.")
+    image_shape: tuple[int, int, int] | None = Field(
+        description="Height, width, channels; null unless `ready`.", examples=[[28, 28, 1]]
+    )
+    classes: list[DatasetClass] = Field(description="In the order of a model's `class_index`.")
+    train: int = Field(description="Pictures to train on, all classes together.")
+    test: int = Field(description="Pictures in the test split, all classes together.")
+    mean: tuple[float, ...] | None = Field(
+        default=None, description="Of each channel of the training pictures, scaled to [0, 1]."
+    )
+    deviation: tuple[float, ...] | None = Field(default=None, description="Standard deviation, likewise.")
+    fingerprint: str | None = Field(
+        default=None,
+        description="SHA-256 over shapes, pixels and labels; the manifest of every model trained on it has it, too.",
+    )
+    available: bool = Field(description="On this server's disk; otherwise the first job that needs it fetches it.")
+    preview: str | None = Field(default=None, description="Where its contact sheet is; null when there is none.")
+    note: str | None = Field(default=None, description="Why something is null.")
+    licence: str
+    source: str = Field(description="Where it comes from.")
+    progress: ConversionProgress | None = Field(default=None, description="While `converting`.")
+    error: ConversionFailure | None = Field(default=None, description="When `failed`.")
+    report: DatasetReport | None = Field(default=None, description="Of an uploaded dataset: what was noticed.")
+    options: dict[str, JsonValue] | None = Field(default=None, description="Of an uploaded dataset: how it was made.")
+    size_bytes: int | None = Field(default=None, description="Of an uploaded dataset: bytes in the store.")
+    created_at: datetime | None = Field(default=None, description="Of an uploaded dataset or an upload.")
+
+
+class DatasetList(BaseModel):
+    """All datasets."""
+
+    datasets: list[DatasetAnswer]
+
+
+def built_in_answer(info: DatasetInfo, available: bool) -> DatasetAnswer:
+    """A dataset that comes with the program; what is known of it does not depend on its files."""
+    return DatasetAnswer(
+        **_facts(info),
+        built_in=True,
+        available=available,
+        preview=preview_path(info.name) if available else None,
+        note=None if available else NOT_HERE,
+    )
+
+
+def uploaded_answer(manifest: DatasetManifest) -> DatasetAnswer:
+    """A published upload."""
+    return DatasetAnswer(
+        **_facts(info_of(manifest)),
+        built_in=False,
+        available=True,
+        preview=preview_path(manifest.name),
+        report=DatasetReport.model_validate(manifest.report),
+        options=manifest.options,
+        size_bytes=sum(entry.size_bytes for entry in manifest.files.values()),
+        created_at=manifest.published_at,
+    )
+
+
+def conversion_answer(name: str, status: ConversionStatus) -> DatasetAnswer:
+    """An upload that is no dataset yet, or will be none."""
+    is_converting = status.state == "converting"
+    progress = ConversionProgress(phase=status.phase, done=status.done, total=status.total)
+    return DatasetAnswer(
+        name=name,
+        title="",
+        state=status.state,
+        built_in=False,
+        image_shape=None,
+        classes=[],
+        train=0,
+        test=0,
+        available=False,
+        note="It is still being converted." if is_converting else "Its conversion failed; see `error`.",
+        licence="",
+        source="",
+        progress=progress if is_converting else None,
+        error=status.error,
+        created_at=status.started_at,
+    )
+
+
+def damaged_answer(name: str, file: str) -> DatasetAnswer:
+    """A dataset whose manifest or status cannot be read: shown, so that it can be deleted."""
+    error = ConversionFailure(
+        code="dataset_corrupt", message=f"Its {file} in the store is damaged.", hint="Delete it and upload it again."
+    )
+    return DatasetAnswer(
+        name=name,
+        title="",
+        state="failed",
+        built_in=False,
+        image_shape=None,
+        classes=[],
+        train=0,
+        test=0,
+        available=False,
+        note=error.message,
+        licence="",
+        source="",
+        error=error,
+    )
+
+
+def preview_path(name: str) -> str:
+    """Where a dataset's contact sheet is served."""
+    return f"/datasets/{name}/preview.png"
+
+
+def _facts(info: DatasetInfo) -> dict[str, object]:
+    per_class = zip(info.classes, info.train_per_class, info.test_per_class, strict=True)
+    return {
+        "name": info.name,
+        "title": info.title,
+        "image_shape": info.image_shape,
+        "classes": [DatasetClass(label=label, train=train, test=test) for label, train, test in per_class],
+        "train": info.n_train,
+        "test": info.n_test,
+        "mean": info.mean,
+        "deviation": info.deviation,
+        "fingerprint": info.fingerprint,
+        "licence": info.licence,
+        "source": info.source,
+    }

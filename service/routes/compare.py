@@ -1,0 +1,117 @@
+"""Routes that put runs side by side: what differs, how they went, and whether the difference is more than chance."""
+
+import asyncio
+import json
+import shlex
+from functools import cache
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import Field
+
+from model_store import StoreUnavailable
+from service.deps import NAME_PATTERN, ComparisonsDep, DatasetsDep, QueueDep
+from service.problem_docs import problem_responses
+from worker.architectures import analyse
+from worker.comparison import Comparison, MetricName, compare
+from worker.datasets import DatasetError, FindDataset
+from worker.errors import GroupNotFound, JobNotFound, QueueUnavailable
+from worker.grids import MAX_JOBS
+from worker.records import JobRecord
+from worker.requests import JobRequest, description_of
+
+router = APIRouter(prefix="/compare", tags=["jobs"])
+
+REFUSALS = (JobNotFound, GroupNotFound, QueueUnavailable)
+IDS_PATTERN = r"^[a-z0-9-]+(,[a-z0-9-]+)*$"
+
+
+class ComparisonAnswer(Comparison):
+    """Runs side by side, and how to go on."""
+
+    next_commands: list[str] = Field(
+        description="`next_requests` as commands to paste; empty when the verdict is firm."
+    )
+
+
+async def _runs(
+    queue: QueueDep,
+    jobs: Annotated[
+        str | None,
+        Query(
+            pattern=IDS_PATTERN, max_length=10_000, description="Ids of jobs, separated by commas.", examples=["a,b"]
+        ),
+    ] = None,
+    group: Annotated[str | None, Query(pattern=NAME_PATTERN, description="Id of a group: all its jobs.")] = None,
+) -> list[JobRecord]:
+    """The jobs that the query names, each once."""
+    ids = list(dict.fromkeys(jobs.split(","))) if jobs else []
+    if not ids and group is None:
+        raise _refused("nothing to compare; expected jobs=ID,ID,… or group=ID")
+    if len(ids) > MAX_JOBS:
+        raise _refused(f"too many jobs; expected at most {MAX_JOBS}, got {len(ids)}")
+    named = await asyncio.gather(*(queue.get(job) for job in ids))
+    members = (await queue.group(group)).jobs if group else ()
+    return list({job.id: job for job in (*named, *members)}.values())
+
+
+async def _comparison(
+    runs: Annotated[list[JobRecord], Depends(_runs)],
+    datasets: DatasetsDep,
+    metric: Annotated[MetricName, Query(description="What settings are ranked and judged by.")] = "test_accuracy",
+) -> Comparison:
+    find_dataset = cache(datasets.find)
+    return await asyncio.to_thread(compare, runs, metric, lambda request: _parameters(request, find_dataset))
+
+
+ComparisonDep = Annotated[Comparison, Depends(_comparison)]
+
+
+@router.get("", summary="Compare runs", responses=problem_responses(*REFUSALS))
+async def get_comparison(comparison: ComparisonDep, request: Request) -> ComparisonAnswer:
+    """Settings that differ, histories and final metrics side by side, and a verdict in plain words.
+
+    Runs that differ by nothing but their seed are one setting, with the mean and the sample standard deviation of its
+    runs. A difference counts as larger than the noise when Welch's 95 % interval of it leaves out zero, Bonferroni's
+    correction for the number of settings included. With one seed per setting nothing can be told; `next_commands` then
+    has what to run. Jobs that have not ended well are shown, but do not count: `left_out` says why.
+    """
+    url = str(request.base_url).rstrip("/")
+    commands = [f"curl -s {url}/jobs --json {shlex.quote(json.dumps(body))}" for body in comparison.next_requests]
+    return ComparisonAnswer(**dict(comparison), next_commands=commands)
+
+
+@router.get(
+    ".{picture_format}",
+    summary="Picture of a comparison",
+    response_class=Response,
+    responses={
+        **problem_responses(*REFUSALS),
+        200: {"content": {"image/png": {}, "image/svg+xml": {}}, "description": "The picture."},
+    },
+)
+async def get_comparison_picture(
+    comparison: ComparisonDep, picture_format: Literal["png", "svg"], pictures: ComparisonsDep
+) -> Response:
+    """Accuracy and loss per epoch, one colour per setting, at most ten: validation solid, training dashed.
+
+    Where a setting has several seeds, the lines are their means and the band reaches from the lowest to the highest.
+    """
+    media_type = {"png": "image/png", "svg": "image/svg+xml"}[picture_format]
+    return Response(
+        await pictures.draw(comparison, picture_format), media_type=media_type, headers={"Cache-Control": "no-cache"}
+    )
+
+
+def _parameters(request: JobRequest, find_dataset: FindDataset) -> int | None:
+    """Counted for the dataset as it is now; None when it is gone, or cannot be looked at."""
+    try:
+        info = find_dataset(request.dataset)
+    except (DatasetError, StoreUnavailable):
+        return None
+    return analyse(description_of(request), info.image_shape, len(info.classes)).parameters
+
+
+def _refused(message: str) -> RequestValidationError:
+    return RequestValidationError([{"type": "value_error", "loc": ("query", "jobs"), "msg": message}])

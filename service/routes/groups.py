@@ -1,0 +1,42 @@
+"""Routes of groups, the jobs that came from one grid: list, look at one, cancel."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from service.deps import NAME_PATTERN, QueueDep
+from service.group_answers import Group, GroupList, group_answer
+from service.problem_docs import problem_responses
+from worker.errors import GroupNotFound, QueueUnavailable
+
+router = APIRouter(prefix="/groups", tags=["jobs"])
+
+GroupId = Annotated[str, Path(pattern=NAME_PATTERN, description="Id of the group.", examples=["k3v9x2m7qd"])]
+
+
+@router.get("", summary="List groups", responses=problem_responses(QueueUnavailable))
+async def list_groups(
+    queue: QueueDep,
+    offset: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> GroupList:
+    """Groups, newest first."""
+    groups, total = await queue.groups(offset, limit)
+    return GroupList(groups=groups, total=total, offset=offset, limit=limit)
+
+
+@router.get("/{group_id}", summary="One group", responses=problem_responses(GroupNotFound, QueueUnavailable))
+async def get_group(group_id: GroupId, queue: QueueDep) -> Group:
+    """Its jobs in short, how many are in which state, the best so far, and how long the rest will take.
+
+    A group lives as long as one of its jobs does. `GET /compare?group=` puts its jobs side by side.
+    """
+    return group_answer(await queue.group(group_id))
+
+
+@router.post(
+    "/{group_id}/cancel", summary="Cancel a group", responses=problem_responses(GroupNotFound, QueueUnavailable)
+)
+async def cancel_group(group_id: GroupId, queue: QueueDep) -> Group:
+    """End all its jobs: those that wait at once, those that run within seconds. Models already published stay."""
+    return group_answer(await queue.cancel_group(group_id))

@@ -1,0 +1,161 @@
+"""How jobs begin: `POST /jobs` with one training, or with a grid of them; queued, or only estimated."""
+
+import asyncio
+import hashlib
+import json
+from functools import cache
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Header, Query, Response, status
+from fastapi.openapi.models import Example
+
+from model_store import AliasNotFound, Manifest, ModelNotFound, ModelStore, StoreFull, VersionNotFound
+from service.catalog import Catalog, Reference
+from service.deps import CatalogDep, DatasetsDep, QueueDep, RequestIdDep, StoreDep
+from service.dry_run import DryRun, dry_run
+from service.group_answers import Group, group_answer
+from service.job_queue import JobQueue
+from service.problem_docs import problem_responses
+from worker.datasets import DatasetNotReady, FindDataset
+from worker.errors import IdempotencyConflict, QueueUnavailable
+from worker.grids import GridRequest, PlannedJob, Planner, Submission, plan_grid
+from worker.lineage import VersionReference
+from worker.records import JobRecord
+from worker.requests import JobRequest, RequestInvalid, plan
+
+router = APIRouter(prefix="/jobs", tags=["jobs"])
+
+SUBMIT_EXAMPLES: dict[str, Example] = {
+    "the lesson's LeNet": {
+        "summary": "Architecture, dataset and epochs are enough",
+        "value": {"architecture": "lenet5-fashion", "dataset": "fashion_mnist", "epochs": 10},
+    },
+    "a quick try": {
+        "summary": "The bundled sample, with Adam",
+        "value": {
+            "architecture": "lenet5-fashion",
+            "dataset": "fashion_mnist_sample",
+            "epochs": 5,
+            "optimizer": "adam",
+            "batch_size": 32,
+            "validation": "test",
+        },
+    },
+    "a network of your own": {
+        "summary": "Layers as JSON; the last one has as many units as there are classes",
+        "value": {
+            "architecture": {
+                "layers": [
+                    {"type": "conv2d", "filters": 8, "kernel_size": 3, "activation": "relu"},
+                    {"type": "max_pooling2d", "pool_size": 2},
+                    {"type": "flatten"},
+                    {"type": "dense", "units": "classes", "activation": "softmax"},
+                ]
+            },
+            "dataset": "fashion_mnist_sample",
+            "epochs": 3,
+            "model": "my-first-network",
+        },
+    },
+    "a grid": {
+        "summary": "Every combination of some values, queued as one group",
+        "value": {
+            "architecture": "lenet5-fashion",
+            "dataset": "fashion_mnist_sample",
+            "epochs": 5,
+            "grid": {"overrides.activation": ["tanh", "relu"], "seed": [1, 2, 3]},
+        },
+    },
+}
+
+
+@router.post(
+    "",
+    status_code=status.HTTP_202_ACCEPTED,
+    summary="Start a training, or a grid of them",
+    responses={
+        **problem_responses(RequestInvalid, DatasetNotReady, IdempotencyConflict, QueueUnavailable, StoreFull),
+        200: {"model": DryRun, "description": "What would happen; only with `dry_run`."},
+    },
+    response_model=JobRecord | Group,
+)
+async def submit_job(
+    submission: Annotated[Submission, Body(openapi_examples=SUBMIT_EXAMPLES)],
+    response: Response,
+    queue: QueueDep,
+    catalog: CatalogDep,
+    datasets: DatasetsDep,
+    store: StoreDep,
+    request_id: RequestIdDep,
+    dry: Annotated[
+        bool,
+        Query(alias="dry_run", description="Queue nothing; answer what would be queued and what it would take."),
+    ] = False,
+    idempotency_key: Annotated[
+        str | None,
+        Header(max_length=200, description="A repeated request under the same key returns the first one's job."),
+    ] = None,
+) -> JobRecord | Group | Response:
+    """Queue a training job and return it, with every default filled in; `Location` says where to look.
+
+    `architecture`, `dataset` and `epochs` are enough. With a `grid`, every combination of its values becomes a job,
+    all of them or none, and the answer is their group. Jobs of a grid publish like all others: those of one model name
+    become versions of it, so give a `model` to keep an experiment apart. What was accepted with a 202 is kept,
+    whatever happens next.
+    """
+    find_dataset = cache(datasets.find)
+    plan_one = await _planner(submission, catalog, find_dataset)
+    if dry:
+        planned = await asyncio.to_thread(_planned, submission, plan_one)
+        outcome = await dry_run(planned, catalog, find_dataset)
+        return Response(outcome.model_dump_json(), media_type="application/json")
+    await _require_room(store, queue, idempotency_key)
+    digest = _digest(submission)
+    if isinstance(submission, GridRequest):
+        planned = await asyncio.to_thread(_planned, submission, plan_one)
+        group = await queue.submit_group(
+            submission.model_dump(mode="json"), planned, idempotency_key or "", digest, request_id
+        )
+        response.headers["Location"] = f"/groups/{group.id}"
+        return group_answer(group)
+    request = await asyncio.to_thread(plan_one, submission)
+    record = await queue.submit(request, idempotency_key or "", digest, request_id)
+    response.headers["Location"] = f"/jobs/{record.id}"
+    return record
+
+
+async def _require_room(store: ModelStore, queue: JobQueue, idempotency_key: str | None) -> None:
+    """Refuse what would end as `disk_full`; a repetition only asks for the answer it has missed."""
+    try:
+        await asyncio.to_thread(store.require_room)
+    except StoreFull:
+        if not idempotency_key or not await queue.is_repetition(idempotency_key):
+            raise
+
+
+async def _planner(submission: JobRequest | GridRequest, catalog: Catalog, find_dataset: FindDataset) -> Planner:
+    """Plans one request; the index is read only if the submission continues from a published version."""
+    sent = submission.model_dump(exclude_unset=True)
+    if "initial_model" not in sent and "initial_model" not in sent.get("grid", ()):
+        return lambda request: plan(request, find_dataset=find_dataset)
+    index = await catalog.index()
+
+    def find_version(reference: VersionReference) -> Manifest | None:
+        try:
+            return index.resolve(Reference(reference.model, reference.version, reference.alias))
+        except (ModelNotFound, VersionNotFound, AliasNotFound):
+            return None
+
+    return lambda request: plan(request, find_version, find_dataset)
+
+
+def _planned(submission: JobRequest | GridRequest, plan_one: Planner) -> list[PlannedJob]:
+    if isinstance(submission, GridRequest):
+        return plan_grid(submission, plan_one)
+    return [PlannedJob(varied={}, request=plan_one(submission))]
+
+
+def _digest(submission: JobRequest | GridRequest) -> str:
+    """Equal for equal requests, whatever the order of their fields."""
+    sent = submission.model_dump(mode="json", exclude_unset=True)
+    return hashlib.sha256(json.dumps(sent, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,33 @@
+"""Loads what will be asked first before the process says that it is ready: the newest version, and the pinned ones."""
+
+import asyncio
+import logging
+
+from service.catalog import Reference
+from service.errors import VERDICTS
+from service.state import ServiceState
+
+logger = logging.getLogger(__name__)
+
+LIMIT_S = 30.0
+"""After so long the process gets ready all the same, and loading goes on."""
+
+
+async def warm_up(state: ServiceState) -> None:
+    """Load them; what cannot be loaded is logged, and is nobody's obstacle."""
+    pinned = [_reference(name) for name in state.settings.pinned_names()]
+    loading = [asyncio.create_task(_load(state, reference)) for reference in [*pinned, Reference()]]
+    await asyncio.wait(loading, timeout=LIMIT_S)
+
+
+def _reference(name: str) -> Reference:
+    model, _, version = name.partition("/")
+    return Reference(model, version=int(version)) if version.isdecimal() else Reference(model)
+
+
+async def _load(state: ServiceState, reference: Reference) -> None:
+    try:
+        await state.predictor.serving(reference)
+    except tuple(VERDICTS) as error:
+        if reference.model is not None:
+            logger.warning("the pinned model %s is not loaded: %s", reference.model, error)

@@ -1,0 +1,125 @@
+"""One claimed job and a trainer that says what a test wants: how the job's record comes through stops and waits."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import pytest
+
+from worker.job_trace import JobTrace
+from worker.jobs import JobBook, connect
+from worker.messages import Failed, Leave, LeaveAsked, Order, Pause, Paused, ProgressMade, Published, Report
+from worker.records import Claim, JobFailure, JobRecord, Progress, PublishedModel
+from worker.requests import JobRequest, plan
+from worker.states import JobState
+from worker.supervisor import Supervisor
+from worker.tracing import NoTracing
+from worker.trainer_process import TrainerProcess
+
+REQUEST = plan(JobRequest(architecture="lenet5-fashion", dataset="fashion_mnist_sample", epochs=2))
+TRAINING = ProgressMade(progress=Progress(phase="training", epoch=1, step=1))
+EVALUATING = ProgressMade(progress=Progress(phase="evaluating", epoch=2))
+FAILED = Failed(failure=JobFailure(code="diverged", message="loss became nan"))
+PUBLISHED = Published(model=PublishedModel(name="shirts", version=1, test_loss=0.5, test_accuracy=0.8))
+PAUSE_GRACE_S = 30.0
+
+
+class ScriptedTrainer(TrainerProcess):
+    """No process: says what it was given, one after another, and does what can be called; then it is silent."""
+
+    def __init__(self, script: Sequence[Report | Callable[[], object]]) -> None:
+        self._script = list(script)
+        self.sent: list[Order | Leave | Pause] = []
+
+    @property
+    def pid(self) -> int:
+        return os.getpid()
+
+    def send(self, message: Order | Leave | Pause) -> None:
+        self.sent.append(message)
+
+    def receive(self, timeout_s: float) -> Report | None:
+        if not self._script:
+            time.sleep(timeout_s)
+            return None
+        said = self._script.pop(0)
+        if callable(said):
+            said()
+            return None
+        return said
+
+    def stop(self, grace_s: float = 0.0) -> None:
+        pass
+
+
+class SlowBook(JobBook):
+    """Redis does not answer when a job asks for leave to publish, until it does."""
+
+    def begin_commit(self, claim: Claim, version: int) -> bool:
+        time.sleep(1.0)
+        return super().begin_commit(claim, version)
+
+
+@pytest.fixture
+def book(redis_url: str) -> Iterator[JobBook]:
+    with connect(redis_url) as client:
+        yield SlowBook(client)
+
+
+def worker_stops() -> None:
+    """What Celery raises wherever a worker happens to be."""
+    raise SystemExit
+
+
+def supervise(book: JobBook, trainer: TrainerProcess) -> JobRecord:
+    claim = book.claim(book.submit(REQUEST).id)
+    assert claim is not None
+    order = Order(job=claim.job, request=REQUEST, fence=1, claimed_at=0, store_url="", datasets_dir="", work_dir="")
+    with JobTrace(NoTracing(), claim) as trace:
+        Supervisor(book, claim, trainer, trace, 0.1, 0.1, PAUSE_GRACE_S, lambda: None).run(order)
+    return book.get(claim.job)
+
+
+@pytest.mark.parametrize("last", [Paused(), FAILED, EVALUATING], ids=["saved", "failed", "over"])
+def test_a_worker_that_stops_waits_no_longer_than_its_training_needs(book: JobBook, last: Report) -> None:
+    trainer = ScriptedTrainer([TRAINING, worker_stops, TRAINING, last])
+    began_at = time.monotonic()
+    with pytest.raises(SystemExit):
+        supervise(book, trainer)
+    assert time.monotonic() - began_at < PAUSE_GRACE_S / 3
+    assert isinstance(trainer.sent[-1], Pause)
+    (job,) = book.queued()
+    assert book.get(job).attempt == 0
+
+
+def test_a_lease_is_renewed_while_a_training_is_being_saved(redis_url: str) -> None:
+    expired: list[Claim] = []
+    with connect(redis_url) as client:
+        book = JobBook(client, lease_s=1.5)
+        saving = [lambda: time.sleep(0.25)] * 8
+        trainer = ScriptedTrainer([TRAINING, worker_stops, *saving, lambda: expired.extend(book.expired()), Paused()])
+        with pytest.raises(SystemExit):
+            supervise(book, trainer)
+    assert expired == []
+
+
+def test_a_job_cancelled_while_it_is_being_saved_is_cancelled(book: JobBook) -> None:
+    def cancel() -> None:
+        book.cancel(book.page()[0][0].id)
+
+    with pytest.raises(SystemExit):
+        supervise(book, ScriptedTrainer([TRAINING, worker_stops, cancel]))
+    assert book.page()[0][0].state is JobState.CANCELLED
+
+
+def test_a_trainer_that_waited_for_redis_did_not_hang(book: JobBook) -> None:
+    record = supervise(book, ScriptedTrainer([LeaveAsked(version=1), PUBLISHED]))
+    assert record.state is JobState.SUCCEEDED, record.error
+
+
+def test_a_word_to_a_trainer_that_was_stopped_is_lost() -> None:
+    trainer = TrainerProcess(0, os.environ)
+    trainer.stop()
+    trainer.send(Pause())
+    with pytest.raises(EOFError):
+        trainer.receive(timeout_s=5)

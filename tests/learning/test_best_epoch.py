@@ -1,0 +1,109 @@
+"""Early stopping: when it stops, which epoch it keeps, and that an interruption changes nothing of it."""
+
+import dataclasses
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from model_store import open_store
+from tests.learning.trainings import SAMPLE, planned, trained
+from worker.errors import TrainingPaused
+from worker.requests import JobRequest
+from worker.training.checkpoints import Checkpoints
+from worker.training.fitting import Fit
+from worker.training.splits import training_splits
+
+# Keras 3.15 reads TensorFlow variables with `np.array(variable)`, which NumPy 2 no longer likes.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+# Labels drawn by lot cannot be learnt, only memorised: validation is best early on and then gets worse and worse.
+BY_LOT = dataclasses.replace(SAMPLE, train_labels=np.random.default_rng(1).permutation(SAMPLE.train_labels))
+NETWORK = {
+    "layers": [
+        {"type": "flatten"},
+        {"type": "dense", "units": 32, "activation": "relu"},
+        {"type": "dropout", "rate": 0.1},
+        {"type": "dense", "units": "classes", "activation": "softmax"},
+    ]
+}
+EPOCHS, PATIENCE = 12, 3
+
+
+def memorising(**body: object) -> JobRequest:
+    return planned(architecture=NETWORK, epochs=EPOCHS, validation=0.3, train_samples=300, **body)
+
+
+INTERRUPTED = memorising(early_stopping={"patience": PATIENCE}, ema=0.9, augmentation={"shift_pixels": 1})
+
+
+def validation_loss(network: keras.Model, request: JobRequest) -> float:
+    _, validation = training_splits(BY_LOT, request)
+    loss: float = network.evaluate(validation.inputs, validation.targets, verbose=0)[0]
+    return loss
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_training_stops_when_patience_is_at_an_end_and_leaves_the_best_weights(ema: float) -> None:
+    request = memorising(early_stopping={"patience": PATIENCE}, ema=ema)
+
+    network, fit = trained(request, BY_LOT)
+
+    losses = fit.history.val_loss
+    assert fit.history.best_epoch == losses.index(min(losses)) + 1
+    assert len(losses) == fit.history.best_epoch + PATIENCE < EPOCHS
+    assert validation_loss(network, request) == pytest.approx(min(losses), rel=1e-5)
+
+
+def test_without_early_stopping_the_best_epoch_is_marked_and_the_last_one_kept() -> None:
+    request = memorising()
+
+    network, fit = trained(request, BY_LOT)
+
+    losses = fit.history.val_loss
+    assert len(losses) == EPOCHS
+    assert fit.history.best_epoch == losses.index(min(losses)) + 1 < EPOCHS
+    assert validation_loss(network, request) == pytest.approx(losses[-1], rel=1e-5)
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> tuple[keras.Model, Fit]:
+    return trained(INTERRUPTED, BY_LOT)
+
+
+# An epoch has seven batches; a pause asked for behind the last one comes in the next epoch.
+@pytest.mark.parametrize("pause_after", [0, 6, 20, 29])
+def test_an_interruption_changes_nothing(
+    tmp_path: Path, undisturbed: tuple[keras.Model, Fit], pause_after: int
+) -> None:
+    with pytest.raises(TrainingPaused):
+        resumed(INTERRUPTED, tmp_path, fence=1, pause_after=pause_after)
+    network, fit = resumed(INTERRUPTED, tmp_path, fence=2)
+
+    whole, expected = undisturbed
+    # The sums behind an epoch's mean go on in another order of additions.
+    np.testing.assert_allclose(fit.history.loss, expected.history.loss, rtol=1e-5)
+    np.testing.assert_allclose(fit.history.val_loss, expected.history.val_loss, rtol=1e-5)
+    assert fit.history.best_epoch == expected.history.best_epoch
+    for ours, theirs in zip(network.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+def test_a_training_that_was_stopped_early_stays_so(tmp_path: Path) -> None:
+    request = memorising(early_stopping={"patience": PATIENCE})
+    network, fit = resumed(request, tmp_path, fence=1)
+
+    again, same = resumed(request, tmp_path, fence=2)
+
+    assert same.history == fit.history
+    assert same.first_step_at is None
+    for ours, theirs in zip(again.get_weights(), network.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def resumed(
+    request: JobRequest, directory: Path, fence: int, pause_after: int | None = None
+) -> tuple[keras.Model, Fit]:
+    store = open_store(str(directory / "store")).checkpoints
+    checkpoints = Checkpoints(store, "k3v9x2m7qd", fence, directory, BY_LOT.fingerprint)
+    return trained(request, BY_LOT, checkpoints, pause_after)

@@ -1,0 +1,132 @@
+"""A whole job in this process: what is published, and that another job goes on from there."""
+
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from model_store import Manifest, ModelStore, open_store
+from tests.learning.trainings import planned
+from worker.errors import TrainingFailed
+from worker.messages import Order
+from worker.records import History, Progress, PublishedModel
+from worker.requests import JobRequest
+from worker.training import pipeline
+from worker.training.export import parity
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+class Listener:
+    """A link whose worker lets everything pass."""
+
+    def __init__(self) -> None:
+        self.histories: list[History] = []
+        self.model: PublishedModel | None = None
+
+    def progress(self, progress: Progress, history: History | None = None) -> None:
+        if history is not None:
+            self.histories.append(history)
+
+    def is_pause_asked(self) -> bool:
+        return False
+
+    def may_publish(self, version: int) -> bool:
+        return True
+
+    def published(self, model: PublishedModel) -> None:
+        self.model = model
+
+
+def run(request: JobRequest, directory: Path, job: str) -> Listener:
+    work_dir = directory / job
+    work_dir.mkdir()
+    order = Order(
+        job=job,
+        request=request,
+        fence=1,
+        claimed_at=time.time(),
+        store_url=str(directory / "store"),
+        datasets_dir=str(directory),
+        work_dir=str(work_dir),
+    )
+    listener = Listener()
+    try:
+        pipeline.run(order, listener)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    return listener
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pipeline")
+
+
+@pytest.fixture(scope="module")
+def store(directory: Path) -> ModelStore:
+    return open_store(str(directory / "store"))
+
+
+@pytest.fixture(scope="module")
+def stopped_early(directory: Path) -> Listener:
+    """A job in bfloat16 at a rate so high that its first epochs are the best."""
+    request = planned(
+        model="shirts",
+        epochs=8,
+        precision="mixed_bfloat16",
+        optimizer={"name": "adam", "learning_rate": 0.02},
+        early_stopping={"patience": 1},
+    )
+    return run(request, directory, "k3v9x2m7qd")
+
+
+def manifest(store: ModelStore, version: int) -> Manifest:
+    return store.manifest("shirts", version)
+
+
+def test_every_report_of_an_epoch_has_the_best_one_so_far_marked(stopped_early: Listener) -> None:
+    for history in stopped_early.histories:
+        assert history.best_epoch == history.val_loss.index(min(history.val_loss)) + 1
+    assert len(stopped_early.histories) < 8
+
+
+def test_the_best_epoch_is_published_and_in_float32(
+    stopped_early: Listener, store: ModelStore, directory: Path
+) -> None:
+    history = stopped_early.histories[-1]
+    assert history.best_epoch == len(history.val_loss) - 1
+    published = manifest(store, 1)
+    assert published.metrics["val_accuracy"] == history.val_accuracy[history.best_epoch - 1]
+    assert published.parity < 1e-4
+    path = directory / "published.keras"
+    path.write_bytes(store.read("shirts", 1, "model.keras"))
+    network = keras.saving.load_model(path)
+    assert {layer.compute_dtype for layer in network.layers} == {"float32"}
+
+
+def test_a_job_goes_on_from_a_published_version(stopped_early: Listener, directory: Path) -> None:
+    body = {"model": "shirts", "epochs": 1}
+    continued = run(planned(**body).model_copy(update={"initial_model": "shirts/1"}), directory, "continued0")
+    afresh = run(planned(**body), directory, "afresh0000")
+    assert continued.histories[0].loss[0] < afresh.histories[0].loss[0] * 0.8
+
+
+def test_a_version_that_is_gone_ends_the_job_with_the_reason(directory: Path) -> None:
+    request = planned(model="shirts", epochs=1).model_copy(update={"initial_model": "shirts/99"})
+    with pytest.raises(TrainingFailed) as caught:
+        run(request, directory, "gone000000")
+    assert caught.value.failure.code == "initial_model_unavailable"
+
+
+def test_an_answer_that_is_no_number_does_not_pass_for_agreement(
+    stopped_early: Listener, store: ModelStore, directory: Path
+) -> None:
+    path = directory / "model.onnx"
+    path.write_bytes(store.read("shirts", 1, "model.onnx"))
+    inputs = np.zeros((1, 28, 28, 1), np.float32)
+    with pytest.raises(TrainingFailed) as caught:
+        parity(path, inputs, np.full((1, 10), np.nan, np.float32))
+    assert caught.value.failure.code == "parity"

@@ -1,0 +1,70 @@
+"""The account of promises, and what is broken to test them: a stack, a server, a disk of one's own."""
+
+import contextlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.promises.ledger import IS_LONG, Ledger
+from tests.promises.servers import Broker
+from tests.running import Stack, running_stack
+
+
+@pytest.fixture(scope="session")
+def ledger() -> Iterator[Ledger]:
+    account = Ledger()
+    yield account
+    if IS_LONG:
+        sys.stderr.write("\n" + account.write())
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[Broker]:
+    """A Redis server to be killed, stopped and filled."""
+    with short_directory() as directory, Broker(directory) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def stack(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack on that server, which gives lost workers and hung trainers up sooner than others do."""
+    directory = tmp_path_factory.mktemp("stack")
+    with running_stack(
+        directory / "data",
+        directory / "log.txt",
+        CONVSERVE_REDIS_URL=broker.url,
+        CONVSERVE_LEASE_S="4",
+        CONVSERVE_STALL_TIMEOUT_S="10",
+    ) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def api(stack: Stack) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=stack.url, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """A file system of 96 MB of one's own; skips where none may be mounted."""
+    with short_directory() as directory, contextlib.ExitStack() as mount:
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", str(directory)], capture_output=True, check=False
+        )
+        if mounted.returncode:
+            pytest.skip("mounting a file system is not allowed here")
+        mount.callback(subprocess.run, ["umount", "--lazy", str(directory)], check=True)
+        yield directory
+
+
+@contextlib.contextmanager
+def short_directory() -> Iterator[Path]:
+    """For sockets, whose paths may have no more than a hundred characters, wherever pytest keeps its directories."""
+    with tempfile.TemporaryDirectory(prefix="cs-") as directory:
+        yield Path(directory)

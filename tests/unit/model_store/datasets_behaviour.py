@@ -1,0 +1,132 @@
+"""How every store keeps datasets: whole or not at all, and honest about uploads that came to nothing."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model_store import (
+    ConversionFailure,
+    ConversionStatus,
+    DatasetDamaged,
+    DatasetFacts,
+    DatasetMissing,
+    DatasetTaken,
+    ModelStore,
+    StoreUnavailable,
+    UploadWithdrawn,
+)
+from model_store.objects import Objects
+from tests.unit.model_store.faulty_objects import RefusesFile
+
+FACTS = DatasetFacts(
+    title="Pets",
+    classes=("cat", "dog"),
+    image_shape=(8, 8, 1),
+    train_per_class=(3, 3),
+    test_per_class=(1, 1),
+    mean=(0.5,),
+    deviation=(0.1,),
+    fingerprint="ab" * 32,
+    licence="CC0",
+    source="made",
+    options={},
+    report={},
+)
+
+
+def status(upload: str = "1", **changes: object) -> ConversionStatus:
+    now = datetime.now(UTC)
+    known = {"upload": upload, "started_at": now, "heartbeat_at": now}
+    return ConversionStatus.model_validate(known | changes)
+
+
+FAILED: dict[str, Any] = {"state": "failed", "error": ConversionFailure(code="disk_full", message="no room")}
+
+
+def stored(objects: Objects) -> set[str]:
+    return {found.path for found in objects.list("datasets/")}
+
+
+class DatasetsBehaviour:
+    @pytest.fixture
+    def files(self, tmp_path: Path) -> dict[str, Path]:
+        made = {name: tmp_path / name for name in ("train-images.npy", "test-images.npy")}
+        for name, path in made.items():
+            path.write_bytes(name.encode() * 1000)
+        return made
+
+    def test_a_dataset_comes_back_as_it_was_published_and_its_status_is_gone(
+        self, store: ModelStore, files: dict[str, Path]
+    ) -> None:
+        datasets = store.datasets
+        datasets.begin("pets", status())
+        manifest = datasets.publish("pets", "1", FACTS, files)
+        assert datasets.manifest("pets") == manifest
+        assert datasets.status("pets") is None
+        for name, path in files.items():
+            assert b"".join(datasets.stream(manifest, name)) == path.read_bytes()
+        with pytest.raises(DatasetTaken):
+            datasets.begin("pets", status("2"))
+        assert datasets.delete("pets") > 2000
+        assert datasets.names() == []
+
+    @pytest.mark.parametrize("file", ["train-images.npy", "test-images.npy"])
+    def test_a_publisher_that_fails_midway_leaves_only_its_status(
+        self, objects: Objects, files: dict[str, Path], file: str
+    ) -> None:
+        datasets = ModelStore(RefusesFile(objects, file)).datasets
+        datasets.begin("pets", status())
+        with pytest.raises(StoreUnavailable):
+            datasets.publish("pets", "1", FACTS, files)
+        datasets.report("pets", status(**FAILED))
+        assert stored(objects) == {"datasets/pets/uploads/1/status.json"}
+        found = datasets.status("pets")
+        assert found is not None
+        assert (found.state, found.error and found.error.code) == ("failed", "disk_full")
+        with pytest.raises(DatasetMissing):
+            datasets.manifest("pets")
+
+    def test_an_upload_that_was_deleted_can_neither_report_nor_publish(
+        self, objects: Objects, store: ModelStore, files: dict[str, Path]
+    ) -> None:
+        store.datasets.begin("pets", status())
+        store.datasets.delete("pets")
+        with pytest.raises(UploadWithdrawn):
+            store.datasets.report("pets", status())
+        with pytest.raises(UploadWithdrawn):
+            store.datasets.publish("pets", "1", FACTS, files)
+        assert stored(objects) == set()
+
+    def test_of_two_uploads_of_one_name_the_second_waits_until_the_first_has_failed(self, store: ModelStore) -> None:
+        store.datasets.begin("pets", status())
+        with pytest.raises(DatasetTaken, match="being converted"):
+            store.datasets.begin("pets", status("2"))
+        store.datasets.report("pets", status(**FAILED))
+        store.datasets.begin("pets", status("2"))
+        current = store.datasets.status("pets")
+        assert current is not None
+        assert current.upload == "2"
+
+    def test_an_unreadable_status_is_damage_and_stands_in_nobodys_way(
+        self, objects: Objects, store: ModelStore
+    ) -> None:
+        objects.put("datasets/pets/uploads/1/status.json", b"{")
+        with pytest.raises(DatasetDamaged, match=r"status\.json of dataset 'pets'"):
+            store.datasets.status("pets")
+        store.datasets.begin("pets", status("2"))
+        assert stored(objects) == {"datasets/pets/uploads/2/status.json"}
+
+    def test_leftovers_of_dead_conversions_are_swept_and_what_is_published_stays(
+        self, objects: Objects, store: ModelStore, files: dict[str, Path]
+    ) -> None:
+        store.datasets.begin("pets", status("2"))
+        store.datasets.publish("pets", "2", FACTS, files)
+        kept = stored(objects)
+        objects.put("datasets/pets/uploads/1/train-images.npy", b"half")
+        objects.put("datasets/cars/uploads/1/train-images.npy", b"half")
+        objects.put("datasets/cars/uploads/1/status.json", b"{}")
+        assert store.datasets.sweep(older_than_s=3600) == 0
+        assert store.datasets.sweep(older_than_s=-60) == 2
+        assert stored(objects) == kept | {"datasets/cars/uploads/1/status.json"}

@@ -1,0 +1,95 @@
+"""`convserve datasets` against servers that exist only in memory."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from service.cli import dataset_list
+from service.cli.client import Client
+from service.cli.errors import CommandFailed
+from tests.unit.service.cli.conftest import Respond
+
+ClientOf = Callable[[Respond], Client]
+READY: dict[str, Any] = {
+    "name": "pets",
+    "title": "",
+    "state": "ready",
+    "image_shape": [64, 48, 3],
+    "classes": [{"label": "cat [big]", "train": 80, "test": 20}, {"label": "dog", "train": 8, "test": 2}],
+    "train": 88,
+    "test": 22,
+    "licence": "CC0",
+    "progress": None,
+    "error": None,
+    "report": {
+        "skipped": {"not_a_picture": 3},
+        "duplicates": {"train": 0, "test": 0, "across_splits": 2, "across_classes": 0, "examples": []},
+        "small_classes": ["dog"],
+        "missing_in_train": [],
+        "missing_in_test": [],
+        "dropped_classes": [],
+    },
+}
+CONVERTING = READY | {"state": "converting", "progress": {"phase": "decoding", "done": 1, "total": 9}, "report": None}
+FAILED = CONVERTING | {
+    "state": "failed",
+    "error": {"code": "disk_full", "message": "There is no room.", "hint": "Free."},
+}
+
+
+def test_the_list_has_a_line_per_dataset(client_of: ClientOf, capsys: pytest.CaptureFixture[str]) -> None:
+    answer = {"datasets": [READY]}
+    dataset_list.list_datasets(client_of(lambda _: httpx.Response(200, json=answer)), as_json=False)
+    shown = capsys.readouterr().out
+    assert "pets" in shown
+    assert "64 x 48 colour" in shown
+    dataset_list.list_datasets(client_of(lambda _: httpx.Response(200, json=answer)), as_json=True)
+    assert json.loads(capsys.readouterr().out) == answer
+
+
+def test_an_upload_streams_the_file_and_shows_what_was_noticed(
+    client_of: ClientOf, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset_list, "POLL_S", 0)
+    archive = tmp_path / "pets.zip"
+    archive.write_bytes(b"PK" * 1_000_000)
+    seen: list[httpx.Request] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            request.read()
+            seen.append(request)
+            return httpx.Response(202, json=CONVERTING)
+        return httpx.Response(200, json=READY)
+
+    dataset_list.upload_dataset(client_of(respond), archive, {"name": "pets", "seed": 3, "colour": None})
+    assert seen[0].content == archive.read_bytes()
+    assert dict(seen[0].url.params) == {"name": "pets", "seed": "3"}
+    assert seen[0].headers["content-type"] == "application/zip"
+    assert seen[0].headers["content-length"] == "2000000"
+    shown = capsys.readouterr().out
+    for remark in ("cat [big]", "3 files skipped: not a picture", "2 test pictures", "few training pictures: dog"):
+        assert remark in shown
+
+
+def test_an_upload_that_fails_ends_with_its_reason(client_of: ClientOf, tmp_path: Path) -> None:
+    archive = tmp_path / "pets.zip"
+    archive.write_bytes(b"PK")
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        request.read()
+        return httpx.Response(202, json=FAILED)
+
+    with pytest.raises(CommandFailed, match=r"There is no room.\n  Free."):
+        dataset_list.upload_dataset(client_of(respond), archive, {"name": "pets"})
+    with pytest.raises(CommandFailed, match="cannot read"):
+        dataset_list.upload_dataset(client_of(respond), tmp_path / "none.zip", {"name": "pets"})
+
+
+def test_a_deletion_says_what_it_gained(client_of: ClientOf, capsys: pytest.CaptureFixture[str]) -> None:
+    dataset_list.delete_dataset(client_of(lambda _: httpx.Response(200, json={"freed_bytes": 1_500_000})), "pets")
+    assert capsys.readouterr().out == "pets deleted, 1.5 MB freed\n"

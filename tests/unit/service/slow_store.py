@@ -1,0 +1,25 @@
+"""A store that can be told to hold a version back, or to fail."""
+
+import threading
+
+from model_store import ModelStore, StoreError
+
+
+class SlowStore(ModelStore):
+    """The store of a test, which can be told to hold a version back."""
+
+    def __init__(self, store: ModelStore) -> None:
+        super().__init__(store._objects)
+        self._held: dict[tuple[str, int], threading.Event] = {}
+        self.errors: dict[tuple[str, int], StoreError] = {}
+
+    def hold(self, model: str, version: int) -> threading.Event:
+        """Until this event is set, nobody reads the version's files."""
+        return self._held.setdefault((model, version), threading.Event())
+
+    def read(self, model: str, version: int, file: str) -> bytes:
+        if (model, version) in self._held:
+            assert self._held[model, version].wait(10)
+        if (model, version) in self.errors:
+            raise self.errors[model, version]
+        return super().read(model, version, file)

@@ -1,0 +1,213 @@
+"""A zoo of archives over HTTP, with real converter processes: the hostile ones are refused and leave nothing.
+
+Section 3.2 and rows Z1 to Z5 of the project's reliability bar, one of each kind; `test_archive_rules.py` has more.
+"""
+
+import asyncio
+import re
+import shutil
+import zipfile
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+
+from model_store import ModelStore
+from service.settings import ApiSettings
+from tests.archives import (
+    DEVICE,
+    LINK,
+    PIPE,
+    many_empty_files,
+    patched_directory,
+    patched_end,
+    picture,
+    streamed,
+    two_classes,
+    with_mode,
+    with_name,
+    with_zip64_end,
+    zipped,
+)
+from tests.unit.service.uploading import ZIP, converted, leftovers, upload
+
+pytestmark = pytest.mark.anyio
+
+MIB = 1024 * 1024
+SECONDS = 20
+"""To be refused within; two, on a machine with nothing else to do."""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> ApiSettings:
+    return ApiSettings(
+        data_dir=tmp_path,
+        redis_url=f"unix://{tmp_path}/nobody-listens.sock",
+        max_dataset_unpacked_bytes=16 * MIB,
+    )
+
+
+def pets(**more: bytes) -> bytes:
+    return zipped(two_classes() | more)
+
+
+def named(name: str) -> bytes:
+    return zipped(two_classes() | {name: picture(5)})
+
+
+def lying(offset: int, form: str, value: int) -> bytes:
+    return patched_directory(pets(), offset, form, value)
+
+
+def overlapping() -> bytes:
+    same = {"dark/0.png": picture(1), "dark/1.png": picture(1), "light/0.png": picture(2)}
+    return patched_directory(zipped(same), 42, "<L", 0, member=1)
+
+
+class Beast(NamedTuple):
+    make: Callable[[], bytes]
+    detail: str
+    code: str = "archive_rejected"
+
+
+ZOO = {
+    "no zip": Beast(lambda: b"\x1f\x8b" + bytes(100), "no zip archive"),
+    "cut short": Beast(lambda: pets()[:-40], "cut short or damaged"),
+    "a program before it": Beast(lambda: b"PK" + bytes(50) + pets(), "contradicts itself"),
+    "something behind it": Beast(lambda: pets() + b"trailing", "cut short or damaged"),
+    "two ends": Beast(lambda: pets() + pets()[-22:], "two ends|does not lie where"),
+    "one of several disks": Beast(lambda: patched_end(pets(), 4, "<H", 1), "one part of several"),
+    "a name that climbs": Beast(lambda: named("../../x.png"), r"leads elsewhere: '../../x.png'"),
+    "a name that climbs inside": Beast(lambda: named("a/../../x.png"), "leads elsewhere"),
+    "an absolute name": Beast(lambda: named("/etc/x.png"), "is absolute"),
+    "a drive": Beast(lambda: named("C:\\x.png"), "is absolute"),
+    "backslashes": Beast(lambda: with_name(pets(), b"dark/0.png", b"..\\..\\.png"), "backslash"),
+    "a null character": Beast(lambda: with_name(pets(), b"dark/0.png", b"dark/\x00.png"), "control characters"),
+    "a name of 4 KB": Beast(lambda: named("dark/" + "x" * 4096), "too long"),
+    "a symbolic link": Beast(lambda: with_mode("dark/odd.png", LINK), "neither a file nor a folder"),
+    "a pipe": Beast(lambda: with_mode("dark/odd.png", PIPE), "neither a file nor a folder"),
+    "a device": Beast(lambda: with_mode("dark/odd.png", DEVICE), "neither a file nor a folder"),
+    "a bomb by its ratio": Beast(lambda: pets(**{"dark/bomb.png": bytes(2 * MIB)}), "more than 100 times"),
+    "a bomb of small files": Beast(
+        lambda: pets(**{f"dark/z{n}.png": bytes(MIB) for n in range(17)}), "too large when unpacked"
+    ),
+    "250,000 empty files": Beast(lambda: many_empty_files(250_000), "too many files; expected at most 200,000"),
+    "250,000 files that are said to be two": Beast(
+        lambda: many_empty_files(250_000, n_said=2), "too many files; expected at most 200,000"
+    ),
+    "only archives in it": Beast(
+        lambda: zipped({"dark/1.zip": pets(), "light/2.zip": pets()}), "0 class folders.*2 nested archive"
+    ),
+    "files that share bytes": Beast(overlapping, "contradicts itself"),
+    "encrypted": Beast(lambda: lying(8, "<H", 1), "encrypted at 'dark/0.png'"),
+    "a rare compression": Beast(lambda: zipped(two_classes(), zipfile.ZIP_LZMA), "compressed by method 14"),
+    "a size that lies": Beast(lambda: lying(24, "<L", 900), "differ at 'dark/0.png'"),
+    "a packed size that lies": Beast(lambda: lying(20, "<L", 5), "contradicts itself.*'dark/0.png'"),
+    "a checksum that lies": Beast(lambda: lying(16, "<L", 12345), "differ at 'dark/0.png'"),
+    "a place that lies": Beast(lambda: lying(42, "<L", 4_000_000_000), "contradicts itself.*'dark/0.png'"),
+    "64-bit sizes that are missing": Beast(lambda: lying(24, "<L", 0xFFFFFFFF), "64-bit sizes are missing"),
+    "two ends that differ": Beast(lambda: with_zip64_end(pets(), 9), "its two ends differ"),
+    "classes that differ in case": Beast(lambda: named("Dark/1.png"), "differ in case only: 'Dark', 'dark'"),
+    "one name twice": Beast(lambda: with_name(pets(), b"dark/1.png", b"dark/0.png"), "two files named 'dark/0.png'"),
+    "a script as a label": Beast(lambda: named("<script>/1.png"), "cannot be a label: '<script>'"),
+    "text that turns around": Beast(lambda: named("cat\u202e/1.png"), "cannot be a label"),
+    "no pictures in folders": Beast(lambda: zipped({"1.png": picture(1)}), "0 class folders.*1 outside classes"),
+    "one class": Beast(lambda: zipped({"cat/1.png": picture(1)}), "1 class folder;.*at the top: 'cat'"),
+    "1001 classes": Beast(
+        lambda: zipped({f"class {n}/1.png": b"1" for n in range(1001)}), "1001 class folders.*2 to 1000"
+    ),
+}
+
+
+@pytest.mark.parametrize("beast", ZOO.values(), ids=ZOO)
+async def test_a_hostile_archive_is_refused_at_once_and_leaves_nothing(
+    api: httpx.AsyncClient, settings: ApiSettings, store: ModelStore, beast: Beast
+) -> None:
+    archive = beast.make()
+    async with asyncio.timeout(SECONDS):
+        answer = await upload(api, archive)
+    assert (answer.status_code, answer.json()["code"]) == (422, "archive_rejected"), answer.text
+    assert re.search(beast.detail, answer.json()["detail"])
+    assert leftovers(settings, store) == []
+    assert (await api.get("/datasets/pets")).status_code == 404
+
+
+def corrupt(content: bytes) -> dict[str, bytes]:
+    return {f"broken/{n}.png": content for n in range(3)}
+
+
+DAMAGED_PNG = picture(1)[:50]
+
+
+def bit_flipped() -> bytes:
+    archive = bytearray(zipped(two_classes(), zipfile.ZIP_STORED))
+    archive[archive.index(b"IDAT") + 6] ^= 1
+    return bytes(archive)
+
+
+def undeflatable() -> bytes:
+    archive = bytearray(pets())
+    start = archive.index(b"dark/0.png") + len("dark/0.png")
+    archive[start : start + 4] = b"\xff\xff\xff\xff"
+    return bytes(archive)
+
+
+@pytest.mark.parametrize(
+    "beast",
+    [
+        Beast(bit_flipped, "'dark/0.png': its size or its CRC-32"),
+        Beast(undeflatable, "'dark/0.png': it cannot be unpacked"),
+        Beast(
+            lambda: zipped({"light/1.png": picture(1)} | corrupt(DAMAGED_PNG)),
+            "usable pictures in 1 class",
+            "too_few_classes",
+        ),
+    ],
+)
+async def test_what_shows_only_when_it_is_unpacked_ends_the_conversion_and_leaves_its_reason(
+    api: httpx.AsyncClient, settings: ApiSettings, store: ModelStore, beast: Beast
+) -> None:
+    assert (await upload(api, beast.make())).status_code == 202
+    dataset = await converted(api)
+    assert (dataset["state"], dataset["error"]["code"]) == ("failed", beast.code)
+    assert re.search(beast.detail, dataset["error"]["message"])
+    assert leftovers(settings, store) == ["pets"]
+
+
+async def test_classes_without_a_usable_picture_are_named_in_the_report(api: httpx.AsyncClient) -> None:
+    odd = corrupt(DAMAGED_PNG) | {"empty/": b"", "packed/1.zip": pets(), "deep/er/1.png": picture(9)}
+    assert (await upload(api, zipped(two_classes() | odd))).status_code == 202
+    dataset = await converted(api)
+    assert dataset["state"] == "ready", dataset
+    assert [line["label"] for line in dataset["classes"]] == ["dark", "light"]
+    assert dataset["report"]["dropped_classes"] == ["broken", "deep", "empty", "packed"]
+    assert dataset["report"]["skipped"] == {"damaged_picture": 3, "nested_archive": 1, "too_deep": 1}
+
+
+@pytest.mark.parametrize("make", [streamed, lambda files: with_zip64_end(zipped(files))], ids=["streamed", "64 bits"])
+async def test_unusual_but_honest_archives_become_datasets(
+    api: httpx.AsyncClient, make: Callable[[dict[str, bytes]], bytes]
+) -> None:
+    assert (await upload(api, make(two_classes()))).status_code == 202
+    assert (await converted(api))["state"] == "ready"
+
+
+async def test_a_disk_that_fills_while_the_body_comes_is_507_and_nothing_stays(
+    api: httpx.AsyncClient, settings: ApiSettings, store: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = [68 * MIB]  # of which 64 are left alone
+
+    def usage(path: object) -> Any:  # noqa: ANN401 - as `shutil` has it
+        room[0] -= MIB  # somebody else writes, too
+        return shutil._ntuple_diskusage(0, 0, room[0])
+
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(40):
+            yield b"PK\3\4" + bytes(MIB // 4)
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    answer = await api.post("/datasets?name=pets", content=body(), headers=ZIP)
+    assert (answer.status_code, answer.json()["code"]) == (507, "disk_full")
+    assert leftovers(settings, store) == []

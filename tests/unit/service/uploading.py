@@ -1,0 +1,31 @@
+"""Uploading a dataset over HTTP in tests: send, wait, and see what is left."""
+
+import asyncio
+from typing import Any
+
+import httpx
+
+from model_store import ModelStore
+from service.settings import ApiSettings
+
+ZIP = {"Content-Type": "application/zip"}
+
+
+async def upload(api: httpx.AsyncClient, archive: bytes, **query: str) -> httpx.Response:
+    return await api.post("/datasets", params={"name": "pets", **query}, content=archive, headers=ZIP)
+
+
+async def converted(api: httpx.AsyncClient, name: str = "pets") -> dict[str, Any]:
+    """The dataset once its conversion has ended, either way."""
+    async with asyncio.timeout(60):
+        while True:
+            answer: dict[str, Any] = (await api.get(f"/datasets/{name}")).json()
+            if answer["state"] != "converting":
+                return answer
+            await asyncio.sleep(0.05)
+
+
+def leftovers(settings: ApiSettings, store: ModelStore) -> list[str]:
+    """Every file of uploads on the disk and in the store."""
+    kept = [path.name for path in (settings.datasets_path / "uploads").rglob("*")]
+    return kept + store.datasets.names()

@@ -1,0 +1,178 @@
+"""Ways to make one list of layers out of another: other activations, wider layers, more convolutions.
+
+Composites are changed from the inside. What the changes are asked for with, and the bounds of a whole network, are
+`overrides`'s business.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from math import floor
+
+from worker.architectures.errors import OverrideError
+from worker.architectures.fields import MAX_UNITS
+from worker.architectures.grammar import (
+    MAX_FILTERS,
+    Activation,
+    ActivationLayer,
+    AveragePooling2D,
+    BatchNormalization,
+    Branches,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Dropout,
+    Layer,
+    MaxPooling2D,
+    Residual,
+    SeparableConv2D,
+    SimpleLayer,
+)
+
+Pooling = MaxPooling2D | AveragePooling2D
+COPY_KERNEL = 3
+"""Largest side of an added convolution's kernel: stacks of 3x3 are how VGG's authors made networks deeper."""
+
+
+def with_activation(layers: Sequence[Layer], activation: Activation) -> list[Layer]:
+    """Every activation replaced; a layer without one, or with `linear`, keeps that."""
+    return _changed(
+        layers,
+        lambda layer: layer.model_copy(update={"activation": activation}) if is_activated(layer) else layer,
+    )
+
+
+def with_dropout(layers: Sequence[Layer], rate: float) -> list[Layer]:
+    """Every dropout layer with this rate."""
+    return _changed(
+        layers, lambda layer: layer.model_copy(update={"rate": rate}) if isinstance(layer, Dropout) else layer
+    )
+
+
+def widened(layers: Sequence[Layer], factor: float) -> list[Layer]:
+    """Filters of convolutions and units of dense layers times `factor`, rounded half up, at least 1.
+
+    Raises:
+        OverrideError: a layer becomes wider than the grammar allows.
+    """
+    return _changed(layers, lambda layer: _wider(layer, factor))
+
+
+def deepened(layers: Sequence[Layer], depth: int) -> list[Layer]:
+    """Each convolution, with the normalization and activation behind it, followed by `depth - 1` copies.
+
+    Pooling that stands between a convolution and its activation stays there, and is not copied.
+    """
+    deeper: list[Layer] = []
+    position = 0
+    while position < len(layers):
+        layer, end = layers[position], position + 1
+        match layer:
+            case Conv2D() | SeparableConv2D():
+                end = _end_of_group(layers, position, layer.activation is None)
+                behind = layers[position + 1 : end]
+                copied = [inner for inner in behind if not isinstance(inner, Pooling)]
+                deeper += [layer, *behind, *[_copy(layer), *copied] * (depth - 1)]
+            case Branches():
+                branches = tuple(tuple(deepened(branch, depth)) for branch in layer.branches)
+                deeper.append(layer.model_copy(update={"branches": branches}))
+            case Residual():
+                deeper.append(layer.model_copy(update={"layers": tuple(deepened(layer.layers, depth))}))
+            case _:
+                deeper.append(layer)
+        position = end
+    return deeper
+
+
+def simple_layers(layers: Sequence[Layer]) -> Iterator[SimpleLayer]:
+    """All layers that are no composites, those inside composites included."""
+    for layer in layers:
+        match layer:
+            case Branches():
+                for branch in layer.branches:
+                    yield from simple_layers(branch)
+            case Residual():
+                yield from simple_layers((*layer.layers, *(layer.shortcut or ())))
+            case _:
+                yield layer
+
+
+def is_activated(layer: SimpleLayer) -> bool:
+    """Whether it has an activation; `linear` is how a description says that there is none on purpose."""
+    match layer:
+        case Conv2D() | DepthwiseConv2D() | SeparableConv2D() | Dense() | ActivationLayer():
+            return layer.activation not in {None, "linear"}
+    return False
+
+
+def is_convolution(layer: SimpleLayer) -> bool:
+    """Whether it can be doubled; a depthwise convolution mixes no channels and is only half of one."""
+    return isinstance(layer, Conv2D | SeparableConv2D)
+
+
+def is_dropout(layer: SimpleLayer) -> bool:
+    """Whether it has a rate."""
+    return isinstance(layer, Dropout)
+
+
+def has_width(layer: SimpleLayer) -> bool:
+    """Whether its number of channels or values is its own, not its input's or the classes'."""
+    return isinstance(layer, Conv2D | SeparableConv2D) or (isinstance(layer, Dense) and layer.units != "classes")
+
+
+def _changed(layers: Sequence[Layer], change: Callable[[SimpleLayer], SimpleLayer]) -> list[Layer]:
+    changed: list[Layer] = []
+    for layer in layers:
+        match layer:
+            case Branches():
+                branches = tuple(tuple(_changed(branch, change)) for branch in layer.branches)
+                changed.append(layer.model_copy(update={"branches": branches}))
+            case Residual():
+                inside = tuple(_changed(layer.layers, change))
+                shortcut = None if layer.shortcut is None else tuple(_changed(layer.shortcut, change))
+                changed.append(layer.model_copy(update={"layers": inside, "shortcut": shortcut}))
+            case _:
+                changed.append(change(layer))
+    return changed
+
+
+def _wider(layer: SimpleLayer, factor: float) -> SimpleLayer:
+    match layer:
+        case Conv2D() | SeparableConv2D():
+            return layer.model_copy(update={"filters": _scaled(layer.type, layer.filters, factor, MAX_FILTERS)})
+        case Dense() if layer.units != "classes":
+            return layer.model_copy(update={"units": _scaled(layer.type, layer.units, factor, MAX_UNITS)})
+    return layer
+
+
+def _scaled(layer_type: str, n: int, factor: float, most: int) -> int:
+    scaled = max(1, floor(n * factor + 0.5))
+    if scaled > most:
+        raise OverrideError(
+            ("overrides", "width"),
+            f"a {layer_type} layer would become too wide; expected at most {most}, came {n} x {factor:g} = {scaled}",
+        )
+    return scaled
+
+
+def _end_of_group(layers: Sequence[Layer], position: int, is_linear: bool) -> int:
+    """Where the normalization and activation end that belong to the convolution at `position`."""
+    end = position + 1
+    for ahead in range(position + 1, len(layers)):
+        match layers[ahead]:
+            case BatchNormalization() | ActivationLayer():
+                end = ahead + 1
+            case MaxPooling2D() | AveragePooling2D() if is_linear:
+                continue
+            case _:
+                break
+    return end
+
+
+def _copy(layer: Conv2D | SeparableConv2D) -> Layer:
+    height, width = layer.kernel_size
+    return layer.model_copy(
+        update={
+            "kernel_size": (min(height, COPY_KERNEL), min(width, COPY_KERNEL)),
+            "strides": (1, 1) if isinstance(layer, Conv2D) else 1,
+            "padding": "same",
+        }
+    )

@@ -1,0 +1,157 @@
+"""Says in plain words whether settings differ by more than what the seed alone does.
+
+The interval of each difference is Welch's, widened by Bonferroni's rule so that all of them together hold with 95 %:
+whichever setting leads was chosen after the fact. Runs count as independent draws of the seed. What the verdict does
+not cover: another dataset, another split, and settings that were tuned on the same test pictures.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from worker.comparison.metrics import Metric
+from worker.comparison.student import welch_interval
+
+Kind = Literal["clear", "partly_clear", "no_clear_difference", "cannot_tell", "one_setting", "not_comparable"]
+
+CONFIDENCE = 0.95
+
+
+class Contender(BaseModel):
+    """A setting as the verdict sees it: its name, and one value per seed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    label: str
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """Of its values."""
+        return sum(self.values) / len(self.values)
+
+
+class Difference(BaseModel):
+    """By how much the leading setting is ahead of another."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ahead: str
+    behind: str
+    difference: float = Field(description="Of the means, in the metric's own unit; positive is better.")
+    low: float | None = Field(description="Lower end of the interval; null with less than two runs of either.")
+    high: float | None
+    clear: bool | None = Field(description="The interval leaves out zero; null when there is none.")
+
+
+class Verdict(BaseModel):
+    """Whether the settings differ by more than the noise."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Kind
+    text: str = Field(description="In plain words.")
+    leader: str | None
+    differences: tuple[Difference, ...] = Field(description="The leader against every other setting.")
+    confidence: float = Field(default=CONFIDENCE, description="Of all intervals together.")
+    method: str = "Welch's t interval over seeds, with Bonferroni's correction for all pairs of settings"
+
+
+def judge(contenders: Sequence[Contender], metric: Metric, more: str = "") -> Verdict:
+    """Compare settings.
+
+    Args:
+        contenders: at least one value each.
+        metric: which way is better, and how numbers are written.
+        more: what to do if the runs are too few, said at the end of the verdict.
+    """
+    if not contenders:
+        return _verdict("cannot_tell", "No run has ended well yet, so there is nothing to compare.")
+    ranked = sorted(contenders, key=lambda contender: contender.mean, reverse=metric.higher_is_better)
+    leader, others = ranked[0], ranked[1:]
+    if not others:
+        return _verdict("one_setting", _alone(leader, metric), leader.label)
+    n_pairs = len(ranked) * len(others) // 2
+    differences = [_difference(leader, other, metric, n_pairs) for other in others]
+    kind = _kind(differences)
+    text = _said(kind, leader, differences, metric)
+    if kind != "clear" and more:
+        text = f"{text} {more}"
+    return _verdict(kind, text, leader.label, differences)
+
+
+def not_comparable(text: str) -> Verdict:
+    """The runs' numbers mean different things."""
+    return _verdict("not_comparable", text)
+
+
+def _verdict(kind: Kind, text: str, leader: str | None = None, differences: Sequence[Difference] = ()) -> Verdict:
+    return Verdict(kind=kind, text=text, leader=leader, differences=tuple(differences))
+
+
+def _difference(leader: Contender, other: Contender, metric: Metric, n_pairs: int) -> Difference:
+    sign = 1 if metric.higher_is_better else -1
+    ahead = tuple(sign * value for value in leader.values)
+    behind = tuple(sign * value for value in other.values)
+    low = high = clear = None
+    difference = sign * (leader.mean - other.mean)
+    if min(len(ahead), len(behind)) >= 2:
+        difference, low, high = welch_interval(ahead, behind, 1 - (1 - CONFIDENCE) / n_pairs)
+        clear = low > 0
+    return Difference(ahead=leader.label, behind=other.label, difference=difference, low=low, high=high, clear=clear)
+
+
+def _kind(differences: Sequence[Difference]) -> Kind:
+    found = {difference.clear for difference in differences}
+    if found == {True}:
+        return "clear"
+    if True in found:
+        return "partly_clear"
+    return "no_clear_difference" if False in found else "cannot_tell"
+
+
+def _alone(only: Contender, metric: Metric) -> str:
+    if len(only.values) == 1:
+        return f"One run, with a {metric.title} of {metric.written(only.mean)}; nothing to compare it with."
+    lowest, highest = metric.written(min(only.values)), metric.written(max(only.values))
+    return (
+        f"One setting, {len(only.values)} seeds: {metric.title} {metric.written(only.mean)} on average, "
+        f"from {lowest} to {highest}."
+    )
+
+
+def _said(kind: Kind, leader: Contender, differences: Sequence[Difference], metric: Metric) -> str:
+    first = differences[0]
+    if kind == "cannot_tell":
+        return (
+            f"One run each: cannot tell. {leader.label} is ahead of {first.behind} by "
+            f"{metric.difference(first.difference)} in {metric.title}, but how much of that is the seed, one run does "
+            "not show."
+        )
+    if len(differences) == 1:
+        ahead = f"{leader.label} is ahead of {_gap(first, metric)} in {metric.title}"
+        return (
+            f"{ahead}: larger than the noise."
+            if kind == "clear"
+            else f"No clear difference: {ahead}, within the noise."
+        )
+    leads = f"{leader.label} leads in {metric.title} with {metric.written(leader.mean)}"
+    if kind == "clear":
+        return f"{leads}. It is ahead of every other setting by more than the noise: of {_gap(first, metric)}."
+    open_ones = [difference for difference in differences if not difference.clear]
+    more = f" and of {len(open_ones) - 1} more" if len(open_ones) > 1 else ""
+    unclear = f"not clearly ahead of {_gap(open_ones[0], metric)}{more}"
+    if kind == "no_clear_difference":
+        return f"No clear difference: {leads}, but is {unclear}."
+    n_clear = len(differences) - len(open_ones)
+    return f"{leads}. It is ahead of {n_clear} of {len(differences)} others by more than the noise, but {unclear}."
+
+
+def _gap(difference: Difference, metric: Metric) -> str:
+    gap = f"{difference.behind} by {metric.difference(difference.difference)}"
+    if difference.low is None or difference.high is None:
+        return f"{gap} (too few runs for an interval)"
+    low = metric.difference(difference.low, with_unit=False)
+    high = metric.difference(difference.high, with_unit=False)
+    return f"{gap} (95 % interval {low} to {high})"

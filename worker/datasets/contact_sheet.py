@@ -1,0 +1,141 @@
+"""Draws a contact sheet: a row of pictures for every class, its label and its counts before them. Pillow only.
+
+`python -m worker.datasets.contact_sheet <dataset> <datasets directory>` draws that of a built-in dataset to standard
+output, in a process of its own: the pictures of a whole dataset never enter the API process.
+"""
+
+import importlib.util
+import io
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from worker.datasets.loading import load_dataset
+
+COLUMNS = 10
+MOST_ROWS = 100
+CELL = 64
+"""Height of a row's pictures in pixels, about; small pictures grow by a whole factor, so that pixels stay square."""
+GAP, MARGIN = 4, 12
+LABEL_WIDTH = 190
+INK, FAINT, PAPER, NOTHING = "#1a1a1a", "#6b6b6b", "#ffffff", "#f0f0f0"
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+@dataclass(frozen=True)
+class Row:
+    """One class.
+
+    Attributes:
+        label: as people read it.
+        train: number of training pictures.
+        test: number of test pictures.
+        images: uint8, shape (at most `COLUMNS`, height, width, channels).
+    """
+
+    label: str
+    train: int
+    test: int
+    images: NDArray[np.uint8]
+
+
+def draw_contact_sheet(heading: str, rows: Iterable[Row], n_rows: int, image_shape: tuple[int, int, int]) -> bytes:
+    """A PNG with at most `MOST_ROWS` classes, the first ones; what is left out is said below.
+
+    Args:
+        heading: the line above the rows.
+        rows: asked for one by one, and no more of them than are drawn.
+        n_rows: how many there are.
+        image_shape: of every picture.
+    """
+    height, width = _cell_size(image_shape)
+    n_shown = min(n_rows, MOST_ROWS)
+    left, top = MARGIN + LABEL_WIDTH, MARGIN + 30
+    sheet_width = max(left + COLUMNS * (width + GAP) + MARGIN, 520)
+    n_notes = n_rows > MOST_ROWS
+    step = max(height, 36) + GAP
+    sheet = Image.new("RGB", (sheet_width, top + n_shown * step + n_notes * 24 + MARGIN), PAPER)
+    pen = ImageDraw.Draw(sheet)
+    pen.text((MARGIN, MARGIN), _fitted(heading, _font(16), sheet_width - 2 * MARGIN), INK, _font(16))
+    for number, row in enumerate(islice(rows, n_shown)):
+        y = top + number * step
+        middle = y + max(height, 36) // 2
+        pen.text((MARGIN, middle - 4), _fitted(row.label, _font(15), LABEL_WIDTH - 12), INK, _font(15), anchor="ls")
+        pen.text((MARGIN, middle + 2), f"{row.train:,} + {row.test:,}", FAINT, _font(12), anchor="lt")
+        for column in range(COLUMNS):
+            x = left + column * (width + GAP)
+            if column < len(row.images):
+                sheet.paste(_cell(row.images[column], (width, height)), (x, y))
+            else:
+                pen.rectangle((x, y, x + width - 1, y + height - 1), NOTHING)
+    if n_notes:
+        said = f"and {n_rows - MOST_ROWS:,} more classes"
+        pen.text((MARGIN, top + n_shown * step + 4), said, FAINT, _font(13))
+    buffer = io.BytesIO()
+    sheet.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def heading_of(name: str, image_shape: tuple[int, int, int], n_train: int, n_test: int) -> str:
+    """The line above the rows: name, numbers, and what the small numbers before each row mean."""
+    height, width, channels = image_shape
+    colour = "grey" if channels == 1 else "colour"
+    return f"{name}: {n_train:,} training + {n_test:,} test pictures, {height} x {width} {colour}"
+
+
+def _cell_size(image_shape: tuple[int, int, int]) -> tuple[int, int]:
+    height, width, _ = image_shape
+    longest = max(height, width)
+    scale = max(1, round(CELL / longest)) if longest <= CELL else CELL / longest
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def _cell(image: NDArray[np.uint8], size: tuple[int, int]) -> Image.Image:
+    picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
+    grows = size[0] >= picture.width
+    return picture.resize(size, Image.Resampling.NEAREST if grows else Image.Resampling.BOX)
+
+
+def _fitted(text: str, font: Font, width: int) -> str:
+    """The text, cut with an ellipsis where it would not fit."""
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength(text + "…") > width:
+        text = text[:-1]
+    return text + "…"
+
+
+@lru_cache
+def _font(size: int) -> Font:
+    """DejaVu Sans, which comes with Matplotlib and has most alphabets; Pillow's own has English only."""
+    package = importlib.util.find_spec("matplotlib")  # found, not imported
+    if package and package.origin:
+        path = Path(package.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
+        if path.is_file():
+            return ImageFont.truetype(str(path), size)
+    return ImageFont.load_default(size)
+
+
+def main() -> None:
+    """Entry point: name and datasets directory as arguments, a PNG out."""
+    dataset = load_dataset(sys.argv[1], Path(sys.argv[2]))
+    info = dataset.info
+    counts = zip(info.classes, info.train_per_class, info.test_per_class, strict=True)
+    rows = (
+        Row(label, train, test, dataset.train_images[np.flatnonzero(dataset.train_labels == index)[:COLUMNS]])
+        for index, (label, train, test) in enumerate(counts)
+    )
+    heading = heading_of(info.name, info.image_shape, info.n_train, info.n_test)
+    sys.stdout.buffer.write(draw_contact_sheet(heading, rows, len(info.classes), info.image_shape))
+
+
+if __name__ == "__main__":
+    main()

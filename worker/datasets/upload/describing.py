@@ -1,0 +1,152 @@
+"""From decoded pictures to a described dataset: classes, splits, arrays, contact sheet, report."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_store import DatasetFacts
+from worker.datasets.contact_sheet import COLUMNS, Row, draw_contact_sheet, heading_of
+from worker.datasets.upload.decoding import Decoded
+from worker.datasets.upload.drawing_splits import draw_test_split
+from worker.datasets.upload.errors import ArchiveRejected
+from worker.datasets.upload.folders import MIN_CLASSES, Content
+from worker.datasets.upload.messages import ConversionOrder
+from worker.datasets.upload.packing import PREVIEW_FILE, Packed, pack, read_records
+from worker.datasets.upload.report import (
+    MOST_LISTED,
+    SMALL_CLASS,
+    DatasetReport,
+    Duplicates,
+    SkippedLog,
+    find_duplicates,
+)
+
+_KEPT_APART = {"title", "licence", "source"}
+"""Options that are facts of their own."""
+
+
+def pack_and_describe(
+    order: ConversionOrder,
+    content: Content,
+    decoded: Decoded,
+    n_files: int,
+    skipped: SkippedLog,
+    on_picture: Callable[[int], None],
+) -> DatasetFacts:
+    """Write arrays and preview into the order's folder, and say what they are.
+
+    Raises:
+        ArchiveRejected: fewer than two classes have pictures, or a split would have none.
+        OSError: the disk is full.
+    """
+    options = order.options
+    labels, classes = _used_classes(content, decoded)
+    is_test = (
+        [bool(held_out) for held_out in decoded.is_test]
+        if content.has_splits
+        else draw_test_split(list(labels), decoded.digests, len(classes), options.test_share, options.seed)
+    )
+    _refuse_empty_split(is_test)
+    n_channels = 1 if decoded.shape[2] == 1 or (options.colour == "auto" and decoded.is_grey) else 3
+    packed = pack(
+        decoded,
+        labels,
+        is_test,
+        n_channels,
+        options.seed,
+        Path(order.folder),
+        on_picture,
+    )
+    train, test = (
+        tuple(np.bincount(labels[rows], minlength=len(classes)).tolist())
+        for rows in (packed.train_rows, packed.test_rows)
+    )
+    _draw_preview(order, decoded, packed, labels, classes, train, test)
+    duplicates = find_duplicates(decoded.digests, list(labels), is_test, decoded.names)
+    report = _report(content, classes, train, test, n_files, skipped, duplicates)
+    height, width, _ = packed.image_shape
+    chosen = {"image_size": [height, width], "colour": "greyscale" if n_channels == 1 else "rgb"}
+    return DatasetFacts(
+        title=options.title,
+        classes=classes,
+        image_shape=packed.image_shape,
+        train_per_class=train,
+        test_per_class=test,
+        mean=packed.mean,
+        deviation=packed.deviation,
+        fingerprint=packed.fingerprint,
+        licence=options.licence,
+        source=options.source,
+        options=options.model_dump(mode="json", exclude=_KEPT_APART) | chosen,
+        report=report.model_dump(mode="json"),
+    )
+
+
+def _used_classes(content: Content, decoded: Decoded) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Labels renumbered without the classes that have no picture."""
+    labels = np.asarray(decoded.labels, dtype=np.int64)
+    used = np.unique(labels)
+    if len(used) < MIN_CLASSES:
+        raise ArchiveRejected(
+            f"The archive has usable pictures in {len(used)} class folders; expected at least {MIN_CLASSES}. "
+            "Pictures are JPEG, PNG, WebP or BMP files.",
+            "too_few_classes",
+        )
+    return np.searchsorted(used, labels), tuple(content.classes[index] for index in used)
+
+
+def _refuse_empty_split(is_test: Sequence[bool]) -> None:
+    if all(is_test) or not any(is_test):
+        raise ArchiveRejected(
+            f"The {'training' if all(is_test) else 'test'} split has no pictures; expected at least two different ones "
+            "in some class, or pictures in both `train/` and `test/`.",
+            "too_few_pictures",
+        )
+
+
+def _draw_preview(
+    order: ConversionOrder,
+    decoded: Decoded,
+    packed: Packed,
+    labels: NDArray[np.int64],
+    classes: tuple[str, ...],
+    train: tuple[int, ...],
+    test: tuple[int, ...],
+) -> None:
+    """Training pictures of each class; test pictures of a class that has no others."""
+    in_order = np.concatenate([packed.train_rows, packed.test_rows])
+    heading = heading_of(order.options.name, packed.image_shape, sum(train), sum(test))
+    with decoded.path.open("rb", buffering=0) as records:
+
+        def row(index: int) -> Row:
+            chosen = in_order[labels[in_order] == index][:COLUMNS]
+            images = read_records(records, decoded.shape, chosen)[..., : packed.image_shape[2]]
+            return Row(classes[index], train[index], test[index], images)
+
+        rows = map(row, range(len(classes)))
+        sheet = draw_contact_sheet(heading, rows, len(classes), packed.image_shape)
+    (Path(order.folder) / PREVIEW_FILE).write_bytes(sheet)
+
+
+def _report(
+    content: Content,
+    classes: tuple[str, ...],
+    train: tuple[int, ...],
+    test: tuple[int, ...],
+    n_files: int,
+    skipped: SkippedLog,
+    duplicates: Duplicates,
+) -> DatasetReport:
+    return DatasetReport(
+        files=n_files,
+        split="as uploaded" if content.has_splits else "drawn",
+        skipped=dict(skipped.counts),
+        skipped_files=tuple(skipped.listed),
+        duplicates=duplicates,
+        small_classes=tuple(label for label, n in zip(classes, train, strict=True) if n < SMALL_CLASS),
+        missing_in_train=tuple(label for label, n in zip(classes, train, strict=True) if not n),
+        missing_in_test=tuple(label for label, n in zip(classes, test, strict=True) if not n),
+        dropped_classes=tuple(sorted({*content.classes, *content.empty} - set(classes))[:MOST_LISTED]),
+    )

@@ -1,0 +1,63 @@
+"""What the API process and its converter say to each other: one JSON object per line.
+
+The order comes on the converter's standard input, which stays open as long as the API process lives; reports leave on
+its standard output.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from model_store import DatasetFacts
+from model_store.dataset_records import Phase
+from worker.datasets.upload.options import UploadLimits, UploadOptions
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class ConversionOrder(_Message):
+    """To the converter: what to convert."""
+
+    archive: str = Field(description="Path of the zip file.")
+    folder: str = Field(description="Empty directory for the result.")
+    options: UploadOptions
+    limits: UploadLimits
+    niceness: int = Field(default=10, description="Training and predicting come first.")
+
+
+class Accepted(_Message):
+    """The archive keeps to the rules and has class folders."""
+
+    kind: Literal["accepted"] = "accepted"
+    files: int
+
+
+class Advanced(_Message):
+    """How far the conversion is."""
+
+    kind: Literal["advanced"] = "advanced"
+    phase: Phase
+    done: int
+    total: int
+
+
+class Refused(_Message):
+    """There will be no dataset."""
+
+    kind: Literal["refused"] = "refused"
+    code: str
+    message: str
+    hint: str | None = None
+
+
+class Converted(_Message):
+    """The files are in the folder."""
+
+    kind: Literal["converted"] = "converted"
+    facts: DatasetFacts
+
+
+Report = Annotated[Accepted | Advanced | Refused | Converted, Field(discriminator="kind")]
+REPORTS: TypeAdapter[Report] = TypeAdapter(Report)

@@ -1,0 +1,74 @@
+"""What an upload may choose, and the limits it has to keep to. Knows no archive and no HTTP."""
+
+import re
+import unicodedata
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+Colour = Literal["auto", "rgb", "greyscale"]
+MAX_SIDE = 512
+"""Longest side of a packed picture; a classifier's input is rarely half of it."""
+
+_SIZE = re.compile(r"\[?\s*(\d{1,4})(?:\s*[x,]\s*(\d{1,4}))?\s*\]?")
+
+
+def _size(value: Any) -> Any:  # noqa: ANN401 - whatever came
+    """`64`, `48x64` or `[48, 64]` as height and width."""
+    if isinstance(value, int):
+        return (value, value)
+    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return value
+    height = int(match[1])
+    return height, int(match[2] or height)
+
+
+def _printable(text: str) -> str:
+    """Text for people, on one line."""
+    clean = unicodedata.normalize("NFC", " ".join(text.split()))
+    if not clean.isprintable():
+        raise ValueError("expected printable text, came control characters")
+    return clean
+
+
+Side = Annotated[int, Field(ge=4, le=MAX_SIDE)]
+Text = Annotated[str, Field(max_length=500), AfterValidator(_printable)]
+
+
+class UploadOptions(BaseModel):
+    """How an archive becomes a dataset."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", description="Name of the dataset.", examples=["pets"])
+    image_size: Annotated[tuple[Side, Side], BeforeValidator(_size)] | None = Field(
+        default=None,
+        description="Height and width: `64` or `48x64`. Default: the pictures' own when all have the same and it is "
+        "at most 224, otherwise 64.",
+    )
+    colour: Colour = Field(
+        default="auto", description="`rgb`, `greyscale`, or `auto`: greyscale when no picture has any colour."
+    )
+    test_share: float = Field(
+        default=0.2,
+        gt=0,
+        lt=1,
+        description="Share of each class that becomes the test split, when the archive has no `train/` and `test/`.",
+    )
+    seed: int = Field(default=0, ge=0, lt=2**31, description="Of that split, and of the order of the pictures.")
+    title: Text = Field(default="", description="A line about the dataset.")
+    licence: Text = Field(default="", description="Terms under which the pictures may be used.")
+    source: Text = Field(default="", description="Where the pictures come from.")
+
+
+class UploadLimits(BaseModel):
+    """How much an archive may hold."""
+
+    model_config = ConfigDict(frozen=True)
+
+    max_files: int
+    max_unpacked_bytes: int = Field(description="All files together, as the archive declares them; also the arrays.")
+    max_picture_bytes: int
+    max_picture_pixels: int
+    max_picture_side: int

@@ -1,0 +1,108 @@
+"""Writes the decoded records as the arrays a dataset consists of, and takes its fingerprint on the way.
+
+A few megabytes of pictures are in memory at a time. The fingerprint is that of `worker.datasets.dataset.fingerprint`.
+"""
+
+import hashlib
+import math
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.datasets.dataset import split_heading
+from worker.datasets.statistics import ChannelStatistics
+from worker.datasets.upload.decoding import Decoded
+from worker.datasets.uploaded import FILES
+
+PREVIEW_FILE = "preview.png"
+CHUNK_BYTES = 8 * 1024 * 1024
+"""Of records that are in memory together."""
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What was written.
+
+    Attributes:
+        image_shape: height, width, channels.
+        train_rows: records of the training split, in its order.
+        test_rows: of the test split.
+        mean: of each channel of the training pictures, scaled to [0, 1].
+        deviation: standard deviation, likewise.
+        fingerprint: SHA-256 over shapes, pixels and labels.
+    """
+
+    image_shape: tuple[int, int, int]
+    train_rows: NDArray[np.int64]
+    test_rows: NDArray[np.int64]
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+    fingerprint: str
+
+
+def pack(
+    decoded: Decoded,
+    labels: NDArray[np.int64],
+    is_test: Sequence[bool],
+    n_channels: int,
+    seed: int,
+    folder: Path,
+    on_picture: Callable[[int], None],
+) -> Packed:
+    """Write both splits into a folder, each in a random order that the seed decides.
+
+    Args:
+        decoded: records and what is known of them.
+        labels: int64, shape (n,), final class of each record.
+        is_test: for each record.
+        n_channels: 1 takes the first of three equal channels.
+        seed: of the order.
+        folder: where the files go.
+        on_picture: told how many pictures are written.
+    """
+    height, width, _ = decoded.shape
+    shape = (height, width, n_channels)
+    held_out = np.asarray(is_test, dtype=bool)
+    random = np.random.default_rng(seed)
+    splits = [random.permutation(np.flatnonzero(held_out == wanted)) for wanted in (False, True)]
+    digest = hashlib.sha256()
+    statistics = ChannelStatistics(n_channels)
+    chunk = max(1, CHUNK_BYTES // math.prod(decoded.shape))
+    done = 0
+    with decoded.path.open("rb", buffering=0) as records:
+        for rows, images_file, labels_file in zip(splits, FILES[::2], FILES[1::2], strict=True):
+            digest.update(split_heading((len(rows), *shape)))
+            with (folder / images_file).open("wb") as file:
+                _write_header(file, "|u1", (len(rows), *shape))
+                for start in range(0, len(rows), chunk):
+                    images = read_records(records, decoded.shape, rows[start : start + chunk])[..., :n_channels]
+                    images = np.ascontiguousarray(images)
+                    digest.update(images.data)
+                    file.write(images.data)
+                    if rows is splits[0]:
+                        statistics.add(images)
+                    done += len(images)
+                    on_picture(done)
+            chosen = np.ascontiguousarray(labels[rows], dtype="<i8")
+            digest.update(chosen.data)
+            np.save(folder / labels_file, chosen)
+    return Packed(shape, splits[0], splits[1], statistics.mean, statistics.deviation, digest.hexdigest())
+
+
+def read_records(
+    records: BinaryIO, shape: tuple[int, int, int], rows: Sequence[int] | NDArray[np.int64]
+) -> NDArray[np.uint8]:
+    """Some records: uint8, shape (n, height, width, channels)."""
+    length = math.prod(shape)
+    parts = [os.pread(records.fileno(), length, int(row) * length) for row in rows]
+    return np.frombuffer(b"".join(parts), dtype=np.uint8).reshape(len(parts), *shape)
+
+
+def _write_header(file: BinaryIO, descriptor: str, shape: tuple[int, ...]) -> None:
+    header: dict[str, Any] = {"descr": descriptor, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)

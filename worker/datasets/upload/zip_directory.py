@@ -1,0 +1,247 @@
+"""Reads a zip archive's directory and refuses every archive that two readers could understand differently.
+
+The directory is read record by record and never held as objects beyond the allowed number, so that an archive of a
+million empty files costs no memory. Field names and signatures are those of the ZIP specification (PKWARE APPNOTE
+6.3.10, sections 4.3 and 4.4). What the names mean is not known here.
+"""
+
+import os
+import stat
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from worker.datasets.upload.errors import ArchiveRejected, shown
+
+STORED, DEFLATED = 0, 8
+ENCRYPTED_FLAGS = 0x1 | 0x40 | 0x2000
+STREAMED_FLAG = 0x8
+"""Size and CRC-32 stand behind the file instead of before it."""
+UTF8_FLAG = 0x800
+ZIP64_EXTRA = 0x0001
+MOST_OF_A_RATIO, RATIO_FROM_BYTES = 100, 1024 * 1024
+MAX_COMMENT = 65535
+
+_END = struct.Struct("<4s4H2LH")
+_END64_LOCATOR = struct.Struct("<4sLQL")
+_END64 = struct.Struct("<4sQ2H2L4Q")
+_ENTRY = struct.Struct("<4s6H3L5H2L")
+_LOCAL = struct.Struct("<4s5H3L2H")
+_FULL16, _FULL32 = 0xFFFF, 0xFFFFFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file of an archive.
+
+    Attributes:
+        name: path inside the archive, as it came; not checked.
+        is_deflated: compressed; otherwise stored as it is.
+        crc: CRC-32 of the file.
+        packed_bytes: bytes in the archive.
+        size_bytes: bytes of the file, as declared.
+        start: where its bytes begin in the archive.
+    """
+
+    name: str
+    is_deflated: bool
+    crc: int
+    packed_bytes: int
+    size_bytes: int
+    start: int
+
+    @property
+    def is_folder(self) -> bool:
+        """A folder's own entry, without content."""
+        return self.name.endswith("/")
+
+
+@dataclass(frozen=True, slots=True)
+class _Directory:
+    offset: int
+    size_bytes: int
+    n_entries: int
+
+
+def read_directory(file: BinaryIO, max_files: int, max_unpacked_bytes: int) -> list[Entry]:
+    """All entries of an archive, in the order of the directory.
+
+    Raises:
+        ArchiveRejected: no zip archive, a damaged or contradictory one, or one beyond the limits.
+    """
+    descriptor = file.fileno()
+    directory = _find_directory(descriptor, os.fstat(descriptor).st_size)
+    if directory.n_entries > max_files:
+        raise _too_many(max_files)
+    entries: list[Entry] = []
+    total = 0
+    for entry in _walk(descriptor, directory):
+        total += entry.size_bytes
+        if len(entries) == max_files:
+            raise _too_many(max_files)
+        if total > max_unpacked_bytes:
+            raise ArchiveRejected(
+                f"The archive is too large when unpacked; expected at most {max_unpacked_bytes:,} bytes, came more."
+            )
+        entries.append(entry)
+    if len(entries) != directory.n_entries:
+        raise _contradiction(f"it announces {directory.n_entries} entries and has {len(entries)}")
+    return _located(descriptor, entries, directory)
+
+
+def _find_directory(descriptor: int, size: int) -> _Directory:
+    tail_start = max(0, size - _END.size - MAX_COMMENT)
+    tail = os.pread(descriptor, size - tail_start, tail_start)
+    if not os.pread(descriptor, 4, 0).startswith(b"PK"):
+        raise ArchiveRejected("The file is no zip archive; expected one that begins with the letters PK.")
+    ends = [at for at in _all_of(tail, b"PK\5\6") if _ends_there(tail, at)]
+    if not ends:
+        raise ArchiveRejected("The archive is cut short or damaged; expected a zip archive's directory at its end.")
+    if len(ends) > 1:
+        raise _contradiction("it has two ends")
+    position = tail_start + ends[0]
+    _, disk, directory_disk, n_here, n_all, length, offset, _ = _END.unpack_from(tail, ends[0])
+    found = _Directory(offset, length, n_all)
+    if (disk, directory_disk) != (0, 0) or n_here != n_all:
+        raise ArchiveRejected("The archive is one part of several; expected a single file.")
+    locator = os.pread(descriptor, _END64_LOCATOR.size, max(0, position - _END64_LOCATOR.size))
+    if locator.startswith(b"PK\6\7"):
+        position, found = _zip64_directory(descriptor, locator, position - _END64_LOCATOR.size, found)
+    if found.offset + found.size_bytes != position:
+        raise _contradiction("its directory does not lie where its end says")
+    return found
+
+
+def _all_of(data: bytes, wanted: bytes) -> Iterator[int]:
+    at = data.find(wanted)
+    while at >= 0:
+        yield at
+        at = data.find(wanted, at + 1)
+
+
+def _ends_there(tail: bytes, at: int) -> bool:
+    """An end record whose comment fills the rest of the file."""
+    return at + _END.size <= len(tail) and at + _END.size + _END.unpack_from(tail, at)[7] == len(tail)
+
+
+def _zip64_directory(descriptor: int, locator: bytes, position: int, small: _Directory) -> tuple[int, _Directory]:
+    """The 64-bit end record: where it lies, and what it says; the small one must agree or say nothing."""
+    _, disk, offset, n_disks = _END64_LOCATOR.unpack(locator)
+    record = os.pread(descriptor, _END64.size, offset) if offset < position else b""
+    if len(record) < _END64.size or not record.startswith(b"PK\6\6") or disk or n_disks > 1:
+        raise _contradiction("its 64-bit end is missing")
+    _, length, _, _, _, _, n_here, n_all, size, start = _END64.unpack(record)
+    if offset + 12 + length != position or n_here != n_all:
+        raise _contradiction("its 64-bit end does not fit")
+    said = ((small.n_entries, n_all, _FULL16), (small.size_bytes, size, _FULL32), (small.offset, start, _FULL32))
+    if any(little not in (large, full) for little, large, full in said):
+        raise _contradiction("its two ends differ")
+    return offset, _Directory(start, size, n_all)
+
+
+def _walk(descriptor: int, directory: _Directory) -> Iterator[Entry]:
+    at, end = directory.offset, directory.offset + directory.size_bytes
+    while at < end:
+        fixed = os.pread(descriptor, _ENTRY.size, at)
+        if len(fixed) < _ENTRY.size or not fixed.startswith(b"PK\1\2"):
+            raise _contradiction("its directory is damaged")
+        fields = _ENTRY.unpack(fixed)
+        name_length, extra_length, comment_length = fields[10:13]
+        at += _ENTRY.size
+        names = os.pread(descriptor, name_length + extra_length, at)
+        at += name_length + extra_length + comment_length
+        if at > end or len(names) < name_length + extra_length:
+            raise _contradiction("its directory is cut short")
+        yield _entry(fields, names[:name_length], names[name_length:])
+
+
+def _entry(fields: tuple[int, ...], raw_name: bytes, extra: bytes) -> Entry:
+    flags, method, crc, packed, size = fields[3], fields[4], fields[7], fields[8], fields[9]
+    name = decode_name(raw_name, flags)
+    disk, attributes, offset = fields[13], fields[15], fields[16]
+    size, packed, offset = _with_zip64(name, extra, size, packed, offset)
+    if flags & ENCRYPTED_FLAGS:
+        raise ArchiveRejected(f"The archive is encrypted at {shown(name)}; expected one without a password.")
+    if stat.S_IFMT(attributes >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise ArchiveRejected(f"{shown(name)} is neither a file nor a folder; expected no links and no devices.")
+    if method not in (STORED, DEFLATED):
+        raise ArchiveRejected(
+            f"{shown(name)} is compressed by method {method}; expected deflate or none, as every zip tool can write."
+        )
+    if disk or (method == STORED and packed != size) or packed > 2 * size + 1024 or (name.endswith("/") and size):
+        raise _contradiction(f"sizes that cannot be at {shown(name)}")
+    if size > RATIO_FROM_BYTES and size > MOST_OF_A_RATIO * packed:
+        raise ArchiveRejected(
+            f"{shown(name)} unpacks to more than {MOST_OF_A_RATIO} times its size; expected pictures, came a bomb."
+        )
+    return Entry(name, method == DEFLATED, crc, packed, size, offset)
+
+
+def decode_name(raw: bytes, flags: int) -> str:
+    """A name as UTF-8, whether or not the flag says so; code page 437, zip's first, is what remains.
+
+    Raises:
+        ArchiveRejected: the flag says UTF-8 and it is not.
+    """
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        if flags & UTF8_FLAG:
+            raise ArchiveRejected(f"A name in the archive is not UTF-8 as it claims: {raw[:80]!r}.") from None
+        return raw.decode("cp437")
+
+
+def _with_zip64(name: str, extra: bytes, size: int, packed: int, offset: int) -> tuple[int, int, int]:
+    """The three numbers, each from the 64-bit extra field when its own field is full."""
+    values = [size, packed, offset]
+    wanted = [place for place, value in enumerate(values) if value == _FULL32]
+    if not wanted:
+        return size, packed, offset
+    at = 0
+    while at + 4 <= len(extra):
+        kind, length = struct.unpack_from("<2H", extra, at)
+        if kind == ZIP64_EXTRA and length >= 8 * len(wanted) and at + 4 + length <= len(extra):
+            found = struct.unpack_from(f"<{len(wanted)}Q", extra, at + 4)
+            for place, value in zip(wanted, found, strict=True):
+                values[place] = value
+            return values[0], values[1], values[2]
+        at += 4 + length
+    raise _contradiction(f"its 64-bit sizes are missing at {shown(name)}")
+
+
+def _located(descriptor: int, entries: list[Entry], directory: _Directory) -> list[Entry]:
+    """The entries with the places of their bytes, once no two share a byte and the local headers say the same."""
+    if not entries:
+        return []
+    order = sorted(range(len(entries)), key=lambda index: entries[index].start)
+    ends = [entries[index].start for index in order[1:]] + [directory.offset]
+    for index, end in zip(order, ends, strict=True):
+        entry = entries[index]
+        start = _start_of_data(descriptor, entry)
+        if start + entry.packed_bytes > end:
+            raise _contradiction(f"files that overlap at {shown(entry.name)}")
+        entries[index] = Entry(entry.name, entry.is_deflated, entry.crc, entry.packed_bytes, entry.size_bytes, start)
+    return entries
+
+
+def _start_of_data(descriptor: int, entry: Entry) -> int:
+    fixed = os.pread(descriptor, _LOCAL.size, entry.start) if entry.start < 2**62 else b""
+    if len(fixed) < _LOCAL.size or not fixed.startswith(b"PK\3\4"):
+        raise _contradiction(f"no file where the directory says at {shown(entry.name)}")
+    _, _, flags, method, _, _, crc, packed, size, name_length, extra_length = _LOCAL.unpack(fixed)
+    name = decode_name(os.pread(descriptor, name_length, entry.start + _LOCAL.size), flags)
+    if name != entry.name or (method == DEFLATED) != entry.is_deflated or flags & ENCRYPTED_FLAGS:
+        raise _contradiction(f"a file and the directory differ at {shown(entry.name)}")
+    said = ((crc, entry.crc), (packed, entry.packed_bytes), (size, entry.size_bytes))
+    if not flags & STREAMED_FLAG and any(local not in (central, _FULL32) for local, central in said):
+        raise _contradiction(f"a file's size or CRC-32 and the directory's differ at {shown(entry.name)}")
+    return int(entry.start + _LOCAL.size + name_length + extra_length)
+
+
+def _too_many(max_files: int) -> ArchiveRejected:
+    return ArchiveRejected(f"The archive has too many files; expected at most {max_files:,}, came more.")
+
+
+def _contradiction(what: str) -> ArchiveRejected:
+    return ArchiveRejected(f"The archive is damaged or contradicts itself: {what}. Expected an ordinary zip archive.")

@@ -1,0 +1,39 @@
+"""Reads one file of a zip archive into memory, never more of it than the archive's directory declares."""
+
+import os
+import zlib
+
+from worker.datasets.upload.errors import ArchiveRejected, shown
+from worker.datasets.upload.zip_directory import Entry
+
+
+def read_file(descriptor: int, entry: Entry) -> bytes:
+    """The file's bytes, compared with their declared size and CRC-32.
+
+    Args:
+        descriptor: of the archive.
+        entry: its declared size is small enough for memory; whoever calls has seen to that.
+
+    Raises:
+        ArchiveRejected: the bytes are not those that the archive declares.
+    """
+    packed = os.pread(descriptor, entry.packed_bytes, entry.start)
+    data = _inflated(packed, entry) if entry.is_deflated else packed
+    if len(data) != entry.size_bytes or zlib.crc32(data) != entry.crc:
+        raise _damaged(entry, "its size or its CRC-32 is not the declared one")
+    return data
+
+
+def _inflated(packed: bytes, entry: Entry) -> bytes:
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        data = inflater.decompress(packed, entry.size_bytes + 1)
+    except zlib.error as error:
+        raise _damaged(entry, "it cannot be unpacked") from error
+    if not inflater.eof and len(data) <= entry.size_bytes:
+        raise _damaged(entry, "it ends too early")
+    return data
+
+
+def _damaged(entry: Entry, reason: str) -> ArchiveRejected:
+    return ArchiveRejected(f"The archive is damaged at {shown(entry.name)}: {reason}. Zip the folder and upload again.")

@@ -1,0 +1,202 @@
+"""Uploaded datasets as the rest of the program knows datasets: their facts, and their arrays.
+
+They lie packed in the model store; whoever trains copies them once into the datasets directory, by fingerprint. What
+is in that copy is compared with the fingerprint at every use. Knows nothing of archives and HTTP.
+"""
+
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_store import (
+    ConversionStatus,
+    DatasetDamaged,
+    DatasetManifest,
+    DatasetMissing,
+    DatasetStore,
+    InvalidName,
+    StoreUnavailable,
+)
+from worker.datasets.catalog import DATASETS, DatasetInfo
+from worker.datasets.dataset import Dataset, LabelledImages, assemble
+from worker.datasets.errors import DatasetCorrupt, DatasetError, DatasetNotFound, DatasetNotReady, DatasetUnavailable
+
+FILES = ("train-images.npy", "train-labels.npy", "test-images.npy", "test-labels.npy")
+"""Of a packed dataset, in the order of its fingerprint."""
+FOLDER = "uploaded"
+"""Directory of the copies inside the datasets directory; it may be deleted at any time."""
+STAGED = ".staged-"
+STAGED_S = 24 * 3600.0
+"""A copy that is not whole after so long never will be."""
+
+
+def find_dataset(name: str, store: DatasetStore) -> DatasetInfo:
+    """What is known about a dataset, built in or uploaded.
+
+    Raises:
+        DatasetNotFound: no dataset has this name.
+        DatasetNotReady: it is being converted, or its conversion failed.
+        DatasetCorrupt: its manifest is damaged.
+        StoreUnavailable: the store does not answer.
+    """
+    if name in DATASETS:
+        return DATASETS[name]
+    return info_of(_manifest(name, store))
+
+
+def info_of(manifest: DatasetManifest) -> DatasetInfo:
+    """An uploaded dataset's facts in the words of the built-in ones."""
+    return DatasetInfo(
+        name=manifest.name,
+        title=manifest.title,
+        classes=manifest.classes,
+        image_shape=manifest.image_shape,
+        train_per_class=manifest.train_per_class,
+        test_per_class=manifest.test_per_class,
+        licence=manifest.licence,
+        source=manifest.source,
+        fingerprint=manifest.fingerprint,
+        mean=manifest.mean,
+        deviation=manifest.deviation,
+    )
+
+
+def load_uploaded(
+    name: str, store: DatasetStore, datasets_dir: Path, on_bytes: Callable[[int, int], None] | None = None
+) -> Dataset:
+    """Both splits of an uploaded dataset, as read-only arrays over files: memory is taken as pictures are looked at.
+
+    Args:
+        name: of the dataset.
+        store: where it lies.
+        datasets_dir: where its copy goes.
+        on_bytes: told how many bytes of how many have been copied.
+
+    Raises:
+        DatasetNotFound, DatasetNotReady: there is no such dataset, or not yet.
+        DatasetCorrupt: what is stored is not what was published.
+        DatasetUnavailable: the store does not answer, or the copy cannot be written.
+    """
+    try:
+        manifest = _manifest(name, store)
+        folder = datasets_dir / FOLDER / manifest.fingerprint
+        try:
+            return _opened(manifest, folder)
+        except (OSError, ValueError, DatasetCorrupt):
+            # No copy yet, or one that the disk has damaged: the store's is the one that counts.
+            shutil.rmtree(folder, ignore_errors=True)
+            _copy(manifest, store, folder, on_bytes)
+            return _opened(manifest, folder)
+    except DatasetDamaged as error:
+        raise DatasetCorrupt(name, error.file, error.reason, UPLOAD_AGAIN) from error
+    except StoreUnavailable as error:
+        raise DatasetUnavailable(name, "the model store does not answer", "GET /readyz says more.") from error
+    except OSError as error:
+        raise DatasetUnavailable(
+            name, f"its copy cannot be written: {error.strerror or error}", f"Look after {datasets_dir}."
+        ) from error
+
+
+FindDataset = Callable[[str], DatasetInfo]
+"""Looks a dataset up by name, as `find_dataset` does; raises what it raises."""
+UPLOAD_AGAIN = "Delete the dataset with DELETE /datasets/{name}, and upload it again."
+
+
+def _manifest(name: str, store: DatasetStore) -> DatasetManifest:
+    try:
+        return store.manifest(name)
+    except InvalidName as error:
+        raise DatasetNotFound(name, DATASETS) from error
+    except DatasetMissing as error:
+        raise _reason_for_absence(name, store) from error
+    except DatasetDamaged as error:
+        raise DatasetCorrupt(name, error.file, error.reason, UPLOAD_AGAIN) from error
+
+
+def _reason_for_absence(name: str, store: DatasetStore) -> DatasetError:
+    try:
+        status: ConversionStatus | None = store.status(name)
+    except DatasetDamaged as error:
+        return DatasetCorrupt(name, error.file, error.reason, UPLOAD_AGAIN)
+    if status is None:
+        known = [found for found in store.names() if store.is_published(found)]
+        return DatasetNotFound(name, [*DATASETS, *known])
+    seen = status.as_seen(datetime.now(UTC))
+    if seen.error is not None:
+        return DatasetNotReady(name, f"its conversion failed ({seen.error.code}): {seen.error.message}")
+    return DatasetNotReady(name, f"it is still being converted ({seen.phase}, {seen.done} of {seen.total} files)")
+
+
+def _copy(
+    manifest: DatasetManifest, store: DatasetStore, folder: Path, on_bytes: Callable[[int, int], None] | None
+) -> None:
+    """Fetch the arrays beside their place, then move them there whole; a rival's copy is as good."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _remove_unused(folder.parent, store)
+    total, done = sum(manifest.files[file].size_bytes for file in FILES), 0
+    staged = Path(mkdtemp(prefix=STAGED, dir=folder.parent))
+    try:
+        for file in FILES:
+            with (staged / file).open("wb") as target:
+                for chunk in store.stream(manifest, file):
+                    target.write(chunk)
+                    done += len(chunk)
+                    if on_bytes:
+                        on_bytes(done, total)
+        try:
+            staged.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+def _remove_unused(copies: Path, store: DatasetStore) -> None:
+    """Make room: copies of datasets that were deleted, and what killed processes left of unfinished ones.
+
+    The copies are listed before the store is asked: one that is published and copied in between is not among them.
+    A training that still reads a removed one keeps its pages.
+    """
+    found = list(copies.iterdir())
+    used = {manifest.fingerprint for name in store.names() if (manifest := _manifest_or_none(name, store))}
+    for folder in found:
+        with suppress(FileNotFoundError):  # a rival makes room, too
+            is_staged = folder.name.startswith(STAGED)
+            if folder.stat().st_mtime < time.time() - STAGED_S if is_staged else folder.name not in used:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _manifest_or_none(name: str, store: DatasetStore) -> DatasetManifest | None:
+    try:
+        return store.manifest(name)
+    except (DatasetMissing, DatasetDamaged):
+        return None
+
+
+def _opened(manifest: DatasetManifest, folder: Path) -> Dataset:
+    arrays = [_mapped(folder / file) for file in FILES]
+    train, test = LabelledImages(arrays[0], arrays[1]), LabelledImages(arrays[2], arrays[3])
+    dataset = assemble(info_of(manifest), train, test)
+    if dataset.fingerprint != manifest.fingerprint:
+        raise DatasetCorrupt(
+            manifest.name,
+            "its arrays",
+            f"expected fingerprint {manifest.fingerprint}, came {dataset.fingerprint}",
+            UPLOAD_AGAIN,
+        )
+    return dataset
+
+
+def _mapped(path: Path) -> NDArray[Any]:
+    """An array over a file, as a plain read-only `ndarray`."""
+    array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    return array.view(np.ndarray)

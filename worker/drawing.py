@@ -1,0 +1,85 @@
+"""What all our pictures share: colours, a figure without pyplot, how wide words are, and how a figure becomes bytes.
+
+Figures are made directly, not through `pyplot`: no global state, and less to import. Class and dataset names are drawn
+as they are written, so a `$` in one is no formula.
+"""
+
+import io
+import warnings
+from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Literal
+
+import matplotlib
+
+matplotlib.use("agg")
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
+
+matplotlib.rcParams["text.parse_math"] = False
+
+Format = Literal["png", "svg"]
+
+# Okabe and Ito's colour-blind safe palette (2008). Nothing is told by colour alone: lines differ in style, too.
+ORANGE = "#E69F00"
+BLUE = "#0072B2"
+GREEN = "#009E73"
+VERMILLION = "#D55E00"
+GREY = "#6E6E6E"
+
+DPI = 110
+POINTS_PER_INCH = 72
+ELLIPSIS = "…"
+
+
+def new_figure(width: float, height: float, *, dpi: int = DPI, layout: Literal["constrained"] | None = None) -> Figure:
+    """An empty figure of so many inches; with `"constrained"`, its parts make room for each other."""
+    figure = Figure(figsize=(width, height), dpi=dpi, layout=layout)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def picture_bytes(figure: Figure, picture_format: Format = "png") -> bytes:
+    """The figure as a PNG or SVG file."""
+    buffer = io.BytesIO()
+    with _without_glyph_warnings():
+        figure.savefig(buffer, format=picture_format)
+    return buffer.getvalue()
+
+
+@cache
+def text_width(text: str, points: float, *, is_bold: bool = False) -> float:
+    """Width of one line of text in inches."""
+    font = FontProperties(size=points, weight="bold" if is_bold else "normal")
+    with _without_glyph_warnings():
+        width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
+    return width / POINTS_PER_INCH
+
+
+@cache
+def shortened(text: str, width: float, points: float, *, is_bold: bool = False) -> str:
+    """The text, no wider than `width` inches; of a wider one, beginning and end, because names often differ there."""
+    if text_width(text, points, is_bold=is_bold) <= width:
+        return text
+    n_letters = bisect_right(
+        range(2, len(text)), width, key=lambda most: text_width(_cut(text, most), points, is_bold=is_bold)
+    )
+    return _cut(text, n_letters + 1)
+
+
+def _cut(text: str, most: int) -> str:
+    n_tail = (most - 1) // 3
+    return text[: most - 1 - n_tail] + ELLIPSIS + text[len(text) - n_tail :]
+
+
+@contextmanager
+def _without_glyph_warnings() -> Iterator[None]:
+    """A letter that no font has becomes a box; a warning about each of them would help nobody."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+        yield

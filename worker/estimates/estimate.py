@@ -1,0 +1,121 @@
+"""Puts the estimates of one training together, and reads from manifests how past ones went."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from model_store import Manifest
+from worker.architectures import Analysis, Architecture, ArchitectureError, analyse
+from worker.datasets import DatasetInfo
+from worker.estimates.memory import FileSizes, MemoryEstimate, estimate_files, estimate_memory
+from worker.estimates.pace import PastRun, TimeEstimate, Workload, estimate_time
+from worker.requests import JobRequest, description_of
+from worker.schedules import CurvePoint, curve
+
+CURVE_POINTS = 50
+
+
+class Estimate(BaseModel):
+    """What a training will take."""
+
+    model_config = ConfigDict(frozen=True)
+
+    parameters: int
+    trainable_parameters: int
+    flops: int = Field(description="For one picture in inference; a multiplication and an addition are two.")
+    training_pictures: int
+    validation_pictures: int
+    steps_per_epoch: int
+    steps: int = Field(description="Of the whole training.")
+    time: TimeEstimate
+    memory: MemoryEstimate
+    files: FileSizes
+    learning_rate: tuple[CurvePoint, ...] = Field(description="The learning rate over the whole training.")
+
+
+def estimate(request: JobRequest, info: DatasetInfo, past: Sequence[PastRun]) -> Estimate:
+    """Estimate a training.
+
+    Args:
+        request: planned, so that it fits the dataset.
+        info: the request's dataset.
+        past: trainings of the past, newest first.
+    """
+    assert request.epochs is not None
+    assert request.batch_size is not None
+    assert request.optimizer is not None
+    assert request.optimizer.learning_rate is not None
+    assert request.learning_rate_schedule is not None
+    architecture = description_of(request)
+    analysis = analyse(architecture, info.image_shape, len(info.classes))
+    training, validation = _pictures(request.train_samples or info.n_train, request.validation, info.n_test)
+    workload = _workload(analysis, request.batch_size, request.epochs, (training, validation))
+    return Estimate(
+        parameters=analysis.parameters,
+        trainable_parameters=analysis.trainable_parameters,
+        flops=analysis.flops,
+        training_pictures=training,
+        validation_pictures=validation,
+        steps_per_epoch=workload.steps_per_epoch,
+        steps=workload.steps_per_epoch * request.epochs,
+        time=estimate_time(_identity(architecture, info.image_shape), workload, past),
+        memory=estimate_memory(analysis, info, request, training + validation),
+        files=estimate_files(analysis, request),
+        learning_rate=curve(
+            request.learning_rate_schedule,
+            request.optimizer.learning_rate,
+            request.epochs,
+            workload.steps_per_epoch,
+            CURVE_POINTS,
+        ),
+    )
+
+
+def past_run(manifest: Manifest, info: DatasetInfo) -> PastRun | None:
+    """How the training behind a version went; None where the manifest does not tell.
+
+    Args:
+        manifest: of a published version.
+        info: the dataset it was trained on.
+    """
+    recipe: Mapping[str, Any] = manifest.recipe
+    if recipe.get("early_stopping") is not None:
+        return None  # it may have ended before its last epoch
+    try:
+        architecture = Architecture.model_validate(manifest.architecture)
+        analysis = analyse(architecture, manifest.input_shape, len(manifest.classes))
+        pictures = _pictures(recipe["train_samples"], recipe["validation"], info.n_test)
+        return PastRun(
+            network=_identity(architecture, manifest.input_shape),
+            device=manifest.runtime["device"],
+            workload=_workload(analysis, recipe["batch_size"], recipe["epochs"], pictures),
+            fit_seconds=manifest.metrics["fit_seconds"],
+        )
+    except (KeyError, TypeError, ValidationError, ArchitectureError):
+        return None  # published by another program, or an older one
+
+
+def _pictures(n_train: int, validation: object, n_test: int) -> tuple[int, int]:
+    """How many pictures are trained on, and how many validated with, as `worker.training.splits` divides them."""
+    if not isinstance(validation, float):
+        return n_train, n_test
+    held_out = round(n_train * validation)
+    return n_train - held_out, held_out
+
+
+def _workload(analysis: Analysis, batch_size: int, epochs: int, pictures: tuple[int, int]) -> Workload:
+    return Workload(
+        flops=analysis.flops,
+        batch_size=batch_size,
+        epochs=epochs,
+        training_pictures=pictures[0],
+        validation_pictures=pictures[1],
+    )
+
+
+def _identity(architecture: Architecture, image_shape: tuple[int, int, int]) -> str:
+    described = architecture.model_dump(mode="json", exclude_defaults=True)
+    return hashlib.sha256(json.dumps([described, image_shape], sort_keys=True).encode()).hexdigest()

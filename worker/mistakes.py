@@ -1,0 +1,60 @@
+"""A network's wrong answers on the test split, the most confident first: the content of `mistakes.json`. No Keras.
+
+An index into the test split is a place in the dataset's own order, so a picture can be found again in its files.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+MISTAKES_FILE = "mistakes.json"
+MOST_MISTAKES = 2000  # some 300 kB of JSON; every mistake of a network that is right four times in five on 10,000
+
+
+class Mistake(BaseModel):
+    """One picture that the network took for something else."""
+
+    model_config = ConfigDict(frozen=True)
+
+    index: int = Field(description="Place of the picture in the test split, from 0.")
+    true: str = Field(description="The picture's class.")
+    predicted: str = Field(description="The network's answer.")
+    probability: float = Field(description="Probability of the answer.")
+    true_probability: float = Field(description="Probability of the picture's class.")
+
+
+class Mistakes(BaseModel):
+    """The mistakes of one version."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pictures: int = Field(description="Pictures in the test split.")
+    total: int = Field(description="Mistakes among them.")
+    mistakes: tuple[Mistake, ...] = Field(description=f"The {MOST_MISTAKES} most confident, the most confident first.")
+
+
+def find_mistakes(probabilities: NDArray[np.float32], labels: NDArray[np.int64], classes: tuple[str, ...]) -> Mistakes:
+    """All wrong answers by falling confidence, equal ones in the order of the split, and no more than are kept.
+
+    Args:
+        probabilities: float32, shape (n, n_classes), rows sum to 1.
+        labels: int64, shape (n,), values in [0, n_classes).
+        classes: names in index order.
+    """
+    answers = probabilities.argmax(axis=1)
+    wrong = np.flatnonzero(answers != labels)
+    ranked = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")]
+    return Mistakes(
+        pictures=len(labels),
+        total=len(wrong),
+        mistakes=tuple(
+            Mistake(
+                index=int(index),
+                true=classes[labels[index]],
+                predicted=classes[answers[index]],
+                probability=float(probabilities[index, answers[index]]),
+                true_probability=float(probabilities[index, labels[index]]),
+            )
+            for index in ranked[:MOST_MISTAKES]
+        ),
+    )

@@ -1,0 +1,123 @@
+"""The parts of a request that say how a network is trained: optimizer, augmentation, early stopping and the like.
+
+Data only, with the limits of each value. What they mean to Keras stands in `worker.training`.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+OptimizerName = Literal["adam", "adamw", "rmsprop", "sgd"]
+Precision = Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"]
+KERAS_LEARNING_RATES: dict[OptimizerName, float] = {"adam": 0.001, "adamw": 0.001, "rmsprop": 0.001, "sgd": 0.01}
+"""Keras 3's own defaults."""
+KERAS_ADAMW_DECAY = 0.004
+_BELONGS_TO: dict[str, frozenset[str]] = {
+    "momentum": frozenset({"sgd", "rmsprop"}),
+    "nesterov": frozenset({"sgd"}),
+    "beta_1": frozenset({"adam", "adamw"}),
+    "beta_2": frozenset({"adam", "adamw"}),
+}
+
+Label = Annotated[str, Field(min_length=1, max_length=255)]
+Weight = Annotated[float, Field(ge=0, le=1e6)]
+Balanced = Literal["balanced"]
+Weights = Annotated[dict[Label, Weight], Field(min_length=1, max_length=1000)]
+
+
+class Optimizer(BaseModel):
+    """An optimizer by its Keras name, with the settings that differ from Keras's defaults."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: OptimizerName
+    learning_rate: float | None = Field(
+        default=None, gt=0, le=100, description="Default: Keras's own. With a schedule, its highest value."
+    )
+    momentum: float | None = Field(default=None, ge=0, lt=1, description="For `sgd` and `rmsprop`.")
+    nesterov: bool | None = Field(default=None, description="Nesterov's momentum, for `sgd` with a `momentum`.")
+    beta_1: float | None = Field(default=None, ge=0, lt=1, description="For `adam` and `adamw`.")
+    beta_2: float | None = Field(default=None, ge=0, lt=1, description="For `adam` and `adamw`.")
+    weight_decay: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Share of every kernel that is taken away per step, times the learning rate (decoupled); biases "
+        "and batch normalization are spared. Default: 0.004 for `adamw`, as in Keras, else none.",
+    )
+
+    @model_validator(mode="after")
+    def _settings_fit_name(self) -> "Optimizer":
+        for setting, names in _BELONGS_TO.items():
+            if getattr(self, setting) is not None and self.name not in names:
+                expected = " or ".join(sorted(names))
+                raise ValueError(f"{setting} does not belong to {self.name}; expected it only with {expected}")
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs a momentum above 0; came none")
+        return self
+
+    def filled_in(self) -> "Optimizer":
+        """This optimizer with the learning rate and the weight decay it will use."""
+        decay = KERAS_ADAMW_DECAY if self.name == "adamw" else 0.0
+        return self.model_copy(
+            update={
+                "learning_rate": KERAS_LEARNING_RATES[self.name] if self.learning_rate is None else self.learning_rate,
+                "weight_decay": decay if self.weight_decay is None else self.weight_decay,
+            }
+        )
+
+
+class EarlyStopping(BaseModel):
+    """When to stop before the last epoch; the weights of the best epoch are the ones that are published."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    monitor: Literal["val_loss", "val_accuracy"] = "val_loss"
+    patience: int = Field(default=5, ge=1, le=1000, description="Epochs without a better one before training stops.")
+    min_delta: float = Field(default=0.0, ge=0, lt=1, description="By how much an epoch must be better to count.")
+
+    def is_better(self, value: float, best: float) -> bool:
+        """Whether an epoch's value beats the best one so far."""
+        gain = best - value if self.monitor == "val_loss" else value - best
+        return gain > self.min_delta
+
+
+class Augmentation(BaseModel):
+    """How training pictures are changed at random, anew in every epoch; never those of validation or test."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    horizontal_flip: bool = Field(default=False, description="Mirror every second picture, left to right.")
+    shift_pixels: int = Field(
+        default=0,
+        ge=0,
+        le=64,
+        description="Move by up to so many pixels each way (a random crop of the padded picture).",
+    )
+    padding: Literal["reflect", "zero"] = Field(default="reflect", description="What a move lets in at the border.")
+    rotation_degrees: float = Field(default=0.0, ge=0, le=180, description="Turn by up to so much, either way.")
+    cutout_pixels: int = Field(
+        default=0, ge=0, le=256, description="Side of a square that is painted over with the mean colour."
+    )
+    brightness: float = Field(
+        default=0.0, ge=0, le=1, description="Lighten or darken by up to so much, where 1 is black to white."
+    )
+    contrast: float = Field(
+        default=0.0, ge=0, lt=1, description="Stretch or shrink the distance to the picture's mean by up to this share."
+    )
+
+    @property
+    def is_on(self) -> bool:
+        """Pictures are changed at all."""
+        switches = self.model_dump(exclude={"padding"})
+        return any(switches.values())
+
+
+def class_weights_kind(value: Any) -> str:  # noqa: ANN401 - whatever JSON value came
+    """Which of the two ways of giving class weights is meant; for pydantic's errors to be about that one only."""
+    return "balanced" if isinstance(value, str) else "weights"
+
+
+def expand_early_stopping(value: Any) -> Any:  # noqa: ANN401 - whatever JSON value came
+    """`true` stands for the defaults, `false` for no early stopping."""
+    return {True: {}, False: None}[value] if isinstance(value, bool) else value

@@ -1,0 +1,246 @@
+"""What happens between batches and epochs: progress, the best epoch, checkpoints, a stop when asked."""
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from worker import schedules
+from worker.errors import TrainingFailed, TrainingPaused
+from worker.records import History, JobFailure, Progress
+from worker.requests import JobRequest
+from worker.training.checkpoints import Account, Checkpoints, Start
+from worker.training.compiling import inner_optimizer
+from worker.training.network_state import State, weights_of
+
+REPORT_EVERY_S = 0.25
+OnProgress = Callable[[Progress, History | None], None]
+Logs = dict[str, Any] | None
+
+
+class ProgressReporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
+    """Tells how far a training is, a few times a second, and ends one whose loss is no longer a number.
+
+    Between reports a batch costs one look at the clock: reading a loss would make TensorFlow wait for it.
+    """
+
+    def __init__(
+        self, request: JobRequest, n_images: int, steps_per_epoch: int, start: Start, on_progress: OnProgress
+    ) -> None:
+        super().__init__()
+        assert request.epochs is not None
+        assert request.batch_size is not None
+        self._request = request
+        self._epochs = request.epochs
+        self._batch_size = request.batch_size
+        self._n_images = n_images
+        self._steps = steps_per_epoch
+        self._start = start
+        self._on_progress = on_progress
+        self._epoch = start.epoch
+        self._step = start.step
+        self._paced_since = 0.0
+        self._paced_steps = 0
+        self._next_report = 0.0
+        self.history = start.account.history
+        self.epoch_seconds = start.account.epoch_seconds
+        self.first_step_at = 0.0
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """Epochs that are complete, and batches done of the next one."""
+        return self._epoch, self._step
+
+    @property
+    def is_at_end(self) -> bool:
+        """All epochs are complete."""
+        return self._epoch == self._epochs
+
+    @property
+    def is_within_epoch(self) -> bool:
+        """Batches of the epoch under way are left."""
+        return self._step < self._steps
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Note the epoch and its time."""
+        self._step = self._start.step if epoch == self._start.epoch else 0
+        self._first_step = self._step
+        self._epoch_started = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Report when it is time."""
+        now = time.monotonic()
+        self._step += 1
+        if not self.first_step_at:
+            self.first_step_at = time.time()
+            self._paced_since = now  # the first step is mostly tracing; it says nothing about pace
+        else:
+            self._paced_steps += 1
+        if now >= self._next_report:
+            self._next_report = now + REPORT_EVERY_S
+            self._report(logs or {}, now)
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Add the epoch to the history and report it."""
+        metrics = {name: float(value) for name, value in (logs or {}).items()}
+        _refuse_divergence(metrics, epoch)
+        metrics["learning_rate"] = self._learning_rate()
+        now = time.monotonic()
+        self.epoch_seconds = (*self.epoch_seconds, now - self._epoch_started)
+        self.history = self.history.with_epoch(metrics, self._request.early_stopping)
+        self._on_progress(self._progress(metrics, now), self.history)
+        self._epoch, self._step = epoch + 1, 0
+
+    def _report(self, logs: dict[str, Any], now: float) -> None:
+        metrics = {name: float(value) for name, value in logs.items()}
+        _refuse_divergence(metrics, self._epoch)
+        self._on_progress(self._progress(metrics, now), None)
+
+    def _progress(self, metrics: dict[str, float], now: float) -> Progress:
+        seconds_per_step = (now - self._paced_since) / self._paced_steps if self._paced_steps else None
+        steps_left = (self._epochs - self._epoch) * self._steps - self._step
+        n_seen = min(self._step * self._batch_size, self._n_images) - self._first_step * self._batch_size
+        return Progress(
+            phase="training",
+            epoch=self._epoch + 1,
+            epochs=self._epochs,
+            step=self._step,
+            steps=self._steps,
+            loss=metrics.get("loss"),
+            accuracy=metrics.get("accuracy"),
+            images_per_second=n_seen / max(now - self._epoch_started, 1e-9),
+            eta_s=None if seconds_per_step is None else seconds_per_step * steps_left,
+        )
+
+    def _learning_rate(self) -> float:
+        """Of the epoch's last step."""
+        assert self._request.learning_rate_schedule is not None
+        assert self._request.optimizer is not None
+        assert self._request.optimizer.learning_rate is not None
+        last_step = (self._epoch + 1) * self._steps - 1
+        return schedules.rate(
+            self._request.learning_rate_schedule,
+            self._request.optimizer.learning_rate,
+            last_step,
+            self._epochs,
+            self._steps,
+        )
+
+
+class BestEpoch(keras.callbacks.Callback):  # type: ignore[misc]
+    """Keeps the weights of the best epoch, and ends the training when no epoch has been better for a while.
+
+    Comes after the reporter, whose history marks the best epoch, and before `SwapEMAWeights`, so that at the end of a
+    validation it meets the weights that were validated.
+    """
+
+    def __init__(self, patience: int, reporter: ProgressReporter, start: Start) -> None:
+        super().__init__()
+        self._patience = patience
+        self._reporter = reporter
+        self.weights: State | None = start.best
+
+    def on_test_end(self, logs: Logs = None) -> None:
+        """Copy the weights that were validated."""
+        self._validated = weights_of(self.model)
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Keep the copy if this epoch is the best one."""
+        best = self._reporter.history.best_epoch
+        assert best is not None
+        if best == epoch + 1:
+            self.weights = self._validated
+        elif epoch + 1 - best >= self._patience:
+            self.model.stop_training = True
+
+
+class Checkpointer(keras.callbacks.Callback):  # type: ignore[misc]
+    """Takes a checkpoint after every epoch, and one between two batches when the training is to stop.
+
+    Comes after the reporter and the best epoch, whose results it saves.
+    """
+
+    def __init__(
+        self,
+        checkpoints: Checkpoints,
+        reporter: ProgressReporter,
+        best: BestEpoch | None,
+        account: Callable[[], Account],
+        is_pause_asked: Callable[[], bool],
+    ) -> None:
+        super().__init__()
+        self._checkpoints = checkpoints
+        self._reporter = reporter
+        self._best = best
+        self._account = account
+        self._is_pause_asked = is_pause_asked
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Stop here if asked to, but not behind an epoch's last batch: its end has no batch left to go on with."""
+        if self._reporter.is_within_epoch and self._is_pause_asked():
+            self._take(is_over=False, is_last=True)
+            raise TrainingPaused
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Save the epoch."""
+        is_over = self.model.stop_training or self._reporter.is_at_end
+        self._take(is_over=is_over, is_last=is_over)
+
+    def _take(self, *, is_over: bool, is_last: bool) -> None:
+        if is_last:
+            self._checkpoints.flush()
+        epoch, step = self._reporter.position
+        if hasattr(self.model, "jax_state_sync"):
+            self.model.jax_state_sync()  # JAX keeps what it trains elsewhere during an epoch
+        weights = None if self._best is None else self._best.weights
+        self._checkpoints.take(self.model, epoch, step, self._account(), weights, is_over=is_over)
+        if is_last:
+            self._checkpoints.flush()
+
+
+class ResumedEpoch(keras.callbacks.Callback):  # type: ignore[misc]
+    """Goes on with the sums behind an interrupted epoch's figures, where Keras begins with zero."""
+
+    def __init__(self, metrics: State) -> None:
+        super().__init__()
+        self._metrics = metrics
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Comes after Keras's own reset."""
+        for index, variable in enumerate(self.model.metrics_variables):
+            variable.assign(self._metrics[f"metrics-{index}"])
+
+
+class RawWeights(keras.callbacks.Callback):  # type: ignore[misc]
+    """Keeps the weights at the end of an epoch: at the end of `fit` Keras puts their moving average in their place."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Copy them."""
+        self._values = [keras.ops.convert_to_numpy(variable) for variable in self.model.trainable_variables]
+
+    def put_back(self) -> None:
+        """Have them in the network again."""
+        for variable, value in zip(self.model.trainable_variables, self._values, strict=True):
+            variable.assign(value)
+
+
+def average_weights(network: keras.Model) -> None:
+    """Put the moving average of the weights in their place, for good; done twice it changes nothing more."""
+    inner_optimizer(network).finalize_variable_values(network.trainable_variables)
+
+
+def _refuse_divergence(metrics: dict[str, float], epoch: int) -> None:
+    for name in ("loss", "val_loss"):
+        loss = metrics.get(name, 0.0)
+        if not math.isfinite(loss):
+            kind = "training" if name == "loss" else "validation"
+            raise TrainingFailed(
+                JobFailure(
+                    code="diverged",
+                    message=f"The {kind} loss became {loss} in epoch {epoch + 1}.",
+                    hint="Try a learning rate ten times smaller, for example "
+                    '"optimizer": {"name": "sgd", "learning_rate": 0.001}.',
+                )
+            )

@@ -1,0 +1,181 @@
+"""Keeps a training's state in the model store, and goes on from there after an interruption.
+
+A checkpoint is taken after every epoch, and in the middle of one when the worker is told to stop. It is written by a
+thread while training goes on; when the one before is still being written, an epoch's is left out.
+"""
+
+import logging
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import keras
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from model_store import CheckpointStore, Position, StoreFull, StoreUnavailable
+from worker.errors import NO_ROOM, TrainingFailed
+from worker.records import History, JobFailure
+from worker.training.network_state import State, read_state, restore_state, state_of, write_state
+
+logger = logging.getLogger(__name__)
+
+STATE_FILE = "state.npz"
+BEST_FILE = "best.npz"
+TRAINING_FILE = "training.json"
+
+DISK_FULL = JobFailure(
+    code="disk_full",
+    message="There is no room for the training's checkpoint.",
+    hint="Free space, for example with DELETE /models/{name}/versions/{version}; then submit the job again.",
+)
+
+
+class Account(BaseModel):
+    """What a training has to tell of the epochs behind it; times are of the epochs kept, over all attempts.
+
+    Attributes:
+        history: one value per epoch.
+        epoch_seconds: wall time of each epoch, validation included.
+        seconds: wall time of `fit`.
+        cpu_seconds: processor time of the trainer meanwhile, over all cores.
+        data_wait_seconds: wall time in which training waited for its next batch.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    history: History = History()
+    epoch_seconds: tuple[float, ...] = ()
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    data_wait_seconds: float = 0.0
+
+
+class _Training(BaseModel):
+    """`training.json`."""
+
+    format: Literal[1] = 1
+    dataset_fingerprint: str
+    account: Account
+    is_over: bool
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a training begins, or goes on.
+
+    Attributes:
+        epoch: epochs behind it.
+        step: batches done of the next one.
+        account: of what is behind it.
+        metrics: sums behind the figures of an epoch begun, by name.
+        best: weights of the best epoch, where they are kept.
+        is_over: nothing is left to train.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    account: Account = field(default_factory=Account)
+    metrics: State | None = None
+    best: State | None = None
+    is_over: bool = False
+
+
+class Checkpoints:
+    """One job's checkpoints.
+
+    Args:
+        store: where they are kept.
+        job: whose they are.
+        fence: of the claim under which this training runs.
+        directory: for files on their way to the store.
+        dataset_fingerprint: a checkpoint of a training on other pictures is none of this job's.
+    """
+
+    def __init__(self, store: CheckpointStore, job: str, fence: int, directory: Path, dataset_fingerprint: str) -> None:
+        self._store = store
+        self._job = job
+        self._fence = fence
+        self._directory = directory
+        self._dataset_fingerprint = dataset_fingerprint
+        self._writer = ThreadPoolExecutor(1, "checkpoint")
+        self._written: Future[None] | None = None
+
+    def restore(self, network: keras.Model) -> Start:
+        """Set the network to its newest checkpoint; the very beginning when there is none that fits."""
+        try:
+            start = self._newest(network)
+            if start is None:
+                # Those of later epochs would outlive the new ones, and never be of use.
+                self._store.delete(self._job)
+        except StoreUnavailable as error:
+            logger.warning("no checkpoint looked for, training starts anew: %s", error)
+            return Start()
+        return start or Start()
+
+    def _newest(self, network: keras.Model) -> Start | None:
+        newest = self._store.newest(self._job)
+        if newest is None:
+            return None
+        position, files = newest
+        try:
+            training = _Training.model_validate_json(files[TRAINING_FILE])
+            if training.dataset_fingerprint != self._dataset_fingerprint:
+                raise ValueError("it belongs to other pictures")
+            state = read_state(files[STATE_FILE])
+            restore_state(network, state)
+        except (KeyError, ValueError, ValidationError) as error:
+            logger.warning("checkpoint %s does not fit, training starts anew: %s", position, error)
+            return None
+        logger.info("going on after epoch %d and %d steps", position.epoch, position.step)
+        return Start(
+            position.epoch,
+            position.step,
+            training.account,
+            metrics={name: array for name, array in state.items() if name.startswith("metrics-")},
+            best=read_state(files[BEST_FILE]) if BEST_FILE in files else None,
+            is_over=training.is_over,
+        )
+
+    def take(
+        self, network: keras.Model, epoch: int, step: int, account: Account, best: State | None, *, is_over: bool
+    ) -> None:
+        """Copy the network's state, and have it written while training goes on.
+
+        Raises:
+            TrainingFailed: there is no room for the one before (`disk_full`).
+        """
+        if self._written is not None and not self._written.done() and not is_over:
+            return
+        self.flush()
+        training = _Training(dataset_fingerprint=self._dataset_fingerprint, account=account, is_over=is_over)
+        states = {STATE_FILE: state_of(network)} | ({} if best is None else {BEST_FILE: best})
+        self._written = self._writer.submit(self._write, Position(epoch, step, self._fence), training, states)
+
+    def flush(self) -> None:
+        """Wait until what was taken is written.
+
+        Raises:
+            TrainingFailed: there is no room for it (`disk_full`).
+        """
+        if self._written is None:
+            return
+        written, self._written = self._written, None
+        try:
+            written.result()
+        except StoreFull as error:
+            raise TrainingFailed(DISK_FULL) from error
+        except StoreUnavailable as error:
+            logger.warning("a checkpoint was not written, training goes on: %s", error)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            raise TrainingFailed(DISK_FULL) from error
+
+    def _write(self, position: Position, training: _Training, states: dict[str, State]) -> None:
+        files = {name: self._directory / name for name in states}
+        for name, state in states.items():
+            write_state(state, files[name])
+        files[TRAINING_FILE] = self._directory / TRAINING_FILE
+        files[TRAINING_FILE].write_text(training.model_dump_json(indent=1))
+        self._store.save(self._job, position, files)

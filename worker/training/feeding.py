@@ -1,0 +1,198 @@
+"""An endless stream of training batches: shuffled, augmented, scaled, and prepared ahead by a thread.
+
+What comes at step k of epoch e depends on the seed, on e and on k alone, so a training can go on from any step as if it
+had never stopped. Pictures stay uint8 until they are needed. Keras is met only in `batches`.
+"""
+
+import itertools
+import math
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, Self
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.datasets.dataset import LabelledImages
+from worker.pixels import to_unit_range
+from worker.training.augmentation import Augmenter
+
+CHUNK_BYTES = 16 * 2**20  # of float32 pictures; large enough that Python's share of the work is small
+CHUNKS_AHEAD = 2
+
+Arrays = tuple[NDArray[np.float32], ...]
+
+
+class TrainingData:
+    """What a network is fed with, epoch after epoch.
+
+    Args:
+        pictures: the training split.
+        targets: float32, shape (n_classes, n_classes): the target of each label, smoothed or not.
+        weights: float32, shape (n_classes,): what an error on each label counts; None when all count alike.
+        augmenter: changes the pictures; None leaves them as they are.
+    """
+
+    def __init__(
+        self,
+        pictures: LabelledImages,
+        targets: NDArray[np.float32],
+        weights: NDArray[np.float32] | None,
+        augmenter: Augmenter | None,
+        *,
+        batch_size: int,
+        seed: int,
+    ) -> None:
+        self._pictures = pictures
+        self._targets = targets
+        self._weights = weights
+        self._augmenter = augmenter
+        self._seed = seed
+        self.batch_size = batch_size
+        self._chunk_size = _chunk_size(pictures.images.shape[1:], batch_size)
+
+    def __len__(self) -> int:
+        return len(self._pictures.images)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in an epoch; the last one may be smaller."""
+        return math.ceil(len(self) / self.batch_size)
+
+    @property
+    def row_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shape of one picture, of one target and, if any, of one weight."""
+        shapes = (self._pictures.images.shape[1:], self._targets.shape[1:])
+        return shapes if self._weights is None else (*shapes, ())
+
+    def epoch(self, number: int, first_step: int = 0) -> Iterator[Arrays]:
+        """One epoch in chunks of whole batches: inputs, targets and, if any, weights.
+
+        Args:
+            number: of the epoch, from 0.
+            first_step: batches to leave out at the beginning.
+        """
+        order = np.random.default_rng((self._seed, number)).permutation(len(self))
+        first_row = first_step * self.batch_size
+        for start in range(0, len(order), self._chunk_size):
+            rows = order[start : start + self._chunk_size]
+            if first_row < start + len(rows):
+                # A chunk has a generator of its own, so those left out need not be made.
+                chunk = self._chunk(rows, np.random.default_rng((self._seed, number, start)))
+                yield tuple(array[max(0, first_row - start) :] for array in chunk)
+
+    def _chunk(self, rows: NDArray[np.int64], random: np.random.Generator) -> Arrays:
+        images, labels = self._pictures.images[rows], self._pictures.labels[rows]
+        if self._augmenter is None:
+            inputs = to_unit_range(images)
+        else:
+            inputs = to_unit_range(self._augmenter.change_geometry(images, random))
+            self._augmenter.change_light(inputs, random)
+        arrays = (inputs, self._targets[labels])
+        return arrays if self._weights is None else (*arrays, self._weights[labels])
+
+
+class Feed:
+    """Hands out a training's chunks in order while a thread prepares the next ones. Close it when done.
+
+    Args:
+        data: what to hand out.
+        epoch: the first to hand out, from 0.
+        step: batches of that epoch to leave out.
+    """
+
+    def __init__(self, data: TrainingData, epoch: int = 0, step: int = 0) -> None:
+        self._data = data
+        self._epoch = epoch
+        self._step = step
+        self._chunks: queue.Queue[Arrays | BaseException | None] = queue.Queue(CHUNKS_AHEAD)
+        self._closed = threading.Event()
+        self.waited_s = 0.0
+        """Seconds that training had to wait for data."""
+        self._thread = threading.Thread(target=self._prepare, name="feed", daemon=True)
+        self._thread.start()
+
+    def chunks(self) -> Iterator[Arrays]:
+        """Chunks without end; or until the feed is closed."""
+        while True:
+            began = time.monotonic()
+            chunk = self._chunks.get()
+            self.waited_s += time.monotonic() - began
+            if chunk is None:
+                return
+            if isinstance(chunk, BaseException):
+                raise chunk
+            yield chunk
+
+    def batches(self) -> Any:
+        """The stream in the form that Keras's `fit` takes, one batch a step.
+
+        With TensorFlow chunks are cut into batches by TensorFlow, which costs Python nothing per step.
+        """
+        if keras.backend.backend() == "tensorflow":
+            return _tensorflow_batches(self.chunks, self._data.batch_size, self._data.row_shapes)
+        return _sliced(self.chunks(), self._data.batch_size)
+
+    def close(self) -> None:
+        """Stop preparing."""
+        self._closed.set()
+        while self._thread.is_alive():
+            self._empty()
+            self._thread.join(0.01)
+        self._empty()
+        # Whoever still waits for a chunk, in a thread of TensorFlow's, must not wait for ever.
+        self._chunks.put_nowait(None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _empty(self) -> None:
+        with suppress(queue.Empty):
+            while True:
+                self._chunks.get_nowait()
+
+    def _prepare(self) -> None:
+        try:
+            step = self._step
+            for epoch in itertools.count(self._epoch):
+                for chunk in self._data.epoch(epoch, step):
+                    if self._closed.is_set():
+                        return
+                    self._chunks.put(chunk)
+                step = 0
+        except BaseException as error:  # noqa: BLE001 - raised again where the data is waited for
+            self._chunks.put(error)
+
+
+def _chunk_size(image_shape: tuple[int, ...], batch_size: int) -> int:
+    """Pictures in a chunk: whole batches, one at least."""
+    batch_bytes = batch_size * math.prod(image_shape) * np.dtype(np.float32).itemsize
+    return batch_size * max(1, CHUNK_BYTES // batch_bytes)
+
+
+def _sliced(chunks: Iterator[Arrays], batch_size: int) -> Iterator[Arrays]:
+    for chunk in chunks:
+        for start in range(0, len(chunk[0]), batch_size):
+            yield tuple(array[start : start + batch_size] for array in chunk)
+
+
+def _tensorflow_batches(
+    chunks: Callable[[], Iterator[Arrays]], batch_size: int, row_shapes: tuple[tuple[int, ...], ...]
+) -> Any:
+    import tensorflow as tf  # noqa: PLC0415 - only where Keras runs on it
+
+    signature = tuple(tf.TensorSpec((None, *shape), tf.float32) for shape in row_shapes)
+
+    def cut(*arrays: Any) -> Any:
+        size = tf.shape(arrays[0], out_type=tf.int64)[0]
+        starts = tf.data.Dataset.range(0, size, batch_size)
+        return starts.map(lambda start: tuple(array[start : start + batch_size] for array in arrays))
+
+    return tf.data.Dataset.from_generator(chunks, output_signature=signature).flat_map(cut)

@@ -1,0 +1,89 @@
+"""What a run has to say for itself, as files: history, evaluation, mistakes, layer table and pictures."""
+
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from pydantic_core import to_json
+
+from worker.curves import draw_curves
+from worker.datasets import Dataset
+from worker.messages import Order
+from worker.mistakes import MISTAKES_FILE, find_mistakes
+from worker.training.evaluation import Evaluation
+from worker.training.fitting import Fit
+from worker.training.gallery import draw_mistakes, draw_predictions
+from worker.training.score_pictures import draw_calibration, draw_confusion_matrix
+
+LIST_OF_NUMBERS = re.compile(r"\[\n[\d\s.,eE+-]+\]")
+
+
+def write_reports(
+    directory: Path,
+    order: Order,
+    dataset: Dataset,
+    network: keras.Model,
+    fit: Fit,
+    evaluation: Evaluation,
+    probabilities: NDArray[np.float32],
+) -> None:
+    """Write everything that people and programs read of a finished run.
+
+    Args:
+        directory: where the files go.
+        order: the job.
+        dataset: what the network was trained and tested on.
+        network: trained.
+        fit: how the training went.
+        evaluation: of `probabilities`.
+        probabilities: float32, shape (n_test, n_classes), the answers on the test split.
+    """
+    mistakes = find_mistakes(probabilities, dataset.test_labels, dataset.info.classes)
+    (directory / "history.json").write_text(_history(fit, order))
+    (directory / "evaluation.json").write_text(_readable(evaluation.model_dump()))
+    (directory / MISTAKES_FILE).write_text(mistakes.model_dump_json())
+    (directory / "summary.txt").write_text(_layer_table(network))
+    subject = f"{order.request.architecture_name} on {order.request.dataset}"
+    title = f"{subject}, test accuracy {evaluation.accuracy:.4f}"
+    curves = draw_curves(fit.history, title, is_best_kept=order.request.early_stopping is not None)
+    (directory / "curves.png").write_bytes(curves)
+    (directory / "confusion-matrix.png").write_bytes(draw_confusion_matrix(evaluation, subject))
+    (directory / "calibration.png").write_bytes(draw_calibration(evaluation.calibration, subject))
+    (directory / "mistakes.png").write_bytes(draw_mistakes(dataset.test_images, mistakes, subject))
+    (directory / "predictions.png").write_bytes(
+        draw_predictions(dataset.test_images, dataset.test_labels, probabilities, dataset.info.classes, subject)
+    )
+
+
+def _history(fit: Fit, order: Order) -> str:
+    """One value per epoch of everything that was followed, and where the time went, in seconds."""
+    history = fit.history.model_dump() | {
+        "epoch_seconds": fit.account.epoch_seconds,
+        "fit_seconds": fit.account.seconds,
+        "fit_cpu_seconds": fit.account.cpu_seconds,
+        "data_wait_seconds": fit.account.data_wait_seconds,
+        "data_wait_share": fit.account.data_wait_seconds / fit.account.seconds,
+        "first_step_seconds": None if fit.first_step_at is None else fit.first_step_at - order.claimed_at,
+    }
+    return _readable(history)
+
+
+def _readable(numbers: dict[str, Any]) -> str:
+    """JSON with one line per list of numbers, such as a row of the confusion matrix, instead of one per number."""
+    text = to_json(numbers, indent=1, inf_nan_mode="null").decode()
+    return LIST_OF_NUMBERS.sub(lambda found: " ".join(found[0].split()), text) + "\n"
+
+
+def _layer_table(network: keras.Model) -> str:
+    """The layers with shapes and parameters, as Keras prints them for a network that is not being trained.
+
+    Of a compiled one it would count the optimizer's numbers as parameters.
+    """
+    table = io.StringIO()
+    plain = keras.Model(network.inputs, network.outputs, name=network.name)
+    plain.summary(print_fn=lambda line: table.write(line + "\n"), line_length=80)
+    return table.getvalue()
