@@ -1,6 +1,6 @@
 """The lesson's own recipes through the service, beside the same trainings as plain Keras scripts.
 
-    python -m benchmarks.lesson --datasets-dir DIR [--trials 1] [--only cnn]
+    python -m benchmarks.lesson --datasets-dir DIR [--trials 1] [--only cnn] [--only lenet5-fashion]
 
 Each trial runs the service's job and the plain script one after the other, so that the ratio of the two `fit` times
 holds while the machine's speed drifts. The plain script runs with TensorFlow as it comes, the service's job with
@@ -32,14 +32,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--datasets-dir", type=Path, required=True)
     parser.add_argument("--trials", type=int, default=1)
-    parser.add_argument("--only", help="architecture to run")
+    parser.add_argument("--only", action="append", help="architecture to run, may be repeated; default: all")
     arguments = parser.parse_args()
     datasets_dir = arguments.datasets_dir.resolve()
     rows = []
     with tempfile.TemporaryDirectory() as directory:
         for _ in range(arguments.trials):
             for architecture, dataset, epochs, lesson in RECIPES:
-                if arguments.only in {None, architecture}:
+                if architecture in (arguments.only or [architecture]):
                     plain = _plain(architecture, dataset, epochs, datasets_dir)
                     body = {"architecture": architecture, "dataset": dataset, "epochs": epochs}
                     history = served(Path(directory), datasets_dir, body)
@@ -47,9 +47,7 @@ def main() -> None:
                     print(json.dumps(rows[-1]), flush=True)
     RESULTS.mkdir(exist_ok=True)
     report = {"machine": machine(), "medians": _medians(rows), "trials": rows}
-    (RESULTS / f"lesson{'-' + arguments.only if arguments.only else ''}.json").write_text(
-        json.dumps(report, indent=1) + "\n"
-    )
+    (RESULTS / "lesson.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
 def _medians(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:

@@ -27,7 +27,7 @@ def served(directory: Path, datasets_dir: Path, body: dict[str, Any], **environm
         SystemExit: the job did not succeed.
     """
     # `submit` fills in a tiny job's settings; null brings back the product's own defaults.
-    defaults = {"train_samples": None, "optimizer": None, "batch_size": None, "validation": "test"}
+    defaults = {"epochs": None, "train_samples": None, "optimizer": None, "batch_size": None, "validation": "test"}
     with (
         running_stack(
             directory / "data", directory / "log.txt", CONVSERVE_DATASETS_DIR=str(datasets_dir), **environment

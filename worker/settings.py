@@ -92,7 +92,10 @@ class WorkerSettings(SharedSettings):
         description="Keep one idle trainer process with Keras imported, so that a job starts at once (about 0.6 GB).",
     )
     trainer_niceness: int = Field(
-        default=5, ge=0, le=19, description="CPU niceness of trainers, so that the API on the same machine comes first."
+        default=10,
+        ge=0,
+        le=19,
+        description="CPU niceness of trainers, so that the API on the same machine comes first.",
     )
     cancel_grace_s: float = Field(
         default=5.0, gt=0, description="Seconds a cancelled trainer gets to end by itself before it is killed."

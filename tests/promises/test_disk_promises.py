@@ -64,7 +64,7 @@ def test_store_below_its_floor(ledger: Ledger, small_disk: Path, broker: Broker,
             "store's disk below `CONVSERVE_MIN_FREE_BYTES`: jobs are refused with 507, one that is training fails as "
             "`disk_full` and leaves nothing, predicting goes on, with room everything works again",
             few=0,
-            many=3,
+            many=2,
         ) as promise,
         running_stack(
             tmp_path / "data",
@@ -97,7 +97,7 @@ def test_data_directory_without_a_byte_left(ledger: Ledger, small_disk: Path, tm
             "not a byte left where everything is kept, the private server's file included, while a job trains: "
             "predicting goes on, accepted jobs are kept, with room everything works again without help",
             few=0,
-            many=3,
+            many=2,
         ) as promise,
         running_stack(small_disk / "data", tmp_path / "log.txt", CONVSERVE_MIN_FREE_BYTES="0") as stack,
         httpx.Client(base_url=stack.url, timeout=30) as api,
@@ -127,7 +127,7 @@ def test_trainer_without_room_for_temporary_files(ledger: Ledger, small_disk: Pa
         ledger.promise(
             "no room for a trainer's temporary files: the job fails as `disk_full`, the next job runs",
             few=0,
-            many=3,
+            many=2,
         ) as promise,
         running_stack(tmp_path / "data", tmp_path / "log.txt", TMPDIR=str(small_disk)) as stack,
         httpx.Client(base_url=stack.url, timeout=30) as api,

@@ -35,7 +35,7 @@ def test_stopped_and_started_again(ledger: Ledger, tmp_path: Path) -> None:
         "`convserve up` stopped (SIGTERM, SIGINT) while training: everything ends within 60 s, and after the next "
         "start the job goes on where it was, without being charged an attempt",
         few=1,
-        many=8,
+        many=3,
     ) as promise:
         for number in promise:
             with running_stack(tmp_path / "data", tmp_path / "first.txt") as stack:
@@ -66,7 +66,7 @@ def test_killed_and_started_again(ledger: Ledger, tmp_path: Path) -> None:
         "`convserve up` killed (`kill -9`) while training: no process of it is left after 5 s, the next start is ready "
         "within 10 s, and the job goes on after its last epoch",
         few=0,
-        many=8,
+        many=3,
     ) as promise:
         for _ in promise:
             environment = {"CONVSERVE_LEASE_S": "4"}

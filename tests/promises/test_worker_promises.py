@@ -39,7 +39,7 @@ def test_worker_killed(ledger: Ledger, stack: Stack, api: httpx.Client) -> None:
         "worker killed (`kill -9`) while training: its trainer is gone within 5 s, the job goes on by itself after its "
         "last epoch and ends well, a job cancelled while it waited never runs",
         few=1,
-        many=10,
+        many=5,
     ) as promise:
         for _ in promise:
             job = train(api)["id"]
@@ -69,7 +69,7 @@ def test_trainer_killed_and_training_as_if_nothing_had_happened(
         "trainer killed somewhere in an epoch of a training with `deterministic`: every epoch is in the history once, "
         "history and weights are those of a training that was left alone",
         few=1,
-        many=5,
+        many=3,
     ) as promise:
         body: dict[str, Any] = {"deterministic": True, "model": "steady"}
         left_alone = wait_for(api, submit(api, **TRAINING | body)["id"])
@@ -98,7 +98,7 @@ def test_trainer_killed_every_time(ledger: Ledger, api: httpx.Client) -> None:
         f"trainer killed in every attempt: {MAX_ATTEMPTS} attempts, then `failed` with a reason; "
         "the job behind it runs",
         few=1,
-        many=5,
+        many=3,
     ) as promise:
         for _ in promise:
             poison = submit(api, epochs=1000)["id"]
@@ -117,7 +117,7 @@ def test_trainer_killed_every_time(ledger: Ledger, api: httpx.Client) -> None:
 def test_trainer_hangs(ledger: Ledger, api: httpx.Client) -> None:
     noticed_s = []
     with ledger.promise(
-        "trainer hung (`kill -STOP`): noticed, killed, tried again; `stalled` after the last attempt", few=1, many=3
+        "trainer hung (`kill -STOP`): noticed, killed, tried again; `stalled` after the last attempt", few=1, many=2
     ) as promise:
         for _ in promise:
             job = submit(api, epochs=1000)["id"]
@@ -138,7 +138,7 @@ def test_cancelled_while_running(ledger: Ledger, api: httpx.Client) -> None:
     with ledger.promise(
         "running job cancelled: `cancelled` within 10 s, its processes gone, the next job begins within 10 s",
         few=1,
-        many=10,
+        many=6,
     ) as promise:
         for _ in promise:
             job = train(api, epochs=1000)["id"]
@@ -164,7 +164,7 @@ def test_sent_and_delivered_many_times(ledger: Ledger, broker: Broker, stack: St
             "20 submissions at once under one `Idempotency-Key`, each message delivered 5 times, two "
             "workers: one job, one run, one version",
             few=1,
-            many=10,
+            many=5,
         ) as promise,
         another_worker(stack),
     ):

@@ -5,6 +5,8 @@ at once: each writes its own temporary file, and the last rename puts the same b
 were put there by hand are left alone. Knows nothing of what the files hold.
 """
 
+from __future__ import annotations
+
 import hashlib
 import os
 import tarfile
@@ -14,14 +16,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, TYPE_CHECKING, BinaryIO
 from uuid import uuid4
 
-import httpx
-
 from worker.datasets.errors import DatasetUnavailable
-from worker.datasets.fetching import TIMEOUT, FetchFailed, check_digest, fetch, telling_disk_faults
+from worker.datasets.fetching import FetchFailed, check_digest, fetch, telling_disk_faults
 from worker.datasets.official import Official, OfficialFile
+
+if TYPE_CHECKING:
+    import httpx
 
 PART_SUFFIX = ".part"
 ABANDONED_AFTER_S = 3600.0
@@ -52,7 +55,7 @@ def download(
     *,
     mirror: str | None = None,
     on_progress: ProgressCallback | None = None,
-    timeout: httpx.Timeout = TIMEOUT,
+    timeout: httpx.Timeout | None = None,
 ) -> None:
     """Fetch the files that are missing.
 

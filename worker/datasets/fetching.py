@@ -1,20 +1,24 @@
 """Fetches one file over HTTP into an open file, and proves on the way that it is the right one.
 
 Every fault becomes a `FetchFailed` with a sentence for people; nothing of a mirror's address but its host is told,
-since an address can carry a password. Knows neither directories nor datasets.
+since an address can carry a password. Knows neither directories nor datasets. httpx is imported when something is to
+be fetched: an API process, which imports this module too, never needs its 5 MB.
 """
+
+from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
-from typing import BinaryIO
-
-import httpx
+from typing import TYPE_CHECKING, BinaryIO
 
 from worker.datasets.official import OfficialFile
 
+if TYPE_CHECKING:
+    import httpx
+
 CHUNK_BYTES = 256 * 1024
-TIMEOUT = httpx.Timeout(30, connect=10)
+SILENCE_S, CONNECT_S = 30.0, 10.0
 """Seconds without a byte, and seconds for a connection, after which a server is given up."""
 
 
@@ -27,7 +31,7 @@ def fetch(
     sink: BinaryIO,
     expected: OfficialFile,
     on_bytes: Callable[[int], None],
-    timeout: httpx.Timeout = TIMEOUT,
+    timeout: httpx.Timeout | None = None,
 ) -> None:
     """Stream a file into `sink`.
 
@@ -36,7 +40,7 @@ def fetch(
         sink: receives the bytes; what it holds after a failure is worthless.
         expected: size and checksum.
         on_bytes: told how many bytes have come, after every chunk.
-        timeout: how long to wait for a silent server.
+        timeout: how long to wait for a silent server; default `SILENCE_S` and `CONNECT_S`.
 
     Raises:
         FetchFailed: no server, an HTTP error, a cut connection, the wrong bytes, or no room for them.
@@ -78,8 +82,10 @@ def telling_disk_faults() -> Iterator[None]:
         raise FetchFailed(f"the download could not be written: {error.strerror or error}") from error
 
 
-def _chunks(url: str, timeout: httpx.Timeout) -> Generator[bytes, None, None]:
+def _chunks(url: str, timeout: httpx.Timeout | None) -> Generator[bytes, None, None]:
     """The body as it is on the wire: a server that calls a .gz file gzip-encoded must not have it unpacked."""
+    import httpx  # noqa: PLC0415 - see the module's docstring
+
     try:
         address = httpx.URL(url)
         # httpx writes the address to its log: a password in it goes into a header instead.
@@ -90,7 +96,7 @@ def _chunks(url: str, timeout: httpx.Timeout) -> Generator[bytes, None, None]:
             headers={"Accept-Encoding": "identity"},
             auth=auth,
             follow_redirects=True,
-            timeout=timeout,
+            timeout=timeout or httpx.Timeout(SILENCE_S, connect=CONNECT_S),
         ) as response:
             response.raise_for_status()
             yield from response.iter_raw(CHUNK_BYTES)
@@ -99,6 +105,8 @@ def _chunks(url: str, timeout: httpx.Timeout) -> Generator[bytes, None, None]:
 
 
 def _reason(error: Exception, url: str) -> str:
+    import httpx  # noqa: PLC0415 - see the module's docstring
+
     if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
         return "its address is not one of http:// or https://"
     host = httpx.URL(url).host
