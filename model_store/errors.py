@@ -15,7 +15,11 @@ StoreError
 Errors carry facts (model, version, file), never HTTP statuses; what caused them is chained.
 """
 
+import errno
 from collections.abc import Sequence
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What `OSError.errno` may be when a disk is full."""
 
 
 class StoreError(Exception):

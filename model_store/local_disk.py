@@ -21,11 +21,10 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-from model_store.errors import StoreFull, StoreUnavailable
+from model_store.errors import NO_ROOM, StoreFull, StoreUnavailable
 from model_store.objects import CHUNK_BYTES, OpenedObject, StoredObject
 
 STAGING = "staging"
-NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class LocalDisk:

@@ -4,7 +4,6 @@ The archive is the whole body, or the field `file` of a form. Nothing a client n
 """
 
 import asyncio
-import errno
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.requests import Request
 
+from model_store.errors import NO_ROOM
 from service.bodies import refuse_encoded, shown_type
 from service.errors import BodyTooLarge, BodyTypeUnsupported, DiskFull, UploadRejected
 from service.form_parser import FormParser
@@ -70,7 +70,7 @@ async def receive_archive(request: Request, target: Path, query: Mapping[str, st
         with target.open("xb") as file:
             await _write(request, body, file, max_bytes)
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        if error.errno in NO_ROOM:
             raise DiskFull from error
         raise
     return read_options(query, body.finish())

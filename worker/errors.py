@@ -12,12 +12,9 @@ WorkerError
 Errors carry facts, never HTTP statuses. Across processes failure travels as data (`JobFailure`), never as an exception.
 """
 
-import errno
+from collections.abc import Iterator
 
 from worker.records import JobFailure
-
-NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-"""What `OSError.errno` may be when a disk is full."""
 
 
 class WorkerError(Exception):
@@ -85,3 +82,19 @@ class TrainingFailed(WorkerError):
     def __init__(self, failure: JobFailure) -> None:
         super().__init__(failure.message)
         self.failure = failure
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, and those it came from; Python allows no loop among them."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def store_full(message: str) -> JobFailure:
+    """The failure of a job for whose files the model store has no room."""
+    return JobFailure(
+        code="disk_full",
+        message=message,
+        hint="Free space, for example with DELETE /models/{name}/versions/{version}; then submit the job again.",
+    )

@@ -1,7 +1,6 @@
 """Tells an error that means "memory ran out" from all others, and says what to try instead."""
 
-from collections.abc import Iterator
-
+from worker.errors import causes
 from worker.records import JobFailure
 
 _BY_NAME = frozenset({"ResourceExhaustedError"})  # TensorFlow's; by name, for it may not be installed
@@ -15,7 +14,7 @@ _BY_MESSAGE = (
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether the machine's or the GPU's memory did not suffice, though a library may have wrapped what says so."""
-    return any(_says_so(link) for link in _chain(error))
+    return any(_says_so(link) for link in causes(error))
 
 
 def out_of_memory(batch_size: int, what_happened: str = "Memory ran out") -> JobFailure:
@@ -39,13 +38,6 @@ def _says_so(error: BaseException) -> bool:
         return True
     message = str(error)
     return any(words in message for words in _BY_MESSAGE)
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, and those it came from; Python allows no loop among them."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def _half(batch_size: int) -> int:

@@ -9,7 +9,8 @@ import os
 import time
 
 from model_store import StoreError, StoreUnavailable, open_store
-from worker.errors import NO_ROOM, QueueUnavailable
+from model_store.errors import NO_ROOM
+from worker.errors import QueueUnavailable
 from worker.job_trace import JobTrace
 from worker.jobs import MAX_ATTEMPTS, JobBook, connect
 from worker.logs import log_context

@@ -16,7 +16,8 @@ import sys
 import threading
 from typing import BinaryIO
 
-from worker.errors import NO_ROOM, TrainingFailed, TrainingPaused
+from model_store.errors import NO_ROOM
+from worker.errors import TrainingFailed, TrainingPaused, causes
 from worker.memory_errors import is_out_of_memory, out_of_memory
 from worker.messages import (
     ORDERS,
@@ -192,13 +193,9 @@ def _failure(error: Exception, order: Order) -> JobFailure:
     return _disk_full() if _is_for_want_of_room(error) else _unforeseen(error)
 
 
-def _is_for_want_of_room(error: BaseException | None) -> bool:
+def _is_for_want_of_room(error: BaseException) -> bool:
     """A full disk, also when a library has wrapped it in an error of its own."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in NO_ROOM:
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+    return any(isinstance(link, OSError) and link.errno in NO_ROOM for link in causes(error))
 
 
 def _disk_full() -> JobFailure:

@@ -14,8 +14,9 @@ import keras
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from model_store import CheckpointStore, Position, StoreFull, StoreUnavailable
-from worker.errors import NO_ROOM, TrainingFailed
-from worker.records import History, JobFailure
+from model_store.errors import NO_ROOM
+from worker.errors import TrainingFailed, store_full
+from worker.records import History
 from worker.training.network_state import State, read_state, restore_state, state_of, write_state
 
 logger = logging.getLogger(__name__)
@@ -24,11 +25,7 @@ STATE_FILE = "state.npz"
 BEST_FILE = "best.npz"
 TRAINING_FILE = "training.json"
 
-DISK_FULL = JobFailure(
-    code="disk_full",
-    message="There is no room for the training's checkpoint.",
-    hint="Free space, for example with DELETE /models/{name}/versions/{version}; then submit the job again.",
-)
+DISK_FULL = store_full("There is no room for the training's checkpoint.")
 
 
 class Account(BaseModel):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from model_store import Draft, StoreFull, StoreUnavailable, VersionFacts, open_store
 from worker.datasets import DATASETS, Dataset, DatasetError, DownloadProgress, load_dataset, load_uploaded
-from worker.errors import TrainingFailed
+from worker.errors import TrainingFailed, store_full
 from worker.keras_file import holds_optimizer
 from worker.messages import Order
 from worker.records import History, JobFailure, Phase, Progress, PublishedModel
@@ -222,11 +222,7 @@ def _publish(order: Order, artifacts: Path, facts: VersionFacts, evaluation: Eva
 
 def _store_failure(error: StoreUnavailable) -> JobFailure:
     if isinstance(error, StoreFull):
-        return JobFailure(
-            code="disk_full",
-            message="The model store has no room for the trained model.",
-            hint="Free space, for example with DELETE /models/{name}/versions/{version}; then submit the job again.",
-        )
+        return store_full("The model store has no room for the trained model.")
     return JobFailure(
         code="store_unavailable",
         message="The trained model could not be written to the model store.",
