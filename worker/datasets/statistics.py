@@ -5,9 +5,6 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-CHUNK = 1024
-"""Pictures looked at together."""
-
 
 class ChannelStatistics:
     """Adds up pictures; whole numbers throughout, so neither order nor number costs precision."""
@@ -33,11 +30,3 @@ class ChannelStatistics:
         """Standard deviation of each channel, pixels scaled to [0, 1]."""
         pairs = zip(map(int, self._sums), map(int, self._squares), strict=True)
         return tuple(round(math.sqrt(self._n * squares - total**2) / (255 * self._n), 6) for total, squares in pairs)
-
-
-def channel_statistics(images: NDArray[np.uint8]) -> ChannelStatistics:
-    """Of all pictures of an array, a chunk at a time."""
-    statistics = ChannelStatistics(images.shape[3])
-    for start in range(0, len(images), CHUNK):
-        statistics.add(images[start : start + CHUNK])
-    return statistics
