@@ -1,21 +1,18 @@
-"""Pictures of comparisons, drawn one at a time; the last few are kept for as long as nothing in them changes."""
+"""Pictures of comparisons; the last few are kept for as long as nothing in them changes."""
 
-import asyncio
 import hashlib
-from collections import OrderedDict
 
-from service.drawing_process import drawn
+from service.drawing_process import Drawings, drawn
 from worker.comparison import Comparison
 
 KEPT = 32
 
 
 class ComparisonPictures:
-    """Draws one picture at a time and keeps the last few."""
+    """Draws comparisons."""
 
     def __init__(self) -> None:
-        self._one_at_a_time = asyncio.Semaphore(1)
-        self._kept: OrderedDict[tuple[str, bytes], bytes] = OrderedDict()
+        self._drawings = Drawings(KEPT)
 
     async def draw(self, comparison: Comparison, picture_format: str) -> bytes:
         """A comparison as a picture.
@@ -28,10 +25,7 @@ class ComparisonPictures:
             RuntimeError: the drawing process failed.
         """
         data = comparison.model_dump_json().encode()
-        key = (picture_format, hashlib.sha256(data).digest())
-        async with self._one_at_a_time:
-            if key not in self._kept:
-                self._kept[key] = await drawn("worker.comparison.picture", picture_format, data=data)
-                if len(self._kept) > KEPT:
-                    self._kept.popitem(last=False)
-            return self._kept[key]
+        return await self._drawings.get(
+            (picture_format, hashlib.sha256(data).digest()),
+            lambda: drawn("worker.comparison.picture", picture_format, data=data),
+        )

@@ -1,10 +1,30 @@
-"""Draws a picture in a process of its own: matplotlib never enters the API process."""
+"""Draws pictures in processes of their own, one at a time: matplotlib never enters the API process."""
 
 import asyncio
 import sys
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
 
 
-async def drawn(module: str, *arguments: str, data: bytes) -> bytes:
+class Drawings:
+    """Draws one picture at a time, and keeps the last few."""
+
+    def __init__(self, most_kept: int) -> None:
+        self._most_kept = most_kept
+        self._one_at_a_time = asyncio.Semaphore(1)
+        self._kept: OrderedDict[Hashable, bytes] = OrderedDict()
+
+    async def get(self, key: Hashable, draw: Callable[[], Awaitable[bytes]]) -> bytes:
+        """The picture kept under a key, or the one that `draw` makes now. Raises what `draw` does."""
+        async with self._one_at_a_time:
+            if key not in self._kept:
+                self._kept[key] = await draw()
+                if len(self._kept) > self._most_kept:
+                    self._kept.popitem(last=False)
+            return self._kept[key]
+
+
+async def drawn(module: str, *arguments: str, data: bytes = b"") -> bytes:
     """Run a module that reads data on its standard input and writes a picture to its standard output.
 
     Raises:
@@ -19,7 +39,11 @@ async def drawn(module: str, *arguments: str, data: bytes) -> bytes:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    picture, complaint = await process.communicate(data)
+    try:
+        picture, complaint = await process.communicate(data)
+    except asyncio.CancelledError:
+        process.kill()  # nobody waits for the picture any more
+        raise
     if process.returncode:
         raise RuntimeError(f"{module} could not draw: {complaint.decode(errors='replace')[-500:]}")
     return picture
