@@ -13,6 +13,8 @@ SUBMIT_GROUP = (
 -- then for each job: id, request, what is varied. All of it happens, or nothing. Answers {group or job known under the
 -- key, digest that came with it}
 local id, idem, digest, keep = ARGV[1], ARGV[3], ARGV[4], ARGV[5]
+-- A submission whose answer was lost comes again, and must not put back jobs that run by now
+if redis.call('EXISTS', prefix .. 'group:' .. id) == 1 then return {id, digest} end
 if idem ~= '' then
   local key = prefix .. 'idempotency:' .. idem
   local known = redis.call('HMGET', key, 'group', 'job', 'digest')

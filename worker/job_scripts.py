@@ -47,7 +47,8 @@ if idem ~= '' then
   redis.call('HSET', prefix .. 'idempotency:' .. idem, 'job', id, 'digest', digest)
   redis.call('EXPIRE', prefix .. 'idempotency:' .. idem, keep)
 end
-enqueue(id, request, ARGV[6], ARGV[7])
+-- A submission whose answer was lost comes again, and must not put back a job that runs by now
+if redis.call('EXISTS', job_key(id)) == 0 then enqueue(id, request, ARGV[6], ARGV[7]) end
 return {'new', id, digest}
 """
 )
@@ -55,20 +56,23 @@ return {'new', id, digest}
 CLAIM = (
     PRELUDE
     + """
--- ARGV: id, states a job may be claimed in, lease in seconds
+-- ARGV: id, states a job may be claimed in, lease in seconds, name of the claimant. A claimant that asks again has not
+-- heard the answer, and gets it once more
 local id = ARGV[1]
-local state = redis.call('HGET', job_key(id), 'state')
-if not state or not listed(state, ARGV[2]) then return false end
-local fence = redis.call('INCR', prefix .. 'fences')
-local attempt = redis.call('HINCRBY', job_key(id), 'attempt', 1)
-redis.call('HDEL', job_key(id), 'progress', 'history', 'error')
-redis.call('HSET', job_key(id), 'state', 'running', 'fence', fence, 'started_at', now(),
-           'lease_until', now() + tonumber(ARGV[3]))
-redis.call('ZREM', prefix .. 'queued', id)
-redis.call('ZADD', prefix .. 'running', now() + tonumber(ARGV[3]), id)
-emit(id, 'state', 'running')
-local known = redis.call('HMGET', job_key(id), 'request', 'submitted_by', 'traceparent', 'draft')
-return {known[1], attempt, fence, known[2] or '', known[3] or '', known[4] or ''}
+local found = redis.call('HMGET', job_key(id), 'state', 'claimant')
+if not (found[1] == 'running' and found[2] == ARGV[4]) then
+  if not found[1] or not listed(found[1], ARGV[2]) then return false end
+  redis.call('HSET', job_key(id), 'fence', redis.call('INCR', prefix .. 'fences'))
+  redis.call('HINCRBY', job_key(id), 'attempt', 1)
+  redis.call('HDEL', job_key(id), 'progress', 'history', 'error')
+  redis.call('HSET', job_key(id), 'state', 'running', 'claimant', ARGV[4], 'started_at', now(),
+             'lease_until', now() + tonumber(ARGV[3]))
+  redis.call('ZREM', prefix .. 'queued', id)
+  redis.call('ZADD', prefix .. 'running', now() + tonumber(ARGV[3]), id)
+  emit(id, 'state', 'running')
+end
+local known = redis.call('HMGET', job_key(id), 'request', 'attempt', 'fence', 'submitted_by', 'traceparent', 'draft')
+return {known[1], known[2], known[3], known[4] or '', known[5] or '', known[6] or ''}
 """
 )
 

@@ -196,9 +196,15 @@ class JobBook:
 
     # -- what workers do ---------------------------------------------------------------------------------------
 
-    def claim(self, job: str) -> Claim | None:
-        """Take a queued job; None when it is not there to be taken, as after a message that came twice."""
-        answer = self._run("CLAIM", job, _listed(origins(JobState.RUNNING)), self._lease_s)
+    def claim(self, job: str, claimant: str | None = None) -> Claim | None:
+        """Take a queued job; None when it is not there to be taken, as after a message that came twice.
+
+        Args:
+            job: its id.
+            claimant: a name nobody else uses. Whoever did not hear the answer asks again under the same name, and gets
+                the claim made before. Default: a new name.
+        """
+        answer = self._run("CLAIM", job, _listed(origins(JobState.RUNNING)), self._lease_s, claimant or new_id())
         if not answer:
             return None
         request, attempt, fence, request_id, traceparent, draft = answer

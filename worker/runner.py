@@ -12,7 +12,7 @@ from model_store import StoreError, StoreUnavailable, open_store
 from model_store.errors import NO_ROOM
 from worker.errors import QueueUnavailable
 from worker.job_trace import JobTrace
-from worker.jobs import MAX_ATTEMPTS, JobBook, connect
+from worker.jobs import MAX_ATTEMPTS, JobBook, connect, new_id
 from worker.logs import log_context
 from worker.messages import Order
 from worker.records import Claim, JobFailure, Progress
@@ -26,6 +26,7 @@ from worker.work_dirs import sweep_work_dirs
 
 DRAFT_GIVEN_UP_S = 6 * 3600.0  # longer than any upload takes
 SWEEP_EVERY_S = 3600.0
+CLAIM_RETRY_S = 1.0
 CHECKPOINTS_IDLE_S = 3600.0
 
 STORE_SILENT = JobFailure(
@@ -59,11 +60,7 @@ class Runner:
 
     def run(self, job: str) -> None:
         """Run a job if it is there to be claimed; a bell rung twice does nothing the second time."""
-        try:
-            claim = self._book.claim(job)
-        except QueueUnavailable as error:
-            logger.warning("job %s: not claimed, Redis does not answer: %s", job, error.reason)
-            return
+        claim = self._claim(job)
         if claim is None:
             return
         claimed_at = time.time()
@@ -85,6 +82,16 @@ class Runner:
             self._spare.stop()
             self._spare = None
         self._tracing.close()
+
+    def _claim(self, job: str) -> Claim | None:
+        """Ask until there is an answer: a claim that Redis made while it hung would cost the job an attempt."""
+        claimant = new_id()
+        while True:
+            try:
+                return self._book.claim(job, claimant)
+            except QueueUnavailable as error:
+                logger.warning("job %s: not claimed yet, Redis does not answer: %s", job, error.reason)
+                time.sleep(CLAIM_RETRY_S)
 
     def _give_back(self, claim: Claim) -> None:
         try:

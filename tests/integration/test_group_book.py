@@ -1,5 +1,6 @@
 """The book of groups on a real server."""
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -75,6 +76,18 @@ def test_a_repeated_submission_returns_the_same_group(groups: GroupBook, jobs: J
     jobs.submit(JOBS[0].request, "single", "of a single job")
     with pytest.raises(IdempotencyConflict):
         groups.submit(BODY, JOBS, "single", "digest")
+
+
+def test_a_group_that_is_sent_twice_does_not_put_back_a_running_job(
+    groups: GroupBook, jobs: JobBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = itertools.cycle(["groupgroup", *(f"jobjobjob{n}" for n in range(len(JOBS)))])
+    monkeypatch.setattr("worker.groups.new_id", lambda: next(ids))
+    first = groups.submit(BODY, JOBS)
+    assert jobs.claim(first.jobs[0].id)
+    again = groups.submit(BODY, JOBS)
+    assert [job.state for job in again.jobs] == ["running", "queued", "queued", "queued"]
+    assert again.id == first.id
 
 
 def test_cancelling_a_group_ends_what_waits_and_asks_what_runs(

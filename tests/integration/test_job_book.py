@@ -105,6 +105,29 @@ def test_a_job_is_claimed_once_however_many_try(book: JobBook) -> None:
     assert (record.state, record.attempt, record.position) == (JobState.RUNNING, 1, None)
 
 
+def test_a_claimant_that_did_not_hear_the_answer_gets_its_claim_again(book: JobBook) -> None:
+    job = submitted(book).id
+    claims = [book.claim(job, "mine"), book.claim(job, "mine")]
+    assert claims[0] is not None
+    assert claims[0] == claims[1]
+    assert book.get(job).attempt == 1
+    assert book.claim(job, "another") is None
+    assert book.give_back(claims[0])
+    again = book.claim(job, "mine")
+    assert again is not None
+    assert again.fence > claims[0].fence
+
+
+def test_a_submission_that_is_sent_twice_does_not_put_back_a_running_job(
+    book: JobBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.jobs.new_id", lambda: "samesame22")
+    assert book.claim(submitted(book).id)
+    record = submitted(book)
+    assert (record.state, record.attempt) == (JobState.RUNNING, 1)
+    assert book.queued() == []
+
+
 def test_progress_and_history_are_kept(book: JobBook) -> None:
     claim = book.claim(submitted(book).id)
     assert claim is not None

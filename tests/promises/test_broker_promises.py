@@ -81,7 +81,8 @@ def test_outages_while_training(ledger: Ledger, broker: Broker, api: httpx.Clien
             runs_again_s.append(time.monotonic() - mended_at)
             ended = wait_for(api, job)
             promise.require(ended["state"] == "succeeded", f"{kind}: ended as {ended['state']}: {ended['error']}")
-            promise.require(ended["attempt"] == 1, f"{kind}: the training was started {ended['attempt']} times")
+            log = "" if ended["attempt"] == 1 else api.get(f"/jobs/{job}/log").text
+            promise.require(not log, f"{kind}: the training was started {ended['attempt']} times:\n{log}")
             promise.require(succeeds(api), f"{kind}: a job submitted afterwards did not run")
             lost = [one for one in accepted if wait_for(api, one)["state"] != "succeeded"]
             promise.require(not lost, f"{kind}: accepted and lost: {lost}")
