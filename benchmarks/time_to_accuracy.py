@@ -40,17 +40,7 @@ PARTS: Mapping[str, Part] = MappingProxyType(
         "fast-4-epochs": Part({"architecture": "fast", "dataset": "cifar10", "epochs": 4}, (0.70, 0.78)),
         "fashion": Part({"architecture": "fast", "dataset": "fashion_mnist"}, (0.92,)),
         "lesson": Part(LESSON, (0.70,)),
-        "long": Part(
-            {
-                "architecture": "fast",
-                "dataset": "cifar10",
-                "epochs": 25,
-                "overrides": {"depth": 2, "width": 1.25},
-                "optimizer": {"name": "adamw", "learning_rate": 0.01, "weight_decay": 0.05},
-                "augmentation": {"horizontal_flip": True, "shift_pixels": 3, "cutout_pixels": 8},
-            },
-            (0.70, 0.90),
-        ),
+        "large": Part({"architecture": "fast-large", "dataset": "cifar10"}, (0.78, 0.90)),
         "lesson-without-onednn": Part(LESSON, (0.70,), {"TF_ENABLE_ONEDNN_OPTS": "0"}),
     }
 )

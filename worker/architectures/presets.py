@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from worker.architectures.description import Architecture
 from worker.architectures.errors import ArchitectureNotFound
-from worker.architectures.fast import fast
+from worker.architectures.fast import fast, fast_large
 from worker.architectures.imagenet import OUTPUT, alexnet, googlenet, vgg16
 from worker.options import Augmentation, Precision
 from worker.schedules import Constant, Cosine, OneCycle, Schedule
@@ -33,6 +33,7 @@ FAST_SOURCES = (
     "K. Jordan: 94% on CIFAR-10 in 3.29 Seconds on a Single GPU, 2024, arXiv:2404.00498; L. N. Smith, N. Topin: "
     "Super-Convergence, 2018, arXiv:1708.07120"
 )
+RESIDUAL_PAPER = "K. He et al.: Deep Residual Learning for Image Recognition, 2015, arXiv:1512.03385"
 
 
 class Recipe(BaseModel):
@@ -251,7 +252,28 @@ _FAST = _preset(
     keeps_size=True,
 )
 
-PRESETS: Mapping[str, Preset] = MappingProxyType(
-    {preset.name: preset for preset in (_CNN, _CNN_WIDE, _LENET5, _LENET5_FASHION, _ALEXNET, _VGG16, _GOOGLENET, _FAST)}
+_FAST_LARGE = _preset(
+    "fast-large",
+    title="Fast CNN, large",
+    year=None,
+    source=f"ours; ideas from {FAST_SOURCES}; {RESIDUAL_PAPER}",
+    image_shape=(32, 32, 3),
+    layers=fast_large(),
+    # Found by trials on cifar10, 2 cores.
+    recipe=Recipe(
+        optimizer="adamw",
+        learning_rate=0.01,
+        weight_decay=0.1,
+        batch_size=256,
+        epochs=12,
+        learning_rate_schedule=OneCycle(shape="linear", peak_at=0.2, initial_fraction=0.1, final_fraction=0.001),
+        augmentation=Augmentation(horizontal_flip=True, shift_pixels=3, cutout_pixels=8),
+        label_smoothing=0.1,
+        precision="auto",
+    ),
+    keeps_size=True,
 )
+
+_IN_ORDER = (_CNN, _CNN_WIDE, _LENET5, _LENET5_FASHION, _ALEXNET, _VGG16, _GOOGLENET, _FAST, _FAST_LARGE)
+PRESETS: Mapping[str, Preset] = MappingProxyType({preset.name: preset for preset in _IN_ORDER})
 """Every preset by name, in the order they are listed to a reader."""

@@ -1,4 +1,4 @@
-"""`fast` stays small at any size of picture, and becomes deeper and wider in the way its blocks are meant to."""
+"""`fast` and `fast-large` stay as small at any size of picture, and `fast` grows in the way its blocks are meant to."""
 
 import pytest
 
@@ -9,10 +9,20 @@ FAST = get_preset("fast")
 
 
 @pytest.mark.parametrize(
-    ("image_shape", "parameters"), [((32, 32, 3), 201_562), ((28, 28, 1), 201_434), ((9, 200, 1), 201_434)]
+    ("name", "image_shape", "parameters"),
+    [
+        ("fast", (32, 32, 3), 201_562),
+        ("fast", (28, 28, 1), 201_434),
+        ("fast", (9, 200, 1), 201_434),
+        ("fast-large", (32, 32, 3), 1_536_938),
+        ("fast-large", (28, 28, 1), 1_536_682),
+        ("fast-large", (9, 200, 1), 1_536_682),
+    ],
 )
-def test_its_parameters_do_not_grow_with_the_picture(image_shape: tuple[int, int, int], parameters: int) -> None:
-    analysis = analyse(FAST.architecture, image_shape, n_classes=10)
+def test_the_parameters_do_not_grow_with_the_picture(
+    name: str, image_shape: tuple[int, int, int], parameters: int
+) -> None:
+    analysis = analyse(get_preset(name).architecture, image_shape, n_classes=10)
 
     assert analysis.parameters == parameters
     assert "resizing" not in {row.name for row in analysis.layers}
