@@ -31,16 +31,17 @@ def broker() -> Iterator[Broker]:
 
 
 @pytest.fixture(scope="module")
-def stack(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack on that server, which gives lost workers and hung trainers up sooner than others do."""
+def stack(request: pytest.FixtureRequest, broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack on that server, which gives lost workers up sooner than others do.
+
+    Hung trainers only where a module says how soon with `STALL_TIMEOUT_S`: on a disk that is busy with something else,
+    saving a checkpoint may well take some seconds.
+    """
     directory = tmp_path_factory.mktemp("stack")
-    with running_stack(
-        directory / "data",
-        directory / "log.txt",
-        CONVSERVE_REDIS_URL=broker.url,
-        CONVSERVE_LEASE_S="4",
-        CONVSERVE_STALL_TIMEOUT_S="10",
-    ) as running:
+    environment = {"CONVSERVE_REDIS_URL": broker.url, "CONVSERVE_LEASE_S": "4"}
+    if hasattr(request.module, "STALL_TIMEOUT_S"):
+        environment["CONVSERVE_STALL_TIMEOUT_S"] = str(request.module.STALL_TIMEOUT_S)
+    with running_stack(directory / "data", directory / "log.txt", **environment) as running:
         yield running
 
 

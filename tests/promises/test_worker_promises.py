@@ -32,6 +32,9 @@ from worker.bell import Bell
 from worker.jobs import MAX_ATTEMPTS
 from worker.settings import WorkerSettings
 
+STALL_TIMEOUT_S = 10
+"""For the stack of this module, see `conftest`."""
+
 
 def test_worker_killed(ledger: Ledger, stack: Stack, api: httpx.Client) -> None:
     orphan_s, detected_s = [], []
@@ -130,7 +133,7 @@ def test_trainer_hangs(ledger: Ledger, api: httpx.Client) -> None:
             promise.require(ended["state"] == "failed", f"ended as {ended['state']}")
             promise.require(ended["error"]["code"] == "stalled", f"{ended['error']}")
             promise.require(bool(ended["error"]["hint"]), "there is no hint")
-        promise.measure(f"noticed after at most {max(noticed_s):.1f} s with a limit of 10 s")
+        promise.measure(f"noticed after at most {max(noticed_s):.1f} s with a limit of {STALL_TIMEOUT_S} s")
 
 
 def test_cancelled_while_running(ledger: Ledger, api: httpx.Client) -> None:
