@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -52,7 +53,7 @@ def estimate(request: JobRequest, info: DatasetInfo, past: Sequence[PastRun]) ->
     architecture = description_of(request)
     analysis = analyse(architecture, info.image_shape, len(info.classes))
     training, validation = _pictures(request.train_samples or info.n_train, request.validation, info.n_test)
-    workload = _workload(analysis, request.batch_size, request.epochs, (training, validation))
+    workload = _workload(analysis, request.batch_size, request.epochs, (training, validation), request.precision)
     return Estimate(
         parameters=analysis.parameters,
         trainable_parameters=analysis.trainable_parameters,
@@ -62,7 +63,7 @@ def estimate(request: JobRequest, info: DatasetInfo, past: Sequence[PastRun]) ->
         steps_per_epoch=workload.steps_per_epoch,
         steps=workload.steps_per_epoch * request.epochs,
         time=estimate_time(_identity(architecture, info.image_shape), workload, past),
-        memory=estimate_memory(analysis, info, request, training + validation),
+        memory=estimate_memory(analysis, info, request, validation),
         files=estimate_files(analysis, request),
         learning_rate=curve(
             request.learning_rate_schedule,
@@ -91,7 +92,7 @@ def past_run(manifest: Manifest, info: DatasetInfo) -> PastRun | None:
         return PastRun(
             network=_identity(architecture, manifest.input_shape),
             device=manifest.runtime["device"],
-            workload=_workload(analysis, recipe["batch_size"], recipe["epochs"], pictures),
+            workload=_workload(analysis, recipe["batch_size"], recipe["epochs"], pictures, recipe.get("precision")),
             fit_seconds=manifest.metrics["fit_seconds"],
         )
     except (KeyError, TypeError, ValidationError, ArchitectureError):
@@ -106,9 +107,13 @@ def _pictures(n_train: int, validation: object, n_test: int) -> tuple[int, int]:
     return n_train - held_out, held_out
 
 
-def _workload(analysis: Analysis, batch_size: int, epochs: int, pictures: tuple[int, int]) -> Workload:
+def _workload(
+    analysis: Analysis, batch_size: int, epochs: int, pictures: tuple[int, int], precision: str | None
+) -> Workload:
     return Workload(
         flops=analysis.flops,
+        outputs=sum(prod(row.output_shape) for row in analysis.layers),
+        is_float32=precision in {None, "float32"},
         batch_size=batch_size,
         epochs=epochs,
         training_pictures=pictures[0],

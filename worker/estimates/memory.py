@@ -1,6 +1,7 @@
 """How much memory a training takes, and how large its files become, from the layer table alone.
 
-What is counted is float32, as Keras trains. The constants were measured on Keras 3.15 with TensorFlow 2.21 on a CPU.
+What is counted is float32, as Keras trains. The constants were measured on Keras 3.15 with TensorFlow 2.21 on a CPU;
+the sum came to 1.58 GB where `cnn-wide` on `cifar10` was seen to take 1.59 at most.
 """
 
 from math import prod
@@ -16,6 +17,8 @@ from worker.requests import JobRequest
 FLOAT_BYTES = 4
 TRAINER_BYTES = 820_000_000
 """A trainer that has trained, exported and drawn for the smallest network: Python, Keras, TensorFlow, matplotlib."""
+FEED_BYTES = 4 * 2**24
+"""Chunks of `worker.training.feeding`: two in the queue, one being made, one being used."""
 KERAS_FILE_BYTES, KERAS_LAYER_BYTES = 16_000, 4_000
 """What a `.keras` file holds besides its numbers: HDF5 structure and the configuration as JSON."""
 ONNX_FILE_BYTES, ONNX_LAYER_BYTES = 2_000, 700
@@ -36,7 +39,10 @@ class MemoryEstimate(BaseModel):
     )
     checkpoint: int = Field(description="A copy of weights, moments and averages, on its way to the model store.")
     activations: int = Field(description="Every layer's output for one batch, kept for the way back, and its gradient.")
-    dataset: int = Field(description="The pictures while they are read, and as float32 for NumPy and for TensorFlow.")
+    dataset: int = Field(
+        description="The pictures while they are read and chosen from, those to measure the network with as float32, "
+        "and the batches prepared ahead."
+    )
     total: int
 
 
@@ -49,14 +55,14 @@ class FileSizes(BaseModel):
     onnx: int = Field(description="`model.onnx`: the weights.")
 
 
-def estimate_memory(analysis: Analysis, info: DatasetInfo, request: JobRequest, pictures: int) -> MemoryEstimate:
+def estimate_memory(analysis: Analysis, info: DatasetInfo, request: JobRequest, validation: int) -> MemoryEstimate:
     """Count what is held while a batch is trained on.
 
     Args:
         analysis: of the network, for the dataset.
         info: the dataset.
         request: planned.
-        pictures: held as float32, those to train on and those to validate with.
+        validation: how many pictures the network is validated with.
     """
     assert request.batch_size is not None
     assert request.optimizer is not None
@@ -75,8 +81,10 @@ def estimate_memory(analysis: Analysis, info: DatasetInfo, request: JobRequest, 
         "kept_weights": 2 * weights if request.early_stopping else 0,
         "checkpoint": weights + optimizer + ema,
         "activations": 2 * outputs * request.batch_size * FLOAT_BYTES,
-        # Both are there twice for a while: files are joined, and TensorFlow copies what NumPy holds.
-        "dataset": 2 * per_picture * (info.n_train + info.n_test + pictures * FLOAT_BYTES),
+        # Both are there twice for a while: pictures are copied where they are joined or chosen, and TensorFlow copies
+        # what NumPy holds. In the end the test split is measured with, too.
+        "dataset": 2 * per_picture * (info.n_train + info.n_test + max(validation, info.n_test) * FLOAT_BYTES)
+        + FEED_BYTES,
     }
     return MemoryEstimate(**parts, total=sum(parts.values()))
 

@@ -1,8 +1,9 @@
 """How long a training takes: from trainings of the past where there are any, else from one measured machine.
 
-A step costs a fixed time and a time for its arithmetic. How far that holds is seen in the past: the ratio of what a
-run took to what the formula says. The same network's ratio tells most, other networks' on the same kind of device tell
-something, and without either the formula stands alone, with a wide range.
+A step costs a fixed time, and a picture a time for its arithmetic and one for its numbers, which every layer reads from
+memory and writes to it: small networks spend most of theirs on that. How far that holds is seen in the past: the ratio
+of what a run took to what the formula says. The same network's ratio tells most, other networks' on the same kind of
+device tell something, and without either the formula stands alone, with a wide range.
 """
 
 from collections.abc import Sequence
@@ -11,13 +12,17 @@ from statistics import median
 from pydantic import BaseModel, ConfigDict, Field
 
 STEP_S = 0.0015
-FLOPS_PER_S = 40e9
-"""Measured on 2 cores of an Intel Xeon: with these two constants, `lenet5-fashion`, `cnn` and `cnn-wide` in their own
-recipes come within factors of 0.93, 1.03 and 1.68."""
+FLOPS_PER_S = 200e9
+NUMBERS_PER_S = 400e6
+"""Measured in float32 on 2 cores of an Intel Xeon with AVX-512: with these constants, `lenet5-fashion`, `cnn` and
+`cnn-wide` in their own recipes come within factors of 1.17, 1.05 and 0.89."""
 FIRST_STEP_S = 1.0  # tracing, before the first step is done
-TRAINING_FLOPS = 3  # of a picture's in inference: forward once, and back through inputs and through weights
+TRAINING_FACTOR = 3  # of a picture's work in inference: forward once, and back through inputs and through weights
 SAME_NETWORK_FACTOR, OTHER_NETWORKS_FACTOR, NO_RUNS_FACTOR = 1.5, 2.5, 4.0
 """Ranges reach at least this factor up and down."""
+HALF_PRECISION_GAIN = 3.0
+"""How many times sooner a training in 16 bits may be over, where the hardware has them: on a processor with AMX `fast`
+was 2.2 times sooner than the formula says, `fast-large` 3.7 times."""
 RUNS_USED = 5
 
 
@@ -27,6 +32,8 @@ class Workload(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     flops: int = Field(description="For one picture in inference.")
+    outputs: int = Field(description="Numbers that all layers put out for one picture.")
+    is_float32: bool = Field(description="Not even partly in 16 bits, whatever the hardware has.")
     batch_size: int
     epochs: int
     training_pictures: int
@@ -41,9 +48,10 @@ class Workload(BaseModel):
     def formula_seconds(self) -> float:
         """What the formula says, for the machine that it was measured on."""
         validation_steps = -(-self.validation_pictures // self.batch_size)
-        pictures = TRAINING_FLOPS * self.training_pictures + self.validation_pictures
-        epoch = (self.steps_per_epoch + validation_steps) * STEP_S + pictures * self.flops / FLOPS_PER_S
-        return FIRST_STEP_S + self.epochs * epoch
+        pictures = TRAINING_FACTOR * self.training_pictures + self.validation_pictures
+        picture_s = self.flops / FLOPS_PER_S + self.outputs / NUMBERS_PER_S
+        epoch_s = (self.steps_per_epoch + validation_steps) * STEP_S + pictures * picture_s
+        return FIRST_STEP_S + self.epochs * epoch_s
 
 
 class PastRun(BaseModel):
@@ -79,17 +87,22 @@ def estimate_time(network: str, workload: Workload, past: Sequence[PastRun]) -> 
     """
     here = [run for run in past if run.device == past[0].device]
     same = [run for run in here if run.network == network][:RUNS_USED]
+    akin = [run for run in here if run.workload.is_float32 == workload.is_float32]
     if same:
-        word = "training" if len(same) == 1 else "trainings"
-        return _scaled(workload, same, SAME_NETWORK_FACTOR, f"{len(same)} {word} of this network on {here[0].device}")
+        return _scaled(workload, same, SAME_NETWORK_FACTOR, f"{_counted(same)} of this network on {here[0].device}")
+    if akin:
+        return _scaled(workload, akin, OTHER_NETWORKS_FACTOR, f"{_counted(akin)} of others on {here[0].device}")
     if here:
-        word = "training" if len(here) == 1 else "trainings"
-        return _scaled(workload, here, OTHER_NETWORKS_FACTOR, f"{len(here)} {word} of others on {here[0].device}")
+        factor = OTHER_NETWORKS_FACTOR * HALF_PRECISION_GAIN
+        return _scaled(workload, here, factor, f"{_counted(here)} in another precision on {here[0].device}")
     seconds = workload.formula_seconds
+    factor = NO_RUNS_FACTOR if workload.is_float32 else NO_RUNS_FACTOR * HALF_PRECISION_GAIN
     basis = "a constant measured on 2 cores without a GPU; nothing has been trained here yet"
-    return TimeEstimate(
-        seconds=seconds, low=seconds / NO_RUNS_FACTOR, high=seconds * NO_RUNS_FACTOR, basis=basis, runs=0
-    )
+    return TimeEstimate(seconds=seconds, low=seconds / factor, high=seconds * factor, basis=basis, runs=0)
+
+
+def _counted(runs: Sequence[PastRun]) -> str:
+    return "1 training" if len(runs) == 1 else f"{len(runs)} trainings"
 
 
 def _scaled(workload: Workload, runs: Sequence[PastRun], factor: float, basis: str) -> TimeEstimate:

@@ -5,7 +5,15 @@ from worker.estimates import Estimate, PastRun, estimate
 from worker.estimates.pace import Workload, estimate_time
 from worker.requests import JobRequest, plan
 
-WORK = Workload(flops=1_000_000, batch_size=100, epochs=10, training_pictures=950, validation_pictures=50)
+WORK = Workload(
+    flops=1_000_000,
+    outputs=10_000,
+    is_float32=True,
+    batch_size=100,
+    epochs=10,
+    training_pictures=950,
+    validation_pictures=50,
+)
 
 
 def estimated(**body: object) -> Estimate:
@@ -71,8 +79,9 @@ def test_larger_batches_take_more_memory_and_fewer_steps() -> None:
 
 def test_without_a_past_the_formula_stands_alone_and_says_so() -> None:
     found = estimate_time("this", WORK, [])
-    # 11 steps of 1.5 ms and 2,900 million operations at 40 thousand million a second, ten times, and a first step.
-    assert found.seconds == pytest.approx(1 + 10 * (11 * 0.0015 + 2.9e9 / 40e9))
+    # 11 steps of 1.5 ms, 2,900 million operations at 200 thousand million a second, 29 million numbers at 400 million a
+    # second, ten times, and a first step.
+    assert found.seconds == pytest.approx(1 + 10 * (11 * 0.0015 + 2.9e9 / 200e9 + 29e6 / 400e6))
     assert found.low == found.seconds / 4
     assert found.high == found.seconds * 4
     assert "a constant" in found.basis
@@ -87,6 +96,17 @@ def test_the_same_network_tells_more_than_others_do() -> None:
     assert unknown.seconds == pytest.approx(2.6 * WORK.formula_seconds)
     assert unknown.high == pytest.approx(9.0 * WORK.formula_seconds)
     assert unknown.high / unknown.low > same.high / same.low
+
+
+def test_a_past_in_another_precision_tells_less() -> None:
+    in_16_bits = WORK.model_copy(update={"is_float32": False})
+    runs = [past("other", 2.0)]
+    akin, unlike = estimate_time("this", WORK, runs), estimate_time("this", in_16_bits, runs)
+    assert akin.seconds == unlike.seconds
+    assert unlike.high / unlike.low == pytest.approx(9 * akin.high / akin.low)
+    assert unlike.basis == "1 training in another precision on cpu"
+    nothing = estimate_time("this", in_16_bits, [])
+    assert nothing.high == pytest.approx(12 * nothing.seconds)
 
 
 def test_only_the_kind_of_device_that_trained_last_counts() -> None:
