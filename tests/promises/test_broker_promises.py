@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import pytest
 
 from tests.promises.ledger import IS_LONG, Ledger, percentile
 from tests.promises.pictures import PNG
@@ -40,6 +41,7 @@ def predict_for(api: httpx.Client, seconds: float) -> list[float]:
     return timed.seconds
 
 
+@pytest.mark.timeout(1800)  # a try takes a minute and more where others use the processor and the disk
 def test_outages_while_training(ledger: Ledger, broker: Broker, api: httpx.Client) -> None:
     chance = random.Random(7)
     faults: list[tuple[str, Callable[[], None], Callable[[], None]]] = [
