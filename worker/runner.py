@@ -19,7 +19,7 @@ from worker.records import Claim, JobFailure, Progress
 from worker.settings import WorkerSettings
 from worker.settling import settle
 from worker.states import JobState
-from worker.supervisor import Supervisor
+from worker.supervisor import Supervisor, insist
 from worker.tracing import open_tracing
 from worker.trainer_process import TrainerProcess
 from worker.work_dirs import sweep_work_dirs
@@ -60,7 +60,9 @@ class Runner:
 
     def run(self, job: str) -> None:
         """Run a job if it is there to be claimed; a bell rung twice does nothing the second time."""
-        claim = self._claim(job)
+        # Until there is an answer: a claim that Redis made while it hung would cost the job an attempt.
+        claimant = new_id()
+        claim = insist(job, lambda: self._book.claim(job, claimant), CLAIM_RETRY_S)
         if claim is None:
             return
         claimed_at = time.time()
@@ -82,16 +84,6 @@ class Runner:
             self._spare.stop()
             self._spare = None
         self._tracing.close()
-
-    def _claim(self, job: str) -> Claim | None:
-        """Ask until there is an answer: a claim that Redis made while it hung would cost the job an attempt."""
-        claimant = new_id()
-        while True:
-            try:
-                return self._book.claim(job, claimant)
-            except QueueUnavailable as error:
-                logger.warning("job %s: not claimed yet, Redis does not answer: %s", job, error.reason)
-                time.sleep(CLAIM_RETRY_S)
 
     def _give_back(self, claim: Claim) -> None:
         try:

@@ -11,6 +11,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from worker.errors import ClaimLost, QueueUnavailable
 from worker.job_trace import JobTrace
@@ -41,6 +42,18 @@ trainer_logger = logging.getLogger("worker.trainer")
 TICK_S = 0.25
 HEARTBEAT_S = 1.0  # also how soon a cancellation is noticed
 LAST_WORD_RETRY_S = 2.0
+
+T = TypeVar("T")
+
+
+def insist(job: str, ask: Callable[[], T], pause_s: float = LAST_WORD_RETRY_S) -> T:
+    """Ask the server about a job until it has answered."""
+    while True:
+        try:
+            return ask()
+        except QueueUnavailable as error:
+            logger.warning("job %s: waiting for Redis: %s", job, error.reason)
+            time.sleep(pause_s)
 
 
 class Supervisor:
@@ -216,7 +229,7 @@ class Supervisor:
         return cancelled
 
     def _may_commit(self, version: int) -> bool:
-        return self._insist(lambda: self._book.begin_commit(self._claim, version))
+        return insist(self._claim.job, lambda: self._book.begin_commit(self._claim, version))
 
     def _finish(self, model: PublishedModel) -> None:
         self._end(JobState.SUCCEEDED, lambda: self._book.succeed(self._claim, model))
@@ -238,7 +251,7 @@ class Supervisor:
             self._book.heartbeat(self._claim, self._progress, self._history, self._event)
             return write()
 
-        if not self._insist(last_words):
+        if not insist(self._claim.job, last_words):
             raise ClaimLost(self._claim.job, self._claim.fence)
         self._trace.end(state, failure)
 
@@ -246,15 +259,6 @@ class Supervisor:
         if self._log:
             self._book.append_log(self._claim.job, self._log)
             self._log = []
-
-    def _insist(self, write: Callable[[], bool]) -> bool:
-        """Repeat a write until the server has taken it."""
-        while True:
-            try:
-                return write()
-            except QueueUnavailable as error:
-                logger.warning("job %s: waiting for Redis: %s", self._claim.job, error.reason)
-                time.sleep(LAST_WORD_RETRY_S)
 
     def _stall(self) -> JobFailure:
         return JobFailure(

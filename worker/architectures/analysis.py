@@ -48,6 +48,11 @@ class Analysis(BaseModel):
     trainable_parameters: int = Field(description="Without the moving averages of batch normalization.")
     flops: int = Field(description="For one picture in inference; a multiplication and an addition are two.")
 
+    @property
+    def outputs(self) -> int:
+        """Numbers that all layers put out for one picture."""
+        return sum(prod(row.output_shape) for row in self.layers)
+
 
 def analyse(architecture: Architecture, image_shape: tuple[int, int, int], n_classes: int) -> Analysis:
     """Follow a picture's shape through a network and count.

@@ -12,7 +12,7 @@ leads.
 
 from typing import Any
 
-Layers = list[dict[str, Any]]
+from worker.architectures.imagenet import OUTPUT, Layers
 
 SAME = {"padding": "same"}
 STEM_FILTERS = 16
@@ -23,10 +23,7 @@ LARGE_BLOCK_FILTERS = (64, 192, 256)
 BATCH_NORMALIZATION: dict[str, Any] = {"type": "batch_normalization", "momentum": 0.9}
 RELU: dict[str, Any] = {"type": "activation", "activation": "relu"}
 POOLING: dict[str, Any] = {"type": "max_pooling2d", **SAME}
-HEAD: Layers = [
-    {"type": "global_average_pooling2d"},
-    {"type": "dense", "units": "classes", "activation": "softmax"},
-]
+HEAD: Layers = [{"type": "global_average_pooling2d"}, OUTPUT]
 
 
 def fast() -> Layers:

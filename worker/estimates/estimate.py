@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from math import prod
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -112,7 +111,7 @@ def _workload(
 ) -> Workload:
     return Workload(
         flops=analysis.flops,
-        outputs=sum(prod(row.output_shape) for row in analysis.layers),
+        outputs=analysis.outputs,
         is_float32=precision in {None, "float32"},
         batch_size=batch_size,
         epochs=epochs,

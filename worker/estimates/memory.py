@@ -67,7 +67,7 @@ def estimate_memory(analysis: Analysis, info: DatasetInfo, request: JobRequest, 
     assert request.batch_size is not None
     assert request.optimizer is not None
     per_picture = prod(info.image_shape)
-    outputs = sum(prod(row.output_shape) for row in analysis.layers) + per_picture
+    outputs = analysis.outputs + per_picture
     weights = analysis.parameters * FLOAT_BYTES
     trainable = analysis.trainable_parameters * FLOAT_BYTES
     optimizer = trainable * slots_per_weight(request.optimizer)
