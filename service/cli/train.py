@@ -47,11 +47,11 @@ def run_train(client: Client, request: JsonObject, follow: bool, cancel_on_inter
     """Submit, follow, and say how it ended."""
     console = Console()
     job = JobRecord.model_validate(client.post("/jobs", request))
-    console.print(f"Job [bold]{job.id}[/bold]: {job.request.architecture_name} on {job.request.dataset}")
-    if not follow:
-        console.print(f"Look at it with: convserve jobs {job.id}")
-        return
-    try:
+    try:  # from the first word on: whoever reads it may press Ctrl-C before this process gets any further
+        console.print(f"Job [bold]{job.id}[/bold]: {job.request.architecture_name} on {job.request.dataset}")
+        if not follow:
+            console.print(f"Look at it with: convserve jobs {job.id}")
+            return
         job = watch(client, job, console)
     except KeyboardInterrupt:
         _leave(client, job, console, cancel_on_interrupt)
