@@ -47,10 +47,9 @@ class Workload(BaseModel):
     @property
     def formula_seconds(self) -> float:
         """What the formula says, for the machine that it was measured on."""
-        validation_steps = -(-self.validation_pictures // self.batch_size)
         pictures = TRAINING_FACTOR * self.training_pictures + self.validation_pictures
         picture_s = self.flops / FLOPS_PER_S + self.outputs / NUMBERS_PER_S
-        epoch_s = (self.steps_per_epoch + validation_steps) * STEP_S + pictures * picture_s
+        epoch_s = self.steps_per_epoch * STEP_S + pictures * picture_s  # validation takes few and large steps
         return FIRST_STEP_S + self.epochs * epoch_s
 
 

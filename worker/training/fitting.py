@@ -19,6 +19,7 @@ from worker.training.callbacks import (
 )
 from worker.training.checkpoints import Account, Checkpoints, Start
 from worker.training.feeding import Feed, TrainingData
+from worker.training.network import pictures_at_once
 from worker.training.network_state import restore_weights
 from worker.training.splits import Split
 
@@ -128,6 +129,7 @@ class Training:
                 initial_epoch=first,
                 epochs=last,
                 validation_data=(self._validation.inputs, self._validation.targets),
+                validation_batch_size=pictures_at_once(self._network),  # Keras would take 32, and more time
                 shuffle=False,
                 verbose=0,
                 callbacks=[*self._callbacks, *extra],

@@ -79,9 +79,9 @@ def test_larger_batches_take_more_memory_and_fewer_steps() -> None:
 
 def test_without_a_past_the_formula_stands_alone_and_says_so() -> None:
     found = estimate_time("this", WORK, [])
-    # 11 steps of 1.5 ms, 2,900 million operations at 200 thousand million a second, 29 million numbers at 400 million a
+    # 10 steps of 1.5 ms, 2,900 million operations at 200 thousand million a second, 29 million numbers at 400 million a
     # second, ten times, and a first step.
-    assert found.seconds == pytest.approx(1 + 10 * (11 * 0.0015 + 2.9e9 / 200e9 + 29e6 / 400e6))
+    assert found.seconds == pytest.approx(1 + 10 * (10 * 0.0015 + 2.9e9 / 200e9 + 29e6 / 400e6))
     assert found.low == found.seconds / 4
     assert found.high == found.seconds * 4
     assert "a constant" in found.basis
