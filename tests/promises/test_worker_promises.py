@@ -1,6 +1,7 @@
 """Whatever process dies or hangs, an accepted job reaches an honest end, and the next one runs."""
 
 import random
+import re
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -114,6 +115,9 @@ def test_trainer_killed_every_time(ledger: Ledger, api: httpx.Client) -> None:
             promise.require(ended["attempt"] == MAX_ATTEMPTS, f"{ended['attempt']} attempts")
             promise.require(ended["error"]["code"] in {"trainer_died", "out_of_memory"}, f"{ended['error']}")
             promise.require(bool(ended["error"]["hint"]), "there is no hint")
+            log = api.get(f"/jobs/{poison}/log").text
+            lost = re.findall(r"attempt (\d) is lost \((?:trainer_died|out_of_memory)\)", log)
+            promise.require(len(lost) >= MAX_ATTEMPTS - 1, f"the log does not tell of the attempts:\n{log}")
             promise.require(wait_for(api, good, timeout_s=60)["state"] == "succeeded", "the next job did not run")
 
 
