@@ -54,6 +54,10 @@ PresetName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", examples
 OWN_RECIPE = Recipe(optimizer="adam", learning_rate=None, batch_size=32, epochs=10)
 """Defaults for a network of one's own: those of the lesson's first network."""
 
+FEWEST_STEPS, SMALLEST_BATCH = 40, 8
+"""Measured with `fast` in its six epochs on 200 pictures of Fashion-MNIST: val_accuracy 0.16 to 0.20 with its recipe's
+batches of 256, 0.74 to 0.75 with 8; on 5,000 of CIFAR-10 batches of 64 did better than smaller and larger ones."""
+
 
 UNION_TAGS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
@@ -104,7 +108,13 @@ class JobRequest(BaseModel):
         description="Name to publish under; default `<dataset>-<architecture>`, with the overrides behind it, such as "
         "`fashion_mnist-lenet5-relu`.",
     )
-    batch_size: int | None = Field(default=None, ge=1, le=8192, description="Default: the preset's recipe.")
+    batch_size: int | None = Field(
+        default=None,
+        ge=1,
+        le=8192,
+        description="Default: the preset's recipe; with few training pictures a smaller power of two, "
+        f"{SMALLEST_BATCH} at least, that makes {FEWEST_STEPS} steps an epoch of them.",
+    )
     optimizer: Annotated[Optimizer | None, BeforeValidator(expand_name)] = Field(
         default=None,
         description="A name (`adam`, `adamw`, `rmsprop`, `sgd`) or an object with its settings. "
@@ -225,7 +235,7 @@ def plan(
     _fits(request, info)
     if initial is not None:
         _continues(initial, request, info)
-    batch_size = request.batch_size or recipe.batch_size
+    train_samples = _train_samples(request, info)
     epochs = request.epochs or recipe.epochs
     schedule = filled_in(request.learning_rate_schedule or recipe.learning_rate_schedule, epochs)
     augmentation = request.augmentation or recipe.augmentation
@@ -237,10 +247,10 @@ def plan(
         update={
             "epochs": epochs,
             "model": request.model or default_model_name(request),
-            "batch_size": batch_size,
+            "batch_size": request.batch_size or _batch_size(recipe, train_samples),
             "optimizer": (request.optimizer or _optimizer(recipe)).filled_in(),
             "seed": request.seed if request.seed is not None else secrets.randbelow(2**31),
-            "train_samples": _train_samples(request, info),
+            "train_samples": train_samples,
             "learning_rate_schedule": schedule,
             "augmentation": augmentation,
             "label_smoothing": recipe.label_smoothing if request.label_smoothing is None else request.label_smoothing,
@@ -303,6 +313,12 @@ def _continues(manifest: Manifest, request: JobRequest, info: DatasetInfo) -> No
 def _optimizer(recipe: Recipe) -> Optimizer:
     settings = recipe.model_dump(include={"learning_rate", "momentum", "nesterov", "beta_2", "weight_decay"})
     return Optimizer.model_validate({"name": recipe.optimizer, **settings})
+
+
+def _batch_size(recipe: Recipe, train_samples: int) -> int:
+    """The recipe's; of few pictures a smaller power of two, so that an epoch has enough steps to learn from."""
+    few = 1 << max(0, (train_samples // FEWEST_STEPS).bit_length() - 1)
+    return min(recipe.batch_size, max(SMALLEST_BATCH, few))
 
 
 def _recipe(request: JobRequest) -> Recipe:

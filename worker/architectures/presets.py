@@ -47,7 +47,7 @@ class Recipe(BaseModel):
     nesterov: bool | None = None
     beta_2: float | None = Field(default=None, ge=0, lt=1)
     weight_decay: float | None = Field(default=None, ge=0, description="Default: Keras's own for the optimizer.")
-    batch_size: int = Field(ge=1)
+    batch_size: int = Field(ge=1, description="A job with few training pictures takes smaller batches.")
     epochs: int = Field(ge=1)
     learning_rate_schedule: Schedule = Constant()
     augmentation: Augmentation = Augmentation()

@@ -48,6 +48,18 @@ def test_a_network_of_ones_own_gets_a_recipe_and_a_name() -> None:
 
 
 @pytest.mark.parametrize(
+    ("train_samples", "batch_size"),
+    [(1, 8), (40, 8), (639, 8), (640, 16), (1000, 16), (5000, 64), (5119, 64), (5120, 128), (60_000, 128)],
+)
+def test_few_pictures_are_taken_in_small_batches(train_samples: int, batch_size: int) -> None:
+    assert plan(request(train_samples=train_samples, validation="test")).batch_size == batch_size
+
+
+def test_a_recipe_with_small_batches_keeps_them() -> None:
+    assert plan(request(architecture="cnn", train_samples=30_000)).batch_size == 32
+
+
+@pytest.mark.parametrize(
     ("fields", "loc"),
     [
         ({"architecture": "lenet9"}, ("architecture",)),

@@ -1,0 +1,19 @@
+"""Our own networks learn few real pictures by their own recipes, in the small batches that a job takes for itself."""
+
+import pytest
+
+from tests.learning.trainings import planned, trained
+
+
+@pytest.mark.parametrize(
+    ("architecture", "epochs", "train_samples", "least"),
+    [
+        ("fast", None, 200, 0.6),  # five trainings with different seeds ended between 0.705 and 0.746
+        ("fast-large", 3, 1000, 0.65),  # between 0.749 and 0.779
+    ],
+)
+def test_few_pictures_are_learnt(architecture: str, epochs: int | None, train_samples: int, least: float) -> None:
+    body = {"architecture": architecture, "optimizer": None, "batch_size": None, "validation": "test"}
+    _, fit = trained(planned(**body, epochs=epochs, train_samples=train_samples))
+    accuracies = fit.history.val_accuracy
+    assert accuracies[-1] > least, accuracies
