@@ -196,10 +196,10 @@ def test_api_killed_under_writes(ledger: Ledger, stack: Stack, api: httpx.Client
     chance, ready_s = random.Random(5), []
     job = {"architecture": "lenet5-fashion", "dataset": "fashion_mnist_sample", "epochs": 1}
 
-    def submit_until_cut_off() -> list[str]:
+    def submit_until_cut_off(is_back: threading.Event) -> list[str]:
         accepted = []
         with httpx.Client(base_url=stack.url, timeout=30) as client, contextlib.suppress(httpx.TransportError):
-            while True:
+            while not is_back.is_set():  # a client between two requests notices nothing: it connects again
                 answer = client.post("/jobs", json=job)
                 assert answer.status_code == 202, answer.text
                 accepted.append(answer.json()["id"])
@@ -213,9 +213,13 @@ def test_api_killed_under_writes(ledger: Ledger, stack: Stack, api: httpx.Client
     ) as promise:
         for _ in promise:
             with ThreadPoolExecutor(4) as pool:
-                clients = [pool.submit(submit_until_cut_off) for _ in range(4)]
-                time.sleep(chance.uniform(0.2, 0.6))
-                ready_s.append(restart_api(stack))
+                is_back = threading.Event()
+                clients = [pool.submit(submit_until_cut_off, is_back) for _ in range(4)]
+                try:
+                    time.sleep(chance.uniform(0.2, 0.6))
+                    ready_s.append(restart_api(stack))
+                finally:
+                    is_back.set()
             accepted = [one for client in clients for one in client.result()]
             promise.require(ready_s[-1] <= 10, f"ready after {ready_s[-1]:.1f} s")
             promise.require(bool(accepted), "nothing was accepted, so nothing was tried")
