@@ -14,8 +14,8 @@ async def test_without_a_past_the_estimate_rests_on_a_constant(api: httpx.AsyncC
     assert answer.status_code == 200
     found = answer.json()
     (job,) = found["jobs"]
-    assert job["request"]["batch_size"] == 128
-    assert job["estimate"]["steps"] == 3 * 22
+    assert job["request"]["batch_size"] == 64
+    assert job["estimate"]["steps"] == 3 * 43
     assert found["time"]["runs"] == 0
     assert found["time"] == job["estimate"]["time"]
 

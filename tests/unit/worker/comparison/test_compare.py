@@ -55,7 +55,7 @@ def test_settings_that_are_no_grid_are_asked_for_one_by_one() -> None:
     ]
     found = compared(*jobs)
     assert [body["grid"] for body in found.next_requests] == [{"seed": [2, 3]}] * 3
-    assert {body.get("batch_size") for body in found.next_requests} == {32, 64, None}  # 128 is the recipe's
+    assert {body.get("batch_size") for body in found.next_requests} == {32, 128, None}  # 64 is the default
 
 
 def test_a_seed_counts_once() -> None:
