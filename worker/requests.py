@@ -113,7 +113,7 @@ class JobRequest(BaseModel):
         ge=1,
         le=8192,
         description="Default: the preset's recipe; with few training pictures a smaller power of two, "
-        f"{SMALLEST_BATCH} at least, that makes {FEWEST_STEPS} steps an epoch of them.",
+        f"{SMALLEST_BATCH} at least, that makes some {FEWEST_STEPS} steps an epoch of them.",
     )
     optimizer: Annotated[Optimizer | None, BeforeValidator(expand_name)] = Field(
         default=None,
