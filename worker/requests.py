@@ -317,8 +317,8 @@ def _optimizer(recipe: Recipe) -> Optimizer:
 
 def _batch_size(recipe: Recipe, train_samples: int) -> int:
     """The recipe's; of few pictures a smaller power of two, so that an epoch has enough steps to learn from."""
-    few = 1 << max(0, (train_samples // FEWEST_STEPS).bit_length() - 1)
-    return min(recipe.batch_size, max(SMALLEST_BATCH, few))
+    most = max(SMALLEST_BATCH, train_samples // FEWEST_STEPS)
+    return min(recipe.batch_size, 1 << (most.bit_length() - 1))
 
 
 def _recipe(request: JobRequest) -> Recipe:

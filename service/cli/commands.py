@@ -130,7 +130,9 @@ def train(
     architecture: Annotated[str, typer.Argument(help="A preset's name, or a .json file with layers of your own.")],
     dataset: Annotated[str, typer.Argument(help="Name of a dataset.")],
     epochs: Annotated[int | None, typer.Option(help="Default: the preset's recipe.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Default: the preset's recipe.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Default: the preset's recipe, or less for few pictures.")
+    ] = None,
     optimizer: Annotated[str | None, typer.Option(help="adam, adamw, rmsprop or sgd.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Of the --optimizer.")] = None,
     validation: Annotated[

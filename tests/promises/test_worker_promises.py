@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import keras
 
-from tests.promises.ledger import IS_LONG, Ledger
+from tests.promises.ledger import Ledger
 from tests.promises.processes import (
     TRAINING,
     another_worker,
@@ -131,11 +131,8 @@ def test_trainer_hangs(ledger: Ledger, api: httpx.Client) -> None:
             for attempt in range(1, MAX_ATTEMPTS + 1):
                 wait_until_training(api, job, attempt)
                 trainer = trainer_of(api, job)
-                if attempt == MAX_ATTEMPTS or IS_LONG:
-                    trainer.send_signal(signal.SIGSTOP)
-                    noticed_s.append(wait_until(lambda hung=trainer: is_gone(hung), 60))  # type: ignore[misc]
-                else:
-                    trainer.kill()  # an attempt gone sooner than by waiting for the limit
+                trainer.send_signal(signal.SIGSTOP)
+                noticed_s.append(wait_until(lambda hung=trainer: is_gone(hung), 60))  # type: ignore[misc]
             ended = wait_for(api, job, timeout_s=30)
             promise.require(ended["state"] == "failed", f"ended as {ended['state']}")
             promise.require(ended["error"]["code"] == "stalled", f"{ended['error']}")
@@ -152,6 +149,8 @@ def test_cancelled_while_running(ledger: Ledger, api: httpx.Client) -> None:
     ) as promise:
         for _ in promise:
             job = train(api, epochs=1000)["id"]
+            trainer_of(api, job).kill()
+            wait_until_training(api, job, attempt=2)  # cancelled in its first attempt: the main job's tests
             trainer = trainer_of(api, job)
             began_at = time.monotonic()
             cancel(api, job)

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 STEP_S = 0.0015
 FLOPS_PER_S = 200e9
 NUMBERS_PER_S = 400e6
-"""Measured in float32 on 2 cores of an Intel Xeon with AVX-512: with these constants, `lenet5-fashion`, `cnn` and
-`cnn-wide` in their own recipes come within factors of 1.17, 1.05 and 0.89."""
+"""Measured in float32 on 2 cores of an Intel Xeon with AVX-512. `lenet5-fashion`, `cnn` and `cnn-wide` in their own
+recipes have since taken 0.77, 0.65 and 0.80 of what the formula says on that machine when it was quiet."""
 FIRST_STEP_S = 1.0  # tracing, before the first step is done
 TRAINING_FACTOR = 3  # of a picture's work in inference: forward once, and back through inputs and through weights
 SAME_NETWORK_FACTOR, OTHER_NETWORKS_FACTOR, NO_RUNS_FACTOR = 1.5, 2.5, 4.0
