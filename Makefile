@@ -58,14 +58,14 @@ lint: $(DEVELOPMENT)  ## everything of the gate but the tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m service.openapi --check
+	$(BIN)/python -m service.cli.openapi --check
 
 format: $(DEVELOPMENT)  ## format the code and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 openapi: $(DEVELOPMENT)  ## write openapi/openapi.json from the code
-	$(BIN)/python -m service.openapi
+	$(BIN)/python -m service.cli.openapi
 
 # Needs uv (https://docs.astral.sh/uv). Versions that are locked already stay, unless uv is told: make lock UPGRADE=--upgrade
 COMPILE = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet $(UPGRADE)

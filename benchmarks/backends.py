@@ -19,7 +19,7 @@ from typing import Any
 import keras
 
 from worker.datasets import load_dataset
-from worker.requests import JobRequest, plan
+from worker.jobs.requests import JobRequest, plan
 from worker.training.fitting import Fit, Training
 from worker.training.hardware import backend_version, device
 from worker.training.preparation import prepare

@@ -64,9 +64,9 @@ class _Manifest(BaseModel):
 class CheckpointStore:
     """The store's checkpoints; every call blocks, and may be made from any thread or process."""
 
-    def __init__(self, objects: Objects, require_room: Callable[[int], None]) -> None:
+    def __init__(self, objects: Objects, require_free_space: Callable[[int], None]) -> None:
         self._objects = objects
-        self._require_room = require_room
+        self._require_free_space = require_free_space
 
     def save(self, job: str, position: Position, files: Mapping[str, Path]) -> None:
         """Write a checkpoint, and remove all but the newest `KEPT` of this job.
@@ -76,7 +76,7 @@ class CheckpointStore:
             StoreUnavailable: the storage refuses. What was written of the checkpoint counts for nothing.
         """
         check_job(job)
-        self._require_room(sum(path.stat().st_size for path in files.values()))
+        self._require_free_space(sum(path.stat().st_size for path in files.values()))
         written: list[str] = []
         try:
             for name, path in files.items():

@@ -29,12 +29,12 @@ class Draft:
     """
 
     def __init__(
-        self, objects: Objects, model: str, number: int, require_room: Callable[[int], None] = lambda _: None
+        self, objects: Objects, model: str, number: int, require_free_space: Callable[[int], None] = lambda _: None
     ) -> None:
         self.model = model
         self.number = number
         self._objects = objects
-        self._require_room = require_room
+        self._require_free_space = require_free_space
         self._files: dict[str, FileEntry] = {}
         self._paths: list[str] = []
         self._is_open = True
@@ -55,7 +55,7 @@ class Draft:
         if name in self._files:
             raise DraftRefused(self.model, self.number, f"expected a new file, got {name!r} again")
         entry = entry_of(content)
-        self._require_room(entry.size_bytes)
+        self._require_free_space(entry.size_bytes)
         path = layout.file_path(self.model, self.number, name)
         self._paths.append(path)
         self._objects.put(path, content)

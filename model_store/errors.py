@@ -18,7 +18,7 @@ Errors carry facts (model, version, file), never HTTP statuses; what caused them
 import errno
 from collections.abc import Sequence
 
-NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """What `OSError.errno` may be when a disk is full."""
 
 

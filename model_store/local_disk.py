@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-from model_store.errors import NO_ROOM, StoreFull, StoreUnavailable
+from model_store.errors import NO_SPACE, StoreFull, StoreUnavailable
 from model_store.objects import CHUNK_BYTES, OpenedObject, StoredObject
 
 STAGING = "staging"
@@ -176,7 +176,7 @@ class LocalDisk:
         except answers:
             raise
         except OSError as error:
-            kind = StoreFull if error.errno in NO_ROOM else StoreUnavailable
+            kind = StoreFull if error.errno in NO_SPACE else StoreUnavailable
             raise kind(self._url, error.strerror or type(error).__name__) from error
 
 

@@ -44,7 +44,7 @@ class ModelStore:
     @property
     def checkpoints(self) -> CheckpointStore:
         """What interrupted trainings go on from."""
-        return CheckpointStore(self._objects, self.require_room)
+        return CheckpointStore(self._objects, self.require_free_space)
 
     @contextmanager
     def draft(self, model: str) -> Iterator[Draft]:
@@ -56,8 +56,8 @@ class ModelStore:
             StoreUnavailable: no number could be taken.
         """
         check_model(model)
-        self.require_room()
-        draft = Draft(self._objects, model, reserve_number(self._objects, model), self.require_room)
+        self.require_free_space()
+        draft = Draft(self._objects, model, reserve_number(self._objects, model), self.require_free_space)
         try:
             yield draft
         finally:
@@ -214,7 +214,7 @@ class ModelStore:
             return None
         return self.manifest(model, version)
 
-    def require_room(self, size_bytes: int = 0) -> None:
+    def require_free_space(self, size_bytes: int = 0) -> None:
         """Return when so much can be added and the room to be left alone remains.
 
         Raises:

@@ -12,24 +12,36 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from model_store import ModelStore, open_store
-from service import __version__, problems
-from service.admission import Admission
-from service.bodies import BodyGuard
-from service.dataset_bodies import FORM_OVERHEAD_BYTES
-from service.exchange import Exchange
-from service.fast_lane import LANE, FastLane
+from service import __version__
+from service.datasets.archive_bodies import FORM_OVERHEAD_BYTES
+from service.fast.lane import LANE, FastLane
 from service.housekeeping import housekeeping
-from service.metrics import Metrics
+from service.layers.admission import Admission
+from service.layers.body_guard import BodyGuard
+from service.layers.exchange import Exchange
 from service.openapi import TAGS, complete
-from service.problem_docs import common_responses
-from service.protocols import inference_routes, repository_routes, serving_routes
-from service.routes import architectures, compare, datasets, groups, health, jobs, models, page, predict, submissions
-from service.routes import metrics as metrics_page
-from service.routing import ARCHIVES, STREAMED
+from service.predict.urls import ARCHIVES, STREAMED
+from service.protocols import faults, inference_routes, repository_routes, serving_routes
+from service.routes import (
+    architectures,
+    compare,
+    datasets,
+    groups,
+    health,
+    jobs,
+    models,
+    page,
+    predict,
+    prometheus,
+    submissions,
+)
 from service.settings import ApiSettings
 from service.state import running
+from service.telemetry.metrics import Metrics
 from service.warm_up import warm_up
-from worker.tracing import NoTracing, open_tracing
+from service.web import problems
+from service.web.problem_docs import common_responses
+from worker.telemetry.tracing import NoTracing, open_tracing
 
 DESCRIPTION = """
 Train small convolutional image classifiers with `curl`, and serve them over HTTP.
@@ -45,7 +57,7 @@ Every error has the same body, `application/problem+json`: `type, title, status,
 request are at fault, `errors: [{loc, message}]`. Every answer has an `X-Request-ID`; a request may bring its own.
 """
 ROUTES = (
-    *(submissions, jobs, groups, compare, predict, models, architectures, datasets, health, metrics_page, page),
+    *(submissions, jobs, groups, compare, predict, models, architectures, datasets, health, prometheus, page),
     *(inference_routes, repository_routes, serving_routes),
 )
 
@@ -61,7 +73,7 @@ def create_app(settings: ApiSettings, store: ModelStore | None = None) -> FastAP
         TracingUnavailable: the settings ask for traces, and the packages for them are missing.
     """
     metrics = Metrics()
-    tracing = open_tracing(settings, "api")
+    tracing = open_tracing(settings.otel_endpoint, settings.otel_service_name, "api")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
@@ -95,7 +107,7 @@ def create_app(settings: ApiSettings, store: ModelStore | None = None) -> FastAP
     )
     for module in ROUTES:
         app.include_router(module.router)
-    problems.install(app)
+    problems.install(app, dict.fromkeys(faults.PREFIXES, faults))
     # From the inside to the outside.
     app.add_middleware(Admission)
     app.add_middleware(

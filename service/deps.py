@@ -10,18 +10,19 @@ from fastapi import Depends, Path, Query, Request
 
 from model_store import ModelStore
 from model_store.names import ALIAS_PATTERN, FILE_PATTERN, MODEL_PATTERN
-from service.catalog import Catalog, Index
-from service.comparison_pictures import ComparisonPictures
-from service.contact_sheets import ContactSheets
-from service.conversions import Conversions
-from service.curve_pictures import CurvePictures
-from service.dataset_catalog import DatasetCatalog
-from service.inference import Engine
-from service.job_queue import JobQueue
-from service.prediction import Predictor
+from service.datasets.conversions import Conversions
+from service.datasets.listing import DatasetListing
+from service.drawing.comparison_pictures import ComparisonPictures
+from service.drawing.contact_sheets import ContactSheets
+from service.drawing.curve_pictures import CurvePictures
+from service.inference.engine import Engine
+from service.jobs.queue import JobQueue
+from service.models.catalog import Catalog
+from service.models.index import Index
+from service.predict.predictor import Predictor
+from service.predict.uploads import Upload, read_uploads
 from service.state import ServiceState
-from service.uploads import Upload, read_uploads
-from worker.records import JobRecord
+from worker.jobs.records import JobRecord
 
 NAME_PATTERN = ALIAS_PATTERN
 
@@ -81,7 +82,7 @@ async def _comparisons(state: StateDep) -> ComparisonPictures:
     return state.comparisons
 
 
-async def _datasets(state: StateDep) -> DatasetCatalog:
+async def _datasets(state: StateDep) -> DatasetListing:
     return state.datasets
 
 
@@ -97,8 +98,8 @@ async def _job(job_id: JobId, state: StateDep) -> JobRecord:
     return await state.queue.get(job_id)
 
 
-async def _require_room(state: StateDep) -> None:
-    await asyncio.to_thread(state.store.require_room)
+async def _require_free_space(state: StateDep) -> None:
+    await asyncio.to_thread(state.store.require_free_space)
 
 
 async def _uploads(request: Request, state: StateDep) -> list[Upload]:
@@ -114,13 +115,13 @@ PredictorDep = Annotated[Predictor, Depends(_predictor)]
 QueueDep = Annotated[JobQueue, Depends(_queue)]
 ComparisonsDep = Annotated[ComparisonPictures, Depends(_comparisons)]
 CurvesDep = Annotated[CurvePictures, Depends(_curves)]
-DatasetsDep = Annotated[DatasetCatalog, Depends(_datasets)]
+DatasetsDep = Annotated[DatasetListing, Depends(_datasets)]
 ConversionsDep = Annotated[Conversions, Depends(_conversions)]
 SheetsDep = Annotated[ContactSheets, Depends(_sheets)]
 RequestIdDep = Annotated[str, Depends(_request_id)]
 JobDep = Annotated[JobRecord, Depends(_job)]
 UploadsDep = Annotated[list[Upload], Depends(_uploads)]
-HAS_ROOM = Depends(_require_room)
+REQUIRE_FREE_SPACE = Depends(_require_free_space)
 """For routes that lead to more files in the store: without room for them the answer is 507, before any work is done."""
 TopK = Annotated[
     int, Query(ge=1, description="How many classes to name for each picture; all of them when there are fewer.")

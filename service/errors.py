@@ -28,11 +28,11 @@ from dataclasses import dataclass
 from starlette.requests import ClientDisconnect
 
 import model_store
-import worker.errors
+import worker.jobs.errors
 from worker.architectures import ArchitectureError, ArchitectureNotFound
 from worker.datasets import DatasetCorrupt, DatasetNotFound, DatasetNotReady, DatasetUnavailable
-from worker.pixels import PictureFormatUnsupported, PictureRejected, PictureTooLarge
-from worker.requests import RequestInvalid
+from worker.jobs.requests import RequestInvalid
+from worker.pictures.pixels import PictureFormatUnsupported, PictureRejected, PictureTooLarge
 
 
 class ServiceError(Exception):
@@ -256,11 +256,11 @@ VERDICTS: dict[type[Exception], Verdict] = {
     ),
     DatasetCorrupt: _DATASET_CORRUPT,
     RequestInvalid: Verdict(422, "request_invalid", "Request that cannot be run"),
-    worker.errors.JobNotFound: Verdict(404, "job_not_found", "No such job"),
-    worker.errors.GroupNotFound: Verdict(404, "group_not_found", "No such group"),
-    worker.errors.JobNotFinished: Verdict(409, "job_not_finished", "Job not finished"),
-    worker.errors.IdempotencyConflict: Verdict(409, "idempotency_conflict", "Idempotency-Key used before"),
-    worker.errors.QueueUnavailable: Verdict(
+    worker.jobs.errors.JobNotFound: Verdict(404, "job_not_found", "No such job"),
+    worker.jobs.errors.GroupNotFound: Verdict(404, "group_not_found", "No such group"),
+    worker.jobs.errors.JobNotFinished: Verdict(409, "job_not_finished", "Job not finished"),
+    worker.jobs.errors.IdempotencyConflict: Verdict(409, "idempotency_conflict", "Idempotency-Key used before"),
+    worker.jobs.errors.QueueUnavailable: Verdict(
         503, "queue_unavailable", "Job queue unavailable", "The job queue does not answer at the moment.", 5
     ),
 }

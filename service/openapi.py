@@ -1,12 +1,5 @@
-"""The OpenAPI document: what FastAPI leaves out, and a command that keeps `openapi/openapi.json` current.
+"""What FastAPI leaves out of the OpenAPI document. `service.cli.openapi` writes the document to its file."""
 
-`python -m service.openapi` writes the file; with `--check` it only compares, and fails when they differ.
-"""
-
-import argparse
-import json
-import sys
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -14,11 +7,10 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from service.errors import BodyTooLarge, BodyTypeUnsupported, JsonRejected
-from service.problem_docs import problem_examples, problem_responses
-from service.problems import Problem
-from service.uploads import EncodedPictures
+from service.predict.uploads import EncodedPictures
+from service.web.problem_docs import problem_examples, problem_responses
+from service.web.problems import Problem
 
-DOCUMENT = Path(__file__).parents[1] / "openapi" / "openapi.json"
 TAGS = [
     {"name": "predict", "description": "Classify pictures."},
     {"name": "jobs", "description": "Train: start, follow, cancel."},
@@ -68,31 +60,3 @@ def _complete_schemas(schemas: dict[str, Any]) -> None:
     schemas.update(found["$defs"])
     for name in sorted(schemas):
         schemas[name] = schemas.pop(name)
-
-
-def document_text() -> str:
-    """The document as the file holds it; the environment plays no part in it."""
-    from service.app import create_app  # noqa: PLC0415 - the app needs this module to complete its document
-    from service.settings import ApiSettings  # noqa: PLC0415
-
-    document = create_app(ApiSettings.model_construct()).openapi()
-    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
-
-
-def main() -> int:
-    """Entry point; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m service.openapi", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="compare only")
-    text = document_text()
-    if parser.parse_args().check:
-        if DOCUMENT.is_file() and DOCUMENT.read_text(encoding="utf-8") == text:
-            return 0
-        sys.stderr.write("openapi/openapi.json is not current; run: python -m service.openapi\n")
-        return 1
-    DOCUMENT.parent.mkdir(exist_ok=True)
-    DOCUMENT.write_text(text, encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -8,28 +8,28 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from model_store import ModelStore
-from service.batching import BatchRules
-from service.catalog import Catalog
-from service.comparison_pictures import ComparisonPictures
-from service.contact_sheets import ContactSheets
-from service.conversions import Conversions
-from service.curve_pictures import CurvePictures
-from service.dataset_catalog import DatasetCatalog
-from service.inference import Engine, EngineRules
-from service.job_queue import JobQueue
-from service.metrics import Metrics
-from service.model_memory import MemoryRules
-from service.prediction import Predictor
-from service.room import Room
+from service.datasets.conversions import Conversions
+from service.datasets.listing import DatasetListing
+from service.drawing.comparison_pictures import ComparisonPictures
+from service.drawing.contact_sheets import ContactSheets
+from service.drawing.curve_pictures import CurvePictures
+from service.inference.batching import BatchRules
+from service.inference.engine import Engine, EngineRules
+from service.inference.model_memory import MemoryRules
+from service.inference.unloaded import UnloadedModels
+from service.jobs.queue import JobQueue
+from service.models.catalog import Catalog
+from service.predict.capacity import Capacity
+from service.predict.predictor import Predictor
 from service.settings import ApiSettings
-from service.stages import Stages
-from service.unloaded import UnloadedModels
-from worker.bell import Bell
+from service.telemetry.metrics import Metrics
+from service.telemetry.stages import Stages
 from worker.datasets.upload.options import UploadLimits
-from worker.jobs import JobBook, connect
-from worker.pixels import PictureLimits
-from worker.reaper import Reaper
-from worker.tracing import Tracing
+from worker.job_store.reaper import Reaper
+from worker.job_store.store import JobStore, connect
+from worker.job_store.wake_ups import WakeUps
+from worker.pictures.pixels import PictureLimits
+from worker.telemetry.spans import Tracing
 
 UNFINISHED_BODIES = 8
 """So many of the largest bodies, or as much of smaller ones, are held before they are complete."""
@@ -48,10 +48,10 @@ class ServiceState:
     curves: CurvePictures
     comparisons: ComparisonPictures
     metrics: Metrics
-    datasets: DatasetCatalog
+    datasets: DatasetListing
     conversions: Conversions
     sheets: ContactSheets
-    room: Room
+    capacity: Capacity
 
 
 def _engine_rules(settings: ApiSettings) -> EngineRules:
@@ -70,7 +70,7 @@ def _engine_rules(settings: ApiSettings) -> EngineRules:
     return EngineRules(settings.inference_threads, settings.inference_workers, batches, memory)
 
 
-def _datasets(settings: ApiSettings, store: ModelStore) -> tuple[DatasetCatalog, Conversions, ContactSheets]:
+def _datasets(settings: ApiSettings, store: ModelStore) -> tuple[DatasetListing, Conversions, ContactSheets]:
     directory = settings.datasets_path
     limits = UploadLimits(
         max_files=settings.max_dataset_files,
@@ -80,7 +80,7 @@ def _datasets(settings: ApiSettings, store: ModelStore) -> tuple[DatasetCatalog,
         max_picture_side=settings.max_picture_side,
     )
     return (
-        DatasetCatalog(store.datasets, directory),
+        DatasetListing(store.datasets, directory),
         Conversions(store.datasets, directory / "uploads", limits),
         ContactSheets(store.datasets, directory),
     )
@@ -102,14 +102,25 @@ def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing:
     predictor = Predictor(catalog, engine, stages, limits, settings.decode_threads)
     queue = JobQueue(settings.redis_url, settings.broker_url, tracing)
     # A worker's reaper does not outlive its machine; this one looks after the jobs of workers that are all gone.
-    reaper = Reaper(JobBook(connect(settings.redis_url)), Bell(settings.broker_url))
+    reaper = Reaper(JobStore(connect(settings.redis_url)), WakeUps(settings.broker_url))
     reaper.start()
     try:
         pictures = (CurvePictures(), ComparisonPictures())
         datasets, conversions, sheets = _datasets(settings, store)
-        room = Room(settings.max_predictions, UNFINISHED_BODIES * settings.max_body_bytes)
+        capacity = Capacity(settings.max_predictions, UNFINISHED_BODIES * settings.max_body_bytes)
         yield ServiceState(
-            settings, store, catalog, engine, predictor, queue, *pictures, metrics, datasets, conversions, sheets, room
+            settings,
+            store,
+            catalog,
+            engine,
+            predictor,
+            queue,
+            *pictures,
+            metrics,
+            datasets,
+            conversions,
+            sheets,
+            capacity,
         )
     finally:
         reaper.stop()

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 
-from service.catalog import Reference
 from service.errors import VERDICTS
+from service.models.index import Reference
 from service.state import ServiceState
 
 logger = logging.getLogger(__name__)

@@ -1,9 +1,9 @@
 """Stand-ins with the real signatures, for what a test must be able to watch."""
 
-from worker.bell import Bell
+from worker.job_store.wake_ups import WakeUps
 
 
-class SilentBell(Bell):
+class SilentBell(WakeUps):
     """A bell that only remembers for whom it rang."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from worker.logs import LogFormat, LogLevel
+from worker.telemetry.logs import LogFormat, LogLevel
 
 
 def _lowered(value: object) -> object:

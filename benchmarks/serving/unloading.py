@@ -18,11 +18,11 @@ import numpy as np
 
 from benchmarks.serving.machine import machine
 from model_store import open_store
-from service.c_memory import use_one_heap
-from service.inference import Engine, EngineRules
-from service.metrics import Metrics
-from service.stages import Stages
-from worker.tracing import NoTracing
+from service.inference.c_memory import use_one_heap
+from service.inference.engine import Engine, EngineRules
+from service.telemetry.metrics import Metrics
+from service.telemetry.stages import Stages
+from worker.telemetry.tracing import NoTracing
 
 RESULTS = Path(__file__).parents[1] / "results" / "unloading.json"
 ROUNDS, EVERY, SETTLED = 200, 20, 20

@@ -6,11 +6,11 @@ import socket
 import uvicorn
 
 from service.app import create_app
-from service.c_memory import settle
 from service.cli.listening import url_of
-from service.fast_protocol import FastProtocol
+from service.fast.protocol import FastProtocol
+from service.inference.c_memory import settle
 from service.settings import ApiSettings
-from worker.logs import configure_logging
+from worker.telemetry.logs import configure_logging
 
 logger = logging.getLogger(__name__)
 

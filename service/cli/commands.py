@@ -86,9 +86,9 @@ def api(
     fd: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Run the HTTP side alone. Predictions need nothing else; jobs need Redis and a worker."""
-    from service.c_memory import use_one_heap
     from service.cli.environment import read_settings, refuse_traces_without_packages
     from service.cli.listening import adopt, listen
+    from service.inference.c_memory import use_one_heap
     from service.settings import ApiSettings
 
     settings = read_settings(ApiSettings, host=host, port=port, api_workers=workers)

@@ -29,7 +29,7 @@ from service.cli.stack.stack import Stack
 from service.cli.train import curves_path, report_end, watch
 from service.settings import ApiSettings
 from worker.datasets import load_dataset
-from worker.records import JobRecord
+from worker.jobs.records import JobRecord
 
 REQUEST: JsonObject = {
     "architecture": "lenet5-fashion",

@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings
 
 from service.cli.errors import CommandFailed
 from worker.settings import SharedSettings
-from worker.tracing import TracingUnavailable, check_packages
+from worker.telemetry.tracing import TracingUnavailable, check_packages
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
@@ -34,7 +34,7 @@ def read_settings(kind: type[SettingsT], **overrides: object) -> SettingsT:
 def refuse_traces_without_packages(settings: SharedSettings) -> None:
     """Raise `CommandFailed` before anything starts, when traces are asked for and what sends them is not installed."""
     try:
-        check_packages(settings)
+        check_packages(settings.otel_endpoint)
     except TracingUnavailable as error:
         raise CommandFailed(str(error)) from error
 

@@ -7,7 +7,7 @@ import httpx_sse
 from pydantic import BaseModel
 
 from service.cli.client import Client, ServerRefused, ServerUnreachable
-from worker.records import History, JobRecord, Progress
+from worker.jobs.records import History, JobRecord, Progress
 
 RETRY_S = 1.0
 RETRIES = 60  # in a row, without a single answer: about a minute, enough for a server to be restarted

@@ -9,8 +9,8 @@ from rich.table import Table
 
 from service.cli.client import Client
 from service.cli.progress_view import describe, duration, figures
-from worker.records import JobRecord
-from worker.states import JobState
+from worker.jobs.records import JobRecord
+from worker.jobs.states import JobState
 
 COLOURS = {
     JobState.SUCCEEDED: "green",

@@ -6,9 +6,9 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from worker.records import JobRecord
-from worker.records import Progress as JobProgress
-from worker.states import JobState
+from worker.jobs.records import JobRecord
+from worker.jobs.records import Progress as JobProgress
+from worker.jobs.states import JobState
 
 
 class ProgressView:

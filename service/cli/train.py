@@ -10,8 +10,8 @@ from service.cli.client import Client, JsonObject
 from service.cli.errors import CommandFailed, Stopped
 from service.cli.follow import JobFollower
 from service.cli.progress_view import ProgressView
-from worker.records import JobRecord, PublishedModel
-from worker.states import JobState
+from worker.jobs.records import JobRecord, PublishedModel
+from worker.jobs.states import JobState
 
 
 def job_request(

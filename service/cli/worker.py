@@ -4,7 +4,7 @@ import logging
 import os
 import warnings
 
-from worker.bell import QUEUE
+from worker.job_store.wake_ups import QUEUE
 
 
 def run_worker() -> None:
@@ -14,7 +14,7 @@ def run_worker() -> None:
     # Celery warns root about pickled messages; ours are JSON, and it accepts nothing else.
     warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
     logging.getLogger("celery.apps.worker").setLevel(logging.WARNING)  # says `ready` a second time
-    from worker.celery_app import app  # noqa: PLC0415
+    from worker.supervision.celery_app import app  # noqa: PLC0415
 
     app.worker_main(
         [

@@ -14,14 +14,14 @@ from starlette.responses import Response
 
 from model_store import AliasNotFound, Manifest, VersionNotFound
 from model_store.names import NUMBER_PATTERN, is_name
-from service.catalog import Reference
 from service.errors import CallRejected, TooManyPictures
+from service.models.index import Reference
+from service.predict.uploads import Upload
 from service.protocols.encodings import decompressed, is_plain
 from service.protocols.pictures import Pictures
 from service.protocols.tensors import Pixels
 from service.state import ServiceState
-from service.uploads import Upload
-from worker.pixels import PictureRejected
+from worker.pictures.pixels import PictureRejected
 
 BATCH = 64
 """Pictures given to the network at once: what it needs in between is many times the size of its input."""

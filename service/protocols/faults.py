@@ -13,12 +13,8 @@ from service.errors import protocol_status_of, verdict_of
 
 MEDIA_TYPE = "application/json"
 MAX_TEXT = 600
-_PREFIXES = ("/v1", "/v2")
-
-
-def is_protocol_path(path: str) -> bool:
-    """Whether whoever asks at this path expects the protocols' error body."""
-    return path in _PREFIXES or path.startswith(tuple(f"{prefix}/" for prefix in _PREFIXES))
+PREFIXES = ("/v1", "/v2")
+"""Paths below which clients expect this error body."""
 
 
 def respond(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:

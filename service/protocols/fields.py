@@ -1,6 +1,6 @@
 """Reads JSON from protocol clients: an object, and its fields one by one, each of exactly the expected type.
 
-Other than `service.strict_json` it takes what these protocols allow: NaN and Infinity, large lists, unknown fields.
+Other than `service.web.strict_json` it takes what these protocols allow: NaN and Infinity, large lists, unknown fields.
 It does not know what the fields mean.
 """
 

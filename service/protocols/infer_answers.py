@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from model_store import Manifest
 from service.errors import CallRejected
-from service.inference import OUTPUT
+from service.inference.engine import OUTPUT
 from service.protocols.infer_calls import LENGTH_HEADER, InferCall, OutputWish
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from service.errors import CallRejected
-from service.inference import INPUT, OUTPUT
+from service.inference.engine import INPUT, OUTPUT
 from service.protocols.fields import JsonObject, optional, read_object, required
 from service.protocols.tensors import Pixels, batch_shape, from_bytes, from_list
 

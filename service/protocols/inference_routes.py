@@ -11,15 +11,14 @@ from starlette.responses import Response
 
 from model_store import Manifest
 from service import __version__
-from service.catalog import Reference
 from service.deps import StateDep
-from service.inference import INPUT, OUTPUT
+from service.inference.engine import INPUT, OUTPUT
+from service.models.index import Reference
 from service.protocols import faults
 from service.protocols.calls import answer_json, named_version, probabilities_of, read_call, write_answer
 from service.protocols.encodings import chosen_encoding, compressed
 from service.protocols.infer_answers import InferAnswer, write_infer_answer
 from service.protocols.infer_calls import LENGTH_HEADER, read_infer_call
-from service.routes.health import has_store
 
 EXTENSIONS = ("binary_tensor_data", "classification", "model_repository")
 PLATFORM = "onnxruntime_onnx"
@@ -44,7 +43,7 @@ async def server_live() -> Response:
 @router.get("/health/ready")
 async def server_ready(state: StateDep) -> Response:
     """200 when the model store answers, however many models are unloaded on purpose."""
-    if not await has_store(state):
+    if not await state.catalog.is_store_up():
         return faults.respond(503, "The model store does not answer at the moment.")
     return answer_json({"ready": True, "live": True})
 

@@ -8,7 +8,7 @@ import binascii
 from typing import Any
 
 from service.errors import CallRejected
-from service.inference import INPUT
+from service.inference.engine import INPUT
 from service.protocols.fields import JsonObject, kind_of, required
 from service.protocols.tensors import Pixels, floats_of, unnested
 

@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from model_store import ArtifactCorrupt
-from service.catalog import ModelEntry, Reference
 from service.deps import StateDep
 from service.errors import CallRejected
+from service.models.index import ModelEntry, Reference
 from service.protocols.calls import answer_json, read_call
 from service.protocols.fields import JsonObject, optional, read_object
 

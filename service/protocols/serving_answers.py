@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_store import Manifest
-from service.catalog import ModelEntry
-from service.inference import INPUT, OUTPUT
+from service.inference.engine import INPUT, OUTPUT
+from service.models.index import ModelEntry
 from service.protocols.serving_calls import SIGNATURE
 
 _OK = {"error_code": "OK", "error_message": ""}

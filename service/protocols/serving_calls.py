@@ -8,7 +8,7 @@ from math import prod
 from typing import Any
 
 from service.errors import CallRejected
-from service.inference import INPUT
+from service.inference.engine import INPUT
 from service.protocols.fields import JsonObject, kind_of, optional, read_object, required
 from service.protocols.pictures import Pictures, is_file, named_image, pictures_of
 

@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from model_store import AliasNotFound, ArtifactCorrupt, Manifest
-from service.catalog import Reference
 from service.deps import StateDep
 from service.errors import CallRejected
+from service.models.index import Reference
 from service.protocols.calls import answer_json, probabilities_of, read_call, write_answer
 from service.protocols.serving_answers import labelled, metadata_answer, status_answer
 from service.protocols.serving_calls import read_classify_call, read_predict_call

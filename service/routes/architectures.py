@@ -8,8 +8,8 @@ from fastapi.openapi.models import Example
 from pydantic import BaseModel, Field
 
 from service.deps import DatasetsDep
-from service.network_overrides import OverridesDep, told_by_query
-from service.problem_docs import problem_responses
+from service.routes.network_overrides import OverridesDep, told_by_query
+from service.web.problem_docs import problem_responses
 from worker.architectures import (
     PRESETS,
     Analysis,

@@ -12,14 +12,14 @@ from pydantic import Field
 
 from model_store import StoreUnavailable
 from service.deps import NAME_PATTERN, ComparisonsDep, DatasetsDep, QueueDep
-from service.problem_docs import problem_responses
+from service.web.problem_docs import problem_responses
 from worker.architectures import analyse
 from worker.comparison import Comparison, MetricName, compare
 from worker.datasets import DatasetError, FindDataset
-from worker.errors import GroupNotFound, JobNotFound, QueueUnavailable
-from worker.grids import MAX_JOBS
-from worker.records import JobRecord
-from worker.requests import JobRequest, description_of
+from worker.jobs.errors import GroupNotFound, JobNotFound, QueueUnavailable
+from worker.jobs.grids import MAX_JOBS
+from worker.jobs.records import JobRecord
+from worker.jobs.requests import JobRequest, description_of
 
 router = APIRouter(prefix="/compare", tags=["jobs"])
 

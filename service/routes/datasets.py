@@ -6,9 +6,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Request, Response, status
 
 from model_store import DatasetMissing, DatasetTaken, StoreFull, StoreUnavailable
-from service.dataset_answers import DatasetAnswer, DatasetList
-from service.dataset_bodies import read_options, receive_archive
-from service.deps import HAS_ROOM, ConversionsDep, DatasetsDep, QueueDep, SheetsDep, StateDep, StoreDep
+from service.datasets.answers import DatasetAnswer, DatasetList
+from service.datasets.archive_bodies import read_options, receive_archive
+from service.deps import REQUIRE_FREE_SPACE, ConversionsDep, DatasetsDep, QueueDep, SheetsDep, StateDep, StoreDep
 from service.errors import (
     ArchiveUnusable,
     DatasetBuiltIn,
@@ -18,13 +18,13 @@ from service.errors import (
     TooManyUploads,
     UploadRejected,
 )
-from service.job_queue import JobQueue
-from service.model_answers import Freed
-from service.problem_docs import problem_responses
+from service.jobs.queue import JobQueue
+from service.web.freed import Freed
+from service.web.problem_docs import problem_responses
 from worker.datasets import DATASETS, DatasetCorrupt, DatasetNotFound
 from worker.datasets.upload.options import UploadOptions
-from worker.errors import QueueUnavailable
-from worker.states import JobState
+from worker.jobs.errors import QueueUnavailable
+from worker.jobs.states import JobState
 
 router = APIRouter(prefix="/datasets", tags=["datasets"])
 
@@ -71,7 +71,7 @@ async def list_datasets(datasets: DatasetsDep) -> DatasetList:
     "",
     status_code=status.HTTP_202_ACCEPTED,
     summary="Upload a dataset",
-    dependencies=[HAS_ROOM],
+    dependencies=[REQUIRE_FREE_SPACE],
     openapi_extra=UPLOAD_DOCS,
     responses=problem_responses(
         UploadRejected, ArchiveUnusable, DatasetTaken, TooManyUploads, DiskFull, StoreFull, StoreUnavailable

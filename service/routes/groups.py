@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from service.deps import NAME_PATTERN, QueueDep
-from service.group_answers import Group, GroupList, group_answer
-from service.problem_docs import problem_responses
-from worker.errors import GroupNotFound, QueueUnavailable
+from service.jobs.group_answers import Group, GroupList, group_answer
+from service.web.problem_docs import problem_responses
+from worker.jobs.errors import GroupNotFound, QueueUnavailable
 
 router = APIRouter(prefix="/groups", tags=["jobs"])
 

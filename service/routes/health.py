@@ -1,21 +1,14 @@
 """Routes that say how this process is: alive, and ready to answer."""
 
 import asyncio
-import contextlib
-import logging
 from typing import Literal
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from model_store import StoreFull, StoreUnavailable
 from service.deps import StateDep
 from service.state import ServiceState
-from worker.errors import QueueUnavailable
-
-logger = logging.getLogger(__name__)
-
-STORE_PATIENCE_S = 5.0
+from worker.jobs.errors import QueueUnavailable
 
 
 class Alive(BaseModel):
@@ -60,22 +53,10 @@ async def healthz() -> Alive:
 )
 async def readyz(state: StateDep, response: Response) -> Readiness:
     """200 when pictures can be classified; 503 with the same body when the model store does not answer."""
-    store_answers, queue_answers = await asyncio.gather(has_store(state), _has_queue(state))
+    store_answers, queue_answers = await asyncio.gather(state.catalog.is_store_up(), _has_queue(state))
     if not store_answers:
         response.status_code = 503
     return await _readiness(state, has_store=store_answers, has_queue=queue_answers)
-
-
-async def has_store(state: ServiceState) -> bool:
-    """Whether the model store answers, so that pictures can be classified."""
-    try:
-        with contextlib.suppress(StoreFull):  # a full store can be read, which is all that predicting needs
-            await asyncio.wait_for(asyncio.to_thread(state.store.check), STORE_PATIENCE_S)
-        await asyncio.wait_for(state.catalog.index(), STORE_PATIENCE_S)
-    except (StoreUnavailable, TimeoutError) as error:
-        logger.warning("not ready: %s", error)
-        return False
-    return True
 
 
 async def _has_queue(state: ServiceState) -> bool:

@@ -9,11 +9,11 @@ from fastapi.responses import PlainTextResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
 from service.deps import NAME_PATTERN, CatalogDep, CurvesDep, JobDep, QueueDep
-from service.job_queue import JobEvent, JobQueue
-from service.problem_docs import problem_responses
-from worker.errors import JobNotFinished, JobNotFound, QueueUnavailable
-from worker.records import History, JobRecord
-from worker.states import FINISHED, JobState
+from service.jobs.queue import JobEvent, JobQueue
+from service.web.problem_docs import problem_responses
+from worker.jobs.errors import JobNotFinished, JobNotFound, QueueUnavailable
+from worker.jobs.records import History, JobRecord
+from worker.jobs.states import FINISHED, JobState
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,6 @@ from model_store import (
     VersionInUse,
     VersionNotFound,
 )
-from service.catalog import Reference
 from service.deps import (
     AliasName,
     CatalogDep,
@@ -30,13 +29,11 @@ from service.deps import (
     StoreDep,
     VersionNumber,
 )
-from service.downloads import SUMMARY_FILE, answer_file
 from service.errors import VERDICTS
-from service.model_answers import (
+from service.models.answers import (
     Alias,
     AliasList,
     AliasTarget,
-    Freed,
     MistakeList,
     Model,
     ModelList,
@@ -45,8 +42,11 @@ from service.model_answers import (
     model_answer,
     version_answer,
 )
-from service.problem_docs import problem_responses
-from worker.mistakes import MISTAKES_FILE, MOST_MISTAKES, Mistakes
+from service.models.downloads import SUMMARY_FILE, answer_file
+from service.models.index import Reference
+from service.web.freed import Freed
+from service.web.problem_docs import problem_responses
+from worker.reports.mistakes import MISTAKES_FILE, MOST_MISTAKES, Mistakes
 
 router = APIRouter(prefix="/models", tags=["models"])
 

@@ -1,7 +1,7 @@
 """Routes that classify pictures: with the newest model, a named one, one version, or whatever an alias points at.
 
 They describe the predictions in OpenAPI and refuse the ones that are not in order; the others are answered before they
-get here, with the same predictor, by `service.fast_lane`, under the server that `convserve` starts.
+get here, with the same predictor, by `service.fast.lane`, under the server that `convserve` starts.
 """
 
 from typing import Annotated, Any
@@ -10,7 +10,6 @@ from fastapi import APIRouter, Query, Response
 
 from model_store import AliasNotFound, ArtifactCorrupt, ModelNotFound, StoreUnavailable, VersionNotFound
 from model_store.names import MODEL_PATTERN
-from service.catalog import Reference
 from service.deps import AliasName, ModelName, PredictorDep, TopK, UploadsDep, VersionNumber
 from service.errors import (
     BodyTooLarge,
@@ -22,9 +21,10 @@ from service.errors import (
     TooManyPictures,
     UploadRejected,
 )
-from service.prediction import Prediction
-from service.problem_docs import problem_responses
-from worker.pixels import PictureFormatUnsupported, PictureRejected, PictureTooLarge
+from service.models.index import Reference
+from service.predict.predictor import Prediction
+from service.web.problem_docs import problem_responses
+from worker.pictures.pixels import PictureFormatUnsupported, PictureRejected, PictureTooLarge
 
 DESCRIPTION = """
 Send pictures (JPEG, PNG, WebP or BMP, of any size and colour mode) in one of three ways:

@@ -10,18 +10,19 @@ from fastapi import APIRouter, Body, Header, Query, Response, status
 from fastapi.openapi.models import Example
 
 from model_store import AliasNotFound, Manifest, ModelNotFound, ModelStore, StoreFull, VersionNotFound
-from service.catalog import Catalog, Reference
 from service.deps import CatalogDep, DatasetsDep, QueueDep, RequestIdDep, StoreDep
-from service.dry_run import DryRun, dry_run
-from service.group_answers import Group, group_answer
-from service.job_queue import JobQueue
-from service.problem_docs import problem_responses
+from service.jobs.dry_run import DryRun, dry_run
+from service.jobs.group_answers import Group, group_answer
+from service.jobs.queue import JobQueue
+from service.models.catalog import Catalog
+from service.models.index import Reference
+from service.web.problem_docs import problem_responses
 from worker.datasets import DatasetNotReady, FindDataset
-from worker.errors import IdempotencyConflict, QueueUnavailable
-from worker.grids import GridRequest, PlannedJob, Planner, Submission, plan_grid
-from worker.lineage import VersionReference
-from worker.records import JobRecord
-from worker.requests import JobRequest, RequestInvalid, plan
+from worker.jobs.errors import IdempotencyConflict, QueueUnavailable
+from worker.jobs.grids import GridRequest, PlannedJob, Planner, Submission, plan_grid
+from worker.jobs.lineage import VersionReference
+from worker.jobs.records import JobRecord
+from worker.jobs.requests import JobRequest, RequestInvalid, plan
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -109,7 +110,7 @@ async def submit_job(
         planned = await asyncio.to_thread(_planned, submission, plan_one)
         outcome = await dry_run(planned, catalog, find_dataset)
         return Response(outcome.model_dump_json(), media_type="application/json")
-    await _require_room(store, queue, idempotency_key)
+    await _require_free_space(store, queue, idempotency_key)
     digest = _digest(submission)
     if isinstance(submission, GridRequest):
         planned = await asyncio.to_thread(_planned, submission, plan_one)
@@ -124,10 +125,10 @@ async def submit_job(
     return record
 
 
-async def _require_room(store: ModelStore, queue: JobQueue, idempotency_key: str | None) -> None:
+async def _require_free_space(store: ModelStore, queue: JobQueue, idempotency_key: str | None) -> None:
     """Refuse what would end as `disk_full`; a repetition only asks for the answer it has missed."""
     try:
-        await asyncio.to_thread(store.require_room)
+        await asyncio.to_thread(store.require_free_space)
     except StoreFull:
         if not idempotency_key or not await queue.is_repetition(idempotency_key):
             raise

@@ -11,12 +11,12 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.app import create_app
-from service.metrics import LoadedModel, Metrics
 from service.settings import ApiSettings
+from service.telemetry.metrics import LoadedModel, Metrics
 from tests.contract.test_deployment import GPU, WATCHERS, load
 from tests.places import PROJECT
-from worker.records import QueueOverview
-from worker.states import JobState
+from worker.jobs.records import QueueOverview
+from worker.jobs.states import JobState
 
 DEPLOY = PROJECT / "deploy"
 DASHBOARDS = DEPLOY / "grafana" / "dashboards"

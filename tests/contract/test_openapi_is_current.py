@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from service.openapi import DOCUMENT, document_text
+from service.cli.openapi import DOCUMENT, document_text
 
 DOCUMENT_NOW: dict[str, Any] = json.loads(document_text())
 PYPROJECT = DOCUMENT.parents[1] / "pyproject.toml"
@@ -32,7 +32,7 @@ def references(node: object) -> Iterator[str]:
 
 
 def test_the_committed_document_is_the_app_s_own() -> None:
-    assert DOCUMENT.read_text(encoding="utf-8") == document_text(), "run: python -m service.openapi"
+    assert DOCUMENT.read_text(encoding="utf-8") == document_text(), "run: python -m service.cli.openapi"
 
 
 def test_the_document_has_the_package_s_version() -> None:

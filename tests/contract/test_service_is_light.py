@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-HEAVY = ("tensorflow", "keras", "tf2onnx", "matplotlib", "celery", "onnx", "requests", "worker.otlp")
+HEAVY = ("tensorflow", "keras", "tf2onnx", "matplotlib", "celery", "onnx", "requests", "worker.telemetry.otlp")
 PROGRAM = f"""
 import sys
 import service.app

@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from service.settings import ApiSettings
 from tests.running import submit, wait_for
-from worker.states import JobState
+from worker.jobs.states import JobState
 
 
 def metrics(api: httpx.Client) -> dict[str, float]:

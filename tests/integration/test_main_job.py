@@ -18,7 +18,7 @@ from PIL import Image
 
 from tests.running import Stack, submit, wait_for
 from worker.datasets import Dataset, load_dataset
-from worker.pixels import to_unit_range
+from worker.pictures.pixels import to_unit_range
 
 
 @pytest.fixture(scope="module")
@@ -276,4 +276,6 @@ def _trainer_of(api: httpx.Client, job: str) -> int:
 def _trainers(stack: Stack) -> set[int]:
     """Process ids of all trainers, the spare included."""
     children = psutil.Process(stack.process.pid).children(recursive=True)
-    return {child.pid for child in children if child.status() != "zombie" and "worker.trainer" in child.cmdline()}
+    return {
+        child.pid for child in children if child.status() != "zombie" and "worker.training.trainer" in child.cmdline()
+    }

@@ -116,7 +116,7 @@ def is_ready(url: str) -> bool:
 def has_spare_trainer(up: Up) -> bool:
     def is_trainer(process: psutil.Process) -> bool:
         try:
-            return "worker.trainer" in process.cmdline()
+            return "worker.training.trainer" in process.cmdline()
         except psutil.NoSuchProcess:
             return False
 

@@ -6,15 +6,25 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from worker.job_trace import JobTrace
-from worker.jobs import JobBook, connect
-from worker.messages import Failed, Leave, LeaveAsked, Order, Pause, Paused, ProgressMade, Published, Report
-from worker.records import Claim, JobFailure, JobRecord, Progress, PublishedModel
-from worker.requests import JobRequest, plan
-from worker.states import JobState
-from worker.supervisor import Supervisor
-from worker.tracing import NoTracing
-from worker.trainer_process import TrainerProcess
+from worker.job_store.store import JobStore, connect
+from worker.jobs.records import Claim, JobFailure, JobRecord, Progress, PublishedModel
+from worker.jobs.requests import JobRequest, plan
+from worker.jobs.states import JobState
+from worker.supervision.job_trace import JobTrace
+from worker.supervision.messages import (
+    CommitGranted,
+    CommitRequested,
+    Failed,
+    Order,
+    Pause,
+    Paused,
+    ProgressMade,
+    Published,
+    Report,
+)
+from worker.supervision.supervisor import Supervisor
+from worker.supervision.trainer_process import TrainerProcess
+from worker.telemetry.tracing import NoTracing
 
 REQUEST = plan(JobRequest(architecture="lenet5-fashion", dataset="fashion_mnist_sample", epochs=2))
 TRAINING = ProgressMade(progress=Progress(phase="training", epoch=1, step=1))
@@ -29,13 +39,13 @@ class ScriptedTrainer(TrainerProcess):
 
     def __init__(self, script: Sequence[Report | Callable[[], object]]) -> None:
         self._script = list(script)
-        self.sent: list[Order | Leave | Pause] = []
+        self.sent: list[Order | CommitGranted | Pause] = []
 
     @property
     def pid(self) -> int:
         return os.getpid()
 
-    def send(self, message: Order | Leave | Pause) -> None:
+    def send(self, message: Order | CommitGranted | Pause) -> None:
         self.sent.append(message)
 
     def receive(self, timeout_s: float) -> Report | None:
@@ -52,7 +62,7 @@ class ScriptedTrainer(TrainerProcess):
         pass
 
 
-class SlowBook(JobBook):
+class SlowBook(JobStore):
     """Redis does not answer when a job asks for leave to publish, until it does."""
 
     def begin_commit(self, claim: Claim, version: int) -> bool:
@@ -61,7 +71,7 @@ class SlowBook(JobBook):
 
 
 @pytest.fixture
-def book(redis_url: str) -> Iterator[JobBook]:
+def book(redis_url: str) -> Iterator[JobStore]:
     with connect(redis_url) as client:
         yield SlowBook(client)
 
@@ -71,49 +81,51 @@ def worker_stops() -> None:
     raise SystemExit
 
 
-def supervise(book: JobBook, trainer: TrainerProcess) -> JobRecord:
-    claim = book.claim(book.submit(REQUEST).id)
+def supervise(job_store: JobStore, trainer: TrainerProcess) -> JobRecord:
+    claim = job_store.claim(job_store.submit(REQUEST).id)
     assert claim is not None
     order = Order(job=claim.job, request=REQUEST, fence=1, claimed_at=0, store_url="", datasets_dir="", work_dir="")
     with JobTrace(NoTracing(), claim) as trace:
-        Supervisor(book, claim, trainer, trace, 0.1, 0.1, PAUSE_GRACE_S, lambda: None).run(order)
-    return book.get(claim.job)
+        Supervisor(job_store, claim, trainer, trace, 0.1, 0.1, PAUSE_GRACE_S, lambda: None).run(order)
+    return job_store.get(claim.job)
 
 
 @pytest.mark.parametrize("last", [Paused(), FAILED, EVALUATING], ids=["saved", "failed", "over"])
-def test_a_worker_that_stops_waits_no_longer_than_its_training_needs(book: JobBook, last: Report) -> None:
+def test_a_worker_that_stops_waits_no_longer_than_its_training_needs(job_store: JobStore, last: Report) -> None:
     trainer = ScriptedTrainer([TRAINING, worker_stops, TRAINING, last])
     began_at = time.monotonic()
     with pytest.raises(SystemExit):
-        supervise(book, trainer)
+        supervise(job_store, trainer)
     assert time.monotonic() - began_at < PAUSE_GRACE_S / 3
     assert isinstance(trainer.sent[-1], Pause)
-    (job,) = book.queued()
-    assert book.get(job).attempt == 0
+    (job,) = job_store.queued()
+    assert job_store.get(job).attempt == 0
 
 
 def test_a_lease_is_renewed_while_a_training_is_being_saved(redis_url: str) -> None:
     expired: list[Claim] = []
     with connect(redis_url) as client:
-        book = JobBook(client, lease_s=1.5)
+        job_store = JobStore(client, lease_s=1.5)
         saving = [lambda: time.sleep(0.25)] * 8
-        trainer = ScriptedTrainer([TRAINING, worker_stops, *saving, lambda: expired.extend(book.expired()), Paused()])
+        trainer = ScriptedTrainer(
+            [TRAINING, worker_stops, *saving, lambda: expired.extend(job_store.expired()), Paused()]
+        )
         with pytest.raises(SystemExit):
-            supervise(book, trainer)
+            supervise(job_store, trainer)
     assert expired == []
 
 
-def test_a_job_cancelled_while_it_is_being_saved_is_cancelled(book: JobBook) -> None:
+def test_a_job_cancelled_while_it_is_being_saved_is_cancelled(job_store: JobStore) -> None:
     def cancel() -> None:
-        book.cancel(book.page()[0][0].id)
+        job_store.cancel(job_store.page()[0][0].id)
 
     with pytest.raises(SystemExit):
-        supervise(book, ScriptedTrainer([TRAINING, worker_stops, cancel]))
-    assert book.page()[0][0].state is JobState.CANCELLED
+        supervise(job_store, ScriptedTrainer([TRAINING, worker_stops, cancel]))
+    assert job_store.page()[0][0].state is JobState.CANCELLED
 
 
-def test_a_trainer_that_waited_for_redis_did_not_hang(book: JobBook) -> None:
-    record = supervise(book, ScriptedTrainer([LeaveAsked(version=1), PUBLISHED]))
+def test_a_trainer_that_waited_for_redis_did_not_hang(job_store: JobStore) -> None:
+    record = supervise(job_store, ScriptedTrainer([CommitRequested(version=1), PUBLISHED]))
     assert record.state is JobState.SUCCEEDED, record.error
 
 

@@ -13,8 +13,7 @@ import pytest
 from tests.collector import Collector, SeenSpan
 from tests.running import running_stack, submit, wait_for
 from tests.unit.service.tiny_networks import grey_picture
-from worker.settings import SharedSettings
-from worker.tracing import open_tracing
+from worker.telemetry.tracing import open_tracing
 
 FOREIGN_TRACE = "ab" * 16
 FOREIGN_SPAN = "cd" * 8
@@ -157,7 +156,7 @@ def test_a_collector_that_is_away_or_silent_does_not_keep_a_process_alive(listen
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         if not listens:
             silent.close()
-        tracing = open_tracing(SharedSettings(otel_endpoint=url), "api")
+        tracing = open_tracing(url, "convserve", "api")
         for _ in range(2000):
             with tracing.span("lost"):
                 pass

@@ -9,8 +9,8 @@ import pytest
 
 from model_store import open_store
 from tests.learning.trainings import SAMPLE, planned, trained
-from worker.errors import TrainingPaused
-from worker.requests import JobRequest
+from worker.jobs.errors import TrainingPaused
+from worker.jobs.requests import JobRequest
 from worker.training.checkpoints import Checkpoints
 from worker.training.fitting import Fit
 from worker.training.splits import training_splits

@@ -8,9 +8,9 @@ import pytest
 
 from model_store import CheckpointStore, ModelStore, open_store
 from worker.datasets.dataset import LabelledImages
-from worker.pixels import to_unit_range
-from worker.records import History, Progress
-from worker.requests import JobRequest, plan
+from worker.jobs.records import History, Progress
+from worker.jobs.requests import JobRequest, plan
+from worker.pictures.pixels import to_unit_range
 from worker.training.checkpoints import Checkpoints
 from worker.training.compiling import compile_network
 from worker.training.feeding import TrainingData

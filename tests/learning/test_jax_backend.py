@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason=
 SCRIPT = """
 import keras
 from tests.learning.trainings import SAMPLE, planned, trained
-from worker.errors import TrainingFailed
+from worker.jobs.errors import TrainingFailed
 from worker.training.export import check_exportable
 from worker.training.splits import test_split
 

@@ -9,10 +9,10 @@ import pytest
 
 from model_store import Manifest, ModelStore, open_store
 from tests.learning.trainings import planned
-from worker.errors import TrainingFailed
-from worker.messages import Order
-from worker.records import History, Progress, PublishedModel
-from worker.requests import JobRequest
+from worker.jobs.errors import TrainingFailed
+from worker.jobs.records import History, Progress, PublishedModel
+from worker.jobs.requests import JobRequest
+from worker.supervision.messages import Order
 from worker.training import pipeline
 from worker.training.export import parity
 

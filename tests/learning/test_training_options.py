@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests.learning.trainings import SAMPLE, planned, trained
-from worker.schedules import rate
+from worker.recipe.schedules import rate
 from worker.training import splits
 from worker.training.preparation import prepare
 

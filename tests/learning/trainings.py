@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 
 from worker.datasets import Dataset, load_dataset
-from worker.requests import JobRequest, plan
+from worker.jobs.requests import JobRequest, plan
 from worker.training.checkpoints import Checkpoints
 from worker.training.fitting import Fit, Training
 from worker.training.preparation import prepare

@@ -48,9 +48,9 @@ def test_disk_full_while_publishing(small_disk: Path) -> None:
 def test_room_to_be_left_alone(small_disk: Path) -> None:
     store = open_store(str(small_disk / "store"), min_free_bytes=20 * MB)
     filler = fill(small_disk, leave_bytes=21 * MB)
-    store.require_room()
+    store.require_free_space()
     with pytest.raises(StoreFull, match="expected 22 MB free, found 2"):
-        store.require_room(2 * MB)
+        store.require_free_space(2 * MB)
     filler.unlink()
     fill(small_disk, leave_bytes=19 * MB)
     with pytest.raises(StoreFull, match="too little room"):

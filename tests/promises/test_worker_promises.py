@@ -29,8 +29,8 @@ from tests.promises.processes import (
 )
 from tests.promises.servers import Broker
 from tests.running import Stack, submit, wait_for
-from worker.bell import Bell
-from worker.jobs import MAX_ATTEMPTS
+from worker.job_store.store import MAX_ATTEMPTS
+from worker.job_store.wake_ups import WakeUps
 from worker.settings import WorkerSettings
 
 STALL_TIMEOUT_S = 10
@@ -167,7 +167,7 @@ def test_cancelled_while_running(ledger: Ledger, api: httpx.Client) -> None:
 
 
 def test_sent_and_delivered_many_times(ledger: Ledger, broker: Broker, stack: Stack, api: httpx.Client) -> None:
-    bell = Bell(WorkerSettings(redis_url=broker.url).broker_url)
+    wake_ups = WakeUps(WorkerSettings(redis_url=broker.url).broker_url)
     with (
         ledger.promise(
             "20 submissions at once under one `Idempotency-Key`, each message delivered 5 times, two "
@@ -186,7 +186,7 @@ def test_sent_and_delivered_many_times(ledger: Ledger, broker: Broker, stack: St
             ids = {answer.json()["id"] for answer in answers}
             promise.require(len(ids) == 1, f"{len(ids)} jobs")
             for _ in range(5):
-                bell.ring(min(ids))
+                wake_ups.notify(min(ids))
             ended = wait_for(api, min(ids))
             promise.require((ended["state"], ended["attempt"]) == ("succeeded", 1), f"{ended}")
             runs = api.get(f"/jobs/{min(ids)}/log").text.count("attempt ")

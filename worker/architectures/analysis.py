@@ -14,7 +14,7 @@ from worker.architectures.description import Architecture
 from worker.architectures.errors import ArchitectureError, Loc
 from worker.architectures.fields import by
 from worker.architectures.grammar import Branches, Dense, Layer, Residual
-from worker.architectures.places import RESIZING_INDEX, Place
+from worker.architectures.layer_path import RESIZING_INDEX, LayerPath
 from worker.architectures.shapes import Measured, Shape, measure
 
 MAX_PARAMETERS = 200_000_000
@@ -106,11 +106,11 @@ class _Ledger:
             )
         )
 
-    def enter_at(self, place: Place, measured: Measured, keras_name: str | None = None) -> Shape:
-        name = OUTPUT_NAME if place.loc == self._last else self.name(keras_name or place.type)
-        self.enter(place.index, place.type, name, measured)
-        self._check(place, "parameters", self.parameters, MAX_PARAMETERS)
-        self._check(place, "output values for each picture", self._values, MAX_VALUES)
+    def enter_at(self, path: LayerPath, measured: Measured, keras_name: str | None = None) -> Shape:
+        name = OUTPUT_NAME if path.loc == self._last else self.name(keras_name or path.type)
+        self.enter(path.index, path.type, name, measured)
+        self._check(path, "parameters", self.parameters, MAX_PARAMETERS)
+        self._check(path, "output values for each picture", self._values, MAX_VALUES)
         return measured.output_shape
 
     def name(self, keras_name: str) -> str:
@@ -120,9 +120,9 @@ class _Ledger:
         return f"{keras_name}_{n_before}" if n_before else keras_name
 
     @staticmethod
-    def _check(place: Place, what: str, total: int, most: int) -> None:
+    def _check(path: LayerPath, what: str, total: int, most: int) -> None:
         if total > most:
-            raise place.error(
+            raise path.error(
                 wrong=f"the network has too many {what}",
                 expected=f"at most {most:,} in all",
                 came=f"{total:,} up to this layer",
@@ -141,19 +141,19 @@ def _check_question(image_shape: tuple[int, int, int], n_classes: int) -> None:
 
 def _check_last(layers: Sequence[Layer], n_classes: int) -> None:
     last = layers[-1]
-    place = Place(("layers", len(layers) - 1), last.type)
+    path = LayerPath(("layers", len(layers) - 1), last.type)
     expected = '{"type": "dense", "units": "classes", "activation": "softmax"} at the end'
     if not isinstance(last, Dense):
-        raise place.error(wrong="the final layer is missing", expected=expected, came=last.type)
+        raise path.error(wrong="the final layer is missing", expected=expected, came=last.type)
     if last.units not in ("classes", n_classes):
-        raise place.error(
+        raise path.error(
             "units",
             wrong="the final layer must have one unit per class",
             expected=f'"classes" or {n_classes}',
             came=str(last.units),
         )
     if last.activation != "softmax":
-        raise place.error(
+        raise path.error(
             "activation",
             wrong="the final layer must give probabilities",
             expected='"softmax"',
@@ -172,24 +172,24 @@ def _resize(architecture: Architecture, image_shape: tuple[int, int, int], ledge
 
 def _follow(layers: Sequence[Layer], loc: Loc, shape: Shape, ledger: _Ledger) -> Shape:
     for position, layer in enumerate(layers):
-        place = Place((*loc, position), layer.type)
+        path = LayerPath((*loc, position), layer.type)
         match layer:
             case Branches():
-                shape = _follow_branches(layer, place, shape, ledger)
+                shape = _follow_branches(layer, path, shape, ledger)
             case Residual():
-                shape = _follow_residual(layer, place, shape, ledger)
+                shape = _follow_residual(layer, path, shape, ledger)
             case _:
-                shape = ledger.enter_at(place, measure(layer, shape, ledger.n_classes, place))
+                shape = ledger.enter_at(path, measure(layer, shape, ledger.n_classes, path))
     return shape
 
 
-def _follow_branches(layer: Branches, place: Place, shape: Shape, ledger: _Ledger) -> Shape:
+def _follow_branches(layer: Branches, path: LayerPath, shape: Shape, ledger: _Ledger) -> Shape:
     ends = [
-        _follow(branch, (*place.loc, "branches", number), shape, ledger) for number, branch in enumerate(layer.branches)
+        _follow(branch, (*path.loc, "branches", number), shape, ledger) for number, branch in enumerate(layer.branches)
     ]
     for number, end in enumerate(ends):
         if end[:-1] != ends[0][:-1]:
-            raise place.error(
+            raise path.error(
                 "branches",
                 number,
                 wrong=f"branch {number} ends in another height and width than branch 0",
@@ -197,16 +197,16 @@ def _follow_branches(layer: Branches, place: Place, shape: Shape, ledger: _Ledge
                 came=by(end[:-1]) or "a vector",
             )
     joined = (*ends[0][:-1], sum(end[-1] for end in ends))
-    return ledger.enter_at(place, Measured(joined), keras_name="concatenate")
+    return ledger.enter_at(path, Measured(joined), keras_name="concatenate")
 
 
-def _follow_residual(layer: Residual, place: Place, shape: Shape, ledger: _Ledger) -> Shape:
-    end = _follow(layer.layers, (*place.loc, "layers"), shape, ledger)
-    start = _follow(layer.shortcut or (), (*place.loc, "shortcut"), shape, ledger)
+def _follow_residual(layer: Residual, path: LayerPath, shape: Shape, ledger: _Ledger) -> Shape:
+    end = _follow(layer.layers, (*path.loc, "layers"), shape, ledger)
+    start = _follow(layer.shortcut or (), (*path.loc, "shortcut"), shape, ledger)
     if end != start:
-        raise place.error(
+        raise path.error(
             wrong="its layers end in another shape than what they are added to",
             expected=f"{by(start)} (a shortcut can change that)",
             came=by(end),
         )
-    return ledger.enter_at(place, Measured(end, flops=prod(end)), keras_name="add")
+    return ledger.enter_at(path, Measured(end, flops=prod(end)), keras_name="add")

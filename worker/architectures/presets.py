@@ -14,8 +14,8 @@ from worker.architectures.description import Architecture
 from worker.architectures.errors import ArchitectureNotFound
 from worker.architectures.fast import fast, fast_large
 from worker.architectures.imagenet import OUTPUT, alexnet, googlenet, vgg16
-from worker.options import Augmentation, Precision
-from worker.schedules import Constant, Cosine, OneCycle, Schedule
+from worker.recipe.options import Augmentation, Precision
+from worker.recipe.schedules import Constant, Cosine, OneCycle, Schedule
 
 LENET_PAPER = (
     "Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-Based Learning Applied to Document Recognition, "

@@ -28,7 +28,7 @@ from worker.architectures.grammar import (
     SimpleLayer,
     ZeroPadding2D,
 )
-from worker.architectures.places import Place
+from worker.architectures.layer_path import LayerPath
 
 Shape = tuple[int, ...]
 """Of one picture, without the batch: (height, width, channels) for a map, (values,) for a vector."""
@@ -44,7 +44,7 @@ class Measured:
     flops: int = 0
 
 
-def measure(layer: SimpleLayer, shape: Shape, n_classes: int, place: Place) -> Measured:
+def measure(layer: SimpleLayer, shape: Shape, n_classes: int, path: LayerPath) -> Measured:
     """Follow one layer.
 
     Raises:
@@ -52,13 +52,13 @@ def measure(layer: SimpleLayer, shape: Shape, n_classes: int, place: Place) -> M
     """
     match layer:
         case Dense():
-            return _dense(layer, shape, n_classes, place)
+            return _dense(layer, shape, n_classes, path)
         case BatchNormalization():
             return Measured(shape, parameters=4 * shape[-1], frozen=2 * shape[-1], flops=2 * prod(shape))
         case Dropout() | ActivationLayer():
             return Measured(shape)
         case _:
-            return _measure_on_map(layer, _as_map(shape, place), place)
+            return _measure_on_map(layer, _as_map(shape, path), path)
 
 
 MapLayer = (
@@ -73,13 +73,13 @@ MapLayer = (
 )
 
 
-def _measure_on_map(layer: MapLayer, shape: tuple[int, int, int], place: Place) -> Measured:
+def _measure_on_map(layer: MapLayer, shape: tuple[int, int, int], path: LayerPath) -> Measured:
     height, width, channels = shape
     match layer:
         case Conv2D() | DepthwiseConv2D() | SeparableConv2D():
-            return _convolution(layer, shape, place)
+            return _convolution(layer, shape, path)
         case MaxPooling2D() | AveragePooling2D():
-            return _pooling(layer, shape, place)
+            return _pooling(layer, shape, path)
         case GlobalAveragePooling2D():
             return Measured((channels,), flops=prod(shape))
         case Flatten():
@@ -88,20 +88,20 @@ def _measure_on_map(layer: MapLayer, shape: tuple[int, int, int], place: Place) 
             return Measured((height + 2 * layer.padding[0], width + 2 * layer.padding[1], channels))
 
 
-def _as_map(shape: Shape, place: Place) -> tuple[int, int, int]:
+def _as_map(shape: Shape, path: LayerPath) -> tuple[int, int, int]:
     match shape:
         case (height, width, channels):
             return (height, width, channels)
-    raise place.error(
+    raise path.error(
         wrong="this layer works on a map",
         expected="a shape of height, width and channels (is it after a flatten or a global pooling?)",
         came=f"a vector of {shape[0]} values",
     )
 
 
-def _dense(layer: Dense, shape: Shape, n_classes: int, place: Place) -> Measured:
+def _dense(layer: Dense, shape: Shape, n_classes: int, path: LayerPath) -> Measured:
     if len(shape) != 1:
-        raise place.error(
+        raise path.error(
             wrong="a dense layer works on a vector",
             expected="a flatten or global_average_pooling2d layer before it",
             came=f"a map of {by(shape)}",
@@ -112,7 +112,7 @@ def _dense(layer: Dense, shape: Shape, n_classes: int, place: Place) -> Measured
 
 
 def _convolution(
-    layer: Conv2D | DepthwiseConv2D | SeparableConv2D, shape: tuple[int, int, int], place: Place
+    layer: Conv2D | DepthwiseConv2D | SeparableConv2D, shape: tuple[int, int, int], path: LayerPath
 ) -> Measured:
     channels = shape[2]
     area = prod(layer.kernel_size)
@@ -125,7 +125,7 @@ def _convolution(
         case DepthwiseConv2D():
             filters = channels * layer.depth_multiplier
             weights, strides = area * filters, (layer.strides, layer.strides)
-    height, width = _slide(layer.kernel_size, "kernel_size", strides, layer.padding, shape, place)
+    height, width = _slide(layer.kernel_size, "kernel_size", strides, layer.padding, shape, path)
     return Measured(
         (height, width, filters),
         parameters=weights + filters * layer.use_bias,
@@ -133,9 +133,9 @@ def _convolution(
     )
 
 
-def _pooling(layer: MaxPooling2D | AveragePooling2D, shape: tuple[int, int, int], place: Place) -> Measured:
+def _pooling(layer: MaxPooling2D | AveragePooling2D, shape: tuple[int, int, int], path: LayerPath) -> Measured:
     strides = layer.strides or layer.pool_size
-    height, width = _slide(layer.pool_size, "pool_size", strides, layer.padding, shape, place)
+    height, width = _slide(layer.pool_size, "pool_size", strides, layer.padding, shape, path)
     return Measured((height, width, shape[2]), flops=prod(layer.pool_size) * height * width * shape[2])
 
 
@@ -145,14 +145,14 @@ def _slide(
     strides: tuple[int, int],
     padding: str,
     shape: tuple[int, int, int],
-    place: Place,
+    path: LayerPath,
 ) -> tuple[int, int]:
     """Height and width after a window has slid over a map."""
     height, width, _ = shape
     if padding == "same":
         return (-(-height // strides[0]), -(-width // strides[1]))
     if window[0] > height or window[1] > width:
-        raise place.error(
+        raise path.error(
             field,
             wrong="the window is larger than its input and nothing would be left",
             expected=f'{field} of at most {height}x{width}, or padding "same"',

@@ -8,12 +8,12 @@ from statistics import mean, stdev
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from worker.comparison.followup import followup
+from worker.comparison.hyperparameters import Flat, flattened, label_of, same_and_different
 from worker.comparison.metrics import METRICS, Metric, MetricName
-from worker.comparison.settings import Flat, flattened, label_of, same_and_different
 from worker.comparison.verdict import Contender, Verdict, judge, not_comparable
-from worker.records import History, JobFailure, JobRecord, PublishedModel
-from worker.requests import JobRequest
-from worker.states import JobState
+from worker.jobs.records import History, JobFailure, JobRecord, PublishedModel
+from worker.jobs.requests import JobRequest
+from worker.jobs.states import JobState
 
 
 class Run(BaseModel):

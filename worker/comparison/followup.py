@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence, Set
 
 from pydantic import JsonValue
 
-from worker.comparison.settings import Flat
-from worker.grids import MAX_JOBS
-from worker.requests import JobRequest, plan
+from worker.comparison.hyperparameters import Flat
+from worker.jobs.grids import MAX_JOBS
+from worker.jobs.requests import JobRequest, plan
 
 ENOUGH = 3
 """Seeds per setting from which on a verdict can be firm at all."""

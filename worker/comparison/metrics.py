@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from worker.records import JobRecord
+from worker.jobs.records import JobRecord
 
 MetricName = Literal["test_accuracy", "best_val_accuracy", "val_accuracy", "test_loss", "val_loss", "seconds"]
 

@@ -3,7 +3,7 @@
 Shared with the HTTP side: numpy, httpx and pydantic, no Keras.
 """
 
-from worker.datasets.catalog import DATASETS, DatasetInfo, dataset_info
+from worker.datasets.built_in import DATASETS, DatasetInfo, dataset_info
 from worker.datasets.dataset import Dataset
 from worker.datasets.download import DownloadProgress
 from worker.datasets.errors import DatasetCorrupt, DatasetError, DatasetNotFound, DatasetNotReady, DatasetUnavailable

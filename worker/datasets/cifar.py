@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.datasets.catalog import DatasetInfo
+from worker.datasets.built_in import DatasetInfo
 from worker.datasets.dataset import LabelledImages
 from worker.datasets.errors import DatasetCorrupt
 

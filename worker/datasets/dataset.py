@@ -1,6 +1,6 @@
 """A dataset in memory, and the fingerprint that tells two of them apart.
 
-Pixels stay uint8 as they are in the files; scaling is `worker.pixels`' business. Knows no file format.
+Pixels stay uint8 as they are in the files; scaling is `worker.pictures.pixels`' business. Knows no file format.
 """
 
 import hashlib
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.datasets.catalog import DatasetInfo
+from worker.datasets.built_in import DatasetInfo
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from worker.datasets.catalog import DatasetInfo, dataset_info
+from worker.datasets.built_in import DatasetInfo, dataset_info
 from worker.datasets.cifar import read_cifar10
 from worker.datasets.dataset import Dataset, LabelledImages, assemble
 from worker.datasets.download import ProgressCallback, download

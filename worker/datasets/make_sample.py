@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.datasets.catalog import DatasetInfo, dataset_info
+from worker.datasets.built_in import DatasetInfo, dataset_info
 from worker.datasets.idx import UNSIGNED_BYTE, read_idx
 from worker.datasets.loading import SAMPLE
 

@@ -25,7 +25,7 @@ from model_store import (
     InvalidName,
     StoreUnavailable,
 )
-from worker.datasets.catalog import DATASETS, DatasetInfo
+from worker.datasets.built_in import DATASETS, DatasetInfo
 from worker.datasets.dataset import Dataset, LabelledImages, assemble
 from worker.datasets.errors import DatasetCorrupt, DatasetError, DatasetNotFound, DatasetNotReady, DatasetUnavailable
 

@@ -12,8 +12,8 @@ from worker.architectures import Analysis, Architecture, ArchitectureError, anal
 from worker.datasets import DatasetInfo
 from worker.estimates.memory import FileSizes, MemoryEstimate, estimate_files, estimate_memory
 from worker.estimates.pace import PastRun, TimeEstimate, Workload, estimate_time
-from worker.requests import JobRequest, description_of
-from worker.schedules import CurvePoint, curve
+from worker.jobs.requests import JobRequest, description_of
+from worker.recipe.schedules import CurvePoint, curve
 
 CURVE_POINTS = 50
 

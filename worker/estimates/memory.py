@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from worker.architectures import Analysis
 from worker.datasets import DatasetInfo
-from worker.keras_file import holds_optimizer
-from worker.options import Optimizer
-from worker.requests import JobRequest
+from worker.estimates.keras_file import holds_optimizer
+from worker.jobs.requests import JobRequest
+from worker.recipe.options import Optimizer
 
 FLOAT_BYTES = 4
 TRAINER_BYTES = 820_000_000

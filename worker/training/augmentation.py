@@ -9,7 +9,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 from PIL import Image
 
-from worker.options import Augmentation
+from worker.recipe.options import Augmentation
 
 Pictures = NDArray[np.uint8]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import keras
 
-from worker import schedules
-from worker.errors import TrainingFailed, TrainingPaused
-from worker.records import History, JobFailure, Progress
-from worker.requests import JobRequest
+from worker.jobs.errors import TrainingFailed, TrainingPaused
+from worker.jobs.records import History, JobFailure, Progress
+from worker.jobs.requests import JobRequest
+from worker.recipe import schedules
 from worker.training.checkpoints import Account, Checkpoints, Start
 from worker.training.compiling import inner_optimizer
 from worker.training.network_state import State, weights_of

@@ -14,9 +14,9 @@ import keras
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from model_store import CheckpointStore, Position, StoreFull, StoreUnavailable
-from model_store.errors import NO_ROOM
-from worker.errors import TrainingFailed, store_full
-from worker.records import History
+from model_store.errors import NO_SPACE
+from worker.jobs.errors import TrainingFailed, store_full
+from worker.jobs.records import History
 from worker.training.network_state import State, read_state, restore_state, state_of, write_state
 
 logger = logging.getLogger(__name__)
@@ -165,7 +165,7 @@ class Checkpoints:
         except StoreUnavailable as error:
             logger.warning("a checkpoint was not written, training goes on: %s", error)
         except OSError as error:
-            if error.errno not in NO_ROOM:
+            if error.errno not in NO_SPACE:
                 raise
             raise TrainingFailed(DISK_FULL) from error
 

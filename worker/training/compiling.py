@@ -5,9 +5,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from worker.options import Optimizer
-from worker.requests import JobRequest
-from worker.schedules import Schedule, is_flat
+from worker.jobs.requests import JobRequest
+from worker.recipe.options import Optimizer
+from worker.recipe.schedules import Schedule, is_flat
 
 _OPTIMIZERS = {
     "adam": keras.optimizers.Adam,

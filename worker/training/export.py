@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from worker.errors import TrainingFailed
-from worker.records import JobFailure
+from worker.jobs.errors import TrainingFailed
+from worker.jobs.records import JobFailure
 
 MAX_DIFFERENCE = 1e-4
 OPSET = 17  # the newest that tf2onnx 1.17 writes and every ONNX Runtime since 1.13 reads

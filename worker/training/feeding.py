@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.datasets.dataset import LabelledImages
-from worker.pixels import to_unit_range
+from worker.pictures.pixels import to_unit_range
 from worker.training.augmentation import Augmenter
 
 CHUNK_BYTES = 16 * 2**20  # of float32 pictures; large enough that Python's share of the work is small

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import keras
 
-from worker.records import History, Progress
-from worker.requests import JobRequest
+from worker.jobs.records import History, Progress
+from worker.jobs.requests import JobRequest
 from worker.training.callbacks import (
     BestEpoch,
     Checkpointer,

@@ -13,8 +13,17 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 from PIL import Image
 
-from worker.drawing import BLUE, GREY, POINTS_PER_INCH, VERMILLION, new_figure, picture_bytes, shortened, text_width
-from worker.mistakes import Mistakes
+from worker.pictures.drawing import (
+    BLUE,
+    GREY,
+    POINTS_PER_INCH,
+    VERMILLION,
+    new_figure,
+    picture_bytes,
+    shortened,
+    text_width,
+)
+from worker.reports.mistakes import Mistakes
 
 COLUMNS = 5
 MOST_PICTURES = 25

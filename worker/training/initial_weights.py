@@ -6,9 +6,9 @@ from pathlib import Path
 import keras
 
 from model_store import ModelStore, StoreError
-from worker.errors import TrainingFailed
-from worker.lineage import has_same_classes, parse_reference
-from worker.records import JobFailure
+from worker.jobs.errors import TrainingFailed
+from worker.jobs.lineage import has_same_classes, parse_reference
+from worker.jobs.records import JobFailure
 
 logger = logging.getLogger(__name__)
 

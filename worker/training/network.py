@@ -12,7 +12,7 @@ import keras
 from worker.architectures import Architecture, analyse
 from worker.architectures.errors import Loc
 from worker.architectures.grammar import Branches, Layer, Residual, SimpleLayer
-from worker.architectures.places import RESIZING_INDEX, Place
+from worker.architectures.layer_path import RESIZING_INDEX, LayerPath
 
 INPUT_NAME = "images"
 MAX_AT_ONCE = 512
@@ -77,18 +77,18 @@ class _Build:
 
     def follow(self, layers: Sequence[Layer], loc: Loc, values: keras.KerasTensor) -> keras.KerasTensor:
         for position, layer in enumerate(layers):
-            place = Place((*loc, position), layer.type)
-            name = self._names[place.index]
+            path = LayerPath((*loc, position), layer.type)
+            name = self._names[path.index]
             match layer:
                 case Branches():
                     ends = [
-                        self.follow(branch, (*place.loc, "branches", number), values)
+                        self.follow(branch, (*path.loc, "branches", number), values)
                         for number, branch in enumerate(layer.branches)
                     ]
                     values = keras.layers.Concatenate(name=name)(ends)
                 case Residual():
-                    end = self.follow(layer.layers, (*place.loc, "layers"), values)
-                    start = self.follow(layer.shortcut or (), (*place.loc, "shortcut"), values)
+                    end = self.follow(layer.layers, (*path.loc, "layers"), values)
+                    start = self.follow(layer.shortcut or (), (*path.loc, "shortcut"), values)
                     values = keras.layers.Add(name=name)([end, start])
                 case _:
                     values = self._keras_layer(layer, name)(values)

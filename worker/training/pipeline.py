@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from model_store import Draft, StoreFull, StoreUnavailable, VersionFacts, open_store
 from worker.datasets import DATASETS, Dataset, DatasetError, DownloadProgress, load_dataset, load_uploaded
-from worker.errors import TrainingFailed, store_full
-from worker.keras_file import holds_optimizer
-from worker.messages import Order
-from worker.records import History, JobFailure, Phase, Progress, PublishedModel
-from worker.requests import JobRequest, description_of
+from worker.estimates.keras_file import holds_optimizer
+from worker.jobs.errors import TrainingFailed, store_full
+from worker.jobs.records import History, JobFailure, Phase, Progress, PublishedModel
+from worker.jobs.requests import JobRequest, description_of
+from worker.supervision.messages import Order
 from worker.training.checkpoints import Checkpoints
 from worker.training.evaluation import Evaluation, evaluate
 from worker.training.export import check_exportable, export_onnx, parity, save_keras

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import keras
 
 from worker.datasets import Dataset
-from worker.requests import JobRequest, description_of
+from worker.jobs.requests import JobRequest, description_of
 from worker.training.augmentation import Augmenter, mean_colour
 from worker.training.compiling import compile_network
 from worker.training.feeding import TrainingData

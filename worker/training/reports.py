@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import to_json
 
-from worker.curves import draw_curves
 from worker.datasets import Dataset
-from worker.messages import Order
-from worker.mistakes import MISTAKES_FILE, find_mistakes
+from worker.reports.curves import draw_curves
+from worker.reports.mistakes import MISTAKES_FILE, find_mistakes
+from worker.supervision.messages import Order
 from worker.training.evaluation import Evaluation
 from worker.training.fitting import Fit
 from worker.training.gallery import draw_mistakes, draw_predictions

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from worker.datasets import Dataset
 from worker.datasets.dataset import LabelledImages
-from worker.pixels import to_unit_range
-from worker.requests import JobRequest
+from worker.jobs.requests import JobRequest
+from worker.pictures.pixels import to_unit_range
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import contextlib
 import logging
 from typing import TextIO
 
-from worker.logs import LogFormat, formatter_of
+from worker.telemetry.logs import LogFormat, formatter_of
 
 
 class StatusLines:

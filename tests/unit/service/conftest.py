@@ -9,11 +9,11 @@ from fastapi import FastAPI
 
 from model_store import Manifest, ModelStore, open_store
 from service.app import create_app
-from service.metrics import Metrics
 from service.settings import ApiSettings
-from service.stages import Stages
+from service.telemetry.metrics import Metrics
+from service.telemetry.stages import Stages
 from tests.unit.service.tiny_networks import publish
-from worker.tracing import NoTracing
+from worker.telemetry.tracing import NoTracing
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.server import ServerState
 
-from service.fast_protocol import FastProtocol
+from service.fast.protocol import FastProtocol
 
 PATIENCE_S = 10.0
 

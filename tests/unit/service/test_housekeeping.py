@@ -9,8 +9,8 @@ from fastapi import FastAPI
 
 from model_store import ModelStore
 from service.app import create_app
+from service.inference.unloaded import UnloadedModels
 from service.settings import ApiSettings
-from service.unloaded import UnloadedModels
 from tests.unit.service.tiny_networks import publish
 
 pytestmark = pytest.mark.anyio

@@ -18,8 +18,8 @@ from worker.datasets.upload.folders import Content, Member
 from worker.datasets.upload.options import UploadLimits, UploadOptions
 from worker.datasets.upload.report import SkippedLog
 from worker.datasets.upload.zip_file import read_file
-from worker.picture_headers import orientation, picture_format
-from worker.pixels import (
+from worker.pictures.headers import orientation, picture_format
+from worker.pictures.pixels import (
     FAILURES,
     PictureFormatUnsupported,
     PictureLimits,

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from service.cli.client import Client
-from worker.records import JobRecord
+from worker.jobs.records import JobRecord
 
 Respond = Callable[[httpx.Request], httpx.Response]
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from service.cli.errors import CommandFailed
 from service.cli.train import curves_path, job_request, report_end
-from worker.records import JobRecord
+from worker.jobs.records import JobRecord
 
 MakeJob = Callable[..., JobRecord]
 

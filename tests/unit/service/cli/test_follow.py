@@ -9,8 +9,8 @@ import pytest
 
 from service.cli.client import Client, ServerRefused, ServerUnreachable
 from service.cli.follow import RETRIES, JobFollower
-from worker.records import JobRecord
-from worker.states import JobState
+from worker.jobs.records import JobRecord
+from worker.jobs.states import JobState
 
 MakeJob = Callable[..., JobRecord]
 Answer = httpx.Response | Exception

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from service.cli.progress_view import ProgressView, describe, duration, figures
-from worker.records import JobRecord, Progress
+from worker.jobs.records import JobRecord, Progress
 
 MakeJob = Callable[..., JobRecord]
 

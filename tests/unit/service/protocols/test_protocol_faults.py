@@ -6,9 +6,8 @@ from fastapi import FastAPI
 
 from model_store import Manifest, StoreUnavailable
 from service.errors import PROTOCOL_STATUSES, VERDICTS, protocol_status_of
-from service.protocols.faults import is_protocol_path
 from tests.unit.service.protocols.conftest import error_of
-from worker.pixels import PictureTooLarge
+from worker.pictures.pixels import PictureTooLarge
 
 pytestmark = pytest.mark.anyio
 
@@ -56,8 +55,10 @@ async def test_a_store_that_is_gone_is_503(
         ("/", False),
     ],
 )
-def test_the_protocols_live_below_two_prefixes(path: str, is_one: bool) -> None:
-    assert is_protocol_path(path) is is_one
+async def test_the_protocols_live_below_two_prefixes(api: httpx.AsyncClient, path: str, is_one: bool) -> None:
+    response = await api.put(path)
+    assert response.status_code in {404, 405}
+    assert (set(response.json()) == {"error"}) is is_one
 
 
 def test_statuses_are_the_service_s_unless_the_protocols_have_their_own() -> None:

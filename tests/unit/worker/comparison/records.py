@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from worker.records import History, JobRecord, PublishedModel
-from worker.requests import JobRequest, plan
-from worker.states import JobState
+from worker.jobs.records import History, JobRecord, PublishedModel
+from worker.jobs.requests import JobRequest, plan
+from worker.jobs.states import JobState
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

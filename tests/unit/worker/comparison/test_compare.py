@@ -2,11 +2,11 @@ import pytest
 
 from tests.unit.worker.comparison.records import ended
 from worker.comparison import Comparison, compare
-from worker.comparison.settings import flattened, label_of
-from worker.grids import GridRequest, plan_grid
-from worker.records import JobFailure, JobRecord
-from worker.requests import plan
-from worker.states import JobState
+from worker.comparison.hyperparameters import flattened, label_of
+from worker.jobs.grids import GridRequest, plan_grid
+from worker.jobs.records import JobFailure, JobRecord
+from worker.jobs.requests import plan
+from worker.jobs.states import JobState
 
 OWN: dict[str, list[dict[str, object]]] = {
     "layers": [

@@ -6,8 +6,8 @@ from PIL import Image
 from tests.unit.worker.comparison.records import ended
 from worker.comparison import compare
 from worker.comparison.picture import draw_comparison
-from worker.records import History
-from worker.states import JobState
+from worker.jobs.records import History
+from worker.jobs.states import JobState
 
 
 @pytest.mark.parametrize("n_settings", [1, 2, 12])

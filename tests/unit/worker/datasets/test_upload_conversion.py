@@ -18,7 +18,7 @@ from model_store import ConversionStatus, DatasetFacts, DatasetStore, open_store
 from tests.archives import encoded, picture, two_classes, zipped
 from tests.places import SHARED_DATA
 from worker.datasets import Dataset, DatasetCorrupt, DatasetNotFound, DatasetNotReady, find_dataset, load_uploaded
-from worker.datasets.catalog import DATASETS
+from worker.datasets.built_in import DATASETS
 from worker.datasets.loading import is_available, load_dataset
 from worker.datasets.statistics import ChannelStatistics
 from worker.datasets.upload.convert import Link, convert
@@ -29,7 +29,7 @@ from worker.datasets.upload.options import UploadLimits, UploadOptions
 from worker.datasets.upload.packing import PREVIEW_FILE
 from worker.datasets.upload.report import DatasetReport
 from worker.datasets.uploaded import FILES, STAGED_S
-from worker.pixels import PictureLimits, decode_picture
+from worker.pictures.pixels import PictureLimits, decode_picture
 
 MIB = 1024 * 1024
 LIMITS = UploadLimits(

@@ -1,0 +1,178 @@
+"""Receives a dataset's archive: from the request's body to one file, a piece at a time, and the options beside it.
+
+The archive is the whole body, or the field `file` of a form. Nothing a client names becomes a path.
+"""
+
+import asyncio
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.requests import Request
+
+from model_store.errors import NO_SPACE
+from service.errors import BodyTooLarge, BodyTypeUnsupported, DiskFull, UploadRejected
+from service.web.content_types import refuse_encoded, shown_type
+from service.web.form_parser import FormParser
+from worker.datasets.upload.options import UploadOptions
+
+ARCHIVE_TYPES = frozenset({"application/zip", "application/x-zip-compressed", "application/octet-stream"})
+EXPECTED = "application/zip, or multipart/form-data with the archive as its field 'file'"
+FIELD = "file"
+HINT = "With curl: -F file=@pets.zip -F name=pets"
+MAX_FIELDS = 32
+MAX_FIELD_BYTES = 4096
+FORM_OVERHEAD_BYTES = 256 * 1024
+"""What a form may have beside its archive."""
+_BUFFER_BYTES = 1024 * 1024
+_RESERVE_BYTES = 64 * 1024 * 1024
+
+
+class _Body(Protocol):
+    """Takes the body's bytes; says which of them belong to the archive, and in the end what the fields were."""
+
+    def feed(self, chunk: bytes) -> bytes: ...
+
+    def finish(self) -> dict[str, str]: ...
+
+
+async def receive_archive(request: Request, target: Path, query: Mapping[str, str], max_bytes: int) -> UploadOptions:
+    """Write the archive to a file, and read the options from the query and the form.
+
+    Args:
+        request: its body is still unread.
+        target: a new file.
+        query: options given there; those of a form come before them.
+        max_bytes: of the archive.
+
+    Raises:
+        BodyTypeUnsupported, BodyTooLarge, UploadRejected: it is no archive in one of the two forms.
+        RequestValidationError: an option is missing, unknown or out of range.
+        DiskFull: there is no room for it.
+    """
+    refuse_encoded(request.headers)
+    content_type = request.headers.get("content-type", "")
+    kind = shown_type(content_type).lower()
+    body: _Body
+    if kind == "multipart/form-data":
+        body = ArchiveForm(content_type)
+    elif kind in ARCHIVE_TYPES:
+        read_options(query, {})  # better told before gigabytes are sent
+        body = _WholeBody()
+    else:
+        raise BodyTypeUnsupported(EXPECTED, kind, HINT)
+    announced = request.headers.get("content-length", "")
+    _require_free_space(target, int(announced[:20]) if announced.isdecimal() else 0)
+    try:
+        with target.open("xb") as file:
+            await _write(request, body, file, max_bytes)
+    except OSError as error:
+        if error.errno in NO_SPACE:
+            raise DiskFull from error
+        raise
+    return read_options(query, body.finish())
+
+
+def read_options(query: Mapping[str, str], fields: Mapping[str, str]) -> UploadOptions:
+    """The options, those of the form before those of the query. Raises `RequestValidationError`."""
+    try:
+        return UploadOptions.model_validate({**query, **fields})
+    except ValidationError as error:
+        raise RequestValidationError(
+            [
+                {**found, "loc": ("body" if found["loc"][0] in fields else "query", *found["loc"])}
+                for found in error.errors(include_input=False, include_url=False)
+            ]
+        ) from None
+
+
+async def _write(request: Request, body: _Body, file: BinaryIO, max_bytes: int) -> None:
+    pending = bytearray()
+    received = 0
+    async for chunk in request.stream():
+        data = body.feed(chunk)
+        received += len(data)
+        if received > max_bytes:
+            raise BodyTooLarge(max_bytes)
+        pending += data
+        if len(pending) >= _BUFFER_BYTES:
+            await asyncio.to_thread(_append, file, pending)
+            pending = bytearray()
+    await asyncio.to_thread(_append, file, pending)
+    if received + len(pending) == 0:
+        raise UploadRejected((), f"The request has no archive; expected {EXPECTED}. {HINT}")
+
+
+def _append(file: BinaryIO, data: bytearray) -> None:
+    """Others write to the disk meanwhile, so the room is asked for anew each time. Raises `DiskFull`."""
+    _require_free_space(Path(file.name), len(data))
+    file.write(data)
+
+
+def _require_free_space(target: Path, size_bytes: int) -> None:
+    if size_bytes + _RESERVE_BYTES > shutil.disk_usage(target.parent).free:
+        raise DiskFull
+
+
+class _WholeBody:
+    """The archive is the body."""
+
+    def feed(self, chunk: bytes) -> bytes:
+        return chunk
+
+    def finish(self) -> dict[str, str]:
+        return {}
+
+
+class ArchiveForm(FormParser):
+    """A form with one file and a few short fields."""
+
+    def __init__(self, content_type: str) -> None:
+        super().__init__(content_type)
+        self._archive = bytearray()
+        self._has_archive = False
+        self._field: str | None = None
+        self._fields: dict[str, bytearray] = {}
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Take the next bytes; those of the archive come back. Raises `UploadRejected`."""
+        self.write(chunk)
+        found, self._archive = bytes(self._archive), bytearray()
+        return found
+
+    def finish(self) -> dict[str, str]:
+        """The other fields, as text. Raises `UploadRejected`."""
+        self.require_end()
+        if not self._has_archive:
+            raise UploadRejected((FIELD,), f"The form has no archive; expected it as the field {FIELD!r}. {HINT}")
+        try:
+            return {name: value.decode() for name, value in self._fields.items()}
+        except UnicodeDecodeError as error:
+            raise UploadRejected((), "A field of the form is not UTF-8.") from error
+
+    def begin_part(self, name: str, filename: str | None) -> None:
+        """The archive, once, or an option, once."""
+        self._field = None if name == FIELD else name
+        if (name == FIELD and self._has_archive) or name in self._fields:
+            raise UploadRejected((name[:64],), f"The form has the field {name[:64]!r} twice; expected it once.")
+        if name == FIELD:
+            self._has_archive = True
+            return
+        if len(self._fields) == MAX_FIELDS or filename is not None:
+            raise UploadRejected((name[:64],), f"The form has more than an archive and its options. {HINT}")
+        self._fields[name] = bytearray()
+
+    def part_data(self, data: memoryview) -> None:
+        """More of the part begun last."""
+        if self._field is None:
+            self._archive += data
+            return
+        value = self._fields[self._field]
+        value += data
+        if len(value) > MAX_FIELD_BYTES:
+            raise UploadRejected(
+                (self._field[:64],), f"The field {self._field[:64]!r} is too long; expected at most {MAX_FIELD_BYTES}."
+            )

@@ -1,0 +1,74 @@
+"""All datasets, built in and uploaded, as the routes ask for them. Uploaded ones are read from the store each time."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+
+from model_store import DatasetDamaged, DatasetMissing, DatasetStore, InvalidName
+from service.datasets.answers import (
+    DatasetAnswer,
+    built_in_answer,
+    conversion_answer,
+    damaged_answer,
+    uploaded_answer,
+)
+from worker.datasets import DATASETS, DatasetInfo, DatasetNotFound, find_dataset, is_available
+
+
+class DatasetListing:
+    """What there is to train on."""
+
+    def __init__(self, store: DatasetStore, datasets_dir: Path) -> None:
+        self._store = store
+        self._datasets_dir = datasets_dir
+
+    def find(self, name: str) -> DatasetInfo:
+        """What a training needs to know of a dataset; blocks while the store is asked about an uploaded one.
+
+        Raises:
+            DatasetNotFound, DatasetNotReady, DatasetCorrupt, StoreUnavailable.
+        """
+        return find_dataset(name, self._store)
+
+    async def all(self) -> list[DatasetAnswer]:
+        """Every dataset: the built-in ones, then the uploaded ones by name. Raises `StoreUnavailable`."""
+        return await asyncio.to_thread(self._all)
+
+    async def one(self, name: str) -> DatasetAnswer:
+        """One dataset. Raises `DatasetNotFound`, `StoreUnavailable`."""
+        return await asyncio.to_thread(self._one, name)
+
+    def _all(self) -> list[DatasetAnswer]:
+        answers = [self._built_in(name) for name in DATASETS]
+        for name in self._store.names():
+            try:
+                answers.append(self._uploaded(name))
+            except DatasetNotFound:
+                continue  # deleted since it was listed
+        return answers
+
+    def _one(self, name: str) -> DatasetAnswer:
+        return self._built_in(name) if name in DATASETS else self._uploaded(name)
+
+    def _built_in(self, name: str) -> DatasetAnswer:
+        return built_in_answer(DATASETS[name], is_available(name, self._datasets_dir))
+
+    def _uploaded(self, name: str) -> DatasetAnswer:
+        try:
+            return self._published(name) or self._converting(name)
+        except DatasetDamaged as error:
+            return damaged_answer(name, error.file)
+        except InvalidName as error:
+            raise DatasetNotFound(name, DATASETS) from error
+
+    def _published(self, name: str) -> DatasetAnswer | None:
+        try:
+            return uploaded_answer(self._store.manifest(name))
+        except DatasetMissing:
+            return None
+
+    def _converting(self, name: str) -> DatasetAnswer:
+        status = self._store.status(name)
+        if status is None:
+            raise DatasetNotFound(name, [*DATASETS, *self._store.names()])
+        return conversion_answer(name, status.as_seen(datetime.now(UTC)))

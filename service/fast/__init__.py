@@ -1,0 +1,4 @@
+"""The short way of a simple prediction: from the connection to the answer without ASGI and FastAPI.
+
+Not in here: refusal: what is not simple goes on to the routes.
+"""

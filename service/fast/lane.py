@@ -1,0 +1,172 @@
+"""The shortest way from a plain prediction to its answer: one piece of code instead of FastAPI's layers and routes.
+
+Layers, dependencies and validation take 300 µs of one core here, where decoding a picture and running the network take
+70. So what is asked all day takes this lane: a few small pictures, or a binary UINT8 tensor, for a version in memory.
+The lane never refuses. Whatever is not plain, and whatever goes wrong on the way, is left to the routes, which answer
+as if there were no lane.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from model_store import Manifest
+from service.fast.simple_requests import Call
+from service.inference.batching import Answer, BatchQueue
+from service.inference.network import Pixels
+from service.predict.answers import picture_answers, whole_answer
+from service.predict.predictor import is_small
+from service.predict.uploads import shown_filename
+from service.protocols.encodings import chosen_encoding
+from service.protocols.infer_answers import write_infer_answer
+from service.protocols.infer_calls import InferCall, KnownHeads
+from service.state import ServiceState
+from service.web.multipart import read_whole_form
+from worker.pictures.pixels import decode_pictures
+
+_JSON = b"content-type: application/json\r\n"
+LANE = "fast_lane"
+"""Name of the lane in the state that the application's start hands to its server; without one, all take the routes."""
+MAX_PICTURES = 64
+"""Of a tensor; more are given to the network in parts, by the route."""
+Headers = dict[bytes, bytes]
+"""Of a request: names in lower case, each once."""
+
+
+class NotSimple(Exception):
+    """The routes shall look at this one."""
+
+
+class Reply(NamedTuple):
+    """What goes back, but for what every answer of the service has.
+
+    Attributes:
+        headers: of this answer, as lines.
+        content: its body.
+        timing: the header `Server-Timing`.
+    """
+
+    headers: bytes
+    content: bytes
+    timing: bytes
+
+
+class Asked(NamedTuple):
+    """A prediction that waits for its batch.
+
+    Attributes:
+        answer: what the batch will say; cancelled, it leaves the queue.
+        finish: puts the answer into words.
+    """
+
+    answer: asyncio.Future[Answer]
+    finish: Callable[[Answer], Reply]
+
+
+class FastLane:
+    """Asks the queues, and writes what they answer.
+
+    Attributes:
+        capacity: where each request takes a slot before it asks.
+        metrics: told of each answer.
+    """
+
+    def __init__(self, state: ServiceState) -> None:
+        self.capacity = state.capacity
+        self.metrics = state.metrics
+        self._predictor = state.predictor
+        self._max_pictures = state.settings.max_pictures
+        self._heads = KnownHeads()
+
+    def ask(self, call: Call, headers: Headers, body: bytes) -> Asked:
+        """Put a plain prediction into its queue.
+
+        Raises:
+            NotSimple: it is none, or its version is not in memory.
+            Exception: whatever the routes will find as well.
+        """
+        found = self._predictor.cached(call.reference)
+        if found is None or len(body) != int(headers[b"content-length"]):
+            raise NotSimple
+        manifest, queue = found
+        if call.top_k is None:
+            return self._ask_tensor(manifest, queue, headers, body)
+        return self._ask_pictures(manifest, queue, call.top_k, headers.get(b"content-type", b""), body)
+
+    def _ask_pictures(
+        self, manifest: Manifest, queue: BatchQueue, top_k: int, content_type: bytes, body: bytes
+    ) -> Asked:
+        names, files = self._files(content_type, body)
+        if not all(map(is_small, files)):
+            raise NotSimple
+        decoding_s = 0.0
+
+        def decoded(start: int, end: int) -> Pixels:
+            nonlocal decoding_s
+            began_at = time.perf_counter()
+            pixels = decode_pictures(files[start:end], manifest.input_shape, self._predictor.limits)
+            decoding_s += time.perf_counter() - began_at
+            return pixels
+
+        def finish(answer: Answer) -> Reply:
+            pictures = picture_answers(names, answer.probabilities, manifest.classes, top_k)
+            self.metrics.pictures_decoded(manifest.model, decoding_s)
+            content = whole_answer(manifest.model, manifest.version, pictures)
+            timing = b"decode;dur=%.3f, %b" % (decoding_s * 1000, _timing(answer))
+            return Reply(_JSON, content, timing)
+
+        return Asked(queue.ask_prepared(len(files), decoded), finish)
+
+    def _files(self, content_type: bytes, body: bytes) -> tuple[list[str | None], list[bytes]]:
+        kind = _kind(content_type)
+        if kind == "raw":
+            return [None], [body]
+        if kind != "form":
+            raise NotSimple
+        files = read_whole_form(content_type.decode("latin-1"), body, self._max_pictures)
+        if files is None:
+            raise NotSimple
+        return [shown_filename(name) for name, _ in files], [data for _, data in files]
+
+    def _ask_tensor(self, manifest: Manifest, queue: BatchQueue, headers: Headers, body: bytes) -> Asked:
+        length = headers.get(b"inference-header-content-length")
+        if length is None or _encoding_for(headers.get(b"accept-encoding", b"")) is not None:
+            raise NotSimple
+        call = self._heads.read(body, length.decode("latin-1"), manifest.input_shape)
+        pixels = call.pixels
+        if pixels.dtype != np.uint8 or not 0 < len(pixels) <= MAX_PICTURES or not _is_all_binary(call):
+            raise NotSimple
+
+        def finish(answer: Answer) -> Reply:
+            written = write_infer_answer(call, manifest, answer.probabilities)
+            told = {**written.headers, "content-type": written.media_type}
+            lines = "".join(f"{name.lower()}: {value}\r\n" for name, value in told.items())
+            return Reply(lines.encode(), written.content, _timing(answer))
+
+        return Asked(queue.ask_prepared(len(pixels), lambda start, end: pixels[start:end]), finish)
+
+
+def _is_all_binary(call: InferCall) -> bool:
+    return all(wish.is_binary and not wish.n_classes for wish in call.outputs)
+
+
+def _timing(answer: Answer) -> bytes:
+    return b"queue;dur=%.3f, compute;dur=%.3f" % (answer.queue_s * 1000, answer.compute_s * 1000)
+
+
+@lru_cache(256)
+def _encoding_for(accept_encoding: bytes) -> str | None:
+    return chosen_encoding(accept_encoding.decode("latin-1"))
+
+
+def _kind(content_type: bytes) -> str:
+    """`form`, `raw`, or nothing for a body that is neither."""
+    if content_type.startswith(b"multipart/form-data;"):
+        return "form"
+    if content_type.startswith(b"image/") or content_type == b"application/octet-stream":
+        return "raw"
+    return ""

@@ -1,0 +1,244 @@
+"""Where a connection's bytes become requests: uvicorn's own protocol, which asks the fast lane before the application.
+
+A plain prediction is answered from here as soon as its body is whole: without a task, without ASGI's messages, with one
+write. Every other request, and one that the lane has no answer for, goes on as if this were uvicorn's class; only the
+moment at which the application is called is another. Pipelining, limits of time and shutting down are uvicorn's.
+"""
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from uvicorn._types import HTTPScope
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from service.errors import Overloaded
+from service.fast.lane import LANE, Asked, FastLane, Headers, NotSimple, Reply
+from service.fast.simple_requests import Call, simple_call, simple_headers
+from service.inference.batching import Answer
+from service.layers.exchange import (
+    CLIENT_LEFT,
+    NO_SNIFFING,
+    REQUEST_ID_HEADER,
+    TIMING_HEADER,
+    access,
+    log_exchange,
+    request_id_from,
+)
+
+_ANSWER = b"%b%%b%%bcontent-length: %%d\r\n%b: %%b\r\n%b: %b\r\n%b: %%b\r\n\r\n%%b" % (
+    STATUS_LINE[200],
+    REQUEST_ID_HEADER,
+    *NO_SNIFFING,
+    TIMING_HEADER,
+)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _SimpleRequest:
+    """A request that may be a plain prediction.
+
+    Attributes:
+        cycle: uvicorn's side of it, once uvicorn has to know.
+    """
+
+    call: Call
+    url: bytes
+    headers: Headers
+    scope: HTTPScope
+    began_at: float
+    body: bytes | bytearray = b""  # bytes while it is one piece
+    is_whole: bool = False
+    cycle: RequestResponseCycle | None = None
+
+
+class FastProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
+        super().__init__(*arguments, **options)
+        self._lane: FastLane | None = None if self.root_path else self.app_state.get(LANE)
+        self._simple: _SimpleRequest | None = None  # the request under way, when it is plain
+        self._held_bytes = 0  # of a body that is not whole
+        self._asked: asyncio.Future[Answer] | None = None
+
+    def on_headers_complete(self) -> None:
+        """Keep a request that may be plain; let uvicorn begin with any other."""
+        if self._simple is None:
+            self._simple = self._simple_request()
+            if self._simple is not None:
+                return
+        else:
+            self._let_uvicorn_know(self._simple)  # it queues the next request behind this one
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Keep a piece of a body."""
+        simple = self._simple
+        if simple is None or simple.is_whole:
+            super().on_body(body)
+        elif not simple.body:
+            simple.body = body  # most bodies are one piece, and held for no time
+        else:
+            if isinstance(simple.body, bytes):
+                simple.body = bytearray(simple.body)
+            simple.body += body
+            self._hold(simple, len(body))
+
+    def on_message_complete(self) -> None:
+        """Answer a plain prediction, whose body is whole now."""
+        simple = self._simple
+        if simple is None or simple.is_whole:
+            super().on_message_complete()
+        else:
+            simple.is_whole = True
+            self._let_go()
+            self._ask(simple)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let nobody work for a client who has left."""
+        simple = self._simple
+        if self._asked is not None:
+            self._asked.cancel()
+        elif simple is not None:
+            self._let_uvicorn_know(simple)
+        super().connection_lost(exc)
+        if simple is not None and self._asked is None:
+            self._give_up(simple)
+
+    def shutdown(self) -> None:
+        """Answer what is under way, and close."""
+        if self._simple is not None:
+            self._let_uvicorn_know(self._simple)
+        super().shutdown()
+
+    def _simple_request(self) -> _SimpleRequest | None:
+        """The request whose headers are complete, if it may be plain and no other is under way."""
+        if self._lane is None or self.parser.get_method() != b"POST" or self.expect_100_continue:
+            return None
+        call = simple_call(self.url)
+        headers = None if call is None else simple_headers(self.headers)
+        if call is None or headers is None or self.flow.write_paused:
+            return None
+        if self.parser.get_http_version() != "1.1" or not self.parser.should_keep_alive():
+            return None
+        if self.cycle is not None and not self.cycle.response_complete:
+            return None
+        return _SimpleRequest(call, self.url, headers, self.scope, time.perf_counter())
+
+    def _let_uvicorn_know(self, simple: _SimpleRequest) -> RequestResponseCycle:
+        """Make what `HttpToolsProtocol.on_headers_complete` would have made of a plain request."""
+        if simple.cycle is None:
+            path, _, query = simple.url.partition(b"?")
+            simple.scope["method"] = "POST"
+            simple.scope["path"] = path.decode()
+            simple.scope["raw_path"] = path
+            simple.scope["query_string"] = query
+            simple.cycle = self.cycle = RequestResponseCycle(
+                scope=simple.scope,
+                transport=self.transport,
+                flow=self.flow,
+                logger=self.logger,
+                access_logger=self.access_logger,
+                access_log=self.access_log,
+                default_headers=self.server_state.default_headers,
+                message_event=asyncio.Event(),
+                expect_100_continue=False,
+                keep_alive=True,
+                on_response=self.on_response_complete,
+            )
+        return simple.cycle
+
+    def _hold(self, simple: _SimpleRequest, n_bytes: int) -> None:
+        assert self._lane is not None
+        self._held_bytes += n_bytes
+        try:
+            self._lane.capacity.hold(n_bytes)
+        except Overloaded:
+            self._let_go()
+            self._give_up(simple)
+
+    def _let_go(self) -> None:
+        if self._held_bytes and self._lane is not None:
+            self._lane.capacity.hold(-self._held_bytes)
+            self._held_bytes = 0
+
+    def _give_up(self, simple: _SimpleRequest) -> None:
+        """Let the application answer after all, which finds the request as if nobody had looked at it."""
+        self._simple = None
+        self._let_go()
+        cycle = self._let_uvicorn_know(simple)
+        cycle.body += simple.body
+        cycle.more_body = not simple.is_whole
+        cycle.message_event.set()
+        task = self.loop.create_task(cycle.run_asgi(self.app))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
+    def _ask(self, simple: _SimpleRequest) -> None:
+        assert self._lane is not None
+        try:
+            self._lane.capacity.enter()
+        except Overloaded:
+            self._give_up(simple)
+            return
+        try:
+            asked = self._lane.ask(simple.call, simple.headers, bytes(simple.body))
+        except Exception as error:  # noqa: BLE001 - the application finds it as well, and tells
+            self._give_up_inside(simple, error)
+            return
+        self._asked = asked.answer
+        asked.answer.add_done_callback(lambda _: self._reply(simple, asked))
+
+    def _reply(self, simple: _SimpleRequest, asked: Asked) -> None:
+        self._asked = None
+        if asked.answer.cancelled() or self.transport.is_closing():
+            self._simple = None
+            self._report(simple, CLIENT_LEFT, _request_id(simple))
+            return
+        try:
+            reply = asked.finish(asked.answer.result())
+        except Exception as error:  # noqa: BLE001 - likewise
+            self._give_up_inside(simple, error)
+            return
+        self._simple = None
+        request_id = _request_id(simple)
+        self._write(simple.cycle, reply, request_id)
+        self._report(simple, 200, request_id)
+        self.on_response_complete()
+
+    def _give_up_inside(self, simple: _SimpleRequest, error: Exception) -> None:
+        assert self._lane is not None
+        self._lane.capacity.step_out()
+        if not isinstance(error, NotSimple):
+            logger.debug("the fast lane leaves a request to the routes: %r", error)
+        self._give_up(simple)
+
+    def _write(self, cycle: RequestResponseCycle | None, reply: Reply, request_id: str) -> None:
+        closes = cycle is not None and not cycle.keep_alive
+        lines = [b"%b: %b\r\n" % header for header in self.server_state.default_headers]
+        if closes:
+            lines.append(b"connection: close\r\n")
+        length = len(reply.content)
+        answer = (b"".join(lines), reply.headers, length, request_id.encode(), reply.timing, reply.content)
+        self.transport.write(_ANSWER % answer)
+        if cycle is not None:
+            cycle.response_started = cycle.response_complete = True
+        if closes:
+            self.transport.close()
+
+    def _report(self, simple: _SimpleRequest, status: int, request_id: str) -> None:
+        assert self._lane is not None
+        seconds = time.perf_counter() - simple.began_at
+        self._lane.capacity.leave(seconds)
+        self._lane.metrics.request_answered(simple.call.route, "POST", status, seconds)
+        if access.isEnabledFor(logging.INFO):
+            log_exchange("POST", simple.url.partition(b"?")[0].decode(), status, seconds, request_id)
+
+
+def _request_id(simple: _SimpleRequest) -> str:
+    return request_id_from(simple.headers.get(REQUEST_ID_HEADER, b"").decode("latin-1"))

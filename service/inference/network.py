@@ -1,0 +1,154 @@
+"""One published network in memory: opened, tried out, run. It learns how long it takes, and says what it will take.
+
+Knows ONNX Runtime, and nothing of requests, queues or what else is in memory. Everything here blocks; callers choose
+the thread.
+"""
+
+import time
+from typing import Any, cast
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
+
+from model_store import ArtifactCorrupt, Manifest
+from worker.pictures.pixels import to_unit_range
+
+MODEL_FILE = "model.onnx"
+INPUT = "images"
+OUTPUT = "probabilities"
+WARM_UP_BATCH = 8
+WARM_UP_LIMIT_S = 0.02
+"""A network that takes longer for one picture is not tried with eight: batches gain it nothing."""
+_ONLY_ERRORS = 3  # ONNX Runtime's log severity
+_WEIGHT_OF_NEWEST = 0.1
+_LONGEST_SAMPLE = 4.0
+"""A run that took this many times what was expected was interrupted by something else, and counts as no more."""
+_DAMAGE: tuple[type[Exception], ...] = (
+    ValueError,
+    *(kind for kind in vars(ort_errors).values() if isinstance(kind, type) and issubclass(kind, Exception)),
+)
+"""ONNX Runtime gives its errors no common ancestor."""
+
+Pixels = NDArray[np.uint8] | NDArray[np.float32]
+
+
+def scaled(pixels: Pixels) -> NDArray[np.float32]:
+    """Pixels as networks take them: uint8 scaled to [0, 1], float32 as it is."""
+    if pixels.dtype == np.uint8:
+        return to_unit_range(cast(NDArray[np.uint8], pixels))
+    return cast(NDArray[np.float32], pixels)
+
+
+class Network:
+    """A network that is ready to run.
+
+    Attributes:
+        manifest: the version it belongs to.
+    """
+
+    def __init__(self, manifest: Manifest, data: bytes, threads: int) -> None:
+        """Open it, and run it a few times, so that the first caller is served as fast as every other.
+
+        Args:
+            manifest: the version the file belongs to.
+            data: the ONNX file.
+            threads: threads for one batch.
+
+        Raises:
+            ArtifactCorrupt: the file holds no network, or not the version's.
+        """
+        self.manifest = manifest
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = _ONLY_ERRORS
+        # The arena keeps what the largest batch needed for as long as the session lives. Without it nothing is
+        # kept, and batches of 1 to 128 pictures of the preset `cnn` took equally long.
+        options.enable_cpu_mem_arena = False
+        try:
+            self._session: Any = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        except _DAMAGE as error:
+            raise _broken(manifest) from error
+        if [node.name for node in self._session.get_inputs()] != [INPUT]:
+            raise ArtifactCorrupt(manifest.model, manifest.version, MODEL_FILE)
+        self._first_s, self._further_s = self._try_out()
+
+    def run(self, pixels: Pixels) -> NDArray[np.float32]:
+        """Classify one batch.
+
+        Args:
+            pixels: uint8 in 0-255 or float32 in [0, 1], shape (n, *manifest.input_shape).
+
+        Returns:
+            float32, shape (n, n_classes), rows sum to 1. Rows of float32 pixels outside [0, 1] may be anything.
+
+        Raises:
+            ArtifactCorrupt: the network does not run, or has no numbers for sound pixels.
+        """
+        began_at = time.perf_counter()
+        probabilities = self._checked(scaled(pixels))
+        self._learn(len(pixels), time.perf_counter() - began_at)
+        return probabilities
+
+    def expected_s(self, n_pictures: int) -> float:
+        """Seconds that a batch will take, after what batches took so far."""
+        return self._first_s + (n_pictures - 1) * self._further_s
+
+    @property
+    def picture_s(self) -> float:
+        """Seconds that a picture adds to a batch."""
+        return max(self._further_s, self._first_s / WARM_UP_BATCH)
+
+    def pictures_within(self, seconds: float) -> int:
+        """The largest batch expected to take no longer; at least 1."""
+        further = max(self._further_s, 1e-7)
+        return max(1, 1 + int((seconds - self._first_s) / further))
+
+    def _try_out(self) -> tuple[float, float]:
+        shape = self.manifest.input_shape
+        one, some = (np.zeros((n, *shape), np.uint8) for n in (1, WARM_UP_BATCH))
+        self._checked(to_unit_range(one))
+        first_s = min(self._seconds_of(one), self._seconds_of(one))
+        if first_s > WARM_UP_LIMIT_S:
+            return first_s, first_s
+        some_s = min(self._seconds_of(some), self._seconds_of(some))
+        return first_s, max(0.0, some_s - first_s) / (WARM_UP_BATCH - 1)
+
+    def _seconds_of(self, pixels: NDArray[np.uint8]) -> float:
+        began_at = time.perf_counter()
+        self._checked(to_unit_range(pixels))
+        return time.perf_counter() - began_at
+
+    def _learn(self, n_pictures: int, seconds: float) -> None:
+        sample = min(seconds, _LONGEST_SAMPLE * self.expected_s(n_pictures))
+        if n_pictures == 1:
+            self._first_s += _WEIGHT_OF_NEWEST * (sample - self._first_s)
+        else:
+            further_s = max(0.0, sample - self._first_s) / (n_pictures - 1)
+            self._further_s += _WEIGHT_OF_NEWEST * (further_s - self._further_s)
+
+    def _checked(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        manifest = self.manifest
+        try:
+            (probabilities,) = self._session.run([OUTPUT], {INPUT: images})
+        except _DAMAGE as error:
+            raise _broken(manifest) from error
+        is_fit = probabilities.shape == (len(images), len(manifest.classes))
+        if not is_fit or not _is_sound(probabilities, images):
+            raise ArtifactCorrupt(manifest.model, manifest.version, MODEL_FILE)
+        return np.asarray(probabilities, dtype=np.float32)
+
+
+def _broken(manifest: Manifest) -> ArtifactCorrupt:
+    return ArtifactCorrupt(manifest.model, manifest.version, MODEL_FILE, "it does not run")
+
+
+def _is_sound(probabilities: NDArray[np.float32], scaled: NDArray[np.float32]) -> bool:
+    """Whether every picture with pixels in [0, 1], which NaN is not, has a finite answer."""
+    if np.isfinite(probabilities).all():
+        return True
+    strange = ~np.isfinite(probabilities).all(axis=1)
+    pictures = scaled[strange].reshape(np.count_nonzero(strange), -1)
+    return not ((pictures >= 0) & (pictures <= 1)).all(axis=1).any()

@@ -1,0 +1,74 @@
+"""What a submission would come to, told without queueing anything."""
+
+import asyncio
+from collections.abc import Sequence
+
+from pydantic import BaseModel, Field, JsonValue
+
+from model_store import Manifest, StoreUnavailable
+from service.models.catalog import Catalog
+from worker.datasets import DatasetError, FindDataset
+from worker.estimates import Estimate, PastRun, TimeEstimate, estimate, past_run
+from worker.jobs.grids import PlannedJob
+from worker.jobs.requests import JobRequest
+
+MANIFESTS_READ = 100
+"""The newest versions tell how fast trainings are here; more would only cost time."""
+
+
+class PlannedTraining(BaseModel):
+    """A training that was not queued."""
+
+    varied: dict[str, JsonValue] = Field(description="The grid's fields, with this job's values; empty without a grid.")
+    request: JobRequest = Field(description="What would run, with every default filled in.")
+    estimate: Estimate
+
+
+class DryRun(BaseModel):
+    """What would happen; nothing was queued."""
+
+    jobs: list[PlannedTraining] = Field(description="One, or as many as the grid has combinations.")
+    time: TimeEstimate = Field(description="Of all jobs one after another.")
+
+
+async def dry_run(jobs: Sequence[PlannedJob], catalog: Catalog, find_dataset: FindDataset) -> DryRun:
+    """Estimate planned jobs, from how past trainings went where the store can be read."""
+    try:
+        index = await catalog.index()
+    except StoreUnavailable:
+        return await asyncio.to_thread(_dry_run, jobs, [], find_dataset)
+    manifests = [manifest for entry in index.models.values() for manifest in entry.versions.values()]
+    newest = sorted(manifests, key=lambda manifest: manifest.published_at, reverse=True)[:MANIFESTS_READ]
+    return await asyncio.to_thread(_dry_run, jobs, newest, find_dataset)
+
+
+def _dry_run(jobs: Sequence[PlannedJob], manifests: Sequence[Manifest], find_dataset: FindDataset) -> DryRun:
+    past = [run for manifest in manifests if (run := _past_run(manifest, find_dataset))]
+    planned = [
+        PlannedTraining(
+            varied=job.varied,
+            request=job.request,
+            estimate=estimate(job.request, find_dataset(job.request.dataset), past),
+        )
+        for job in jobs
+    ]
+    return DryRun(jobs=planned, time=_together([training.estimate.time for training in planned]))
+
+
+def _past_run(manifest: Manifest, find_dataset: FindDataset) -> PastRun | None:
+    try:
+        return past_run(manifest, find_dataset(manifest.dataset))
+    except DatasetError:
+        return None  # it has been deleted since
+
+
+def _together(times: Sequence[TimeEstimate]) -> TimeEstimate:
+    """One after another; the basis is that of the least certain."""
+    least = min(times, key=lambda time: time.runs)
+    return TimeEstimate(
+        seconds=sum(time.seconds for time in times),
+        low=sum(time.low for time in times),
+        high=sum(time.high for time in times),
+        basis=least.basis,
+        runs=least.runs,
+    )

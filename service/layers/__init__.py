@@ -1,0 +1,4 @@
+"""ASGI layers around the routes: one HTTP exchange, admission of predictions, checks of request bodies.
+
+Not in here: route and no answer of a route.
+"""

@@ -1,0 +1,148 @@
+"""What every HTTP exchange has in common: a request id, safe headers, and a last net for what nobody foresaw.
+
+Outermost of the application's own layers, so it is here that each exchange is logged, counted and timed, once. It
+knows neither routes nor bodies; of the route it only reads the template, when all is over.
+"""
+
+import logging
+import random
+import re
+import time
+from collections.abc import Mapping
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.telemetry.metrics import OTHER, Metrics
+from service.telemetry.stages import server_timing, stage_times
+from service.web.problems import respond_unforeseen
+from worker.telemetry.logs import log_context
+from worker.telemetry.spans import Span, Tracing
+
+logger = logging.getLogger(__name__)
+access = logging.getLogger("service.access")
+
+REQUEST_ID = "X-Request-ID"
+CLIENT_LEFT = 499
+"""Stands for the status of an exchange whose client did not stay for one, as in nginx's log."""
+_SHOWN_PATH = 200
+_TRACEPARENT = b"traceparent"
+REQUEST_ID_HEADER, TIMING_HEADER = b"x-request-id", b"server-timing"
+NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+_OWN_HEADERS = frozenset({REQUEST_ID_HEADER, NO_SNIFFING[0], TIMING_HEADER})
+_ids = random.Random()  # seeded by the operating system
+_ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class Exchange:
+    """ASGI layer around everything else."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, tracing: Tracing) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._tracing = tracing
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run one exchange; connections of other kinds pass through."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id, traceparent = _carried(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        with (
+            log_context(request_id=request_id),
+            stage_times() as times,
+            self._tracing.span(scope["method"], kind="server", parent=traceparent) as span,
+        ):
+            answer = _Answer(send, request_id, times)
+            try:
+                await self._run(scope, receive, answer)
+            finally:
+                self._report(scope, answer)
+                _describe(span, scope, answer)
+
+    async def _run(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        try:
+            await self._app(scope, receive, answer.send)
+        except Exception:  # the top of the API: everything foreseen has its handler further in
+            logger.exception("request %s (%s %r) failed", answer.request_id, scope["method"], scope["path"][:200])
+            if answer.status is not None:
+                raise  # half an answer is out: only cutting the connection tells the client
+            await respond_unforeseen(answer.request_id, scope)(scope, receive, answer.send)
+
+    def _report(self, scope: Scope, answer: "_Answer") -> None:
+        seconds = time.perf_counter() - answer.began_at
+        status = answer.status or CLIENT_LEFT
+        self._metrics.request_answered(route_of(scope), scope["method"], status, seconds)
+        log_exchange(scope["method"], scope["path"], status, seconds, answer.request_id)
+
+
+class _Answer:
+    """Stamps an answer as it leaves, and remembers what became of it."""
+
+    def __init__(self, send: Send, request_id: str, times: Mapping[str, float]) -> None:
+        self._send = send
+        self._times = times
+        self.request_id = request_id
+        self.began_at = time.perf_counter()
+        self.status: int | None = None
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = [pair for pair in message.get("headers", ()) if pair[0] not in _OWN_HEADERS]
+            headers += ((REQUEST_ID_HEADER, self.request_id.encode()), NO_SNIFFING)
+            if self._times:
+                headers.append((TIMING_HEADER, server_timing(self._times).encode()))
+            message["headers"] = headers
+        await self._send(message)
+
+
+def log_exchange(method: str, path: str, status: int, seconds: float, request_id: str) -> None:
+    """Write the line that every exchange has in the log."""
+    if not access.isEnabledFor(logging.INFO):
+        return
+    fields = {"method": method, "path": _shown(path), "status": status, "duration_ms": round(seconds * 1000, 3)}
+    with log_context(request_id=request_id):
+        access.info(
+            "%(method)s %(path)s %(status)d in %(duration_ms).1f ms (request %(request_id)s)",
+            {**fields, "request_id": request_id},
+            extra={"fields": fields},
+        )
+
+
+def request_id_from(carried: str) -> str:
+    """The id that a client sent, when it is a harmless one, else a new one."""
+    # An id tells requests apart and opens nothing, so it need not be hard to guess.
+    return carried if carried and _ACCEPTED_ID.fullmatch(carried) else f"{_ids.getrandbits(64):016x}"
+
+
+def route_of(scope: Scope) -> str:
+    """The template of the route that answered, such as `/jobs/{job_id}`; `OTHER` when there was none."""
+    return str(getattr(scope.get("route"), "path", OTHER))
+
+
+def _describe(span: Span, scope: Scope, answer: _Answer) -> None:
+    status = answer.status or CLIENT_LEFT
+    span.rename(f"{scope['method']} {route_of(scope)}")
+    span.set("http.request.method", scope["method"])
+    span.set("http.route", route_of(scope))
+    span.set("http.response.status_code", status)
+    span.set("convserve.request_id", answer.request_id)
+    if status >= 500:
+        span.fail(str(status))
+
+
+def _shown(path: str) -> str:
+    """A path fit for a line: short, and without what could forge another line."""
+    return "".join(character if character.isprintable() else "?" for character in path[:_SHOWN_PATH])
+
+
+def _carried(scope: Scope) -> tuple[str, str]:
+    """The request's id, which is the client's own when that is a harmless one, and its `traceparent`, or nothing."""
+    request_id = traceparent = ""
+    for name, value in scope["headers"]:
+        if name == REQUEST_ID_HEADER and not request_id:
+            request_id = value.decode("latin-1")
+        elif name == _TRACEPARENT and not traceparent:
+            traceparent = value.decode("latin-1")
+    return request_id_from(request_id), traceparent

@@ -1,0 +1,206 @@
+"""What is in the store, kept in memory: turns a reference (model, version, alias, or nothing) into a manifest.
+
+Manifests never change and are read once; what exists and where aliases point is read again when older than a moment.
+It does not know how a model is run, but is told when a version proved to be damaged.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+from model_store import (
+    AliasNotFound,
+    ArtifactCorrupt,
+    Manifest,
+    ModelNotFound,
+    ModelStore,
+    StoreError,
+    StoreFull,
+    StoreUnavailable,
+    VersionNotFound,
+)
+from service.errors import NothingPublished
+from service.models.index import Damage, Index, ModelEntry, Reference
+
+logger = logging.getLogger(__name__)
+
+STORE_PATIENCE_S = 5.0
+"""How long a store may take to answer until it counts as away."""
+HIT_PATIENCE_S = 0.25
+"""How long a prediction whose version is known waits for a store that is slow to answer."""
+
+
+class Catalog:
+    """The store's index, read by one thread at a time and shared by all requests of this process."""
+
+    def __init__(self, store: ModelStore, refresh_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
+        self._refresh_s = refresh_s
+        self._clock = clock
+        self._index: Index | None = None
+        self._resolved: tuple[Index | None, dict[Reference, Manifest]] = (None, {})  # what one index was asked
+        self._reading: asyncio.Task[Index] | None = None
+        self._reported: set[Damage] = set()
+        self._one_reader = asyncio.Lock()
+        self._manifests: dict[tuple[str, int], Manifest] = {}  # the reading thread's own
+        self._thread = ThreadPoolExecutor(1, "catalog")
+        self.on_lost: Callable[[str, int], None] = lambda _model, _version: None
+        """Told every version that is no longer to be served: deleted, by whomever, or damaged."""
+
+    async def index(self) -> Index:
+        """The index, never older than the refresh interval. Raises `StoreUnavailable`."""
+        return await self._index_since(self._clock() - self._refresh_s)
+
+    async def refresh(self) -> Index:
+        """The index as it is from now on: whatever was changed before this call is in it."""
+        return await self._index_since(self._clock())
+
+    async def is_store_up(self) -> bool:
+        """Whether the model store answers, so that pictures can be classified."""
+        try:
+            with suppress(StoreFull):  # a full store can be read, which is all that predicting needs
+                await asyncio.wait_for(asyncio.to_thread(self._store.check), STORE_PATIENCE_S)
+            await asyncio.wait_for(self.index(), STORE_PATIENCE_S)
+        except (StoreUnavailable, TimeoutError) as error:
+            logger.warning("not ready: %s", error)
+            return False
+        return True
+
+    def cached(self, reference: Reference) -> Manifest | None:
+        """The version meant, when the index is fresh enough to say so at once; None to ask `resolve`.
+
+        An index that is due to be read again, but no older than twice the interval, still counts, and is read again
+        meanwhile: while requests keep coming, none of them waits for the store.
+        """
+        index, age_s = self._index, 0.0
+        if index is not None:
+            age_s = self._clock() - index.read_at
+        if index is None or age_s > 2 * self._refresh_s:
+            return None
+        if age_s > self._refresh_s:
+            self._read_again()
+        if self._resolved[0] is not index:
+            self._resolved = (index, {})
+        known = self._resolved[1]
+        manifest = known.get(reference)
+        if manifest is None:
+            try:
+                manifest = known[reference] = index.resolve(reference)
+            except (StoreError, NothingPublished):
+                return None
+        return manifest
+
+    def has(self, manifest: Manifest) -> bool:
+        """Whether a version still is one of the sound ones, as far as is known."""
+        entry = self._index.models.get(manifest.model) if self._index else None
+        return entry is not None and manifest.version in entry.versions
+
+    def latest(self, model: str) -> int | None:
+        """Number of a model's latest sound version, as far as is known."""
+        entry = self._index.models.get(model) if self._index else None
+        return entry.latest.version if entry is not None and entry.latest is not None else None
+
+    async def resolve(self, reference: Reference) -> Manifest:
+        """The version meant.
+
+        A version that is already known is answered even when the store is slow or gone.
+
+        Raises:
+            ModelNotFound, VersionNotFound, AliasNotFound, NothingPublished: a fresh look did not find it.
+            ArtifactCorrupt: it is known to be damaged.
+            StoreUnavailable: it is not known and the store does not answer.
+        """
+        index = await self._index_soon()
+        try:
+            return index.resolve(reference)
+        except (ModelNotFound, VersionNotFound, AliasNotFound, NothingPublished):
+            return (await self.refresh()).resolve(reference)
+
+    async def mark_damaged(self, damage: Damage) -> None:
+        """Take a version out of service until it is deleted or the process starts anew."""
+        self._report({damage})
+        self._take((await self.index()).without({damage}))
+
+    def close(self) -> None:
+        """Let the reading thread go."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _index_soon(self) -> Index:
+        """A fresh index if it can be had at once, else the one there is."""
+        if self._index is None:
+            return await self.index()
+        if self._index.read_at < self._clock() - self._refresh_s:
+            await asyncio.wait({self._read_again()}, timeout=HIT_PATIENCE_S)
+        return self._index
+
+    def _read_again(self) -> asyncio.Task[Index]:
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self.index())
+            self._reading.add_done_callback(_log_failure)
+        return self._reading
+
+    async def _index_since(self, moment: float) -> Index:
+        if self._index is not None and self._index.read_at >= moment:
+            return self._index
+        async with self._one_reader:
+            # Whoever waited for the lock is content with what was read meanwhile, if reading began late enough.
+            if self._index is None or self._index.read_at < moment:
+                read = await asyncio.get_running_loop().run_in_executor(self._thread, self._read)
+                self._report(read.damaged())
+                return self._take(read.without(self._reported))
+            return self._index
+
+    def _take(self, index: Index) -> Index:
+        before, self._index = self._index, index
+        if before is not None:
+            for model, version in before.versions() - index.versions():
+                self.on_lost(model, version)
+        return index
+
+    def _report(self, damages: set[Damage]) -> None:
+        for damage in damages - self._reported:
+            logger.error(
+                "version %d of model %s is damaged (%s) and no longer served",
+                damage.version,
+                damage.model,
+                damage.file,
+            )
+        self._reported |= damages
+
+    def _read(self) -> Index:
+        began = self._clock()
+        entries = [entry for name in self._store.models() if (entry := self._entry(name))]
+        known = {(entry.name, number) for entry in entries for number in entry.versions}
+        self._manifests = {place: self._manifests[place] for place in known}
+        return Index({entry.name: entry for entry in entries if entry.versions or entry.damaged}, began)
+
+    def _entry(self, name: str) -> ModelEntry | None:
+        versions: dict[int, Manifest] = {}
+        damaged: dict[int, str] = {}
+        try:
+            for number in self._store.versions(name):
+                try:
+                    versions[number] = self._manifest(name, number)
+                except ArtifactCorrupt as error:
+                    damaged[number] = error.file
+                except VersionNotFound:
+                    continue  # deleted since it was listed
+            return ModelEntry(name, versions, damaged, self._store.aliases(name))
+        except ModelNotFound:
+            return None  # likewise
+
+    def _manifest(self, name: str, number: int) -> Manifest:
+        if (name, number) not in self._manifests:
+            self._manifests[name, number] = self._store.manifest(name, number)
+        return self._manifests[name, number]
+
+
+def _log_failure(reading: asyncio.Task[Index]) -> None:
+    error = None if reading.cancelled() else reading.exception()
+    if isinstance(error, StoreUnavailable):
+        logger.warning("serving what is known: %s", error)
+    elif error is not None:
+        logger.error("reading the store failed", exc_info=error)

@@ -1,0 +1,169 @@
+"""Reads pictures from a request: a form, one raw body, or JSON. Hands on bytes, and does not look inside them.
+
+Everything stays in memory, within the limit that `service.layers.body_guard` counts; nothing a client names becomes a
+path.
+"""
+
+import asyncio
+import base64
+import binascii
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.datastructures import Headers
+
+from service.errors import BodyTypeUnsupported, TooManyPictures, UploadRejected
+from service.web.content_types import refuse_encoded, shown_type
+from service.web.multipart import FormReader, Part
+from service.web.strict_json import parse_json
+from worker.pictures.pixels import PictureRejected, PictureTooLarge
+
+MAX_FILENAME = 255
+MAX_OUTSIDE_STRINGS = 64 * 1024
+SOON_READ_BYTES = 16 * 1024
+"""JSON of this size is parsed about as fast as a thread is woken."""
+EXPECTED = (
+    "multipart/form-data with a field 'file' (once or many times), one picture as image/* or "
+    'application/octet-stream, or application/json {"images": [{"b64": "…"}]}'
+)
+HINT = "With curl: -F file=@picture.png"
+_JSON = re.compile(r"application/(json|.+\+json)")
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One picture as it came.
+
+    Attributes:
+        filename: the client's name for it, to tell answers apart; never used as a path.
+        data: the file's bytes.
+        fault: why there are no bytes to look at.
+    """
+
+    filename: str | None
+    data: bytes
+    fault: PictureRejected | None = None
+
+
+class EncodedPicture(BaseModel):
+    """One picture in a JSON body."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    b64: str = Field(description="The picture file in base64.", examples=["iVBORw0KGgoAAAANSUhEUg…"])
+    filename: str | None = Field(
+        default=None, max_length=MAX_FILENAME, description="Comes back beside the answer.", examples=["boot.png"]
+    )
+
+
+class EncodedPictures(BaseModel):
+    """A JSON body with pictures."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    images: list[EncodedPicture] = Field(min_length=1)
+
+
+async def read_uploads(
+    headers: Headers, body: AsyncIterator[bytes], max_pictures: int, max_picture_bytes: int
+) -> list[Upload]:
+    """Every picture of a request, at least one, in order.
+
+    Args:
+        headers: of the request.
+        body: in pieces, as they come.
+        max_pictures: more end the reading.
+        max_picture_bytes: a larger one is not kept; it becomes its upload's fault.
+
+    Raises:
+        BodyTooLarge: while reading.
+        BodyTypeUnsupported: the Content-Type is none of the three kinds.
+        JsonRejected, RequestValidationError: JSON, but not of the expected shape.
+        UploadRejected: no picture, or a broken form.
+        TooManyPictures: more than `max_pictures`.
+    """
+    refuse_encoded(headers)
+    content_type = headers.get("content-type", "")
+    kind = shown_type(content_type).lower()
+    if kind == "multipart/form-data":
+        return await _read_form(body, FormReader(content_type, max_pictures, max_picture_bytes))
+    if kind.startswith("image/") or kind == "application/octet-stream":
+        return [await _read_raw(body, max_picture_bytes)]
+    if _JSON.fullmatch(kind):
+        return await _read_json(body, max_pictures, max_picture_bytes)
+    raise BodyTypeUnsupported(EXPECTED, kind, HINT)
+
+
+async def _read_form(body: AsyncIterator[bytes], form: FormReader) -> list[Upload]:
+    async for chunk in body:
+        form.feed(chunk)
+    return [_from_part(part, form.max_picture_bytes) for part in form.finish()]
+
+
+def _from_part(part: Part, max_picture_bytes: int) -> Upload:
+    filename = shown_filename(part.filename)
+    if part.is_too_large:
+        return _too_large(filename, max_picture_bytes)
+    return Upload(filename, bytes(part.data))
+
+
+async def _read_raw(body: AsyncIterator[bytes], max_picture_bytes: int) -> Upload:
+    data = bytearray()
+    async for chunk in body:
+        data += chunk
+        if len(data) > max_picture_bytes:
+            return _too_large(None, max_picture_bytes)
+    _refuse_empty(data)
+    return Upload(None, bytes(data))
+
+
+async def _read_json(body: AsyncIterator[bytes], max_pictures: int, max_picture_bytes: int) -> list[Upload]:
+    data = bytearray()
+    async for chunk in body:
+        data += chunk
+    _refuse_empty(data)
+    if len(data) <= SOON_READ_BYTES:
+        return _decode_json(data, max_pictures, max_picture_bytes)
+    return await asyncio.to_thread(_decode_json, data, max_pictures, max_picture_bytes)
+
+
+def _decode_json(body: bytearray, max_pictures: int, max_picture_bytes: int) -> list[Upload]:
+    try:
+        pictures = EncodedPictures.model_validate(parse_json(body, MAX_OUTSIDE_STRINGS)).images
+    except ValidationError as error:
+        found = [{**detail, "loc": ("body", *detail["loc"])} for detail in error.errors(include_input=False)]
+        raise RequestValidationError(found) from None
+    if len(pictures) > max_pictures:
+        raise TooManyPictures(max_pictures)
+    return [_decode_base64(picture, max_picture_bytes) for picture in pictures]
+
+
+def _decode_base64(picture: EncodedPicture, max_picture_bytes: int) -> Upload:
+    filename = shown_filename(picture.filename)
+    if len(picture.b64) // 4 * 3 - 2 > max_picture_bytes:
+        return _too_large(filename, max_picture_bytes)
+    try:
+        return Upload(filename, base64.b64decode(picture.b64, validate=True))
+    except (binascii.Error, ValueError):
+        return Upload(filename, b"", PictureRejected("b64 does not hold base64; expected RFC 4648 with padding"))
+
+
+def _refuse_empty(body: bytearray) -> None:
+    if not body:
+        raise UploadRejected((), f"The request body is empty; expected {EXPECTED}. {HINT}")
+
+
+def _too_large(filename: str | None, max_bytes: int) -> Upload:
+    reason = f"the picture file is too large; expected at most {max_bytes} bytes, came more"
+    return Upload(filename, b"", PictureTooLarge(reason))
+
+
+def shown_filename(filename: str | None) -> str | None:
+    """The last part of a name, without what could disturb a terminal or a page."""
+    if filename is None:
+        return None
+    last = re.split(r"[/\\]", filename)[-1][:MAX_FILENAME]
+    return "".join(c for c in last.encode("utf-8", "ignore").decode() if c.isprintable()) or None

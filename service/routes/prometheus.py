@@ -1,0 +1,54 @@
+"""The route Prometheus reads: what this process counted, what it holds, and the jobs as they are in Redis.
+
+Open to whoever reaches the port, like the health routes: it says how much is done, and names models, nothing else.
+"""
+
+import asyncio
+import logging
+
+from fastapi import APIRouter, Response
+
+from model_store import StoreUnavailable
+from service.deps import StateDep
+from service.state import ServiceState
+from service.telemetry.metrics import CONTENT_TYPE
+from worker.jobs.errors import QueueUnavailable
+from worker.jobs.records import QueueOverview
+
+logger = logging.getLogger(__name__)
+
+STORE_PATIENCE_S = 1.0
+
+router = APIRouter(tags=["health"])
+
+
+@router.get(
+    "/metrics",
+    summary="Metrics for Prometheus",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "The page."}},
+)
+async def metrics(state: StateDep) -> Response:
+    """Prometheus' text format. Counts are this process's own; jobs are read from Redis, which all processes share.
+
+    When Redis does not answer in time, `convserve_queue_up` is 0 and nothing else is said of jobs.
+    """
+    queue, _ = await asyncio.gather(_overview(state), _drop_deleted_models(state))
+    return Response(state.metrics.page(state.engine.loaded(), queue), headers={"Content-Type": CONTENT_TYPE})
+
+
+async def _overview(state: ServiceState) -> QueueOverview | None:
+    try:
+        return await state.queue.overview()
+    except QueueUnavailable:
+        return None  # which the page says
+
+
+async def _drop_deleted_models(state: ServiceState) -> None:
+    """Keep the page to models that exist; with the store away, to those that did when it was last read."""
+    try:
+        index = await asyncio.wait_for(state.catalog.index(), STORE_PATIENCE_S)
+    except (StoreUnavailable, TimeoutError) as error:
+        logger.debug("models were not looked up for the metrics: %s", error)
+    else:
+        state.metrics.keep_only(index.models)

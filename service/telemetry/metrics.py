@@ -1,0 +1,221 @@
+"""What Prometheus is told: the numbers of one process, in a registry that belongs to one application.
+
+Every metric's name, labels and buckets stand here and nowhere else; whoever has something to count calls a method
+with a plain fact. Labels are bounded: routes are templates, models are models that exist, states and codes are few.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from service import __version__
+from worker.jobs.records import QueueOverview
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+OTHER = "other"
+"""Label of whatever is not ours to name: addresses without a route, methods nobody defined."""
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+REQUEST_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+STAGE_BUCKETS_S = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+LOAD_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A version in memory, and the size of its network's file."""
+
+    model: str
+    version: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class _OfModel:
+    """One model's own series; looking them up by label costs more than counting."""
+
+    decode: Histogram
+    queue: Histogram
+    compute: Histogram
+    batch: Histogram
+    answered: Counter
+
+
+class Metrics:
+    """Everything one process counts."""
+
+    def __init__(self) -> None:
+        registry = self._registry = CollectorRegistry()
+        ProcessCollector(namespace="convserve", registry=registry)
+        build = Gauge("convserve_build_info", "1, with the version that runs.", ["version"], registry=registry)
+        build.labels(__version__).set(1)
+        self._requests = Counter(
+            "convserve_http_requests",
+            "Requests answered, by route template, method and status.",
+            ["route", "method", "status"],
+            registry=registry,
+        )
+        self._request_seconds = Histogram(
+            "convserve_http_request_duration_seconds",
+            "From a request's arrival to the end of its answer; a progress stream lasts as long as it is followed.",
+            ["route", "method"],
+            buckets=REQUEST_BUCKETS_S,
+            registry=registry,
+        )
+        self._decode, self._queue, self._compute = (
+            Histogram(
+                f"convserve_prediction_{stage}_seconds", text, ["model"], buckets=STAGE_BUCKETS_S, registry=registry
+            )
+            for stage, text in (
+                ("decode", "Turning the pictures of one request into pixels, the wait for a thread included."),
+                ("queue", "The wait of a batch's first picture for the batch to begin."),
+                ("compute", "ONNX Runtime's work on one batch."),
+            )
+        )
+        self._batch = Histogram(
+            "convserve_batch_pictures",
+            "Pictures in one run of ONNX Runtime.",
+            ["model"],
+            buckets=BATCH_BUCKETS,
+            registry=registry,
+        )
+        self._answered = Counter(
+            "convserve_pictures_answered", "Pictures that got probabilities.", ["model"], registry=registry
+        )
+        self._rejected = Counter(
+            "convserve_pictures_rejected",
+            "Pictures that could not be read, by error code.",
+            ["code"],
+            registry=registry,
+        )
+        self._load_seconds = Histogram(
+            "convserve_model_load_seconds",
+            "Reading a version from the store and preparing it.",
+            buckets=LOAD_BUCKETS_S,
+            registry=registry,
+        )
+        self._models: dict[str, _OfModel] = {}
+        self._exchanges: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}  # as in `_OfModel`
+
+    def request_answered(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count one HTTP exchange under its route's template, `OTHER` when it has none."""
+        key = (route, method if method in METHODS else OTHER, status)
+        series = self._exchanges.get(key)
+        if series is None:
+            series = self._exchanges[key] = (
+                self._requests.labels(route, key[1], str(status)),
+                self._request_seconds.labels(route, key[1]),
+            )
+        series[0].inc()
+        series[1].observe(seconds)
+
+    def pictures_decoded(self, model: str, seconds: float) -> None:
+        """Note how long the pictures of one request took."""
+        self._of(model).decode.observe(seconds)
+
+    def batch_run(self, model: str, n_pictures: int, queue_s: float, compute_s: float) -> None:
+        """Note one run of ONNX Runtime."""
+        series = self._of(model)
+        series.queue.observe(queue_s)
+        series.compute.observe(compute_s)
+        series.batch.observe(n_pictures)
+        series.answered.inc(n_pictures)
+
+    def picture_rejected(self, code: str) -> None:
+        """Count a picture that could not be read."""
+        self._rejected.labels(code).inc()
+
+    def model_loaded(self, seconds: float) -> None:
+        """Note how long a version took to get into memory."""
+        self._load_seconds.observe(seconds)
+
+    def keep_only(self, models: Collection[str]) -> None:
+        """Drop the series of models that exist no longer."""
+        for model in self._models.keys() - set(models):
+            del self._models[model]
+            for metric in (self._decode, self._queue, self._compute, self._batch, self._answered):
+                metric.remove(model)
+
+    def page(self, loaded: Collection[LoadedModel], queue: QueueOverview | None) -> bytes:
+        """Everything in Prometheus' text format.
+
+        Args:
+            loaded: what is in memory now.
+            queue: the jobs as they are now; None when Redis does not answer.
+        """
+        return generate_latest(_Page(self._registry, loaded, queue))
+
+    def _of(self, model: str) -> _OfModel:
+        series = self._models.get(model)
+        if series is None:
+            series = self._models[model] = _OfModel(
+                self._decode.labels(model),
+                self._queue.labels(model),
+                self._compute.labels(model),
+                self._batch.labels(model),
+                self._answered.labels(model),
+            )
+        return series
+
+
+class _Page(Collector):
+    """What was counted since the start, and what is so at the moment of asking."""
+
+    def __init__(
+        self, registry: CollectorRegistry, loaded: Collection[LoadedModel], queue: QueueOverview | None
+    ) -> None:
+        self._registry = registry
+        self._loaded = loaded
+        self._queue = queue
+
+    def collect(self) -> Iterator[Metric]:
+        for family in self._registry.collect():
+            # The client adds a `_created` time to every series, a third of the page, which nobody asked for.
+            family.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
+            yield family
+        yield from _loaded_models(self._loaded)
+        yield _gauge(
+            "convserve_queue_up",
+            "1 when Redis answers, else 0: then nothing else is said of jobs.",
+            self._queue is not None,
+        )
+        if self._queue is not None:
+            yield from _jobs(self._queue)
+
+
+def _loaded_models(loaded: Collection[LoadedModel]) -> Iterable[Metric]:
+    yield _gauge("convserve_loaded_models", "Model versions in memory.", len(loaded))
+    sizes = GaugeMetricFamily(
+        "convserve_loaded_model_bytes",
+        "Size of the network's file of each version in memory.",
+        labels=["model", "version"],
+    )
+    for entry in loaded:
+        sizes.add_metric([entry.model, str(entry.version)], entry.size_bytes)
+    yield sizes
+
+
+def _jobs(queue: QueueOverview) -> Iterable[Metric]:
+    jobs = GaugeMetricFamily("convserve_jobs", "Jobs on record, by state.", labels=["state"])
+    for state, count in queue.jobs.items():
+        jobs.add_metric([state], count)
+    yield jobs
+    yield _gauge("convserve_queue_depth", "Jobs that wait for a worker.", queue.queued)
+    yield _gauge(
+        "convserve_queue_longest_wait_seconds",
+        "How long the job that has waited longest has waited; 0 when none waits.",
+        queue.longest_wait_s,
+    )
+    yield _gauge(
+        "convserve_training_images_per_second",
+        "Pictures trained on per second, all running jobs together.",
+        queue.images_per_second,
+    )
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, text, value=value)

@@ -1,0 +1,4 @@
+"""What any HTTP server needs: multipart forms, strict JSON, problem bodies, client presence.
+
+Not in here: nothing about models, jobs or datasets.
+"""

@@ -1,0 +1,143 @@
+"""Whatever ends a conversion, its status says so and nothing else is left: real converters, a store that fails."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psutil
+import pytest
+
+from model_store import ConversionFailure, ConversionStatus, ModelStore, StoreFull, StoreUnavailable
+from model_store.objects import Objects
+from model_store.opening import open_objects
+from service.datasets.conversions import Conversions
+from service.datasets.scratch import Scratch
+from tests.archives import two_classes, zipped
+from tests.unit.model_store.faulty_objects import RefusesFile
+from worker.datasets.upload.options import UploadLimits, UploadOptions
+
+pytestmark = pytest.mark.anyio
+
+LIMITS = UploadLimits(
+    max_files=1000,
+    max_unpacked_bytes=2**30,
+    max_picture_bytes=2**20,
+    max_picture_pixels=1_000_000,
+    max_picture_side=4000,
+)
+SLOW = 512
+"""Side of pictures that keep a converter busy for seconds."""
+
+
+@pytest.fixture
+def objects() -> Objects:
+    return open_objects("memory://")
+
+
+@pytest.fixture
+def uploads(tmp_path: Path) -> Path:
+    return tmp_path / "uploads"
+
+
+@pytest.fixture
+async def conversions(objects: Objects, uploads: Path) -> AsyncIterator[Conversions]:
+    made = Conversions(ModelStore(objects).datasets, uploads, LIMITS, silence_s=2)
+    yield made
+    await made.close()
+
+
+async def start(conversions: Conversions, side: int) -> None:
+    folder = await conversions.reserve()
+    folder.archive.write_bytes(zipped(two_classes(150)))
+    await conversions.start(folder, UploadOptions(name="pets", image_size=(side, side)))
+
+
+async def failure(objects: Objects) -> ConversionFailure:
+    """Why the conversion failed, once it has."""
+    async with asyncio.timeout(30):
+        while True:
+            status = ModelStore(objects).datasets.status("pets")
+            if status is not None and status.error is not None:
+                return status.error
+            await asyncio.sleep(0.02)
+
+
+def leftovers(objects: Objects, uploads: Path) -> set[str]:
+    """Names of all files on the disk and in the store."""
+    stored = [found.path.rpartition("/")[2] for found in objects.list("datasets/")]
+    return {*stored, *(path.name for path in uploads.rglob("*"))}
+
+
+def converter() -> int:
+    """Process id of the only one there is."""
+    (found,) = (child for child in psutil.Process().children() if "worker.datasets.upload.convert" in child.cmdline())
+    return int(found.pid)
+
+
+async def test_a_converter_that_is_killed_fails_its_upload(
+    conversions: Conversions, objects: Objects, uploads: Path
+) -> None:
+    await start(conversions, SLOW)
+    os.kill(converter(), signal.SIGKILL)
+    assert (await failure(objects)).code == "converter_died"
+    assert leftovers(objects, uploads) == {"status.json"}
+    await start(conversions, 8)  # the name is free again
+
+
+async def test_a_converter_that_hangs_is_ended(conversions: Conversions, objects: Objects, uploads: Path) -> None:
+    await start(conversions, SLOW)
+    hanging = converter()
+    os.kill(hanging, signal.SIGSTOP)
+    found = await failure(objects)
+    assert (found.code, "stuck" in found.message) == ("converter_died", True)
+    assert not psutil.pid_exists(hanging)
+    assert leftovers(objects, uploads) == {"status.json"}
+
+
+@pytest.mark.parametrize("file", ["train-images.npy", "test-labels.npy", "preview.png"])
+@pytest.mark.parametrize(
+    ("kind", "code"), [(StoreFull, "disk_full"), (StoreUnavailable, "store_unavailable")], ids=["full", "gone"]
+)
+async def test_a_store_that_refuses_a_file_fails_the_upload_and_keeps_none_of_it(
+    objects: Objects, uploads: Path, file: str, kind: type[StoreUnavailable], code: str
+) -> None:
+    refusing = Conversions(ModelStore(RefusesFile(objects, file, kind)).datasets, uploads, LIMITS)
+    await start(refusing, 8)
+    assert (await failure(objects)).code == code
+    await refusing.close()
+    assert leftovers(objects, uploads) == {"status.json"}
+
+
+async def test_a_conversion_that_is_ended_at_any_moment_leaves_no_file(
+    conversions: Conversions, objects: Objects, uploads: Path
+) -> None:
+    for delay_s in (0, 0.1, 0.3, 0.6, 1):
+        await start(conversions, 64)
+        await asyncio.sleep(delay_s)
+        await conversions.cancel("pets")
+        ModelStore(objects).datasets.delete("pets")
+        assert leftovers(objects, uploads) == set()
+
+
+async def test_what_dead_processes_left_is_swept_at_the_start(
+    conversions: Conversions, objects: Objects, uploads: Path
+) -> None:
+    dead = Scratch(uploads)
+    dead.archive.write_bytes(b"half an archive")
+    dead._lock.close()  # as the kernel does when a process ends
+    long_ago = datetime.now(UTC) - timedelta(days=1)
+    ModelStore(objects).datasets.begin("pets", ConversionStatus(upload="1", started_at=long_ago, heartbeat_at=long_ago))
+    conversions.open()
+    await conversions.close()
+    assert leftovers(objects, uploads) == {"status.json"}
+
+
+async def test_a_store_that_does_not_answer_is_no_obstacle_to_starting(tmp_path: Path) -> None:
+    store = ModelStore(open_objects(str(tmp_path / "store"))).datasets
+    conversions = Conversions(store, tmp_path / "uploads", LIMITS)
+    (tmp_path / "store").rmdir()
+    conversions.open()
+    await conversions.close()

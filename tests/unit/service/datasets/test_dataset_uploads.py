@@ -1,0 +1,295 @@
+"""Uploading datasets over HTTP, with real converter processes and a store in memory."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from PIL import Image
+
+from model_store import ConversionStatus, ModelStore
+from service.datasets.scratch import Scratch, sweep
+from service.jobs.queue import JobQueue
+from service.settings import ApiSettings
+from tests.archives import two_classes, zipped
+from tests.unit.service.uploading import ZIP, converted, leftovers, upload
+from worker.jobs.records import JobRecord
+from worker.jobs.requests import JobRequest
+from worker.jobs.states import JobState
+from worker.telemetry.tracing import NoTracing
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_an_upload_becomes_a_dataset_with_facts_report_and_picture(
+    api: httpx.AsyncClient, settings: ApiSettings
+) -> None:
+    answer = await upload(api, zipped(two_classes(10) | {"dark/odd.png": b"?"}), title="Pets", licence="CC0")
+    assert answer.status_code == 202, answer.text
+    assert answer.headers["location"] == "/datasets/pets"
+    assert answer.json()["state"] == "converting"
+    dataset = await converted(api)
+    assert dataset["state"] == "ready", dataset
+    assert (dataset["title"], dataset["licence"], dataset["built_in"]) == ("Pets", "CC0", False)
+    assert dataset["classes"] == [{"label": label, "train": 8, "test": 2} for label in ("dark", "light")]
+    assert dataset["image_shape"] == [12, 12, 1]
+    assert len(dataset["fingerprint"]) == 64
+    assert len(dataset["mean"]) == len(dataset["deviation"]) == 1
+    assert dataset["report"]["skipped"] == {"not_a_picture": 1}
+    assert dataset in (await api.get("/datasets")).json()["datasets"]
+    picture = await api.get(dataset["preview"])
+    assert Image.open(io.BytesIO(picture.content)).format == "PNG"
+    known = await api.get(dataset["preview"], headers={"If-None-Match": picture.headers["etag"]})
+    assert (known.status_code, known.content) == (304, b"")
+    async with asyncio.timeout(10):
+        while list((settings.datasets_path / "uploads").iterdir()):  # cleared after the dataset is announced
+            await asyncio.sleep(0.02)
+
+
+async def test_a_form_brings_its_options_as_fields(api: httpx.AsyncClient) -> None:
+    files = {"file": ("pets.zip", zipped(two_classes()), "application/zip")}
+    fields = {"name": "pets", "image_size": "20x10", "colour": "rgb", "test_share": "0.5", "seed": "7"}
+    answer = await api.post("/datasets", files=files, data=fields)
+    assert answer.status_code == 202, answer.text
+    dataset = await converted(api)
+    assert dataset["image_shape"] == [20, 10, 3]
+    assert (dataset["train"], dataset["test"]) == (4, 4)
+    assert dataset["options"]["seed"] == 7
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"name": "Pets"}, "name"),
+        ({"name": "../x"}, "name"),
+        ({"image_size": "3"}, "image_size"),
+        ({"image_size": "big"}, "image_size"),
+        ({"image_size": "64x9999"}, "image_size"),
+        ({"colour": "blue"}, "colour"),
+        ({"test_share": "1"}, "test_share"),
+        ({"seed": "-1"}, "seed"),
+        ({"title": "a\x07b"}, "title"),
+        ({"size": "64"}, "size"),
+    ],
+)
+async def test_an_option_that_cannot_be_is_named_before_the_body_is_read(
+    api: httpx.AsyncClient, query: dict[str, str], field: str
+) -> None:
+    async def unread() -> AsyncIterator[bytes]:
+        raise AssertionError("the body was read")
+        yield b""
+
+    answer = await api.post("/datasets", params={"name": "pets", **query}, content=unread(), headers=ZIP)
+    assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed")
+    assert {tuple(error["loc"][:2]) for error in answer.json()["errors"]} == {("query", field)}
+
+
+@pytest.mark.parametrize(
+    ("request_options", "status", "code"),
+    [
+        ({"content": b"", "headers": ZIP}, 422, "upload_invalid"),
+        ({"content": b"not a zip", "headers": ZIP}, 422, "archive_rejected"),
+        ({"content": b"{}", "headers": {"Content-Type": "application/json"}}, 415, "content_type_unsupported"),
+        ({"content": b"x", "headers": ZIP | {"Content-Encoding": "gzip"}}, 415, "content_type_unsupported"),
+        ({"data": {"title": "no file"}}, 415, "content_type_unsupported"),
+        ({"files": {"archive": ("a.zip", b"PK")}}, 422, "upload_invalid"),
+        ({"files": [("file", ("a.zip", b"PK")), ("file", ("b.zip", b"PK"))]}, 422, "upload_invalid"),
+        ({"files": {"file": ("a.zip", b"PK")}, "data": {"title": "x" * 5000}}, 422, "upload_invalid"),
+    ],
+)
+async def test_a_body_that_is_no_archive_is_refused_and_leaves_nothing(
+    api: httpx.AsyncClient,
+    settings: ApiSettings,
+    store: ModelStore,
+    request_options: dict[str, Any],
+    status: int,
+    code: str,
+) -> None:
+    answer = await api.post("/datasets", params={"name": "pets"}, **request_options)
+    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+    assert leftovers(settings, store) == []
+
+
+async def test_an_archive_that_breaks_a_rule_is_refused_at_once_and_leaves_nothing(
+    api: httpx.AsyncClient, settings: ApiSettings, store: ModelStore
+) -> None:
+    answer = await upload(api, zipped(two_classes() | {"../../evil.png": b"x"}))
+    assert (answer.status_code, answer.json()["code"]) == (422, "archive_rejected")
+    assert "'../../evil.png'" in answer.json()["detail"]
+    assert leftovers(settings, store) == []
+    assert (await api.get("/datasets/pets")).status_code == 404
+
+
+async def test_a_conversion_that_fails_says_why_and_the_name_can_be_used_again(api: httpx.AsyncClient) -> None:
+    archive = bytearray(zipped(two_classes(), 0))
+    archive[archive.index(b"IDAT") + 6] ^= 1
+    assert (await upload(api, bytes(archive))).status_code == 202
+    failed = await converted(api)
+    assert (failed["state"], failed["error"]["code"]) == ("failed", "archive_rejected")
+    assert "CRC-32" in failed["error"]["message"]
+    assert (await api.get("/datasets/pets/preview.png")).json()["code"] == "preview_unavailable"
+    job = {"architecture": "lenet5-fashion", "dataset": "pets", "epochs": 1}
+    refusal = await api.post("/jobs", json=job)
+    assert (refusal.status_code, refusal.json()["code"]) == (409, "dataset_not_ready")
+    assert (await upload(api, zipped(two_classes()))).status_code == 202
+    assert (await converted(api))["state"] == "ready"
+
+
+async def test_a_name_is_given_once(api: httpx.AsyncClient) -> None:
+    for name in ("cifar10", "fashion_mnist_sample"):
+        assert (await upload(api, b"unread", name=name)).json()["code"] == "dataset_exists"
+    first, second = await asyncio.gather(*(upload(api, zipped(two_classes())) for _ in range(2)))
+    assert 202 in {first.status_code, second.status_code}
+    assert (await converted(api))["state"] == "ready"
+    again = await upload(api, zipped(two_classes()))
+    assert (again.status_code, again.json()["code"]) == (409, "dataset_exists")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> ApiSettings:
+    return ApiSettings(
+        data_dir=tmp_path,
+        redis_url=f"unix://{tmp_path}/nobody-listens.sock",
+        max_dataset_bytes=100_000,
+        max_dataset_files=500,
+    )
+
+
+async def test_too_many_bytes_are_413_whether_announced_or_not(
+    api: httpx.AsyncClient, settings: ApiSettings, store: ModelStore
+) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b"PK\3\4" * 10_000
+
+    assert (await upload(api, bytes(500_000))).status_code == 413
+    answer = await api.post("/datasets?name=pets", content=endless(), headers=ZIP)
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+    assert leftovers(settings, store) == []
+
+
+async def test_more_uploads_than_a_process_takes_are_told_to_come_back(api: httpx.AsyncClient, app: FastAPI) -> None:
+    conversions = app.state.service.conversions
+    reserved = [await conversions.reserve() for _ in range(4)]
+    answer = await upload(api, zipped(two_classes()))
+    assert (answer.status_code, answer.json()["code"]) == (503, "too_many_uploads")
+    assert answer.headers["retry-after"]
+    for folder in reserved:
+        await conversions.release(folder)
+    assert (await upload(api, zipped(two_classes()))).status_code == 202
+    await converted(api)
+
+
+async def test_a_conversion_whose_process_is_gone_is_shown_as_interrupted(
+    api: httpx.AsyncClient, store: ModelStore
+) -> None:
+    begun = datetime.now(UTC) - timedelta(seconds=61)
+    store.datasets.begin("pets", ConversionStatus(upload="1", started_at=begun, heartbeat_at=begun))
+    answer = (await api.get("/datasets/pets")).json()
+    assert (answer["state"], answer["error"]["code"]) == ("failed", "interrupted")
+    assert (await upload(api, zipped(two_classes()))).status_code == 202
+    assert (await converted(api))["state"] == "ready"
+
+
+async def test_one_unreadable_status_is_shown_as_damage_and_hides_no_other_dataset(
+    api: httpx.AsyncClient, store: ModelStore
+) -> None:
+    store._objects.put("datasets/pets/uploads/1/status.json", b"{")
+    listed = (await api.get("/datasets")).json()["datasets"]
+    assert len(listed) > 1
+    assert (listed[-1]["name"], listed[-1]["error"]["code"]) == ("pets", "dataset_corrupt")
+    assert "status.json" in listed[-1]["error"]["message"]
+    job = {"architecture": "lenet5-fashion", "dataset": "pets", "epochs": 1}
+    assert (await api.post("/jobs", json=job)).json()["code"] == "dataset_corrupt"
+    assert (await upload(api, zipped(two_classes()))).status_code == 202
+    assert (await converted(api))["state"] == "ready"
+
+
+class ManyJobs(JobQueue):
+    """600 jobs wait, and the oldest needs the dataset `pets`."""
+
+    def __init__(self, settings: ApiSettings) -> None:
+        super().__init__(settings.redis_url, settings.broker_url, NoTracing())
+
+    async def page(
+        self, states: Sequence[JobState], offset: int, limit: int, group: str | None = None
+    ) -> tuple[list[JobRecord], int]:
+        names = ["fashion_mnist"] * 599 + ["pets"]
+        made = [
+            JobRecord(
+                id=f"job-{number}",
+                state=JobState.QUEUED,
+                request=JobRequest(architecture="lenet5-fashion", dataset=name, epochs=1),
+                created_at=datetime.now(UTC),
+            )
+            for number, name in enumerate(names)
+        ]
+        return made[offset : offset + limit], len(made)
+
+
+async def test_a_dataset_is_in_use_however_many_jobs_wait(
+    api: httpx.AsyncClient, app: FastAPI, settings: ApiSettings, store: ModelStore
+) -> None:
+    now = datetime.now(UTC)
+    for name in ("pets", "cars"):
+        store.datasets.begin(name, ConversionStatus(upload="1", started_at=now, heartbeat_at=now))
+    app.state.service = replace(app.state.service, queue=ManyJobs(settings))
+    refusal = await api.delete("/datasets/pets")
+    assert (refusal.status_code, refusal.json()["code"]) == (409, "dataset_in_use")
+    assert "job-599" in refusal.json()["detail"]
+    assert (await api.delete("/datasets/cars")).status_code == 200
+
+
+async def test_the_end_of_the_service_ends_its_conversions(
+    app: FastAPI, settings: ApiSettings, store: ModelStore
+) -> None:
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://api") as api:
+            # 8 s of work in a converter that gets a second at most.
+            archive = zipped(two_classes(200))
+            assert (await upload(api, archive, image_size="512")).status_code == 202
+    status = store.datasets.status("pets")
+    assert status is not None
+    assert (status.state, status.error and status.error.code) == ("failed", "interrupted")
+    assert leftovers(settings, store) == ["pets"]
+
+
+def test_what_a_killed_process_left_on_disk_is_swept_and_what_is_in_use_is_not(tmp_path: Path) -> None:
+    alive, dead = Scratch(tmp_path), Scratch(tmp_path)
+    dead.archive.write_bytes(b"half an archive")
+    dead._lock.close()  # as the kernel does when a process ends
+    assert sweep(tmp_path) == 1
+    assert [folder.name for folder in tmp_path.iterdir()] == [alive.id]
+    alive.remove()
+    assert sweep(tmp_path / "never made") == 0
+
+
+async def test_a_built_in_dataset_has_all_facts_without_its_files(api: httpx.AsyncClient) -> None:
+    answer = (await api.get("/datasets/cifar10")).json()
+    assert answer["available"] is False
+    assert answer["built_in"] is True
+    assert len(answer["mean"]) == len(answer["deviation"]) == 3
+    assert len(answer["fingerprint"]) == 64
+    assert answer["preview"] is None
+    assert "first job" in answer["note"]
+    refusal = await api.get("/datasets/cifar10/preview.png")
+    assert (refusal.status_code, refusal.json()["code"]) == (404, "preview_unavailable")
+
+
+async def test_the_sample_has_a_contact_sheet(api: httpx.AsyncClient) -> None:
+    answer = (await api.get("/datasets/fashion_mnist_sample")).json()
+    picture = await api.get(answer["preview"])
+    assert picture.headers["content-type"] == "image/png"
+    assert Image.open(io.BytesIO(picture.content)).size[1] > 600
+
+
+async def test_a_built_in_dataset_cannot_be_deleted(api: httpx.AsyncClient) -> None:
+    answer = await api.delete("/datasets/cifar10")
+    assert (answer.status_code, answer.json()["code"]) == (409, "dataset_built_in")

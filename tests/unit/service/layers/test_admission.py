@@ -1,0 +1,140 @@
+"""How many predictions are inside: counted whatever way they come, refused beyond, and slow uploads take no place."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from threading import Event
+
+import httpx
+import pytest
+
+from model_store import ModelStore
+from service.app import create_app
+from service.errors import Overloaded
+from service.predict.capacity import Capacity
+from service.settings import ApiSettings
+from tests.unit.service.slow_store import SlowStore
+from tests.unit.service.tiny_networks import grey_picture, publish
+
+pytestmark = pytest.mark.anyio
+
+PNG = {"Content-Type": "image/png"}
+PLACES = 2
+
+
+@pytest.fixture
+def slow_store(store: ModelStore) -> SlowStore:
+    publish(store, "ready")
+    publish(store, "held")
+    publish(store, "ready")  # the newest, which is loaded at the start
+    return SlowStore(store)
+
+
+@pytest.fixture
+def held(slow_store: SlowStore) -> Iterator[Event]:
+    """Until it is set, whoever asks the model `held` stays inside."""
+    let_go = slow_store.hold("held", 1)
+    yield let_go
+    let_go.set()
+
+
+@asynccontextmanager
+async def serving(settings: ApiSettings, store: ModelStore, **limits: int) -> AsyncIterator[httpx.AsyncClient]:
+    app = create_app(settings.model_copy(update={"max_predictions": PLACES, **limits}), store)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as api,
+    ):
+        yield api
+
+
+async def settled() -> None:
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+async def ask(api: httpx.AsyncClient, model: str) -> httpx.Response:
+    return await api.post(f"/models/{model}/predict", content=grey_picture(5), headers=PNG)
+
+
+async def upload(api: httpx.AsyncClient, goes_on: asyncio.Event, path: str = "/models/ready/predict") -> httpx.Response:
+    picture = grey_picture(5)
+
+    async def hesitant() -> AsyncIterator[bytes]:
+        yield picture[:40]
+        await goes_on.wait()
+        yield picture[40:]
+
+    return await api.post(path, content=hesitant(), headers=PNG)
+
+
+async def test_more_predictions_than_are_let_in_are_told_to_come_back(
+    settings: ApiSettings, slow_store: SlowStore, held: Event
+) -> None:
+    async with serving(settings, slow_store) as api:
+        inside = [asyncio.create_task(ask(api, "held")) for _ in range(PLACES)]
+        await settled()
+        refused = await api.post("/v2/models/ready/infer", json={})
+        assert refused.status_code == 429
+        assert int(refused.headers["Retry-After"]) >= 1
+        problem = await ask(api, "ready")
+        assert (problem.status_code, problem.json()["code"]) == (429, "overloaded")
+        assert problem.headers["content-type"] == "application/problem+json"
+        assert (await api.get("/healthz")).status_code == 200
+        held.set()
+        assert [answer.status_code for answer in await asyncio.gather(*inside)] == [200] * PLACES
+        assert (await ask(api, "ready")).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/models/ready/predict", "/models/ready/predict?unknown=1"])
+async def test_slow_uploads_do_not_keep_others_out(settings: ApiSettings, slow_store: SlowStore, path: str) -> None:
+    async with serving(settings, slow_store) as api:
+        goes_on = asyncio.Event()
+        slow = [asyncio.create_task(upload(api, goes_on, path)) for _ in range(10 * PLACES)]
+        await settled()
+        assert (await ask(api, "ready")).status_code == 200
+        goes_on.set()
+        codes = {answer.status_code for answer in await asyncio.gather(*slow)}
+        assert codes <= {200, 429}  # all at once they are too many
+        assert 200 in codes
+
+
+async def test_an_upload_that_ends_when_the_house_is_full_is_refused(
+    settings: ApiSettings, slow_store: SlowStore, held: Event
+) -> None:
+    async with serving(settings, slow_store) as api:
+        goes_on = asyncio.Event()
+        slow = asyncio.create_task(upload(api, goes_on))
+        await settled()
+        inside = [asyncio.create_task(ask(api, "held")) for _ in range(PLACES)]
+        await settled()
+        goes_on.set()
+        assert (await slow).json()["code"] == "overloaded"
+        held.set()
+        assert [answer.status_code for answer in await asyncio.gather(*inside)] == [200] * PLACES
+
+
+async def test_unfinished_bodies_are_bounded_by_their_bytes(settings: ApiSettings, slow_store: SlowStore) -> None:
+    async with serving(settings, slow_store, max_body_bytes=1024) as api:
+        goes_on = asyncio.Event()
+        n_too_many = 8 * 1024 // 40 + 1
+        slow = [asyncio.create_task(upload(api, goes_on)) for _ in range(n_too_many)]
+        await settled()
+        refused = [task.result() for task in slow if task.done()]
+        assert [answer.status_code for answer in refused] == [429]
+        goes_on.set()
+        await asyncio.gather(*slow)
+        assert (await ask(api, "ready")).status_code == 200
+
+
+def test_a_refusal_tells_how_long_predictions_take() -> None:
+    room = Capacity(slots=1, held_bytes=1)
+    for _ in range(200):
+        room.enter()
+        room.leave(took_s=3.0)
+    room.enter()
+    with pytest.raises(Overloaded) as refused:
+        room.enter()
+    assert refused.value.retry_after_s == 3
+    room.leave(took_s=3.0)
+    room.enter()

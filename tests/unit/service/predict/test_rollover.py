@@ -1,0 +1,166 @@
+"""A new version is swapped in while many ask: nobody fails, and every answer is one version's own."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from model_store import ModelStore, StoreUnavailable
+from service.app import create_app
+from service.inference.engine import Engine, EngineRules
+from service.models.catalog import Catalog
+from service.models.index import Reference
+from service.predict.predictor import Predictor
+from service.predict.rollover import MOST_WAITING
+from service.settings import ApiSettings
+from service.telemetry.stages import Stages
+from tests.unit.service.slow_store import SlowStore
+from tests.unit.service.tiny_networks import brightness_network, grey_picture, publish
+from worker.pictures.pixels import PictureLimits
+
+pytestmark = pytest.mark.anyio
+
+BRIGHTNESS = Reference("brightness")
+PNG = {"Content-Type": "image/png"}
+
+
+@pytest.fixture
+def slow_store(store: ModelStore) -> SlowStore:
+    publish(store)
+    return SlowStore(store)
+
+
+@pytest.fixture
+def predictor(slow_store: SlowStore, stages: Stages) -> Iterator[Predictor]:
+    catalog, engine = Catalog(slow_store, refresh_s=0), Engine(slow_store, stages, EngineRules())
+    predictor = Predictor(catalog, engine, stages, PictureLimits(1000), 1)
+    yield predictor
+    predictor.close()
+    engine.close()
+    catalog.close()
+
+
+async def version(predictor: Predictor) -> int:
+    return (await predictor.serving(BRIGHTNESS)).version
+
+
+async def test_who_asks_after_a_publication_is_answered_by_what_was_published(
+    predictor: Predictor, slow_store: SlowStore
+) -> None:
+    assert await version(predictor) == 1
+    publish(slow_store)
+    assert await version(predictor) == 2
+
+
+async def test_nobody_waits_longer_than_a_moment_after_the_loading_began(
+    predictor: Predictor, slow_store: SlowStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.predict.rollover.PATIENCE_S", 0.05)
+    await version(predictor)
+    arrives = slow_store.hold("brightness", 2)
+    publish(slow_store)
+    assert await version(predictor) == 1
+    monkeypatch.setattr("service.models.catalog.HIT_PATIENCE_S", 0)
+    began_at = time.monotonic()
+    assert [await version(predictor) for _ in range(20)] == [1] * 20
+    assert time.monotonic() - began_at < 20 * 0.05
+    arrives.set()
+    while await version(predictor) == 1:
+        await asyncio.sleep(0.01)
+
+
+async def test_few_wait_and_all_others_are_answered_at_once(predictor: Predictor, slow_store: SlowStore) -> None:
+    await version(predictor)
+    arrives = slow_store.hold("brightness", 2)
+    publish(slow_store)
+    asking = [asyncio.create_task(version(predictor)) for _ in range(5 * MOST_WAITING)]
+    done, waiting = await asyncio.wait(asking, timeout=0.5)
+    assert len(waiting) == MOST_WAITING
+    arrives.set()
+    assert {task.result() for task in done} == {1}
+    assert set(await asyncio.gather(*waiting)) == {2}
+
+
+async def test_a_new_version_that_cannot_be_read_leaves_the_answers_to_the_previous_one(
+    predictor: Predictor, slow_store: SlowStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await version(predictor)
+    slow_store.errors["brightness", 2] = StoreUnavailable("memory://", "gone for a moment")
+    publish(slow_store)
+    assert [await version(predictor) for _ in range(3)] == [1, 1, 1]
+    slow_store.errors.clear()
+    monkeypatch.setattr("service.predict.rollover.RETRY_S", 0)
+    deadline = time.monotonic() + 5
+    while await version(predictor) == 1:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
+
+
+async def test_a_new_version_that_is_damaged_is_passed_over(predictor: Predictor, slow_store: SlowStore) -> None:
+    await version(predictor)
+    publish(slow_store, files={"model.onnx": b"garbage"})
+    assert await asyncio.gather(*(version(predictor) for _ in range(20))) == [1] * 20
+
+
+async def test_many_clients_see_no_failed_and_no_mixed_answer_while_versions_are_published(
+    settings: ApiSettings, store: ModelStore
+) -> None:
+    def publish_next(number: int) -> None:
+        network = brightness_network(sharpness=20.0 * number)
+        publish(store, files={"model.onnx": network}, classes=tuple(f"v{number} c{n}" for n in range(10)))
+
+    publish_next(1)
+    slow_store = SlowStore(store)
+    arrivals = [slow_store.hold("brightness", number) for number in (2, 3)]
+    app = create_app(settings.model_copy(update={"max_predictions": 2 * MOST_WAITING}), slow_store)
+    answers: list[httpx.Response] = []
+    is_over = False
+
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as api,
+    ):
+
+        async def client(number: int) -> None:
+            path = "/predict" if number % 2 else "/models/brightness/predict"
+            while not is_over:
+                tenth = len(answers) % 10
+                answers.append(
+                    await api.post(path, content=grey_picture(tenth), headers={**PNG, "X-Request-ID": f"{tenth}"})
+                )
+
+        clients = [asyncio.create_task(client(number)) for number in range(2 * MOST_WAITING)]
+        for number, arrives in enumerate(arrivals, 2):
+            await asyncio.sleep(0.1)
+            await asyncio.to_thread(publish_next, number)
+            seen = len(answers)
+            await asyncio.sleep(0.2)
+            assert len(answers) > seen + 20  # they go on while the new one is loading
+            arrives.set()
+        while answers[-1].json()["version"] < 3:
+            await asyncio.sleep(0.02)
+        is_over = True
+        await asyncio.gather(*clients)
+
+    assert Counter(answer.status_code for answer in answers) == {200: len(answers)}
+    known: dict[tuple[int, str], str] = {}
+    for answer in answers:
+        found = answer.json()
+        tenth, number = answer.headers["X-Request-ID"], found["version"]
+        (picture,) = found["predictions"]
+        assert picture["label"] == f"v{number} c{tenth}"
+        assert known.setdefault((number, tenth), f"{picture['probability']:.5f}") == f"{picture['probability']:.5f}"
+    for tenth in "05":
+        assert len({known[number, tenth] for number in (1, 2, 3)}) == 3  # each has its own probabilities
+
+
+async def test_an_alias_moves_when_its_version_is_in_memory(api: httpx.AsyncClient, store: ModelStore) -> None:
+    for _ in range(2):
+        publish(store)
+    for number in (1, 2, 1):
+        await api.put("/models/brightness/aliases/champion", json={"version": number})
+        answer = await api.post("/models/brightness/aliases/champion/predict", content=grey_picture(1), headers=PNG)
+        assert answer.json()["version"] == number

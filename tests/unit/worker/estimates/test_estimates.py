@@ -1,0 +1,115 @@
+import pytest
+
+from worker.datasets import dataset_info
+from worker.estimates import Estimate, PastRun, estimate
+from worker.estimates.pace import Workload, estimate_time
+from worker.jobs.requests import JobRequest, plan
+
+WORK = Workload(
+    flops=1_000_000,
+    outputs=10_000,
+    is_float32=True,
+    batch_size=100,
+    epochs=10,
+    training_pictures=950,
+    validation_pictures=50,
+)
+
+
+def estimated(**body: object) -> Estimate:
+    defaults = {"architecture": "lenet5-fashion", "dataset": "fashion_mnist", "epochs": 10}
+    return estimate(plan(JobRequest.model_validate(defaults | body)), dataset_info("fashion_mnist"), [])
+
+
+def past(network: str, ratio: float, device: str = "cpu") -> PastRun:
+    return PastRun(network=network, device=device, workload=WORK, fit_seconds=ratio * WORK.formula_seconds)
+
+
+def test_counts_are_those_of_the_layer_table() -> None:
+    found = estimated(batch_size=128, validation=0.1)
+    assert (found.parameters, found.flops) == (61_610, 688_816)
+    assert (found.training_pictures, found.validation_pictures) == (54_000, 6_000)
+    assert (found.steps_per_epoch, found.steps) == (422, 4_220)
+    assert len(found.learning_rate) == 50
+    assert {point.learning_rate for point in found.learning_rate} == {0.01}
+    whole = estimated(validation="test")
+    assert (whole.training_pictures, whole.validation_pictures) == (60_000, 10_000)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "numbers_per_weight"),
+    [("sgd", 0), ({"name": "sgd", "momentum": 0.9}, 1), ("rmsprop", 1), ("adam", 2), ("adamw", 2)],
+)
+def test_optimizers_remember_so_many_numbers_per_weight(optimizer: object, numbers_per_weight: int) -> None:
+    memory = estimated(optimizer=optimizer).memory
+    assert memory.weights == memory.gradients == 61_610 * 4
+    assert memory.optimizer == numbers_per_weight * 61_610 * 4
+    assert memory.total == sum(value for name, value in memory if name != "total")
+
+
+def test_what_is_kept_beside_the_training_takes_memory_too() -> None:
+    weights = 61_610 * 4
+    plain = estimated(optimizer="adam").memory
+    assert (plain.ema, plain.kept_weights, plain.checkpoint) == (0, 0, 3 * weights)
+    everything = estimated(optimizer="adam", ema=0.99, early_stopping=True).memory
+    assert (everything.ema, everything.kept_weights, everything.checkpoint) == (weights, 2 * weights, 4 * weights)
+
+
+@pytest.mark.parametrize(
+    ("body", "has_optimizer"),
+    [
+        ({}, True),
+        ({"learning_rate_schedule": "cosine"}, False),
+        ({"learning_rate_schedule": {"name": "constant", "warmup": 0.1}}, False),
+        ({"precision": "mixed_bfloat16"}, False),
+        ({"architecture": "vgg16", "learning_rate_schedule": "constant"}, False),
+    ],
+)
+def test_a_file_is_as_large_as_what_is_saved_in_it(body: dict[str, object], has_optimizer: bool) -> None:
+    found = estimated(optimizer="adam", **body)
+    assert (found.files.keras > 2.5 * found.files.onnx) == has_optimizer
+
+
+def test_larger_batches_take_more_memory_and_fewer_steps() -> None:
+    small, large = estimated(batch_size=32), estimated(batch_size=320)
+    assert large.memory.activations == 10 * small.memory.activations
+    assert large.steps < small.steps
+    assert large.memory.dataset == small.memory.dataset
+
+
+def test_without_a_past_the_formula_stands_alone_and_says_so() -> None:
+    found = estimate_time("this", WORK, [])
+    # 10 steps of 1.5 ms, 2,900 million operations at 200 thousand million a second, 29 million numbers at 400 million a
+    # second, ten times, and a first step.
+    assert found.seconds == pytest.approx(1 + 10 * (10 * 0.0015 + 2.9e9 / 200e9 + 29e6 / 400e6))
+    assert found.low == found.seconds / 4
+    assert found.high == found.seconds * 4
+    assert "a constant" in found.basis
+
+
+def test_the_same_network_tells_more_than_others_do() -> None:
+    runs = [past("other", 9.0), past("this", 2.0), past("other", 3.0), past("this", 2.2)]
+    same = estimate_time("this", WORK, runs)
+    assert same.seconds == pytest.approx(2.1 * WORK.formula_seconds)
+    assert (same.runs, same.basis) == (2, "2 trainings of this network on cpu")
+    unknown = estimate_time("unknown", WORK, runs)
+    assert unknown.seconds == pytest.approx(2.6 * WORK.formula_seconds)
+    assert unknown.high == pytest.approx(9.0 * WORK.formula_seconds)
+    assert unknown.high / unknown.low > same.high / same.low
+
+
+def test_a_past_in_another_precision_tells_less() -> None:
+    in_16_bits = WORK.model_copy(update={"is_float32": False})
+    runs = [past("other", 2.0)]
+    akin, unlike = estimate_time("this", WORK, runs), estimate_time("this", in_16_bits, runs)
+    assert akin.seconds == unlike.seconds
+    assert unlike.high / unlike.low == pytest.approx(9 * akin.high / akin.low)
+    assert unlike.basis == "1 training in another precision on cpu"
+    nothing = estimate_time("this", in_16_bits, [])
+    assert nothing.high == pytest.approx(12 * nothing.seconds)
+
+
+def test_only_the_kind_of_device_that_trained_last_counts() -> None:
+    found = estimate_time("this", WORK, [past("this", 0.1, "gpu"), past("this", 5.0, "cpu")])
+    assert found.seconds == pytest.approx(0.1 * WORK.formula_seconds)
+    assert found.basis == "1 training of this network on gpu"

@@ -1,0 +1,95 @@
+from typing import Any
+
+import pytest
+
+from worker.jobs.grids import GridRequest, PlannedJob, plan_grid
+from worker.jobs.requests import RequestInvalid, plan
+
+BASE = {"architecture": "lenet5-fashion", "dataset": "fashion_mnist_sample", "epochs": 1}
+
+
+def planned(grid: dict[str, Any], **body: object) -> list[PlannedJob]:
+    return plan_grid(GridRequest.model_validate(BASE | body | {"grid": grid}), plan)
+
+
+def refused(grid: dict[str, Any], **body: object) -> RequestInvalid:
+    with pytest.raises(RequestInvalid) as caught:
+        planned(grid, **body)
+    return caught.value
+
+
+def test_every_combination_is_a_job_the_last_field_varying_fastest() -> None:
+    jobs = planned({"overrides.activation": ["tanh", "relu"], "seed": [1, 2, 3]})
+    assert [tuple(job.varied.values()) for job in jobs] == [
+        *(("tanh", 1), ("tanh", 2), ("tanh", 3)),
+        *(("relu", 1), ("relu", 2), ("relu", 3)),
+    ]
+    assert all(
+        job.request.overrides and job.request.overrides.activation == job.varied["overrides.activation"] for job in jobs
+    )
+    assert [job.request.seed for job in jobs] == [1, 2, 3, 1, 2, 3]
+
+
+def test_without_a_seed_all_jobs_share_a_drawn_one() -> None:
+    jobs = planned({"batch_size": [8, 16, 32]})
+    assert len({job.request.seed for job in jobs}) == 1
+
+
+def test_a_field_the_grid_varies_may_be_left_out_or_is_replaced() -> None:
+    body = GridRequest.model_validate({"dataset": "fashion_mnist_sample", "grid": {"architecture": ["cnn", "lenet5"]}})
+    assert [job.request.architecture for job in plan_grid(body, plan)] == ["cnn", "lenet5"]
+    assert [job.request.epochs for job in planned({"epochs": [2, 3]}, epochs=9)] == [2, 3]
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", {"name": "sgd", "momentum": 0.5}])
+def test_a_path_leads_into_an_object_or_a_name_that_stands_for_one(optimizer: object) -> None:
+    jobs = planned({"optimizer.learning_rate": [0.1, 0.2]}, optimizer=optimizer)
+    assert [job.request.optimizer and job.request.optimizer.learning_rate for job in jobs] == [0.1, 0.2]
+    assert {job.request.optimizer and job.request.optimizer.name for job in jobs} == {"sgd"}
+
+
+def test_a_path_leads_into_the_layers_of_ones_own_network() -> None:
+    layers: list[dict[str, object]] = [
+        {"type": "conv2d", "filters": 4, "kernel_size": 3},
+        {"type": "flatten"},
+        {"type": "dense", "units": "classes", "activation": "softmax"},
+    ]
+    jobs = planned({"architecture.layers.0.filters": [2, 3]}, architecture={"layers": layers})
+    dumped = [job.request.model_dump(mode="json")["architecture"]["layers"][0]["filters"] for job in jobs]
+    assert dumped == [2, 3]
+    assert layers[0]["filters"] == 4
+    error = refused({"architecture.layers.3.filters": [2]}, architecture={"layers": layers})
+    assert error.message.startswith("there is no such entry; expected a number from 0 to 2, got '3'")
+
+
+def test_one_bad_combination_refuses_all_and_is_named_with_its_field() -> None:
+    error = refused({"batch_size": [8, 0], "seed": [1, 2]})
+    assert error.loc == ("grid", "batch_size", 1)
+    assert "batch_size=0, seed=1" in error.message
+    error = refused({"architecture": ["cnn", "lenet6"], "seed": [1]})
+    assert error.loc == ("grid", "architecture", 1)
+    assert "lenet6" in error.message
+    error = refused({"optimizer": ["adam", {"name": "adam", "momentum": 0.9}]})
+    assert error.loc[:3] == ("grid", "optimizer", 1)
+    assert "momentum does not belong to adam" in error.message
+
+
+def test_a_fault_outside_the_grid_names_the_requests_own_field() -> None:
+    assert refused({"seed": [1, 2]}, epochs=0).loc == ("epochs",)
+    assert refused({"seed": [1, 2]}, epoch=3).loc == ("epoch",)
+
+
+@pytest.mark.parametrize(
+    ("grid", "words"),
+    [
+        ({"batch_size": list(range(1, 12)), "seed": list(range(10))}, "got 11 x 10 = 110"),
+        ({"seed": [1, 1]}, "a value is there twice"),
+        ({"optimizer": ["adam"], "optimizer.learning_rate": [0.1]}, "lies within 'optimizer'"),
+        ({"optimizer": ["adam", {"name": "adam"}]}, "one and the same job"),
+        ({".".join("abcdefghijklm"): [1]}, "no field lies that deep"),
+    ],
+)
+def test_grids_that_make_no_sense_are_refused(grid: dict[str, Any], words: str) -> None:
+    error = refused(grid)
+    assert words in error.message
+    assert error.loc[0] == "grid"

@@ -1,0 +1,109 @@
+import pytest
+from pydantic import ValidationError
+
+from worker.jobs.requests import JobRequest, RequestInvalid, plan
+from worker.recipe.options import Optimizer
+
+LAYERS = {
+    "layers": [
+        {"type": "conv2d", "filters": 4, "kernel_size": 3},
+        {"type": "flatten"},
+        {"type": "dense", "units": "classes", "activation": "softmax"},
+    ]
+}
+
+
+def request(**fields: object) -> JobRequest:
+    return JobRequest.model_validate({"architecture": "lenet5-fashion", "dataset": "fashion_mnist"} | fields)
+
+
+def test_a_plan_leaves_nothing_open() -> None:
+    planned = plan(request())
+    assert (planned.epochs, planned.batch_size, planned.model) == (10, 128, "fashion_mnist-lenet5-fashion")
+    assert planned.optimizer == Optimizer(name="sgd", learning_rate=0.01, weight_decay=0)
+    assert planned.train_samples == 60_000
+    assert planned.validation == 0.1
+    assert planned.seed is not None
+
+
+def test_what_was_asked_for_is_kept() -> None:
+    asked = request(
+        epochs=3, batch_size=8, optimizer="adam", seed=7, model="mine", train_samples=100, validation="test"
+    )
+    planned = plan(asked)
+    kept = asked.model_fields_set - {"optimizer"}
+    assert planned.model_dump(include=kept) == asked.model_dump(include=kept)
+    assert planned.optimizer == Optimizer(name="adam").filled_in()
+
+
+def test_an_optimizer_is_a_name_or_an_object() -> None:
+    assert request(optimizer="adam").optimizer == Optimizer(name="adam")
+    sgd = {"name": "sgd", "learning_rate": 0.1, "momentum": 0.9}
+    assert request(optimizer=sgd).optimizer == Optimizer(name="sgd", learning_rate=0.1, momentum=0.9)
+
+
+def test_a_network_of_ones_own_gets_a_recipe_and_a_name() -> None:
+    planned = plan(request(architecture=LAYERS))
+    assert (planned.architecture_name, planned.model, planned.batch_size) == ("custom", "fashion_mnist-custom", 32)
+
+
+@pytest.mark.parametrize(
+    ("train_samples", "batch_size"),
+    [(1, 8), (40, 8), (639, 8), (640, 16), (1000, 16), (5000, 64), (5119, 64), (5120, 128), (60_000, 128)],
+)
+def test_few_pictures_are_taken_in_small_batches(train_samples: int, batch_size: int) -> None:
+    assert plan(request(train_samples=train_samples, validation="test")).batch_size == batch_size
+
+
+def test_a_recipe_with_small_batches_keeps_them() -> None:
+    assert plan(request(architecture="cnn", train_samples=30_000)).batch_size == 32
+
+
+@pytest.mark.parametrize(
+    ("fields", "loc"),
+    [
+        ({"architecture": "lenet9"}, ("architecture",)),
+        ({"dataset": "imagenet"}, ("dataset",)),
+        ({"train_samples": 60_001}, ("train_samples",)),
+        ({"train_samples": 3, "validation": 0.1}, ("validation",)),
+        ({"train_samples": 1, "validation": 0.9}, ("validation",)),
+    ],
+)
+def test_what_cannot_be_run_is_refused_with_its_field(fields: dict[str, object], loc: tuple[str, ...]) -> None:
+    with pytest.raises(RequestInvalid) as caught:
+        plan(request(**fields))
+    assert caught.value.loc == loc
+
+
+def test_a_network_that_does_not_fit_its_dataset_is_refused_with_its_layer() -> None:
+    layers = [{"type": "conv2d", "filters": 4, "kernel_size": 29}, *LAYERS["layers"][1:]]
+    with pytest.raises(RequestInvalid, match=r"layer 0 \(conv2d\)") as caught:
+        plan(request(architecture={"layers": layers}))
+    assert caught.value.loc[:3] == ("architecture", "layers", 0)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"batch_size": 2.5},
+        {"validation": "train"},
+        {"validation": 1.0},
+        {"validation": float("nan")},
+        {"optimizer": "adagrad"},
+        {"optimizer": {"name": "adam", "momentum": 0.9}},
+        {"optimizer": {"name": "sgd", "learning_rate": float("nan")}},
+        {"seed": -1},
+        {"model": "../x"},
+        {"learning_rate": 0.1},
+    ],
+)
+def test_a_malformed_request_is_refused(fields: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        request(**fields)
+
+
+def test_a_planned_request_survives_its_journey_through_json() -> None:
+    planned = plan(request(architecture=LAYERS, optimizer="rmsprop"))
+    assert JobRequest.model_validate_json(planned.model_dump_json()) == planned

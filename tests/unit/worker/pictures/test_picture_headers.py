@@ -1,0 +1,76 @@
+import struct
+
+import pytest
+
+from worker.pictures.headers import MAX_JPEG_SCANS, is_laborious, orientation, picture_format
+
+SCAN = b"\xff\xda\x00\x02" + b"\x12\xff\x00\x34"
+START = b"\xff\xd8\xff\xe0\x00\x04ab"
+END = b"\xff\xd9"
+
+
+def exif(order: str, *entries: tuple[int, int, int, int]) -> bytes:
+    magic = b"II*\0" if order == "<" else b"MM\0*"
+    packed = b"".join(struct.pack(order + "HHIHxx", *entry) for entry in entries)
+    return magic + struct.pack(order + "IH", 8, len(entries)) + packed
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("prefix", [b"", b"Exif\0\0"])
+@pytest.mark.parametrize("value", range(1, 9))
+def test_orientation_is_read_in_both_byte_orders(order: str, prefix: bytes, value: int) -> None:
+    other = (0x010F, 3, 1, 77)
+    assert orientation(prefix + exif(order, other, (0x0112, 3, 1, value))) == value
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b"",
+        b"II*\0",
+        exif("<", (0x0112, 3, 1, 0)),
+        exif("<", (0x0112, 3, 1, 9)),
+        exif("<", (0x0112, 2, 1, 6)),
+        exif("<", (0x0112, 3, 2, 6)),
+        exif("<", (0x0112, 3, 1, 6))[:-4],
+        b"II*\0\xff\xff\xff\xff",
+        b"MM*\0" + exif(">", (0x0112, 3, 1, 6))[4:],
+    ],
+)
+def test_what_cannot_be_understood_is_upright(damaged: bytes) -> None:
+    assert orientation(damaged) == 1
+
+
+def test_a_format_is_known_by_its_signature() -> None:
+    assert picture_format(b"\xff\xd8\xff\xe0") == "JPEG"
+    assert picture_format(b"RIFF\0\0\0\0WEBPVP8L") == "WEBP"
+    assert picture_format(b"RIFF\0\0\0\0WEBPXXXX") is None
+    assert picture_format(b" BM") is None
+
+
+def test_scans_are_counted_where_they_count() -> None:
+    assert not is_laborious(START + SCAN * MAX_JPEG_SCANS + END, "JPEG")
+    assert is_laborious(START + SCAN * (MAX_JPEG_SCANS + 1) + END, "JPEG")
+
+
+def test_what_only_looks_like_a_scan_is_not_counted() -> None:
+    behind_the_end = START + SCAN + END + SCAN * 1000
+    in_metadata = b"\xff\xd8\xff\xe1" + struct.pack(">H", 2 + 8 * 1000) + SCAN * 1000 + SCAN + END
+    assert not is_laborious(behind_the_end, "JPEG")
+    assert not is_laborious(in_metadata, "JPEG")
+
+
+def test_an_end_in_metadata_hides_no_scans() -> None:
+    assert is_laborious(b"\xff\xd8\xff\xe1\x00\x04" + END + SCAN * 1000 + END, "JPEG")
+
+
+def test_a_cut_file_is_left_to_the_decoder() -> None:
+    assert not is_laborious(START, "JPEG")
+    assert not is_laborious(START + SCAN, "JPEG")
+    assert not is_laborious(b"\x89PNG\r\n\x1a\n\0\0", "PNG")
+    assert not is_laborious(b"BM", "BMP")
+
+
+def test_zeros_behind_a_png_are_no_chunks() -> None:
+    assert not is_laborious(b"\x89PNG\r\n\x1a\n" + b"\0\0\0\0IEND" + bytes(1_000_000), "PNG")
+    assert is_laborious(b"\x89PNG\r\n\x1a\n" + bytes(1_000_000), "PNG")

@@ -1,0 +1,98 @@
+"""What distinguishes runs: requests laid flat, path by path, and which paths differ among them."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+from pydantic import JsonValue
+
+from worker.jobs.requests import JobRequest
+
+NOT_A_SETTING = frozenset({"seed", "model"})
+"""A seed only repeats a setting; the name to publish under changes nothing about the run."""
+
+Flat = dict[str, JsonValue]
+
+
+def flattened(requests: Sequence[JobRequest]) -> list[Flat]:
+    """Every request as path → value, for example `optimizer.learning_rate` → 0.01.
+
+    Networks that were sent as layers are laid flat, too, if all of them have the same kinds of layers, so that one
+    changed layer shows as such; otherwise each is one value, with the beginning of its digest.
+    """
+    bodies = [request.model_dump(mode="json", exclude_none=True, exclude=set(NOT_A_SETTING)) for request in requests]
+    if len({_outline(body["architecture"]) for body in bodies}) > 1:
+        bodies = [body | {"architecture": _named(body["architecture"])} for body in bodies]
+    return [dict(_leaves(body, "")) for body in bodies]
+
+
+def same_and_different(flat: Sequence[Flat]) -> tuple[Flat, list[str]]:
+    """What all have in common, and the paths in which they differ, in the order of the request's fields."""
+    paths = list(dict.fromkeys(path for settings in flat for path in settings))
+    different = [path for path in paths if len({json.dumps(settings.get(path)) for settings in flat}) > 1]
+    same = {path: flat[0][path] for path in paths if path not in different}
+    return same, different
+
+
+def label_of(values: Mapping[str, JsonValue]) -> str:
+    """A setting's name for people: the last steps of its paths, as many as keep them apart, with their values."""
+    if not values:
+        return "all runs"
+    if len(values) == 1 and isinstance(only := next(iter(values.values())), str):
+        return only
+    return ", ".join(_said(name, value) for name, value in zip(_short(list(values)), values.values(), strict=True))
+
+
+def _said(name: str, value: JsonValue) -> str:
+    if name == "architecture" and isinstance(value, str):
+        return value
+    return f"{name.replace('_', ' ')} {_written(value)}"
+
+
+def _written(value: JsonValue) -> str:
+    if value is None:
+        return "default"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _short(paths: Sequence[str]) -> list[str]:
+    for n_steps in range(1, 20):
+        names = [".".join(path.split(".")[-n_steps:]) for path in paths]
+        if len(set(names)) == len(names) and not any(name[0].isdecimal() or name == "name" for name in names):
+            return names
+    return list(paths)
+
+
+def _leaves(value: JsonValue, path: str) -> Iterator[tuple[str, JsonValue]]:
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{path}.{key}" if path else key)
+    elif isinstance(value, list) and any(isinstance(entry, dict | list) for entry in value):
+        for index, inner in enumerate(value):
+            yield from _leaves(inner, f"{path}.{index}")
+    else:
+        yield path, value
+
+
+def _outline(architecture: JsonValue) -> str:
+    """Equal for networks whose layers can be compared one by one; all presets' names are alike."""
+    if not isinstance(architecture, dict):
+        return "preset"
+    return json.dumps(_kinds(architecture["layers"]))
+
+
+def _kinds(value: JsonValue) -> JsonValue:
+    if isinstance(value, list):
+        return [_kinds(entry) for entry in value]
+    if isinstance(value, dict):
+        return [value.get("type"), *(_kinds(entry) for entry in value.values() if isinstance(entry, list))]
+    return None
+
+
+def _named(architecture: JsonValue) -> JsonValue:
+    if not isinstance(architecture, dict):
+        return architecture
+    digest = hashlib.sha256(json.dumps(architecture, sort_keys=True).encode()).hexdigest()
+    return f"own network {digest[:6]}"

@@ -1,0 +1,136 @@
+"""The book of groups: jobs that were submitted together as one grid, on the same server as the book of jobs.
+
+A group is written whole or not at all; afterwards its jobs are jobs like any others, and `JobStore` moves them.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import redis
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from worker.job_store import group_scripts
+from worker.job_store.store import (
+    IDEMPOTENCY_KEPT_S,
+    PREFIX,
+    JobStore,
+    group_jobs_key,
+    hashed_key,
+    new_id,
+    server_errors,
+)
+from worker.jobs.errors import GroupNotFound, IdempotencyConflict
+from worker.jobs.grids import PlannedJob
+from worker.jobs.records import NO_ORIGIN, JobRecord, Origin
+from worker.jobs.states import JobState
+
+
+class GroupRecord(BaseModel):
+    """A group and its jobs as they are now."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    request: dict[str, JsonValue] = Field(description="What was asked for, the grid included.")
+    created_at: datetime
+    submitted_by: str | None = None
+    jobs: tuple[JobRecord, ...] = Field(description="In the order of the grid, forgotten ones left out.")
+
+
+class GroupLine(BaseModel):
+    """A group in a list."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    created_at: datetime
+    counts: dict[JobState, int] = Field(description="How many of its jobs are in each state.")
+
+
+class GroupStore:
+    """All groups on one Redis server. Every method raises `QueueUnavailable` when the server does not answer."""
+
+    def __init__(self, client: redis.Redis, jobs: JobStore) -> None:
+        self._redis = client
+        self._jobs = jobs
+        self._submit = client.register_script(group_scripts.SUBMIT_GROUP)
+
+    def submit(
+        self,
+        request: Mapping[str, JsonValue],
+        jobs: Sequence[PlannedJob],
+        idempotency_key: str = "",
+        digest: str = "",
+        origin: Origin = NO_ORIGIN,
+    ) -> GroupRecord:
+        """Queue all jobs of a grid at once.
+
+        Args:
+            request: the body as the client sent it, kept to be shown.
+            jobs: at least one, planned.
+            idempotency_key: a second submission under the same key returns the first one's group.
+            digest: of the request, to tell a repetition from a different one.
+            origin: who submits.
+
+        Raises:
+            IdempotencyConflict: the key came before with a different request.
+        """
+        arguments: list[str | int] = [new_id(), json.dumps(request), hashed_key(idempotency_key), digest]
+        arguments += [IDEMPOTENCY_KEPT_S, origin.request_id, origin.traceparent]
+        for job in jobs:
+            arguments += [new_id(), job.request.model_dump_json(), json.dumps(job.varied)]
+        with server_errors():
+            known, first_digest = cast(Any, self._submit(keys=[PREFIX], args=arguments))
+        if first_digest != digest:
+            raise IdempotencyConflict(idempotency_key, known)
+        return self.get(known)
+
+    def get(self, group: str) -> GroupRecord:
+        """One group. Raises `GroupNotFound`."""
+        with server_errors():
+            fields = cast(dict[str, str], self._redis.hgetall(f"{PREFIX}group:{group}"))
+        if not fields:
+            raise GroupNotFound(group)
+        jobs, _ = self._jobs.page(limit=self._size(group), group=group)
+        return GroupRecord(
+            id=group,
+            request=json.loads(fields["request"]),
+            created_at=_time(fields["created_at"]),
+            submitted_by=fields["submitted_by"] or None,
+            jobs=tuple(reversed(jobs)),
+        )
+
+    def page(self, offset: int = 0, limit: int = 50) -> tuple[list[GroupLine], int]:
+        """Groups, newest first, and how many there are in all."""
+        with server_errors():
+            ids = cast(list[str], self._redis.zrevrange(PREFIX + "groups", 0, -1))
+            lines = [self._line(group) for group in ids[offset : offset + limit]]
+        return [line for line in lines if line], len(ids)
+
+    def cancel(self, group: str) -> GroupRecord:
+        """Cancel every job that has not ended: those that wait first, so that none of them starts meanwhile."""
+        jobs = self.get(group).jobs
+        for job in sorted(jobs, key=lambda job: job.state is not JobState.QUEUED):
+            if not job.is_finished:
+                self._jobs.cancel(job.id)
+        return self.get(group)
+
+    def _line(self, group: str) -> GroupLine | None:
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.hget(f"{PREFIX}group:{group}", "created_at")
+        pipeline.sort(group_jobs_key(group), by="nosort", get=[f"{PREFIX}job:*->state"])
+        created_at, states = pipeline.execute()
+        if created_at is None:
+            return None
+        counts = {state: states.count(state) for state in JobState}
+        return GroupLine(id=group, created_at=_time(created_at), counts=counts)
+
+    def _size(self, group: str) -> int:
+        with server_errors():
+            return self._redis.llen(group_jobs_key(group))
+
+
+def _time(seconds: str) -> datetime:
+    return datetime.fromtimestamp(float(seconds), tz=UTC)

@@ -1,0 +1,84 @@
+"""Finds jobs whose worker is gone, and jobs whose bell was lost, and puts both right.
+
+Every worker and every API process has one; one at a time is on watch. All moves are fenced, so even two at once would
+do no harm.
+"""
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable
+
+from worker.job_store.store import JobStore
+from worker.job_store.wake_ups import WakeUps
+from worker.jobs.errors import QueueUnavailable
+from worker.jobs.records import Claim, JobFailure
+
+logger = logging.getLogger(__name__)
+
+INTERVAL_S = 2.0
+SECOND_LOOK_S = 4.0  # a heartbeat is tried every second
+
+
+class Reaper(threading.Thread):
+    """Looks every few seconds, for as long as its process lives.
+
+    A lease that has run out is looked at twice, some seconds apart, with Redis answering in between: after an outage
+    every lease has run out, and the workers that live say so within a second or two.
+    """
+
+    def __init__(self, job_store: JobStore, wake_ups: WakeUps, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(name="reaper", daemon=True)
+        self._job_store = job_store
+        self._wake_ups = wake_ups
+        self._clock = clock
+        self._name_on_watch = secrets.token_hex(8)
+        self._first_seen: dict[tuple[str, int], float] = {}
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        """Sweep until stopped; a server that does not answer is asked again next time."""
+        while not self._stopped.wait(INTERVAL_S):
+            try:
+                if self._job_store.take_watch(self._name_on_watch):
+                    self.sweep()
+            except QueueUnavailable as error:
+                self._first_seen.clear()
+                logger.warning("Redis does not answer: %s", error.reason)
+            except Exception:  # the thread's boundary: without a reaper, jobs would wait for ever
+                logger.exception("looking after lost jobs failed, and is tried again")
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stopped.set()
+
+    def sweep(self) -> None:
+        """Move every job whose lease has run out for good; ring again when more jobs wait than bells."""
+        for claim in self._expired_for_good():
+            self._reap(claim)
+        queued = self._job_store.queued()
+        if queued and len(queued) > self._wake_ups.waiting():
+            for job in queued:
+                self._wake_ups.notify(job)
+
+    def _expired_for_good(self) -> list[Claim]:
+        now = self._clock()
+        expired = {(claim.job, claim.fence): claim for claim in self._job_store.expired()}
+        self._first_seen = {key: self._first_seen.get(key, now) for key in expired}
+        return [claim for key, claim in expired.items() if now - self._first_seen[key] >= SECOND_LOOK_S]
+
+    def _reap(self, claim: Claim) -> None:
+        if self._job_store.get(claim.job).cancel_requested:
+            self._job_store.end_cancelled(claim)
+            return
+        logger.warning("job %s: its worker was lost in attempt %d", claim.job, claim.attempt)
+        self._job_store.retry(claim, _worker_lost(claim))
+
+
+def _worker_lost(claim: Claim) -> JobFailure:
+    return JobFailure(
+        code="worker_lost",
+        message=f"The worker was lost {claim.attempt} times while this job ran.",
+        hint="See the worker's log and the machine's memory; then submit the job again.",
+    )

@@ -1,0 +1,100 @@
+"""What can go wrong with jobs.
+
+WorkerError
+├── JobNotFound            no record under this id
+├── GroupNotFound          no group under this id
+├── JobNotFinished         only finished jobs can be forgotten
+├── IdempotencyConflict    the key came before, with another request
+├── QueueUnavailable       Redis does not answer
+├── ClaimLost              the job belongs to a later claim, or has ended
+└── TrainingFailed         a training that cannot go on, with its `JobFailure`
+
+Errors carry facts, never HTTP statuses. Across processes failure travels as data (`JobFailure`), never as an exception.
+"""
+
+from collections.abc import Iterator
+
+from worker.jobs.records import JobFailure
+
+
+class WorkerError(Exception):
+    """Root of this package's errors about jobs."""
+
+
+class JobNotFound(WorkerError):
+    """No record under this id."""
+
+    def __init__(self, job: str) -> None:
+        super().__init__(f"there is no job {job!r}")
+        self.job = job
+
+
+class GroupNotFound(WorkerError):
+    """No group under this id, or none of its jobs is left."""
+
+    def __init__(self, group: str) -> None:
+        super().__init__(f"there is no group {group!r}")
+        self.group = group
+
+
+class JobNotFinished(WorkerError):
+    """A job that has not ended cannot be forgotten."""
+
+    def __init__(self, job: str, state: str) -> None:
+        super().__init__(f"job {job} is {state}; only a finished job can be deleted: cancel it first")
+        self.job = job
+        self.state = state
+
+
+class IdempotencyConflict(WorkerError):
+    """One idempotency key, two different requests."""
+
+    def __init__(self, key: str, job: str) -> None:
+        super().__init__(f"this Idempotency-Key was used for {job} with a different request body")
+        self.key = key
+        self.job = job
+
+
+class QueueUnavailable(WorkerError):
+    """Redis does not answer, or answers with an error."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("the job queue is not reachable")
+        self.reason = reason
+
+
+class ClaimLost(WorkerError):
+    """A write under a claim that is no longer the job's current one."""
+
+    def __init__(self, job: str, fence: int) -> None:
+        super().__init__(f"job {job} is no longer held under fence {fence}")
+        self.job = job
+        self.fence = fence
+
+
+class TrainingPaused(WorkerError):
+    """Raised inside a trainer that was told to stop, once it has saved where it was."""
+
+
+class TrainingFailed(WorkerError):
+    """Raised inside a trainer to end its job with a reason."""
+
+    def __init__(self, failure: JobFailure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, and those it came from; Python allows no loop among them."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def store_full(message: str) -> JobFailure:
+    """The failure of a job for whose files the model store has no room."""
+    return JobFailure(
+        code="disk_full",
+        message=message,
+        hint="Free space, for example with DELETE /models/{name}/versions/{version}; then submit the job again.",
+    )

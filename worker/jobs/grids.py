@@ -1,0 +1,177 @@
+"""One request, many jobs: a training and a grid of values to try for some of its fields. Knows no Redis and no HTTP.
+
+A grid names fields by their path (`overrides.activation`, `optimizer.learning_rate`, `architecture.layers.0.filters`)
+and lists values for each; every combination is one job. All of them are planned before any is queued.
+"""
+
+import copy
+import itertools
+import json
+import math
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, StringConstraints, Tag, ValidationError
+
+from worker.jobs.requests import JobRequest, RequestInvalid, without_union_tags
+
+MAX_JOBS = 100
+MAX_FIELDS = 6
+MAX_PATH_STEPS = 12
+
+FieldPath = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)*$", max_length=100)]
+Values = Annotated[list[JsonValue], Field(min_length=1, max_length=MAX_JOBS)]
+
+
+class GridRequest(BaseModel):
+    """Many trainings at once: the fields of one, and a grid of values for some of them.
+
+    A field that the grid varies may be left out; where it is given, the grid's values take its place.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    grid: Annotated[dict[FieldPath, Values], Field(min_length=1, max_length=MAX_FIELDS)] = Field(
+        description=f"Path of a field → values to try. Every combination is one job, at most {MAX_JOBS} in all.",
+        examples=[{"overrides.activation": ["tanh", "relu"], "seed": [1, 2, 3]}],
+    )
+
+
+def _submission_tag(value: Any) -> str:  # noqa: ANN401 - whatever JSON value came
+    return "many-jobs" if isinstance(value, GridRequest) or (isinstance(value, dict) and "grid" in value) else "one-job"
+
+
+Submission = Annotated[
+    Annotated[JobRequest, Tag("one-job")] | Annotated[GridRequest, Tag("many-jobs")], Discriminator(_submission_tag)
+]
+"""The body of `POST /jobs`: a training, or a grid of them."""
+SUBMISSION_TAGS = frozenset({"one-job", "many-jobs"})
+"""Tags that pydantic puts before everything in an error's path; the request has no such level."""
+
+
+class PlannedJob(BaseModel):
+    """One combination of a grid: what distinguishes it, and the whole request with no default left open."""
+
+    model_config = ConfigDict(frozen=True)
+
+    varied: dict[str, JsonValue]
+    request: JobRequest
+
+
+Planner = Callable[[JobRequest], JobRequest]
+"""Fills in the defaults of one request; raises `RequestInvalid` for what cannot work."""
+
+
+def plan_grid(body: GridRequest, plan: Planner) -> list[PlannedJob]:
+    """Every combination, planned; the grid's last field varies fastest.
+
+    Without a seed in the request or the grid, one is drawn for all: settings are compared on the same split.
+
+    Args:
+        body: the request as it came.
+        plan: for each request.
+
+    Raises:
+        RequestInvalid: too many jobs, fields that overlap, equal jobs, or a combination that is no valid request or
+            cannot work; the message names the combination.
+    """
+    _check_grid(body.grid)
+    base: dict[str, JsonValue] = dict(body.model_extra or {})
+    if base.get("seed") is None and "seed" not in body.grid:
+        base["seed"] = secrets.randbelow(2**31)
+    jobs: list[PlannedJob] = []
+    seen: dict[str, Mapping[str, JsonValue]] = {}
+    for varied in _combinations(body.grid):
+        request = _planned(base, body.grid, varied, plan)
+        twin = seen.setdefault(request.model_dump_json(), varied)
+        if twin is not varied:
+            raise RequestInvalid(
+                ("grid",), f"two combinations are one and the same job: {described(twin)}; and {described(varied)}"
+            )
+        jobs.append(PlannedJob(varied=varied, request=request))
+    return jobs
+
+
+def described(varied: Mapping[str, JsonValue]) -> str:
+    """A combination for people: `overrides.activation="relu", seed=1`."""
+    return ", ".join(f"{path}={json.dumps(value, ensure_ascii=False)}" for path, value in varied.items())
+
+
+def _check_grid(grid: Mapping[str, Sequence[JsonValue]]) -> None:
+    n_jobs = math.prod(map(len, grid.values()))
+    if n_jobs > MAX_JOBS:
+        sizes = " x ".join(str(len(values)) for values in grid.values())
+        raise RequestInvalid(("grid",), f"too many jobs; expected at most {MAX_JOBS}, got {sizes} = {n_jobs:,}")
+    for path, other in itertools.permutations(grid, 2):
+        if other.startswith(path + "."):
+            raise RequestInvalid(("grid", other), f"it lies within {path!r}, which the grid varies as a whole")
+    for path, values in grid.items():
+        if len(path.split(".")) > MAX_PATH_STEPS:
+            raise RequestInvalid(("grid", path), f"no field lies that deep; expected at most {MAX_PATH_STEPS} steps")
+        if len({json.dumps(value, sort_keys=True) for value in values}) < len(values):
+            raise RequestInvalid(("grid", path), "a value is there twice; expected each once")
+
+
+def _combinations(grid: Mapping[str, Sequence[JsonValue]]) -> Iterator[dict[str, JsonValue]]:
+    for values in itertools.product(*grid.values()):
+        yield dict(zip(grid, values, strict=True))
+
+
+def _planned(
+    base: Mapping[str, JsonValue],
+    grid: Mapping[str, Sequence[JsonValue]],
+    varied: Mapping[str, JsonValue],
+    plan: Planner,
+) -> JobRequest:
+    body = copy.deepcopy(dict(base))
+    try:
+        for path, value in varied.items():
+            _put(body, path, value)
+        return plan(JobRequest.model_validate(body))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        loc, message = without_union_tags(first["loc"]), first["msg"]
+    except RequestInvalid as error:
+        loc, message = error.loc, error.message
+    raise RequestInvalid(_place(loc, grid, varied), f"{message} (in the combination {described(varied)})")
+
+
+def _put(body: dict[str, JsonValue], path: str, value: JsonValue) -> None:
+    """Set one field; objects on the way are made, and a name where an object may stand becomes one."""
+    *steps, last = path.split(".")
+    holder: Any = body
+    for step in steps:
+        key: Any = _key(holder, step, path)
+        found = holder[key] if isinstance(holder, list) else holder.get(key)
+        if isinstance(found, str):
+            found = {"name": found}  # as `"optimizer": "sgd"` is short for `{"name": "sgd"}`
+        elif not isinstance(found, dict | list):
+            found = {}
+        holder[key] = found
+        holder = found
+    holder[_key(holder, last, path)] = copy.deepcopy(value)
+
+
+def _key(holder: dict[str, JsonValue] | list[JsonValue], step: str, path: str) -> str | int:
+    if isinstance(holder, dict):
+        return step
+    if step.isdecimal() and int(step) < len(holder):
+        return int(step)
+    raise RequestInvalid(
+        ("grid", path), f"there is no such entry; expected a number from 0 to {len(holder) - 1}, got {step!r}"
+    )
+
+
+def _place(
+    loc: tuple[str | int, ...], grid: Mapping[str, Sequence[JsonValue]], varied: Mapping[str, JsonValue]
+) -> tuple[str | int, ...]:
+    """Where the client wrote what is wrong: the value in the grid if one is at fault, else the request's own field."""
+    if loc[:1] == ("grid",):
+        return loc
+    for path, value in varied.items():
+        steps = tuple(path.split("."))
+        at_fault = tuple(map(str, loc))
+        if at_fault[: len(steps)] == steps:
+            return ("grid", path, grid[path].index(value), *loc[len(steps) :])
+    return loc

@@ -1,0 +1,162 @@
+"""What is known of a job: the shapes kept in Redis and shown over HTTP. Knows no server and no Keras."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from worker.jobs.requests import JobRequest
+from worker.jobs.states import FINISHED, JobState
+from worker.recipe.options import EarlyStopping
+
+Phase = Literal["starting", "downloading", "preparing", "training", "evaluating", "exporting", "publishing"]
+
+
+class Progress(BaseModel):
+    """How far a running job is."""
+
+    model_config = ConfigDict(frozen=True)
+
+    phase: Phase = Field(default="starting", description="What the trainer is doing.")
+    epoch: int = Field(default=0, description="Epoch under way, from 1; 0 before the first.")
+    epochs: int = Field(default=0, description="Epochs asked for.")
+    step: int = Field(default=0, description="Batches done in this epoch.")
+    steps: int = Field(default=0, description="Batches in an epoch.")
+    loss: float | None = Field(default=None, description="Training loss so far in this epoch.")
+    accuracy: float | None = Field(default=None, description="Training accuracy so far in this epoch.")
+    images_per_second: float | None = Field(default=None, description="Pictures trained on per second.")
+    eta_s: float | None = Field(default=None, description="Seconds of training left, at the pace so far.")
+    message: str | None = Field(default=None, description="More about the phase, such as bytes downloaded.")
+
+
+class History(BaseModel):
+    """One value per finished epoch."""
+
+    model_config = ConfigDict(frozen=True)
+
+    loss: tuple[float, ...] = ()
+    accuracy: tuple[float, ...] = ()
+    val_loss: tuple[float, ...] = ()
+    val_accuracy: tuple[float, ...] = ()
+    learning_rate: tuple[float, ...] = Field(default=(), description="At the end of each epoch.")
+    best_epoch: int | None = Field(
+        default=None,
+        description="From 1: the epoch with the lowest val_loss, or the best one as `early_stopping` has it. Only with "
+        "`early_stopping` it is the one that is published; else the last one is.",
+    )
+
+    def with_epoch(self, metrics: dict[str, float], stopping: EarlyStopping | None = None) -> "History":
+        """This history and one more epoch, the best one marked.
+
+        Args:
+            metrics: by name.
+            stopping: says what makes an epoch better; by default a lower val_loss.
+        """
+        longer = self.model_copy(update={name: (*values, metrics[name]) for name, values in self if name in metrics})
+        stopping = stopping or EarlyStopping()
+        values = getattr(longer, stopping.monitor)
+        if self.best_epoch is None or stopping.is_better(values[-1], values[self.best_epoch - 1]):
+            return longer.model_copy(update={"best_epoch": len(values)})
+        return longer
+
+
+class PublishedModel(BaseModel):
+    """The version a job published, and how good it is on the test split."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    version: int
+    test_loss: float
+    test_accuracy: float
+
+
+class JobFailure(BaseModel):
+    """Why a job failed, as data: `code` for programs, `message` and `hint` for people."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: Literal[
+        "dataset_unavailable",
+        "diverged",
+        "export_unavailable",
+        "parity",
+        "out_of_memory",
+        "disk_full",
+        "store_unavailable",
+        "trainer_died",
+        "worker_lost",
+        "stalled",
+        "initial_model_unavailable",
+        "internal",
+    ]
+    message: str
+    hint: str | None = None
+
+
+class Origin(BaseModel):
+    """Where a job came from, so that what a worker says of it can be traced back."""
+
+    model_config = ConfigDict(frozen=True)
+
+    request_id: str = Field(default="", description="`X-Request-ID` of the submission.")
+    traceparent: str = Field(default="", description="Span of the submission, as W3C Trace Context writes it.")
+
+
+NO_ORIGIN = Origin()
+
+
+class JobRecord(BaseModel):
+    """One job, whole."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str = Field(description="Name of the job.", examples=["k3v9x2m7qd"])
+    state: JobState
+    request: JobRequest = Field(description="What was asked for, with every default filled in.")
+    group: str | None = Field(default=None, description="Group of a job that came from a grid, see `GET /groups/{id}`.")
+    varied: dict[str, JsonValue] = Field(
+        default={}, description="What distinguishes the job within its group: the grid's fields with this job's values."
+    )
+    position: int | None = Field(default=None, description="Place in the queue, from 1; null unless queued.")
+    attempt: int = Field(default=0, description="How often a worker has taken the job.")
+    cancel_requested: bool = Field(default=False, description="A cancellation is on its way to the worker.")
+    submitted_by: str | None = Field(default=None, description="`X-Request-ID` of the request that submitted the job.")
+    progress: Progress = Progress()
+    history: History = History()
+    model: PublishedModel | None = None
+    error: JobFailure | None = None
+    created_at: datetime
+    started_at: datetime | None = Field(default=None, description="When the latest attempt began.")
+    finished_at: datetime | None = None
+
+    @property
+    def is_finished(self) -> bool:
+        """No move leads on from here."""
+        return self.state in FINISHED
+
+
+class Claim(BaseModel):
+    """A worker's right to run a job, until the lease runs out or another claim follows."""
+
+    model_config = ConfigDict(frozen=True)
+
+    job: str
+    request: JobRequest
+    attempt: int
+    fence: int = Field(description="Grows with every claim; writes under an older one are refused.")
+    origin: Origin = NO_ORIGIN
+    draft: int | None = Field(
+        default=None, description="Version an earlier attempt had leave to publish; nobody knows yet whether it did."
+    )
+
+
+class QueueOverview(BaseModel):
+    """All jobs at one moment, in a few numbers."""
+
+    model_config = ConfigDict(frozen=True)
+
+    jobs: dict[JobState, int] = Field(description="How many jobs are in each state, states without one included.")
+    queued: int = Field(description="Jobs that wait for a worker.")
+    longest_wait_s: float = Field(description="How long the job that has waited longest has waited; 0 when none waits.")
+    images_per_second: float = Field(description="Pictures trained on per second, all running jobs together.")

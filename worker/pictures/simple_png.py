@@ -1,0 +1,124 @@
+"""The shortest way from an ordinary PNG file to a picture: the kind that screenshots, exports and datasets consist of.
+
+Pillow's own reader spends much of its time on a small file in Python, walking through chunks that most files do not
+have (measured: 60 µs for 32 x 32 pixels, 44 µs this way, and half as much again where other work comes between). This
+one knows 8-bit grey and RGB without interlacing, transparency or animation, and hands the very same bytes to the very
+same decoder of Pillow. Whatever is not plain, or not perfectly in order, it leaves to Pillow's reader, which decides.
+"""
+
+import struct
+import zlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from PIL import Image
+
+from worker.pictures.headers import PNG_SIGNATURE
+
+MAX_AREA = 512 * 512
+"""Larger pictures gain nothing."""
+MAX_CHUNKS = 64
+_FIRST = struct.Struct(">I4sIIBBBBBI")  # the chunk IHDR as a whole
+_FIRST_SIZE = len(PNG_SIGNATURE) + _FIRST.size
+_HEAD = struct.Struct(">I4s")
+_MODES = {0: "L", 2: "RGB"}
+_EIGHT_BITS_PLAIN = (8, 0, 0, 0)  # depth, compression, filter, interlace
+_WITHOUT_EFFECT = frozenset({b"pHYs", b"gAMA", b"cHRM", b"sRGB", b"tIME", b"tEXt", b"sBIT"})
+"""Chunks that neither change pixels nor turn the picture."""
+_FINISHED = (-1, 0)
+
+
+def read_simple_png(data: bytes, max_side: int, max_pixels: int) -> Image.Image | None:
+    """The picture of a plain PNG file, in mode "L" or "RGB"; None for Pillow's reader to look at.
+
+    Args:
+        data: the whole file.
+        max_side: longest side, in pixels.
+        max_pixels: width times height.
+    """
+    header = _simple_header(data)
+    if header is None or max(header.width, header.height) > max_side:
+        return None
+    if header.width * header.height > min(max_pixels, MAX_AREA):
+        return None
+    picture = Image.new(header.mode, (header.width, header.height))
+    return picture if _unpack(data, header, picture, 0) else None
+
+
+def read_equal_pngs(files: Sequence[bytes], mode: str, width: int, height: int) -> Image.Image | None:
+    """Plain PNG files of one mode and size, one below the other in one picture; None when one of them is not.
+
+    One picture for all of them saves 5 µs for each.
+    """
+    expected = _Header(mode, width, height)
+    if not 0 < width * height <= MAX_AREA:
+        return None
+    picture = Image.new(mode, (width, height * len(files)))
+    for number, data in enumerate(files):
+        if _simple_header(data) != expected or not _unpack(data, expected, picture, number * height):
+            return None
+    return picture
+
+
+def raw_pixels(picture: Image.Image) -> bytes:
+    """What `picture.tobytes()` is, without its buffer of 64 KiB, for pictures smaller than that."""
+    encoder = Image._getencoder(picture.mode, "raw", (picture.mode,))
+    encoder.setimage(picture.im, (0, 0, *picture.size))
+    n_bytes = picture.width * picture.height * len(picture.mode)  # "L" or "RGB"
+    _, status, pixels = encoder.encode(n_bytes)
+    encoder.cleanup()
+    return pixels if status == 0 and len(pixels) == n_bytes else picture.tobytes()
+
+
+class _Header(NamedTuple):
+    mode: str
+    width: int
+    height: int
+
+
+def _simple_header(data: bytes) -> _Header | None:
+    """What the chunk IHDR says; None when it is not plain, or not there."""
+    if not data.startswith(PNG_SIGNATURE) or len(data) < _FIRST_SIZE:
+        return None
+    length, kind, width, height, depth, colour, *methods, crc = _FIRST.unpack_from(data, len(PNG_SIGNATURE))
+    mode = _MODES.get(colour)
+    if (length, kind) != (13, b"IHDR") or (depth, *methods) != _EIGHT_BITS_PLAIN:
+        return None
+    if mode is None or not width or not height or zlib.crc32(data[12:29]) != crc:
+        return None
+    return _Header(mode, width, height)
+
+
+def _unpack(data: bytes, header: _Header, picture: Image.Image, top: int) -> bool:
+    """Decode a file into a picture from line `top` on; False when something is amiss, and the picture is spoiled."""
+    packed = _packed_pixels(data)
+    if packed is None:
+        return False
+    decoder = Image._getdecoder(header.mode, "zip", (header.mode, 0))
+    decoder.setimage(picture.im, (0, top, header.width, top + header.height))
+    try:
+        return bool(decoder.decode(packed) == _FINISHED)
+    finally:
+        decoder.cleanup()
+
+
+def _packed_pixels(data: bytes) -> bytes | None:
+    """What all IDAT chunks hold together; None when anything else is there that matters, or a checksum is wrong."""
+    found: list[bytes] = []
+    position = _FIRST_SIZE
+    for _ in range(MAX_CHUNKS):
+        head = data[position : position + 8]
+        if len(head) < 8:
+            return None
+        length, kind = _HEAD.unpack(head)
+        end = position + 8 + length
+        if zlib.crc32(data[position + 4 : end]).to_bytes(4, "big") != data[end : end + 4]:
+            return None
+        if kind == b"IDAT":
+            found.append(data[position + 8 : end])
+        elif kind == b"IEND":
+            return b"".join(found)
+        elif kind not in _WITHOUT_EFFECT:
+            return None
+        position = end + 4
+    return None

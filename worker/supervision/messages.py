@@ -1,0 +1,106 @@
+"""What a worker and its trainer say to each other: one JSON object per line over two pipes.
+
+The trainer gets its order and the leave to publish on standard input; it reports on a pipe of its own, so that
+whatever a library prints can never be mistaken for a report.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from worker.jobs.records import History, JobFailure, Progress, PublishedModel
+from worker.jobs.requests import JobRequest
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Order(_Message):
+    """Worker to trainer: the job to run."""
+
+    kind: Literal["order"] = "order"
+    job: str
+    request: JobRequest
+    fence: int = Field(description="Of the claim, see `worker.jobs.records.Claim`.")
+    claimed_at: float = Field(description="Seconds since the epoch, this machine's clock.")
+    store_url: str
+    datasets_dir: str
+    sources: dict[str, str] = Field(default={}, description="Mirrors by dataset name.")
+    work_dir: str = Field(description="Directory for temporary files; the worker removes it.")
+    min_free_bytes: int = Field(default=0, description="Room on the store's disk that is left alone.")
+
+
+class CommitGranted(_Message):
+    """Worker to trainer: whether it may publish."""
+
+    kind: Literal["commit_granted"] = "commit_granted"
+    granted: bool
+
+
+class Pause(_Message):
+    """Worker to trainer: save where you are and end."""
+
+    kind: Literal["pause"] = "pause"
+
+
+class Ready(_Message):
+    """Trainer to worker: Keras is imported, an order may come."""
+
+    kind: Literal["ready"] = "ready"
+
+
+class LogLine(_Message):
+    """Trainer to worker: something for the job's log and the worker's own."""
+
+    kind: Literal["log"] = "log"
+    at: float = Field(description="Seconds since the epoch.")
+    level: int = Field(description="As Python's logging counts levels.")
+    message: str
+
+    @property
+    def line(self) -> str:
+        """As it stands in the job's log."""
+        return f"{datetime.fromtimestamp(self.at):%Y-%m-%d %H:%M:%S} {self.message}"
+
+
+class ProgressMade(_Message):
+    """Trainer to worker: how far the job is, and its history when an epoch ended."""
+
+    kind: Literal["progress"] = "progress"
+    progress: Progress
+    history: History | None = None
+
+
+class CommitRequested(_Message):
+    """Trainer to worker: everything is uploaded; may the version be committed?"""
+
+    kind: Literal["commit_requested"] = "commit_requested"
+    version: int = Field(description="Number the version will have.")
+
+
+class Paused(_Message):
+    """Trainer to worker: the training was saved between two batches, and ends here."""
+
+    kind: Literal["paused"] = "paused"
+
+
+class Published(_Message):
+    """Trainer to worker: done."""
+
+    kind: Literal["published"] = "published"
+    model: PublishedModel
+
+
+class Failed(_Message):
+    """Trainer to worker: the job cannot go on."""
+
+    kind: Literal["failed"] = "failed"
+    failure: JobFailure
+
+
+Report = Ready | LogLine | ProgressMade | CommitRequested | Paused | Published | Failed
+Instruction = Order | CommitGranted | Pause
+ORDERS: TypeAdapter[Instruction] = TypeAdapter(Annotated[Instruction, Field(discriminator="kind")])
+REPORTS: TypeAdapter[Report] = TypeAdapter(Annotated[Report, Field(discriminator="kind")])

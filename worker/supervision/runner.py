@@ -1,0 +1,208 @@
+"""What a worker does with a bell: claim the job, give it to the spare trainer, prepare the next one.
+
+Lives in Celery's pool process, which imports no Keras. The spare is a trainer that has imported Keras and waits: it
+turns the seconds of importing into time nobody waits for.
+"""
+
+import logging
+import os
+import time
+
+from model_store import StoreError, StoreUnavailable, open_store
+from model_store.errors import NO_SPACE
+from worker.job_store.store import MAX_ATTEMPTS, JobStore, connect, new_id
+from worker.jobs.errors import QueueUnavailable
+from worker.jobs.records import Claim, JobFailure, Progress
+from worker.jobs.states import JobState
+from worker.settings import WorkerSettings
+from worker.supervision.job_trace import JobTrace
+from worker.supervision.messages import Order
+from worker.supervision.settling import settle
+from worker.supervision.supervisor import Supervisor, insist
+from worker.supervision.trainer_process import TrainerProcess
+from worker.supervision.work_dirs import sweep_work_dirs
+from worker.telemetry.logs import log_context
+from worker.telemetry.tracing import open_tracing
+
+DRAFT_GIVEN_UP_S = 6 * 3600.0  # longer than any upload takes
+SWEEP_EVERY_S = 3600.0
+CLAIM_RETRY_S = 1.0
+CHECKPOINTS_IDLE_S = 3600.0
+
+STORE_SILENT = JobFailure(
+    code="store_unavailable",
+    message="An earlier attempt was lost while it published, and the model store does not say whether it had.",
+    hint="GET /readyz and the worker's log say more; then submit the job again.",
+)
+
+NOT_PUBLISHED = JobFailure(
+    code="worker_lost",
+    message="The last attempt was lost while it published, and nothing was published.",
+    hint="See the worker's log and the machine's memory; then submit the job again.",
+)
+
+logger = logging.getLogger(__name__)
+
+
+class Runner:
+    """Runs jobs one after another."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings = settings
+        self._job_store = JobStore(connect(settings.redis_url), settings.lease_s)
+        self._tracing = open_tracing(settings.otel_endpoint, settings.otel_service_name, "worker")
+        self._next_sweep = 0.0
+        if n_directories := sweep_work_dirs():
+            logger.info("swept %d directories of trainers that were killed", n_directories)
+        self._sweep_store_when_due()
+        self._spare: TrainerProcess | None = None
+        self._prepare_spare()
+
+    def run(self, job: str) -> None:
+        """Run a job if it is there to be claimed; a bell rung twice does nothing the second time."""
+        # Until there is an answer: a claim that Redis made while it hung would cost the job an attempt.
+        claimant = new_id()
+        claim = insist(job, lambda: self._job_store.claim(job, claimant), CLAIM_RETRY_S)
+        if claim is None:
+            return
+        claimed_at = time.time()
+        with log_context(job=job, request_id=claim.origin.request_id), JobTrace(self._tracing, claim) as trace:
+            try:
+                if not self._is_settled(claim, trace):
+                    self._supervise(claim, claimed_at, trace)
+            except SystemExit:
+                # Told to stop before the supervisor had begun; a job that it has given back cannot be given back twice.
+                self._give_back(claim)
+                raise
+        self._drop_checkpoints(job)
+        self._prepare_spare()
+        self._sweep_store_when_due()
+
+    def close(self) -> None:
+        """End the spare trainer, and send what is left of the traces."""
+        if self._spare is not None:
+            self._spare.stop()
+            self._spare = None
+        self._tracing.close()
+
+    def _give_back(self, claim: Claim) -> None:
+        try:
+            self._job_store.give_back(claim)
+        except QueueUnavailable as error:
+            logger.warning("job %s: not given back, Redis does not answer: %s", claim.job, error.reason)
+
+    def _supervise(self, claim: Claim, claimed_at: float, trace: JobTrace) -> None:
+        try:
+            trainer = self._take_spare()
+        except OSError as error:
+            logger.exception("job %s: no trainer can be started", claim.job)
+            failure = _no_trainer(error)
+            self._job_store.retry(claim, failure)
+            trace.end(JobState.QUEUED, failure.code)
+            return
+        supervisor = Supervisor(
+            self._job_store,
+            claim,
+            trainer,
+            trace,
+            self._settings.cancel_grace_s,
+            self._settings.stall_timeout_s,
+            self._settings.pause_grace_s,
+            on_training=self._prepare_spare,
+        )
+        supervisor.run(self._order(claim, trainer, claimed_at))
+
+    def _is_settled(self, claim: Claim, trace: JobTrace) -> bool:
+        """Whether there is nothing left to train: an earlier attempt had published, or was the last, or may have."""
+        if claim.draft is None:
+            return False
+        try:
+            published = settle(open_store(self._settings.store_location), claim)
+        except StoreError as error:
+            logger.warning("job %s: cannot tell whether it was published: %s", claim.job, error)
+            if claim.attempt >= MAX_ATTEMPTS:
+                self._job_store.end_commit(claim)  # nobody asks any more
+            self._job_store.retry(claim, STORE_SILENT)
+            trace.end(JobState.QUEUED, STORE_SILENT.code)
+            return True
+        if published is None:
+            self._job_store.end_commit(claim)
+            if claim.attempt > MAX_ATTEMPTS:
+                self._job_store.fail(claim, NOT_PUBLISHED)
+                trace.end(JobState.FAILED, NOT_PUBLISHED.code)
+            return claim.attempt > MAX_ATTEMPTS
+        epochs = len(published.history.loss)
+        self._job_store.heartbeat(claim, Progress(phase="publishing", epoch=epochs, epochs=epochs), published.history)
+        self._job_store.succeed(claim, published.model)
+        trace.end(JobState.SUCCEEDED)
+        logger.info("job %s: version %d had been published already", claim.job, published.model.version)
+        return True
+
+    def _drop_checkpoints(self, job: str) -> None:
+        """Remove what a job that has ended would have gone on from."""
+        try:
+            if self._job_store.is_over(job):
+                open_store(self._settings.store_location).checkpoints.delete(job)
+        except (QueueUnavailable, StoreUnavailable) as error:
+            logger.warning("job %s: its checkpoints stay until a sweep: %s", job, error)
+
+    def _sweep_store_when_due(self) -> None:
+        """Remove what publishers that died left behind; a store that is away now is swept another time."""
+        if time.monotonic() < self._next_sweep:
+            return
+        self._next_sweep = time.monotonic() + SWEEP_EVERY_S
+        store = open_store(self._settings.store_location)
+        try:
+            n_files = store.sweep(DRAFT_GIVEN_UP_S)
+            idle = store.checkpoints.idle_jobs(CHECKPOINTS_IDLE_S)
+        except StoreUnavailable as error:
+            logger.warning("the store was not swept: %s", error)
+            return
+        for job in idle:
+            self._drop_checkpoints(job)
+        if n_files:
+            logger.info("swept %d files of versions that were never published", n_files)
+
+    def _order(self, claim: Claim, trainer: TrainerProcess, claimed_at: float) -> Order:
+        mirrors = {"cifar10": self._settings.cifar10_url, "fashion_mnist": self._settings.fashion_mnist_url}
+        return Order(
+            job=claim.job,
+            request=claim.request,
+            fence=claim.fence,
+            claimed_at=claimed_at,
+            store_url=self._settings.store_location,
+            datasets_dir=str(self._settings.datasets_path.absolute()),
+            sources={name: url for name, url in mirrors.items() if url},
+            work_dir=str(trainer.work_dir),
+            min_free_bytes=self._settings.min_free_bytes,
+        )
+
+    def _take_spare(self) -> TrainerProcess:
+        spare, self._spare = self._spare, None
+        if spare is not None and spare.is_alive():
+            return spare
+        if spare is not None:
+            logger.warning("the spare trainer had died: %s", spare.last_words())
+            spare.stop()
+        return self._spawn()
+
+    def _prepare_spare(self) -> None:
+        if self._settings.spare_trainer and self._spare is None:
+            try:
+                self._spare = self._spawn()
+            except OSError as error:
+                logger.warning("no spare trainer, the next job starts one: %s", error)
+
+    def _spawn(self) -> TrainerProcess:
+        # Keras chooses its backend when it is imported, and TensorFlow's start-up messages help nobody. TensorFlow uses
+        # oneDNN by itself only where it finds AVX-512 or AMX; with AVX2 alone it trains convolutions twice as fast too.
+        defaults = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2", "TF_ENABLE_ONEDNN_OPTS": "1"}
+        return TrainerProcess(self._settings.trainer_niceness, defaults | os.environ)
+
+
+def _no_trainer(error: OSError) -> JobFailure:
+    return JobFailure(
+        code="disk_full" if error.errno in NO_SPACE else "trainer_died",
+        message=f"A training process could not be started: {error.strerror}.",
+        hint="Free space where temporary files are kept (TMPDIR), or memory; then submit the job again.",
+    )

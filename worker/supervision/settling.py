@@ -1,0 +1,40 @@
+"""Finds out whether an attempt that was lost while publishing had published after all.
+
+Between a trainer's commit and its worker's last word either may die. The record then holds the number of the draft, and
+whoever claims the job next decides the draft's fate before anything else, so that no job ever has two versions.
+"""
+
+from dataclasses import dataclass
+
+from model_store import ModelStore
+from worker.jobs.records import Claim, History, PublishedModel
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What an earlier attempt left whole in the store."""
+
+    model: PublishedModel
+    history: History
+
+
+def settle(store: ModelStore, claim: Claim) -> Publication | None:
+    """The version an earlier attempt of this job published; None when there is none, and then there never will be.
+
+    Raises:
+        StoreError: the store does not answer, or what it holds is damaged.
+    """
+    if claim.draft is None:
+        return None
+    assert claim.request.model is not None
+    manifest = store.settle(claim.request.model, claim.draft)
+    if manifest is None or manifest.job != claim.job:
+        return None
+    model = PublishedModel(
+        name=manifest.model,
+        version=manifest.version,
+        test_loss=manifest.metrics["test_loss"],
+        test_accuracy=manifest.metrics["test_accuracy"],
+    )
+    history = store.read(manifest.model, manifest.version, "history.json")
+    return Publication(model, History.model_validate_json(history))

@@ -1,0 +1,111 @@
+"""A trainer as its worker sees it: one spawned process, its two pipes, and its end.
+
+The process leads a process group of its own, so that ending the group ends whatever it started; it dies when its
+worker dies. It runs one job and exits, which is the only sure way to give back a GPU's memory.
+"""
+
+import contextlib
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+
+from worker.supervision.messages import REPORTS, CommitGranted, Order, Pause, Report
+from worker.supervision.work_dirs import make_work_dir
+
+_STDERR_TAIL_BYTES = 4000
+
+
+class TrainerProcess:
+    """Spawned at once; takes one `Order`.
+
+    Must be created in the main thread: the kernel ends the trainer when the *thread* that forked it ends.
+    """
+
+    def __init__(self, niceness: int, environment: Mapping[str, str]) -> None:
+        self.work_dir, self._stderr = make_work_dir()
+        reports_read, reports_write = os.pipe()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "worker.training.trainer", str(os.getpid()), str(reports_write), str(niceness)],
+            stdin=subprocess.PIPE,
+            stdout=self._stderr,
+            stderr=self._stderr,
+            pass_fds=(reports_write,),
+            start_new_session=True,
+            env=dict(environment),
+        )
+        os.close(reports_write)
+        self._reports: queue.SimpleQueue[Report | None] = queue.SimpleQueue()
+        threading.Thread(target=self._read_reports, args=(reports_read,), daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        """Process id, which is also the id of the process group."""
+        return self._process.pid
+
+    def is_alive(self) -> bool:
+        """The process has not ended."""
+        return self._process.poll() is None
+
+    def send(self, message: Order | CommitGranted | Pause) -> None:
+        """Write a message to the trainer; one that has died is noticed by `receive`."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError, ValueError):  # ValueError: it was stopped, its pipe is closed
+            self._process.stdin.write(message.model_dump_json().encode() + b"\n")
+            self._process.stdin.flush()
+
+    def receive(self, timeout_s: float) -> Report | None:
+        """The next report, or None when none came in time.
+
+        Raises:
+            EOFError: the trainer has ended and every report has been read.
+        """
+        try:
+            report = self._reports.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+        if report is None:
+            self._reports.put(None)
+            raise EOFError
+        return report
+
+    def exit_status(self) -> int:
+        """How the process ended: its exit code, or minus the number of the signal. Waits for it."""
+        return self._process.wait()
+
+    def last_words(self) -> str:
+        """The end of what the process wrote to standard error."""
+        size = self._stderr.seek(0, os.SEEK_END)
+        self._stderr.seek(max(0, size - _STDERR_TAIL_BYTES))
+        return self._stderr.read().decode(errors="replace").strip()
+
+    def stop(self, grace_s: float = 0.0) -> None:
+        """End the whole process group and remove the temporary files; harmless when it has ended already."""
+        if self.is_alive() and grace_s:
+            self._signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(grace_s)
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        self._stderr.close()
+        shutil.rmtree(self.work_dir, ignore_errors=True)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
+
+    def _read_reports(self, descriptor: int) -> None:
+        """Drain the pipe at all times: a trainer must never wait for a worker that waits for Redis."""
+        try:
+            with os.fdopen(descriptor, "rb") as pipe:
+                for line in pipe:
+                    self._reports.put(REPORTS.validate_json(line))
+        finally:
+            self._reports.put(None)

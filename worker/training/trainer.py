@@ -1,0 +1,218 @@
+"""The trainer's process: imports Keras, waits for one order, runs it, reports, exits.
+
+Started by `worker.supervision.trainer_process`, never by hand. It knows no Redis: all it says goes to its worker.
+When the worker is gone its standard input ends, and so does the trainer.
+"""
+
+import ctypes
+import faulthandler
+import importlib
+import logging
+import os
+import queue
+import select
+import signal
+import sys
+import threading
+from typing import BinaryIO
+
+from model_store.errors import NO_SPACE
+from worker.jobs.errors import TrainingFailed, TrainingPaused, causes
+from worker.jobs.memory_errors import is_out_of_memory, out_of_memory
+from worker.jobs.records import History, JobFailure, Progress, PublishedModel
+from worker.supervision.messages import (
+    ORDERS,
+    CommitGranted,
+    CommitRequested,
+    Failed,
+    LogLine,
+    Order,
+    Pause,
+    Paused,
+    ProgressMade,
+    Published,
+    Ready,
+    Report,
+)
+from worker.supervision.priority import set_session_niceness
+
+logger = logging.getLogger("worker.trainer")  # not below `worker.training`, whose lines go into the job's log
+
+LOOK_EVERY_S = 0.1
+LAST = 19  # niceness of what must disturb nobody
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+class WorkerLink:
+    """The trainer's side of the two pipes."""
+
+    def __init__(self, orders: BinaryIO, reports: BinaryIO) -> None:
+        self._orders = orders
+        self._reports = reports
+        self._lock = threading.Lock()
+        self._grants: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._pause = threading.Event()
+
+    def is_order_waiting(self) -> bool:
+        """An order has come, or never will."""
+        return bool(select.select([self._orders], [], [], 0)[0])
+
+    def await_order(self) -> Order | None:
+        """Say that this trainer is ready and wait for its order; None when none will come."""
+        self._send(Ready())
+        line = self._orders.readline()
+        if not line:
+            return None
+        order = ORDERS.validate_json(line)
+        assert isinstance(order, Order)
+        threading.Thread(target=self._listen, daemon=True).start()
+        return order
+
+    def log(self, at: float, level: int, message: str) -> None:
+        """Add a line to the job's log."""
+        self._send(LogLine(at=at, level=level, message=message))
+
+    def progress(self, progress: Progress, history: History | None = None) -> None:
+        """Say how far the job is; with the history when an epoch has ended."""
+        self._send(ProgressMade(progress=progress, history=history))
+
+    def may_publish(self, version: int) -> bool:
+        """Ask the worker, and wait for its answer."""
+        self._send(CommitRequested(version=version))
+        return self._grants.get()
+
+    def is_pause_asked(self) -> bool:
+        """The worker wants this training saved and ended."""
+        return self._pause.is_set()
+
+    def paused(self) -> None:
+        """The last word of a training that goes on another time."""
+        self._send(Paused())
+
+    def published(self, model: PublishedModel) -> None:
+        """The last word of a job that went well."""
+        self._send(Published(model=model))
+
+    def failed(self, failure: JobFailure) -> None:
+        """The last word of a job that did not."""
+        self._send(Failed(failure=failure))
+
+    def _send(self, report: Report) -> None:
+        with self._lock:
+            self._reports.write(report.model_dump_json().encode() + b"\n")
+            self._reports.flush()
+
+    def _listen(self) -> None:
+        for line in self._orders:
+            message = ORDERS.validate_json(line)
+            match message:
+                case CommitGranted():
+                    self._grants.put(message.granted)
+                case Pause():
+                    self._pause.set()
+        # The worker is gone. Nothing half-done can be seen: a version exists only with its manifest.
+        os._exit(1)
+
+
+class _JobLog(logging.Handler):
+    """Carries log records to the job's log."""
+
+    def __init__(self, link: WorkerLink) -> None:
+        super().__init__()
+        self._link = link
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._link.log(record.created, record.levelno, self.format(record))
+
+
+def main() -> None:
+    """Entry point: `python -m worker.training.trainer <worker's pid> <descriptor of the reports pipe> <niceness>`."""
+    worker_pid, descriptor, niceness = map(int, sys.argv[1:])
+    _die_with_worker(worker_pid)
+    os.nice(niceness)
+    set_session_niceness(LAST)
+    faulthandler.enable()
+    link = WorkerLink(sys.stdin.buffer, os.fdopen(descriptor, "wb"))
+    _import_in_background(link, niceness)
+    from worker.training import pipeline, warmup  # noqa: PLC0415 - imported already; this only names them
+
+    if not link.is_order_waiting():
+        warmup.warm_up()
+    order = link.await_order()
+    if order is None:
+        return
+    set_session_niceness(niceness)
+    logging.getLogger("worker.training").addHandler(_JobLog(link))
+    logging.getLogger("worker.training").setLevel(logging.INFO)
+    try:
+        pipeline.run(order, link)
+    except TrainingPaused:
+        link.paused()
+    except TrainingFailed as error:
+        link.failed(error.failure)
+    except Exception as error:  # the task's boundary: whatever went wrong is the job's end, with its reason
+        logger.exception("job %s", order.job)
+        link.failed(_failure(error, order))
+
+
+def _import_in_background(link: WorkerLink, niceness: int) -> None:
+    """Import Keras in a thread of the lowest priority: another job is training meanwhile.
+
+    Once an order waits, no other job is: this process then takes the priority of a training at once.
+
+    On Linux niceness belongs to a thread, and threads that TensorFlow starts later inherit it from the main thread,
+    which keeps its own.
+    """
+
+    def import_pipeline() -> None:
+        if sys.platform == "linux":
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LAST)
+        importlib.import_module("worker.training.pipeline")
+        importlib.import_module("worker.training.warmup")
+
+    thread = threading.Thread(target=import_pipeline)
+    thread.start()
+    while thread.is_alive() and not link.is_order_waiting():
+        thread.join(LOOK_EVERY_S)
+    set_session_niceness(niceness if link.is_order_waiting() else LAST)
+    thread.join()
+
+
+def _die_with_worker(worker_pid: int) -> None:
+    """Ask the kernel to kill this process when the worker dies (Linux; elsewhere the end of the pipe does it)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != worker_pid:
+        sys.exit("the worker has ended already")
+
+
+def _failure(error: Exception, order: Order) -> JobFailure:
+    if is_out_of_memory(error):
+        assert order.request.batch_size is not None
+        return out_of_memory(order.request.batch_size)
+    return _disk_full() if _is_disk_full(error) else _unforeseen(error)
+
+
+def _is_disk_full(error: BaseException) -> bool:
+    """A full disk, also when a library has wrapped it in an error of its own."""
+    return any(isinstance(link, OSError) and link.errno in NO_SPACE for link in causes(error))
+
+
+def _disk_full() -> JobFailure:
+    return JobFailure(
+        code="disk_full",
+        message="The worker's disk has no room for temporary files of the training.",
+        hint="Free space where temporary files are kept (TMPDIR), then submit the job again.",
+    )
+
+
+def _unforeseen(error: Exception) -> JobFailure:
+    return JobFailure(
+        code="internal",
+        message=f"Training stopped on an unforeseen {type(error).__name__}.",
+        hint="The worker's log holds the details.",
+    )
+
+
+if __name__ == "__main__":
+    main()
