@@ -47,7 +47,7 @@ run: $(RUNTIME)  ## run everything on this machine until Ctrl-C
 test: $(DEVELOPMENT) lint  ## the whole gate: format, lint, types, imports, API description, tests
 	$(BIN)/python -m pytest
 
-promises: $(DEVELOPMENT)  ## break everything many times (about 45 minutes); prints and writes docs/promises.md
+promises: $(DEVELOPMENT)  ## break everything many times (about 45 minutes); prints and writes docs/explanation/promises.md
 	PROMISES=long $(BIN)/python -m pytest -p no:cacheprovider -o timeout=1800 tests/promises
 
 competitors: $(DEVELOPMENT)  ## measure LitServe, BentoML, Ray Serve and MLServer beside ours, each in its own environment

@@ -157,5 +157,5 @@ def test_grafana_does_not_start_without_a_password(password: str, code: int) -> 
 
 def test_the_documentation_names_every_metric_and_no_other(metrics: dict[str, set[str]]) -> None:
     families = {re.sub(r"_(bucket|sum|count)$", "", name) for name in metrics}
-    named = set(re.findall(r"`(convserve_\w+)", (PROJECT / "docs" / "observability.md").read_text()))
+    named = set(re.findall(r"`(convserve_\w+)", (PROJECT / "docs" / "how-to" / "observe.md").read_text()))
     assert named == families

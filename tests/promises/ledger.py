@@ -13,7 +13,7 @@ import pytest
 
 from tests.places import PROJECT
 
-TABLE = PROJECT / "docs" / "promises.md"
+TABLE = PROJECT / "docs" / "explanation" / "promises.md"
 BEGIN, END = "<!-- promises -->", "<!-- /promises -->"
 HEADER = "| promise | tried | failed | measured | on |\n| --- | --- | --- | --- | --- |\n"
 IS_LONG = os.environ.get("PROMISES") == "long"

@@ -1,4 +1,4 @@
-"""The README's table of settings comes from the settings classes: `python tests/contract/test_readme_settings.py`."""
+"""The documented table of settings comes from the settings classes: `python tests/contract/test_settings_table.py`."""
 
 from pathlib import Path
 
@@ -8,14 +8,14 @@ from pydantic_settings import BaseSettings
 from service.settings import ApiSettings
 from worker.settings import SharedSettings, WorkerSettings
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
 START, END = "<!-- settings -->\n", "<!-- /settings -->\n"
 
 
-def test_every_setting_stands_in_the_readme_as_it_is() -> None:
-    text = README.read_text()
+def test_every_setting_is_documented_as_it_is() -> None:
+    text = PAGE.read_text()
     assert text[text.index(START) + len(START) : text.index(END)] == settings_table(), (
-        "write it with: python tests/contract/test_readme_settings.py"
+        "write it with: python tests/contract/test_settings_table.py"
     )
 
 
@@ -42,5 +42,5 @@ def _default(field: FieldInfo) -> str:
 
 
 if __name__ == "__main__":
-    before, after = README.read_text().split(START)[0], README.read_text().split(END)[1]
-    README.write_text(before + START + settings_table() + END + after)
+    before, after = PAGE.read_text().split(START)[0], PAGE.read_text().split(END)[1]
+    PAGE.write_text(before + START + settings_table() + END + after)
