@@ -1,6 +1,7 @@
 """Nouns as fixtures for every kind of test, and one marker per folder."""
 
 import os
+import signal
 import subprocess
 import tempfile
 import time
@@ -13,6 +14,12 @@ import redis
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 TESTS = Path(__file__).parent
+
+
+def pytest_configure() -> None:
+    """A shell starts its background jobs with SIGINT ignored, and children inherit that: undo it for the session."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

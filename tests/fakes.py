@@ -3,16 +3,16 @@
 from worker.job_store.wake_ups import WakeUps
 
 
-class SilentBell(WakeUps):
-    """A bell that only remembers for whom it rang."""
+class RecordingWakeUps(WakeUps):
+    """Sends nothing: remembers for which jobs it was asked to wake a worker."""
 
     def __init__(self) -> None:
         super().__init__("memory://")
-        self.rung: list[str] = []
+        self.notified: list[str] = []
         self.n_waiting = 0
 
-    def ring(self, job: str) -> None:
-        self.rung.append(job)
+    def notify(self, job: str) -> None:
+        self.notified.append(job)
 
     def waiting(self) -> int:
         return self.n_waiting

@@ -1,4 +1,4 @@
-"""The book of groups on a real server."""
+"""The store of job groups on a real server."""
 
 import itertools
 from collections.abc import Iterator

@@ -23,7 +23,7 @@ def client(redis_url: str) -> Iterator[redis.Redis]:
 
 
 @pytest.fixture
-def book(client: redis.Redis) -> JobStore:
+def job_store(client: redis.Redis) -> JobStore:
     return JobStore(client)
 
 
@@ -55,7 +55,7 @@ def test_a_job_knows_who_submitted_it_and_so_does_whoever_claims_it(job_store: J
     assert unknown.origin == Origin()
 
 
-def test_an_empty_book_is_all_zeros(job_store: JobStore) -> None:
+def test_an_empty_store_is_all_zeros(job_store: JobStore) -> None:
     overview = job_store.overview()
     assert overview.jobs == dict.fromkeys(JobState, 0)
     assert (overview.queued, overview.longest_wait_s, overview.images_per_second) == (0, 0, 0)

@@ -1,7 +1,7 @@
 import pytest
 import redis
 
-from tests.fakes import SilentBell
+from tests.fakes import RecordingWakeUps
 from worker.job_store.reaper import SECOND_LOOK_S, Reaper
 from worker.job_store.store import MAX_ATTEMPTS, JobStore, connect
 from worker.job_store.wake_ups import WakeUps
@@ -42,7 +42,7 @@ def client(redis_url: str) -> redis.Redis:
 
 
 @pytest.fixture
-def book(client: redis.Redis) -> JobStore:
+def job_store(client: redis.Redis) -> JobStore:
     """Its leases have run out when they begin."""
     return JobStore(client, lease_s=-1.0)
 
@@ -59,11 +59,11 @@ def claimed(job_store: JobStore, job: str) -> Claim:
     return claim
 
 
-def test_a_job_whose_worker_was_lost_is_queued_again_and_its_bell_rings(job_store: JobStore, lost: str) -> None:
-    wake_ups = SilentBell()
+def test_a_job_whose_worker_was_lost_is_queued_again_and_a_worker_is_notified(job_store: JobStore, lost: str) -> None:
+    wake_ups = RecordingWakeUps()
     PatientReaper(job_store, wake_ups).sweep()
     assert job_store.get(lost).state is JobState.QUEUED
-    assert set(wake_ups.rung) == {lost}
+    assert set(wake_ups.notified) == {lost}
 
 
 def test_a_worker_that_was_cut_off_with_redis_can_speak_up_before_its_job_is_taken(
@@ -71,7 +71,7 @@ def test_a_worker_that_was_cut_off_with_redis_can_speak_up_before_its_job_is_tak
 ) -> None:
     claim = claimed(job_store, job_store.submit(REQUEST).id)
     clock = Clock()
-    reaper = Reaper(job_store, SilentBell(), clock)
+    reaper = Reaper(job_store, RecordingWakeUps(), clock)
     reaper.sweep()
     clock.now += SECOND_LOOK_S / 2
     JobStore(client).heartbeat(claim, Progress(), History())
@@ -82,7 +82,7 @@ def test_a_worker_that_was_cut_off_with_redis_can_speak_up_before_its_job_is_tak
 
 
 def test_a_job_that_loses_every_worker_fails_at_last(job_store: JobStore, lost: str) -> None:
-    reaper = PatientReaper(job_store, SilentBell())
+    reaper = PatientReaper(job_store, RecordingWakeUps())
     for _ in range(MAX_ATTEMPTS - 1):
         reaper.sweep()
         claimed(job_store, lost)
@@ -96,37 +96,37 @@ def test_a_job_that_loses_every_worker_fails_at_last(job_store: JobStore, lost: 
 
 def test_a_job_that_was_to_be_cancelled_is_cancelled_when_its_worker_is_lost(job_store: JobStore, lost: str) -> None:
     job_store.cancel(lost)
-    PatientReaper(job_store, SilentBell()).sweep()
+    PatientReaper(job_store, RecordingWakeUps()).sweep()
     assert job_store.get(lost).state is JobState.CANCELLED
 
 
 def test_a_job_whose_worker_is_heard_of_is_left_alone(client: redis.Redis, job_store: JobStore) -> None:
     claim = claimed(job_store, job_store.submit(REQUEST).id)
     JobStore(client).heartbeat(claim, Progress(), History())
-    wake_ups = SilentBell()
+    wake_ups = RecordingWakeUps()
     PatientReaper(job_store, wake_ups).sweep()
     assert job_store.get(claim.job).state is JobState.RUNNING
-    assert wake_ups.rung == []
+    assert wake_ups.notified == []
 
 
-def test_a_lost_bell_is_rung_again_but_no_second_time_while_one_waits(job_store: JobStore) -> None:
+def test_a_lost_wake_up_is_sent_again_but_no_second_time_while_one_waits(job_store: JobStore) -> None:
     job = job_store.submit(REQUEST).id
-    wake_ups = SilentBell()
+    wake_ups = RecordingWakeUps()
     Reaper(job_store, wake_ups).sweep()
     wake_ups.n_waiting = 1
     Reaper(job_store, wake_ups).sweep()
-    assert wake_ups.rung == [job]
+    assert wake_ups.notified == [job]
 
 
-def test_a_job_without_a_bell_does_not_starve_behind_those_that_have_one(job_store: JobStore) -> None:
+def test_a_job_without_a_wake_up_does_not_starve_behind_those_that_have_one(job_store: JobStore) -> None:
     jobs = [job_store.submit(REQUEST).id for _ in range(3)]
-    wake_ups = SilentBell()
+    wake_ups = RecordingWakeUps()
     wake_ups.n_waiting = 2
     Reaper(job_store, wake_ups).sweep()
-    assert wake_ups.rung == jobs
+    assert wake_ups.notified == jobs
 
 
-def test_a_real_bell_counts_what_no_worker_has_taken(redis_url: str) -> None:
+def test_a_real_broker_counts_the_wake_ups_that_no_worker_has_taken(redis_url: str) -> None:
     wake_ups = WakeUps(WorkerSettings(redis_url=redis_url).broker_url)
     assert wake_ups.waiting() == 0
     wake_ups.notify("a")

@@ -29,7 +29,7 @@ def settings(redis_url: str, tmp_path: Path) -> WorkerSettings:
 
 
 @pytest.fixture
-def book(redis_url: str) -> Iterator[JobStore]:
+def job_store(redis_url: str) -> Iterator[JobStore]:
     with connect(redis_url) as client:
         yield JobStore(client)
 

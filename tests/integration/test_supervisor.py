@@ -62,7 +62,7 @@ class ScriptedTrainer(TrainerProcess):
         pass
 
 
-class SlowBook(JobStore):
+class SlowJobStore(JobStore):
     """Redis does not answer when a job asks for leave to publish, until it does."""
 
     def begin_commit(self, claim: Claim, version: int) -> bool:
@@ -71,9 +71,9 @@ class SlowBook(JobStore):
 
 
 @pytest.fixture
-def book(redis_url: str) -> Iterator[JobStore]:
+def job_store(redis_url: str) -> Iterator[JobStore]:
     with connect(redis_url) as client:
-        yield SlowBook(client)
+        yield SlowJobStore(client)
 
 
 def worker_stops() -> None:

@@ -1,4 +1,4 @@
-"""What holds of the bell without a broker."""
+"""A process sends its first wake-ups from several threads at once."""
 
 import subprocess
 import sys
@@ -9,14 +9,14 @@ from worker.job_store.wake_ups import WakeUps
 
 wake_ups, together, kinds = WakeUps("redis+socket:///nowhere/redis.sock"), threading.Barrier(8), set()
 
-def ring():
+def notify():
     together.wait()
     try:
         wake_ups.notify("job")
     except Exception as error:
         kinds.add(type(error).__name__)
 
-threads = [threading.Thread(target=ring) for _ in range(8)]
+threads = [threading.Thread(target=notify) for _ in range(8)]
 for thread in threads:
     thread.start()
 for thread in threads:
@@ -25,7 +25,7 @@ print(sorted(kinds))
 """
 
 
-def test_the_first_bells_of_a_process_may_ring_at_once() -> None:
+def test_the_first_wake_ups_of_a_process_may_be_sent_at_once() -> None:
     """Celery is imported by the first of them; see `worker.job_store.wake_ups`."""
     answer = subprocess.run([sys.executable, "-c", EIGHT_AT_ONCE], capture_output=True, text=True, check=True)
     assert answer.stdout == "['QueueUnavailable']\n"
