@@ -24,6 +24,7 @@ from model_store.errors import (
     VersionInUse,
     VersionNotFound,
 )
+from model_store.free_space import leaves_enough
 from model_store.manifest import ABANDONED, Manifest, parse_manifest
 from model_store.names import MANIFEST_FILE, NUMBER_PATTERN, check_alias, check_model, is_name
 from model_store.objects import Objects
@@ -221,9 +222,9 @@ class ModelStore:
             StoreFull: it cannot.
         """
         free_bytes = self._objects.free_bytes()
-        if free_bytes is not None and free_bytes - size_bytes < self._min_free_bytes:
-            needed = f"expected {_megabytes(self._min_free_bytes + size_bytes)} free, found {_megabytes(free_bytes)}"
-            raise StoreFull(self._objects.url, f"it has too little room; {needed}")
+        if free_bytes is not None and not leaves_enough(free_bytes, size_bytes, self._min_free_bytes):
+            needed = f"expected {_megabytes(self._min_free_bytes + size_bytes)}, found {_megabytes(free_bytes)}"
+            raise StoreFull(self._objects.url, f"it has too little free space: {needed}")
 
     def check(self) -> None:
         """Write and read one small object.

@@ -78,6 +78,7 @@ def _datasets(settings: ApiSettings, store: ModelStore) -> tuple[DatasetListing,
         max_picture_bytes=settings.max_picture_bytes,
         max_picture_pixels=settings.max_picture_pixels,
         max_picture_side=settings.max_picture_side,
+        min_free_bytes=settings.min_free_bytes,
     )
     return (
         DatasetListing(store.datasets, directory),

@@ -4,7 +4,6 @@ The archive is the whole body, or the field `file` of a form. Nothing a client n
 """
 
 import asyncio
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -14,6 +13,7 @@ from pydantic import ValidationError
 from starlette.requests import Request
 
 from model_store.errors import NO_SPACE
+from model_store.free_space import has_space_for
 from service.errors import BodyTooLarge, BodyTypeUnsupported, DiskFull, UploadRejected
 from service.web.content_types import refuse_encoded, shown_type
 from service.web.form_parser import FormParser
@@ -28,7 +28,6 @@ MAX_FIELD_BYTES = 4096
 FORM_OVERHEAD_BYTES = 256 * 1024
 """What a form may have beside its archive."""
 _BUFFER_BYTES = 1024 * 1024
-_RESERVE_BYTES = 64 * 1024 * 1024
 
 
 class _Body(Protocol):
@@ -39,7 +38,9 @@ class _Body(Protocol):
     def finish(self) -> dict[str, str]: ...
 
 
-async def receive_archive(request: Request, target: Path, query: Mapping[str, str], max_bytes: int) -> UploadOptions:
+async def receive_archive(
+    request: Request, target: Path, query: Mapping[str, str], max_bytes: int, min_free_bytes: int
+) -> UploadOptions:
     """Write the archive to a file, and read the options from the query and the form.
 
     Args:
@@ -47,6 +48,7 @@ async def receive_archive(request: Request, target: Path, query: Mapping[str, st
         target: a new file.
         query: options given there; those of a form come before them.
         max_bytes: of the archive.
+        min_free_bytes: stay free on the target's disk.
 
     Raises:
         BodyTypeUnsupported, BodyTooLarge, UploadRejected: it is no archive in one of the two forms.
@@ -65,10 +67,10 @@ async def receive_archive(request: Request, target: Path, query: Mapping[str, st
     else:
         raise BodyTypeUnsupported(EXPECTED, kind, HINT)
     announced = request.headers.get("content-length", "")
-    _require_free_space(target, int(announced[:20]) if announced.isdecimal() else 0)
+    _require_free_space(target, int(announced[:20]) if announced.isdecimal() else 0, min_free_bytes)
     try:
         with target.open("xb") as file:
-            await _write(request, body, file, max_bytes)
+            await _write(request, body, file, max_bytes, min_free_bytes)
     except OSError as error:
         if error.errno in NO_SPACE:
             raise DiskFull from error
@@ -89,7 +91,7 @@ def read_options(query: Mapping[str, str], fields: Mapping[str, str]) -> UploadO
         ) from None
 
 
-async def _write(request: Request, body: _Body, file: BinaryIO, max_bytes: int) -> None:
+async def _write(request: Request, body: _Body, file: BinaryIO, max_bytes: int, min_free_bytes: int) -> None:
     pending = bytearray()
     received = 0
     async for chunk in request.stream():
@@ -99,21 +101,21 @@ async def _write(request: Request, body: _Body, file: BinaryIO, max_bytes: int) 
             raise BodyTooLarge(max_bytes)
         pending += data
         if len(pending) >= _BUFFER_BYTES:
-            await asyncio.to_thread(_append, file, pending)
+            await asyncio.to_thread(_append, file, pending, min_free_bytes)
             pending = bytearray()
-    await asyncio.to_thread(_append, file, pending)
+    await asyncio.to_thread(_append, file, pending, min_free_bytes)
     if received + len(pending) == 0:
         raise UploadRejected((), f"The request has no archive; expected {EXPECTED}. {HINT}")
 
 
-def _append(file: BinaryIO, data: bytearray) -> None:
-    """Others write to the disk meanwhile, so the room is asked for anew each time. Raises `DiskFull`."""
-    _require_free_space(Path(file.name), len(data))
+def _append(file: BinaryIO, data: bytearray, min_free_bytes: int) -> None:
+    """Checks the free space before every write, since others write to the same disk. Raises `DiskFull`."""
+    _require_free_space(Path(file.name), len(data), min_free_bytes)
     file.write(data)
 
 
-def _require_free_space(target: Path, size_bytes: int) -> None:
-    if size_bytes + _RESERVE_BYTES > shutil.disk_usage(target.parent).free:
+def _require_free_space(target: Path, size_bytes: int, min_free_bytes: int) -> None:
+    if not has_space_for(target.parent, size_bytes, min_free_bytes):
         raise DiskFull
 
 

@@ -98,7 +98,9 @@ async def upload_dataset(
     folder = await conversions.reserve()
     is_started = False
     try:
-        options = await receive_archive(request, folder.archive, query, state.settings.max_dataset_bytes)
+        options = await receive_archive(
+            request, folder.archive, query, state.settings.max_dataset_bytes, state.settings.min_free_bytes
+        )
         await _refuse_taken(options.name, store)
         await conversions.start(folder, options)
         is_started = True

@@ -49,11 +49,11 @@ def test_room_to_be_left_alone(small_disk: Path) -> None:
     store = open_store(str(small_disk / "store"), min_free_bytes=20 * MB)
     filler = fill(small_disk, leave_bytes=21 * MB)
     store.require_free_space()
-    with pytest.raises(StoreFull, match="expected 22 MB free, found 2"):
+    with pytest.raises(StoreFull, match="expected 22 MB, found 2"):
         store.require_free_space(2 * MB)
     filler.unlink()
     fill(small_disk, leave_bytes=19 * MB)
-    with pytest.raises(StoreFull, match="too little room"):
+    with pytest.raises(StoreFull, match="too little free space"):
         publish(store, files={"part-0.bin": b"1"})
     assert store.models() == []
 

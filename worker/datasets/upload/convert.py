@@ -7,7 +7,6 @@ bounded by the kernel, since what it decodes is hostile until proven otherwise.
 import errno
 import os
 import resource
-import shutil
 import sys
 import threading
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from model_store.dataset_records import Phase
+from model_store.free_space import has_space_for
 from worker.datasets.upload.decoding import Decoded, choose_shape, decode_all
 from worker.datasets.upload.describing import pack_and_describe
 from worker.datasets.upload.errors import ArchiveRejected
@@ -25,7 +25,6 @@ from worker.datasets.upload.zip_directory import read_directory
 
 REPORT_EVERY_S = 0.5
 MAX_MEMORY_BYTES = 2 * 1024**3
-DISK_RESERVE_BYTES = 64 * 1024**2
 
 
 def convert(order: ConversionOrder, link: "Link") -> None:
@@ -67,7 +66,7 @@ def _refuse_without_room(decoded: Decoded, n_pictures: int, order: ConversionOrd
             f"The dataset would be too large; expected at most {order.limits.max_unpacked_bytes:,} bytes of pixels, "
             f"came {n_pictures:,} pictures of {height} x {width}. Choose a smaller `image_size`.",
         )
-    if shutil.disk_usage(order.folder).free < 2 * needed + DISK_RESERVE_BYTES:
+    if not has_space_for(Path(order.folder), 2 * needed, order.limits.min_free_bytes):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 

@@ -72,3 +72,4 @@ class UploadLimits(BaseModel):
     max_picture_bytes: int
     max_picture_pixels: int
     max_picture_side: int
+    min_free_bytes: int = Field(default=0, description="Space that a conversion leaves free on its disk.")

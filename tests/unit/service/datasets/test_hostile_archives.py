@@ -197,11 +197,11 @@ async def test_unusual_but_honest_archives_become_datasets(
 async def test_a_disk_that_fills_while_the_body_comes_is_507_and_nothing_stays(
     api: httpx.AsyncClient, settings: ApiSettings, store: ModelStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room = [68 * MIB]  # of which 64 are left alone
+    free_bytes = [settings.min_free_bytes + 4 * MIB]
 
     def usage(path: object) -> Any:  # noqa: ANN401 - as `shutil` has it
-        room[0] -= MIB  # somebody else writes, too
-        return shutil._ntuple_diskusage(0, 0, room[0])
+        free_bytes[0] -= MIB  # another process writes, too
+        return shutil._ntuple_diskusage(0, 0, free_bytes[0])
 
     async def body() -> AsyncIterator[bytes]:
         for _ in range(40):
