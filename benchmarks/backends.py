@@ -19,7 +19,8 @@ from typing import Any
 import keras
 
 from worker.datasets import load_dataset
-from worker.jobs.requests import JobRequest, plan
+from worker.jobs.plan import plan
+from worker.jobs.request import JobRequest
 from worker.training.fitting import Fit, Training
 from worker.training.hardware import backend_version, device
 from worker.training.preparation import prepare
@@ -38,11 +39,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     body = {name: value for name, value in vars(arguments).items() if name != "datasets_dir"}
-    request = plan(JobRequest.model_validate(body | {"validation": "test"}))
-    dataset = load_dataset(request.dataset, arguments.datasets_dir)
-    prepared = prepare(request, dataset)
+    planned = plan(JobRequest.model_validate(body | {"validation": "test"}))
+    dataset = load_dataset(planned.dataset, arguments.datasets_dir)
+    prepared = prepare(planned, dataset)
     fit = Training(
-        prepared.network, prepared.data, prepared.validation, request, None, on_progress=lambda *_: None
+        prepared.network, prepared.data, prepared.validation, planned, None, on_progress=lambda *_: None
     ).run()
     print(json.dumps(body | {"policy": prepared.policy} | _result(fit, len(prepared.data)) | _machine()))
 

@@ -31,7 +31,7 @@ import model_store
 import worker.jobs.errors
 from worker.architectures import ArchitectureError, ArchitectureNotFound
 from worker.datasets import DatasetCorrupt, DatasetNotFound, DatasetNotReady, DatasetUnavailable
-from worker.jobs.requests import RequestInvalid
+from worker.jobs.request import RequestInvalid
 from worker.pictures.pixels import PictureFormatUnsupported, PictureRejected, PictureTooLarge
 
 

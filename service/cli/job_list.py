@@ -80,7 +80,7 @@ def _row(job: JobRecord) -> tuple[str, ...]:
 
 def _facts(job: JobRecord) -> dict[str, str]:
     request = job.request
-    optimizer = request.optimizer.model_dump(exclude_none=True) if request.optimizer else {}
+    optimizer = request.optimizer.model_dump(exclude_none=True)
     facts = {
         "job": job.id,
         "state": str(job.state),

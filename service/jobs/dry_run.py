@@ -10,7 +10,7 @@ from service.models.catalog import Catalog
 from worker.datasets import DatasetError, FindDataset
 from worker.estimates import Estimate, PastRun, TimeEstimate, estimate, past_run
 from worker.jobs.grids import PlannedJob
-from worker.jobs.requests import JobRequest
+from worker.jobs.plan import TrainingPlan
 
 MANIFESTS_READ = 100
 """The newest versions tell how fast trainings are here; more would only cost time."""
@@ -20,7 +20,7 @@ class PlannedTraining(BaseModel):
     """A training that was not queued."""
 
     varied: dict[str, JsonValue] = Field(description="The grid's fields, with this job's values; empty without a grid.")
-    request: JobRequest = Field(description="What would run, with every default filled in.")
+    request: TrainingPlan = Field(description="What would run, with every default filled in.")
     estimate: Estimate
 
 
@@ -47,8 +47,8 @@ def _dry_run(jobs: Sequence[PlannedJob], manifests: Sequence[Manifest], find_dat
     planned = [
         PlannedTraining(
             varied=job.varied,
-            request=job.request,
-            estimate=estimate(job.request, find_dataset(job.request.dataset), past),
+            request=job.plan,
+            estimate=estimate(job.plan, find_dataset(job.plan.dataset), past),
         )
         for job in jobs
     ]

@@ -103,7 +103,7 @@ def _done(job: JobRecord) -> float:
     """Share of a job's epochs that is done; an ended job is done whatever came of it."""
     if job.is_finished:
         return 1.0
-    if job.state is JobState.QUEUED or not job.request.epochs:
+    if job.state is JobState.QUEUED:
         return 0.0
     return len(job.history.loss) / job.request.epochs
 

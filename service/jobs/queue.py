@@ -19,8 +19,8 @@ from worker.job_store.store import JobStore, connect, events_key, server_errors
 from worker.job_store.wake_ups import WakeUps
 from worker.jobs.errors import QueueUnavailable
 from worker.jobs.grids import PlannedJob
+from worker.jobs.plan import TrainingPlan
 from worker.jobs.records import JobRecord, Origin, QueueOverview
-from worker.jobs.requests import JobRequest
 from worker.jobs.states import JobState
 from worker.telemetry.spans import Tracing
 
@@ -53,11 +53,11 @@ class JobQueue:
         self._groups = GroupStore(self._client, self._job_store)
         self._wake_ups = WakeUps(broker_url)
 
-    async def submit(self, request: JobRequest, idempotency_key: str, digest: str, request_id: str) -> JobRecord:
+    async def submit(self, plan: TrainingPlan, idempotency_key: str, digest: str, request_id: str) -> JobRecord:
         """Write the job, then ring. Raises `IdempotencyConflict`."""
         with self._tracing.span("submit job", kind="producer") as span:
             origin = Origin(request_id=request_id, traceparent=self._tracing.traceparent())
-            record = await _in_time(lambda: self._job_store.submit(request, idempotency_key, digest, origin))
+            record = await _in_time(lambda: self._job_store.submit(plan, idempotency_key, digest, origin))
             span.set("convserve.job", record.id)
             await self._notify(record)
         logger.info("job %s: submitted by request %s", record.id, record.submitted_by)

@@ -18,8 +18,8 @@ from worker.comparison import Comparison, MetricName, compare
 from worker.datasets import DatasetError, FindDataset
 from worker.jobs.errors import GroupNotFound, JobNotFound, QueueUnavailable
 from worker.jobs.grids import MAX_JOBS
+from worker.jobs.plan import TrainingPlan
 from worker.jobs.records import JobRecord
-from worker.jobs.requests import JobRequest, description_of
 
 router = APIRouter(prefix="/compare", tags=["jobs"])
 
@@ -62,7 +62,7 @@ async def _comparison(
     metric: Annotated[MetricName, Query(description="What settings are ranked and judged by.")] = "test_accuracy",
 ) -> Comparison:
     find_dataset = cache(datasets.find)
-    return await asyncio.to_thread(compare, runs, metric, lambda request: _parameters(request, find_dataset))
+    return await asyncio.to_thread(compare, runs, metric, lambda plan: _parameters(plan, find_dataset))
 
 
 ComparisonDep = Annotated[Comparison, Depends(_comparison)]
@@ -104,13 +104,13 @@ async def get_comparison_picture(
     )
 
 
-def _parameters(request: JobRequest, find_dataset: FindDataset) -> int | None:
+def _parameters(plan: TrainingPlan, find_dataset: FindDataset) -> int | None:
     """Counted for the dataset as it is now; None when it is gone, or cannot be looked at."""
     try:
-        info = find_dataset(request.dataset)
+        info = find_dataset(plan.dataset)
     except (DatasetError, StoreUnavailable):
         return None
-    return analyse(description_of(request), info.image_shape, len(info.classes)).parameters
+    return analyse(plan.network, info.image_shape, len(info.classes)).parameters
 
 
 def _refused(message: str) -> RequestValidationError:

@@ -21,8 +21,9 @@ from worker.datasets import DatasetNotReady, FindDataset
 from worker.jobs.errors import IdempotencyConflict, QueueUnavailable
 from worker.jobs.grids import GridRequest, PlannedJob, Planner, Submission, plan_grid
 from worker.jobs.lineage import VersionReference
+from worker.jobs.plan import plan
 from worker.jobs.records import JobRecord
-from worker.jobs.requests import JobRequest, RequestInvalid, plan
+from worker.jobs.request import JobRequest, RequestInvalid
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -119,8 +120,8 @@ async def submit_job(
         )
         response.headers["Location"] = f"/groups/{group.id}"
         return group_answer(group)
-    request = await asyncio.to_thread(plan_one, submission)
-    record = await queue.submit(request, idempotency_key or "", digest, request_id)
+    planned_job = await asyncio.to_thread(plan_one, submission)
+    record = await queue.submit(planned_job, idempotency_key or "", digest, request_id)
     response.headers["Location"] = f"/jobs/{record.id}"
     return record
 
@@ -153,7 +154,7 @@ async def _planner(submission: JobRequest | GridRequest, catalog: Catalog, find_
 def _planned(submission: JobRequest | GridRequest, plan_one: Planner) -> list[PlannedJob]:
     if isinstance(submission, GridRequest):
         return plan_grid(submission, plan_one)
-    return [PlannedJob(varied={}, request=plan_one(submission))]
+    return [PlannedJob(varied={}, plan=plan_one(submission))]
 
 
 def _digest(submission: JobRequest | GridRequest) -> str:

@@ -19,7 +19,7 @@ from starlette.types import Scope
 from service.errors import FRAMEWORK, UNFORESEEN, VALIDATION_FAILED, VERDICTS, UploadRejected, Verdict, verdict_of
 from worker.architectures import ArchitectureError
 from worker.jobs.grids import SUBMISSION_TAGS
-from worker.jobs.requests import RequestInvalid, without_union_tags
+from worker.jobs.request import RequestInvalid, without_union_tags
 
 logger = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from worker.job_store.groups import GroupRecord, GroupStore
 from worker.job_store.store import JobStore, connect
 from worker.jobs.errors import GroupNotFound, IdempotencyConflict
 from worker.jobs.grids import GridRequest, PlannedJob, plan_grid
+from worker.jobs.plan import plan
 from worker.jobs.records import JobFailure, Origin
-from worker.jobs.requests import plan
 from worker.jobs.states import JobState
 
 BODY: dict[str, JsonValue] = {
@@ -48,7 +48,7 @@ def group(groups: GroupStore) -> GroupRecord:
 def test_all_jobs_of_a_grid_are_queued_in_its_order(groups: GroupStore, jobs: JobStore, group: GroupRecord) -> None:
     assert group.request == BODY
     assert [job.varied for job in group.jobs] == [job.varied for job in JOBS]
-    assert [job.request for job in group.jobs] == [job.request for job in JOBS]
+    assert [job.request for job in group.jobs] == [job.plan for job in JOBS]
     assert [job.position for job in group.jobs] == [1, 2, 3, 4]
     assert jobs.queued() == [job.id for job in group.jobs]
     assert {(job.group, job.submitted_by) for job in group.jobs} == {(group.id, "r-1")}
@@ -56,7 +56,7 @@ def test_all_jobs_of_a_grid_are_queued_in_its_order(groups: GroupStore, jobs: Jo
 
 
 def test_jobs_of_a_group_are_found_by_it(jobs: JobStore, group: GroupRecord) -> None:
-    alone = jobs.submit(JOBS[0].request)
+    alone = jobs.submit(JOBS[0].plan)
     assert (alone.group, alone.varied) == (None, {})
     found, total = jobs.page(group=group.id)
     assert [job.id for job in found] == [job.id for job in reversed(group.jobs)]
@@ -72,8 +72,8 @@ def test_a_repeated_submission_returns_the_same_group(groups: GroupStore, jobs: 
     with pytest.raises(IdempotencyConflict):
         groups.submit(BODY, JOBS, "key", "other")
     with pytest.raises(IdempotencyConflict):
-        jobs.submit(JOBS[0].request, "key", "of a single job")
-    jobs.submit(JOBS[0].request, "single", "of a single job")
+        jobs.submit(JOBS[0].plan, "key", "of a single job")
+    jobs.submit(JOBS[0].plan, "single", "of a single job")
     with pytest.raises(IdempotencyConflict):
         groups.submit(BODY, JOBS, "single", "digest")
 

@@ -7,11 +7,12 @@ import redis
 from worker.job_store import store as jobs
 from worker.job_store.store import MAX_ATTEMPTS, JobStore, connect, events_key
 from worker.jobs.errors import ClaimLost, IdempotencyConflict, JobNotFinished, JobNotFound, QueueUnavailable
+from worker.jobs.plan import plan
 from worker.jobs.records import Claim, History, JobFailure, JobRecord, Origin, Progress, PublishedModel
-from worker.jobs.requests import JobRequest, plan
+from worker.jobs.request import JobRequest
 from worker.jobs.states import JobState
 
-REQUEST = plan(JobRequest(architecture="lenet5-fashion", dataset="fashion_mnist_sample", epochs=2))
+PLAN = plan(JobRequest(architecture="lenet5-fashion", dataset="fashion_mnist_sample", epochs=2))
 MODEL = PublishedModel(name="shirts", version=1, test_loss=0.5, test_accuracy=0.8)
 FAILURE = JobFailure(code="diverged", message="loss became nan")
 
@@ -28,21 +29,21 @@ def job_store(client: redis.Redis) -> JobStore:
 
 
 def submitted(job_store: JobStore) -> JobRecord:
-    return job_store.submit(REQUEST)
+    return job_store.submit(PLAN)
 
 
 def test_a_submitted_job_is_queued_and_knows_its_place(job_store: JobStore) -> None:
     first, second = submitted(job_store), submitted(job_store)
     assert first.state is JobState.QUEUED
-    assert first.request == REQUEST
+    assert first.request == PLAN
     assert (job_store.get(first.id).position, job_store.get(second.id).position) == (1, 2)
 
 
 def test_a_job_knows_who_submitted_it_and_so_does_whoever_claims_it(job_store: JobStore) -> None:
     origin = Origin(request_id="r-1", traceparent="00-" + "ab" * 16 + "-" + "cd" * 8 + "-01")
-    job = job_store.submit(REQUEST, "key", "digest", origin)
+    job = job_store.submit(PLAN, "key", "digest", origin)
     assert job.submitted_by == "r-1"
-    assert job_store.submit(REQUEST, "key", "digest", Origin(request_id="r-2")).submitted_by == "r-1"
+    assert job_store.submit(PLAN, "key", "digest", Origin(request_id="r-2")).submitted_by == "r-1"
     claim = job_store.claim(job.id)
     assert claim is not None
     assert claim.origin == origin
@@ -102,7 +103,7 @@ def test_a_job_is_claimed_once_however_many_try(job_store: JobStore) -> None:
     with ThreadPoolExecutor(16) as pool:
         claims = [claim for claim in pool.map(lambda _: job_store.claim(job), range(64)) if claim]
     assert len(claims) == 1
-    assert claims[0].request == REQUEST
+    assert claims[0].plan == PLAN
     record = job_store.get(job)
     assert (record.state, record.attempt, record.position) == (JobState.RUNNING, 1, None)
 
@@ -282,11 +283,11 @@ def test_a_lease_that_ran_out_is_found(job_store: JobStore, client: redis.Redis)
 
 def test_a_repeated_submission_under_one_key_is_one_job(job_store: JobStore) -> None:
     with ThreadPoolExecutor(8) as pool:
-        records = list(pool.map(lambda _: job_store.submit(REQUEST, "key", "digest"), range(20)))
+        records = list(pool.map(lambda _: job_store.submit(PLAN, "key", "digest"), range(20)))
     assert len({record.id for record in records}) == 1
     assert job_store.page()[1] == 1
     with pytest.raises(IdempotencyConflict):
-        job_store.submit(REQUEST, "key", "another digest")
+        job_store.submit(PLAN, "key", "another digest")
 
 
 def test_jobs_are_listed_newest_first_by_state_and_page(job_store: JobStore) -> None:
@@ -324,4 +325,4 @@ def test_a_server_that_is_gone_is_said_so() -> None:
     with pytest.raises(QueueUnavailable):
         job_store.get("abc")
     with pytest.raises(QueueUnavailable):
-        job_store.submit(REQUEST)
+        job_store.submit(PLAN)

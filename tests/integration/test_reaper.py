@@ -5,12 +5,13 @@ from tests.fakes import RecordingWakeUps
 from worker.job_store.reaper import SECOND_LOOK_S, Reaper
 from worker.job_store.store import MAX_ATTEMPTS, JobStore, connect
 from worker.job_store.wake_ups import WakeUps
+from worker.jobs.plan import plan
 from worker.jobs.records import Claim, History, Progress
-from worker.jobs.requests import JobRequest, plan
+from worker.jobs.request import JobRequest
 from worker.jobs.states import JobState
 from worker.settings import WorkerSettings
 
-REQUEST = plan(JobRequest(architecture="lenet5-fashion", dataset="fashion_mnist_sample", epochs=2))
+PLAN = plan(JobRequest(architecture="lenet5-fashion", dataset="fashion_mnist_sample", epochs=2))
 
 
 class Clock:
@@ -50,7 +51,7 @@ def job_store(client: redis.Redis) -> JobStore:
 @pytest.fixture
 def lost(job_store: JobStore) -> str:
     """A running job whose worker has not been heard of for a whole lease."""
-    return claimed(job_store, job_store.submit(REQUEST).id).job
+    return claimed(job_store, job_store.submit(PLAN).id).job
 
 
 def claimed(job_store: JobStore, job: str) -> Claim:
@@ -69,7 +70,7 @@ def test_a_job_whose_worker_was_lost_is_queued_again_and_a_worker_is_notified(jo
 def test_a_worker_that_was_cut_off_with_redis_can_speak_up_before_its_job_is_taken(
     client: redis.Redis, job_store: JobStore
 ) -> None:
-    claim = claimed(job_store, job_store.submit(REQUEST).id)
+    claim = claimed(job_store, job_store.submit(PLAN).id)
     clock = Clock()
     reaper = Reaper(job_store, RecordingWakeUps(), clock)
     reaper.sweep()
@@ -101,7 +102,7 @@ def test_a_job_that_was_to_be_cancelled_is_cancelled_when_its_worker_is_lost(job
 
 
 def test_a_job_whose_worker_is_heard_of_is_left_alone(client: redis.Redis, job_store: JobStore) -> None:
-    claim = claimed(job_store, job_store.submit(REQUEST).id)
+    claim = claimed(job_store, job_store.submit(PLAN).id)
     JobStore(client).heartbeat(claim, Progress(), History())
     wake_ups = RecordingWakeUps()
     PatientReaper(job_store, wake_ups).sweep()
@@ -110,7 +111,7 @@ def test_a_job_whose_worker_is_heard_of_is_left_alone(client: redis.Redis, job_s
 
 
 def test_a_lost_wake_up_is_sent_again_but_no_second_time_while_one_waits(job_store: JobStore) -> None:
-    job = job_store.submit(REQUEST).id
+    job = job_store.submit(PLAN).id
     wake_ups = RecordingWakeUps()
     Reaper(job_store, wake_ups).sweep()
     wake_ups.n_waiting = 1
@@ -119,7 +120,7 @@ def test_a_lost_wake_up_is_sent_again_but_no_second_time_while_one_waits(job_sto
 
 
 def test_a_job_without_a_wake_up_does_not_starve_behind_those_that_have_one(job_store: JobStore) -> None:
-    jobs = [job_store.submit(REQUEST).id for _ in range(3)]
+    jobs = [job_store.submit(PLAN).id for _ in range(3)]
     wake_ups = RecordingWakeUps()
     wake_ups.n_waiting = 2
     Reaper(job_store, wake_ups).sweep()

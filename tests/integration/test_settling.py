@@ -8,13 +8,14 @@ import pytest
 from model_store import ModelStore, VersionFacts, VersionNotFound, open_store
 from tests.unit.model_store.published import facts
 from worker.job_store.store import MAX_ATTEMPTS, JobStore, connect
+from worker.jobs.plan import plan
 from worker.jobs.records import Claim, History, JobFailure, JobRecord
-from worker.jobs.requests import JobRequest, plan
+from worker.jobs.request import JobRequest
 from worker.jobs.states import JobState
 from worker.settings import WorkerSettings
 from worker.supervision.runner import Runner
 
-REQUEST = plan(JobRequest(architecture="lenet5-fashion", dataset="fashion_mnist_sample", epochs=2, model="shirts"))
+PLAN = plan(JobRequest(architecture="lenet5-fashion", dataset="fashion_mnist_sample", epochs=2, model="shirts"))
 LOST = JobFailure(code="trainer_died", message="The training process was killed.")
 HISTORY = History(loss=(1.0, 0.5), accuracy=(0.5, 0.8), val_loss=(1.1, 0.6), val_accuracy=(0.4, 0.7))
 LOSSES: dict[str, Callable[[JobStore, Claim], bool]] = {
@@ -41,7 +42,7 @@ def store(settings: WorkerSettings) -> ModelStore:
 
 def lose_while_publishing(job_store: JobStore, store: ModelStore, loss: str, *, is_committed: bool) -> str:
     """A job whose last attempt was given leave to publish, and then lost its trainer."""
-    job = job_store.submit(REQUEST).id
+    job = job_store.submit(PLAN).id
     for _ in range(MAX_ATTEMPTS - 1):
         claim = job_store.claim(job)
         assert claim is not None
@@ -114,7 +115,7 @@ def test_a_worker_that_cannot_start_a_trainer_costs_an_attempt_and_goes_on(
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", "/dev/null/nowhere")
     runner = Runner(settings.model_copy(update={"spare_trainer": True}))
-    job = job_store.submit(REQUEST).id
+    job = job_store.submit(PLAN).id
     for attempt in range(1, MAX_ATTEMPTS + 1):
         runner.run(job)
         assert job_store.get(job).attempt == attempt
@@ -131,7 +132,7 @@ def test_a_worker_told_to_stop_before_training_gives_its_job_back_uncharged(
         raise SystemExit
 
     monkeypatch.setattr(Runner, "_take_spare", stop)
-    job = job_store.submit(REQUEST).id
+    job = job_store.submit(PLAN).id
     with pytest.raises(SystemExit):
         Runner(settings).run(job)
     assert (job_store.get(job).state, job_store.get(job).attempt) == (JobState.QUEUED, 0)

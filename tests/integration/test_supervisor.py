@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from worker.job_store.store import JobStore, connect
+from worker.jobs.plan import plan
 from worker.jobs.records import Claim, JobFailure, JobRecord, Progress, PublishedModel
-from worker.jobs.requests import JobRequest, plan
+from worker.jobs.request import JobRequest
 from worker.jobs.states import JobState
 from worker.supervision.job_trace import JobTrace
 from worker.supervision.messages import (
@@ -26,7 +27,7 @@ from worker.supervision.supervisor import Supervisor
 from worker.supervision.trainer_process import TrainerProcess
 from worker.telemetry.tracing import NoTracing
 
-REQUEST = plan(JobRequest(architecture="lenet5-fashion", dataset="fashion_mnist_sample", epochs=2))
+PLAN = plan(JobRequest(architecture="lenet5-fashion", dataset="fashion_mnist_sample", epochs=2))
 TRAINING = ProgressMade(progress=Progress(phase="training", epoch=1, step=1))
 EVALUATING = ProgressMade(progress=Progress(phase="evaluating", epoch=2))
 FAILED = Failed(failure=JobFailure(code="diverged", message="loss became nan"))
@@ -82,9 +83,9 @@ def worker_stops() -> None:
 
 
 def supervise(job_store: JobStore, trainer: TrainerProcess) -> JobRecord:
-    claim = job_store.claim(job_store.submit(REQUEST).id)
+    claim = job_store.claim(job_store.submit(PLAN).id)
     assert claim is not None
-    order = Order(job=claim.job, request=REQUEST, fence=1, claimed_at=0, store_url="", datasets_dir="", work_dir="")
+    order = Order(job=claim.job, plan=PLAN, fence=1, claimed_at=0, store_url="", datasets_dir="", work_dir="")
     with JobTrace(NoTracing(), claim) as trace:
         Supervisor(job_store, claim, trainer, trace, 0.1, 0.1, PAUSE_GRACE_S, lambda: None).run(order)
     return job_store.get(claim.job)

@@ -10,7 +10,7 @@ import pytest
 from model_store import open_store
 from tests.learning.trainings import SAMPLE, planned, trained
 from worker.jobs.errors import TrainingPaused
-from worker.jobs.requests import JobRequest
+from worker.jobs.plan import TrainingPlan
 from worker.training.checkpoints import Checkpoints
 from worker.training.fitting import Fit
 from worker.training.splits import training_splits
@@ -30,40 +30,40 @@ NETWORK = {
 EPOCHS, PATIENCE = 12, 3
 
 
-def memorising(**body: object) -> JobRequest:
+def memorising(**body: object) -> TrainingPlan:
     return planned(architecture=NETWORK, epochs=EPOCHS, validation=0.3, train_samples=300, **body)
 
 
 INTERRUPTED = memorising(early_stopping={"patience": PATIENCE}, ema=0.9, augmentation={"shift_pixels": 1})
 
 
-def validation_loss(network: keras.Model, request: JobRequest) -> float:
-    _, validation = training_splits(BY_LOT, request)
+def validation_loss(network: keras.Model, plan: TrainingPlan) -> float:
+    _, validation = training_splits(BY_LOT, plan)
     loss: float = network.evaluate(validation.inputs, validation.targets, verbose=0)[0]
     return loss
 
 
 @pytest.mark.parametrize("ema", [0.0, 0.9])
 def test_training_stops_when_patience_is_at_an_end_and_leaves_the_best_weights(ema: float) -> None:
-    request = memorising(early_stopping={"patience": PATIENCE}, ema=ema)
+    plan = memorising(early_stopping={"patience": PATIENCE}, ema=ema)
 
-    network, fit = trained(request, BY_LOT)
+    network, fit = trained(plan, BY_LOT)
 
     losses = fit.history.val_loss
     assert fit.history.best_epoch == losses.index(min(losses)) + 1
     assert len(losses) == fit.history.best_epoch + PATIENCE < EPOCHS
-    assert validation_loss(network, request) == pytest.approx(min(losses), rel=1e-5)
+    assert validation_loss(network, plan) == pytest.approx(min(losses), rel=1e-5)
 
 
 def test_without_early_stopping_the_best_epoch_is_marked_and_the_last_one_kept() -> None:
-    request = memorising()
+    plan = memorising()
 
-    network, fit = trained(request, BY_LOT)
+    network, fit = trained(plan, BY_LOT)
 
     losses = fit.history.val_loss
     assert len(losses) == EPOCHS
     assert fit.history.best_epoch == losses.index(min(losses)) + 1 < EPOCHS
-    assert validation_loss(network, request) == pytest.approx(losses[-1], rel=1e-5)
+    assert validation_loss(network, plan) == pytest.approx(losses[-1], rel=1e-5)
 
 
 @pytest.fixture(scope="module")
@@ -90,10 +90,10 @@ def test_an_interruption_changes_nothing(
 
 
 def test_a_training_that_was_stopped_early_stays_so(tmp_path: Path) -> None:
-    request = memorising(early_stopping={"patience": PATIENCE})
-    network, fit = resumed(request, tmp_path, fence=1)
+    plan = memorising(early_stopping={"patience": PATIENCE})
+    network, fit = resumed(plan, tmp_path, fence=1)
 
-    again, same = resumed(request, tmp_path, fence=2)
+    again, same = resumed(plan, tmp_path, fence=2)
 
     assert same.history == fit.history
     assert same.first_step_at is None
@@ -101,9 +101,7 @@ def test_a_training_that_was_stopped_early_stays_so(tmp_path: Path) -> None:
         np.testing.assert_array_equal(ours, theirs)
 
 
-def resumed(
-    request: JobRequest, directory: Path, fence: int, pause_after: int | None = None
-) -> tuple[keras.Model, Fit]:
+def resumed(plan: TrainingPlan, directory: Path, fence: int, pause_after: int | None = None) -> tuple[keras.Model, Fit]:
     store = open_store(str(directory / "store")).checkpoints
     checkpoints = Checkpoints(store, "k3v9x2m7qd", fence, directory, BY_LOT.fingerprint)
-    return trained(request, BY_LOT, checkpoints, pause_after)
+    return trained(plan, BY_LOT, checkpoints, pause_after)

@@ -37,7 +37,7 @@ def test_it_trains_and_its_export_agrees(
     name: str, input_size: int, image_shape: tuple[int, int, int], tmp_path: Path
 ) -> None:
     dataset = pictures_of(image_shape)
-    request = planned(
+    plan = planned(
         architecture=name,
         overrides={"input_size": input_size},
         optimizer=None,
@@ -46,7 +46,7 @@ def test_it_trains_and_its_export_agrees(
         train_samples=40,
         validation="test",
     )
-    network, fit = trained(request, dataset)
+    network, fit = trained(plan, dataset)
     test = splits.test_split(dataset)
     export_onnx(network, tmp_path / "model.onnx")
     probabilities = np.asarray(network(test.inputs, training=False))

@@ -8,8 +8,9 @@ import pytest
 
 from model_store import CheckpointStore, ModelStore, open_store
 from worker.datasets.dataset import LabelledImages
+from worker.jobs.plan import plan
 from worker.jobs.records import History, Progress
-from worker.jobs.requests import JobRequest, plan
+from worker.jobs.request import JobRequest
 from worker.pictures.pixels import to_unit_range
 from worker.training.checkpoints import Checkpoints
 from worker.training.compiling import compile_network
@@ -40,7 +41,7 @@ def train(
     checkpoints: CheckpointStore, directory: Path, fence: int, epochs: int = 3, units: int = 4
 ) -> tuple[Fit, Told]:
     """A small network on a few pictures, and everything that was told of it."""
-    request = plan(
+    planned = plan(
         JobRequest(architecture="lenet5-fashion", dataset="fashion_mnist_sample", epochs=epochs, batch_size=8, seed=1)
     )
     keras.utils.set_random_seed(1)
@@ -53,10 +54,10 @@ def train(
         ]
     )
     data = TrainingData(PICTURES, TARGETS, None, None, batch_size=8, seed=1)
-    compile_network(network, request, data.steps_per_epoch)
+    compile_network(network, planned, data.steps_per_epoch)
     told: Told = []
     keeper = Checkpoints(checkpoints, JOB, fence, directory, "pictures")
-    training = Training(network, data, VALIDATION, request, keeper, lambda *report: told.append(report))
+    training = Training(network, data, VALIDATION, planned, keeper, lambda *report: told.append(report))
     return training.run(), told
 
 

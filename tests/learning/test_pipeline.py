@@ -10,8 +10,8 @@ import pytest
 from model_store import Manifest, ModelStore, open_store
 from tests.learning.trainings import planned
 from worker.jobs.errors import TrainingFailed
+from worker.jobs.plan import TrainingPlan
 from worker.jobs.records import History, Progress, PublishedModel
-from worker.jobs.requests import JobRequest
 from worker.supervision.messages import Order
 from worker.training import pipeline
 from worker.training.export import parity
@@ -40,12 +40,12 @@ class Listener:
         self.model = model
 
 
-def run(request: JobRequest, directory: Path, job: str) -> Listener:
+def run(plan: TrainingPlan, directory: Path, job: str) -> Listener:
     work_dir = directory / job
     work_dir.mkdir()
     order = Order(
         job=job,
-        request=request,
+        plan=plan,
         fence=1,
         claimed_at=time.time(),
         store_url=str(directory / "store"),
@@ -73,14 +73,14 @@ def store(directory: Path) -> ModelStore:
 @pytest.fixture(scope="module")
 def stopped_early(directory: Path) -> Listener:
     """A job in bfloat16 at a rate so high that its first epochs are the best."""
-    request = planned(
+    plan = planned(
         model="shirts",
         epochs=8,
         precision="mixed_bfloat16",
         optimizer={"name": "adam", "learning_rate": 0.02},
         early_stopping={"patience": 1},
     )
-    return run(request, directory, "k3v9x2m7qd")
+    return run(plan, directory, "k3v9x2m7qd")
 
 
 def manifest(store: ModelStore, version: int) -> Manifest:
@@ -115,9 +115,9 @@ def test_a_job_goes_on_from_a_published_version(stopped_early: Listener, directo
 
 
 def test_a_version_that_is_gone_ends_the_job_with_the_reason(directory: Path) -> None:
-    request = planned(model="shirts", epochs=1).model_copy(update={"initial_model": "shirts/99"})
+    plan = planned(model="shirts", epochs=1).model_copy(update={"initial_model": "shirts/99"})
     with pytest.raises(TrainingFailed) as caught:
-        run(request, directory, "gone000000")
+        run(plan, directory, "gone000000")
     assert caught.value.failure.code == "initial_model_unavailable"
 
 

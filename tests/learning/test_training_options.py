@@ -33,9 +33,9 @@ def test_a_network_of_the_lesson_learns_the_sample(architecture: str, body: dict
 
 
 def test_the_same_seed_gives_the_same_history_and_another_seed_another() -> None:
-    request = planned(architecture="lenet5", augmentation={"horizontal_flip": True, "shift_pixels": 2})
-    first, again = trained(request)[1].history, trained(request)[1].history
-    other = trained(request.model_copy(update={"seed": 2}))[1].history
+    plan = planned(architecture="lenet5", augmentation={"horizontal_flip": True, "shift_pixels": 2})
+    first, again = trained(plan)[1].history, trained(plan)[1].history
+    other = trained(plan.model_copy(update={"seed": 2}))[1].history
     assert first == again
     assert first.loss != other.loss
 
@@ -52,20 +52,19 @@ def test_the_same_seed_gives_the_same_history_and_another_seed_another() -> None
     ],
 )
 def test_keras_trains_at_the_rates_that_numpy_draws(schedule: object) -> None:
-    request = planned(epochs=3, learning_rate_schedule=schedule)
-    prepared = prepare(request, SAMPLE)
+    plan = planned(epochs=3, learning_rate_schedule=schedule)
+    prepared = prepare(plan, SAMPLE)
     steps = prepared.data.steps_per_epoch
     optimizer = prepared.network.optimizer
-    assert request.learning_rate_schedule is not None
     for step in (0, 1, steps - 1, steps, steps + 1, 2 * steps, 3 * steps - 1):
         optimizer.iterations.assign(step)
-        expected = rate(request.learning_rate_schedule, 0.001, step, 3, steps)
+        expected = rate(plan.learning_rate_schedule, 0.001, step, 3, steps)
         assert float(optimizer.learning_rate) == pytest.approx(expected, rel=1e-4, abs=1e-10)
 
 
 def test_a_moving_average_is_what_is_validated_and_left() -> None:
-    request = planned(ema=0.95, validation="test")
-    network, fit = trained(request)
+    plan = planned(ema=0.95, validation="test")
+    network, fit = trained(plan)
     raw, _ = trained(planned(validation="test"))
     assert accuracy(network) == pytest.approx(fit.history.val_accuracy[-1], abs=1e-6)
     assert any((ours != theirs).any() for ours, theirs in zip(network.get_weights(), raw.get_weights(), strict=True))

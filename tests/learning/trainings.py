@@ -6,7 +6,8 @@ from pathlib import Path
 import keras
 
 from worker.datasets import Dataset, load_dataset
-from worker.jobs.requests import JobRequest, plan
+from worker.jobs.plan import TrainingPlan, plan
+from worker.jobs.request import JobRequest
 from worker.training.checkpoints import Checkpoints
 from worker.training.fitting import Fit, Training
 from worker.training.preparation import prepare
@@ -14,7 +15,7 @@ from worker.training.preparation import prepare
 SAMPLE = load_dataset("fashion_mnist_sample", Path("unused"))
 
 
-def planned(**body: object) -> JobRequest:
+def planned(**body: object) -> TrainingPlan:
     """A few hundred pictures of the sample, unless the body says otherwise."""
     defaults = {
         "architecture": "lenet5-fashion",
@@ -29,20 +30,20 @@ def planned(**body: object) -> JobRequest:
 
 
 def trained(
-    request: JobRequest,
+    plan: TrainingPlan,
     dataset: Dataset = SAMPLE,
     checkpoints: Checkpoints | None = None,
     pause_after: int | None = None,
 ) -> tuple[keras.Model, Fit]:
     """The network with the weights to be published, and how its training went; a pause is asked for at some point."""
     looks = itertools.count()
-    prepared = prepare(request, dataset)
+    prepared = prepare(plan, dataset)
     try:
         fit = Training(
             prepared.network,
             prepared.data,
             prepared.validation,
-            request,
+            plan,
             checkpoints,
             on_progress=lambda *_: None,
             is_pause_asked=lambda: pause_after is not None and next(looks) >= pause_after,

@@ -11,8 +11,8 @@ from worker.comparison.followup import followup
 from worker.comparison.hyperparameters import Flat, flattened, label_of, same_and_different
 from worker.comparison.metrics import METRICS, Metric, MetricName
 from worker.comparison.verdict import Contender, Verdict, judge, not_comparable
+from worker.jobs.plan import TrainingPlan
 from worker.jobs.records import History, JobFailure, JobRecord, PublishedModel
-from worker.jobs.requests import JobRequest
 from worker.jobs.states import JobState
 
 
@@ -75,14 +75,14 @@ class Comparison(BaseModel):
 
 
 def compare(
-    jobs: Sequence[JobRecord], metric: MetricName, count_parameters: Callable[[JobRequest], int | None]
+    jobs: Sequence[JobRecord], metric: MetricName, count_parameters: Callable[[TrainingPlan], int | None]
 ) -> Comparison:
     """Compare jobs in any state; only those that have ended well count.
 
     Args:
         jobs: at least one.
         metric: what decides.
-        count_parameters: of a request's network; None when it cannot be told.
+        count_parameters: of a plan's network; None when it cannot be told.
     """
     measure = METRICS[metric]
     flat = flattened([job.request for job in jobs])
@@ -116,7 +116,7 @@ def _left_out(group: Sequence[JobRecord]) -> list[tuple[JobRecord, str | None]]:
 
     Two runs of one setting under one seed are one draw, not two: the later one counts.
     """
-    latest: dict[int | None, str] = {}
+    latest: dict[int, str] = {}
     for job in sorted(group, key=lambda job: job.created_at):
         if job.state is JobState.SUCCEEDED:
             latest[job.request.seed] = job.id
@@ -135,7 +135,7 @@ def _setting(
     values: Flat,
     group: Sequence[JobRecord],
     reasons: Mapping[str, str | None],
-    count_parameters: Callable[[JobRequest], int | None],
+    count_parameters: Callable[[TrainingPlan], int | None],
 ) -> Setting:
     counted = [job for job in group if reasons[job.id] is None]
     found = {name: [metric.read(job) for job in counted] for name, metric in METRICS.items()}
@@ -144,7 +144,7 @@ def _setting(
         label=label_of(values) if values else group[0].request.architecture_name,
         values=values,
         jobs=tuple(job.id for job in group),
-        seeds=tuple(job.request.seed for job in counted if job.request.seed is not None),
+        seeds=tuple(job.request.seed for job in counted),
         parameters=count_parameters(group[0].request),
         metrics={name: _spread(numbers) for name, numbers in known.items() if numbers},
     )
@@ -212,11 +212,11 @@ def _verdict(
         return plain.model_copy(update={"text": so_far}), []
     if plain.kind == "clear" or len(contenders) < 2:
         return plain, []
-    requests = [group[0].request for group in counted if group]
+    plans = [group[0].request for group in counted if group]
     values = [setting.values for setting, group in zip(settings, counted, strict=True) if group]
     taken = {seed for setting in settings for seed in setting.seeds}
     fewest = min(len(contender.values) for contender in contenders)
-    bodies, seeds = followup(requests, values, taken, fewest)
+    bodies, seeds = followup(plans, values, taken, fewest)
     if not seeds:
         return plain, []
     advice = f"Run each with seeds {', '.join(map(str, seeds))} too, and compare again."

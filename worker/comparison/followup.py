@@ -9,7 +9,8 @@ from pydantic import JsonValue
 
 from worker.comparison.hyperparameters import Flat
 from worker.jobs.grids import MAX_JOBS
-from worker.jobs.requests import JobRequest, plan
+from worker.jobs.plan import TrainingPlan, plan
+from worker.jobs.request import JobRequest
 
 ENOUGH = 3
 """Seeds per setting from which on a verdict can be firm at all."""
@@ -18,12 +19,12 @@ MOST = 12
 
 
 def followup(
-    requests: Sequence[JobRequest], values: Sequence[Flat], taken: Set[int], fewest: int
+    plans: Sequence[TrainingPlan], values: Sequence[Flat], taken: Set[int], fewest: int
 ) -> tuple[list[dict[str, JsonValue]], list[int]]:
     """Bodies of `POST /jobs`, and the seeds in them: one grid where the settings are one, else one for each setting.
 
     Args:
-        requests: one of each setting.
+        plans: one of each setting.
         values: the settings that differ, in the same order.
         taken: seeds that were used.
         fewest: seeds that the setting with the fewest has.
@@ -33,7 +34,7 @@ def followup(
         return [], []
     free = (seed for seed in itertools.count(1) if seed not in taken)
     seeds = list(itertools.islice(free, wanted - fewest))
-    bodies = [_short(request) for request in requests]
+    bodies = [_short(planned) for planned in plans]
     axes = _axes(values)
     if axes is None or len(values) * len(seeds) > MAX_JOBS:
         return [{**body, "grid": {"seed": list(seeds)}} for body in bodies], seeds
@@ -41,12 +42,12 @@ def followup(
     return [{**_without(bodies[0], axes), "grid": grid}], seeds
 
 
-def _short(request: JobRequest) -> dict[str, JsonValue]:
-    """The request without its seed and without whatever would be filled in anyway."""
-    body = request.model_dump(mode="json", exclude_none=True)
+def _short(planned: TrainingPlan) -> dict[str, JsonValue]:
+    """The shortest request with this plan, without the seed."""
+    body = planned.model_dump(mode="json", exclude_none=True)
     for field in list(body):
         try:
-            if plan(JobRequest.model_validate({name: body[name] for name in body if name != field})) == request:
+            if plan(JobRequest.model_validate({name: body[name] for name in body if name != field})) == planned:
                 del body[field]
         except ValueError:
             continue  # it is needed, or needs the store to be planned

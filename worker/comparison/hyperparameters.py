@@ -1,4 +1,4 @@
-"""What distinguishes runs: requests laid flat, path by path, and which paths differ among them."""
+"""What distinguishes runs: plans laid flat, path by path, and which paths differ among them."""
 
 import hashlib
 import json
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import JsonValue
 
-from worker.jobs.requests import JobRequest
+from worker.jobs.plan import TrainingPlan
 
 NOT_A_SETTING = frozenset({"seed", "model"})
 """A seed only repeats a setting; the name to publish under changes nothing about the run."""
@@ -14,20 +14,20 @@ NOT_A_SETTING = frozenset({"seed", "model"})
 Flat = dict[str, JsonValue]
 
 
-def flattened(requests: Sequence[JobRequest]) -> list[Flat]:
-    """Every request as path → value, for example `optimizer.learning_rate` → 0.01.
+def flattened(plans: Sequence[TrainingPlan]) -> list[Flat]:
+    """Every plan as path → value, for example `optimizer.learning_rate` → 0.01.
 
     Networks that were sent as layers are laid flat, too, if all of them have the same kinds of layers, so that one
     changed layer shows as such; otherwise each is one value, with the beginning of its digest.
     """
-    bodies = [request.model_dump(mode="json", exclude_none=True, exclude=set(NOT_A_SETTING)) for request in requests]
+    bodies = [plan.model_dump(mode="json", exclude_none=True, exclude=set(NOT_A_SETTING)) for plan in plans]
     if len({_outline(body["architecture"]) for body in bodies}) > 1:
         bodies = [body | {"architecture": _named(body["architecture"])} for body in bodies]
     return [dict(_leaves(body, "")) for body in bodies]
 
 
 def same_and_different(flat: Sequence[Flat]) -> tuple[Flat, list[str]]:
-    """What all have in common, and the paths in which they differ, in the order of the request's fields."""
+    """What all have in common, and the paths in which they differ, in the order of the plan's fields."""
     paths = list(dict.fromkeys(path for settings in flat for path in settings))
     different = [path for path in paths if len({json.dumps(settings.get(path)) for settings in flat}) > 1]
     same = {path: flat[0][path] for path in paths if path not in different}

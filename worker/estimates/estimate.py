@@ -12,7 +12,7 @@ from worker.architectures import Analysis, Architecture, ArchitectureError, anal
 from worker.datasets import DatasetInfo
 from worker.estimates.memory import FileSizes, MemoryEstimate, estimate_files, estimate_memory
 from worker.estimates.pace import PastRun, TimeEstimate, Workload, estimate_time
-from worker.jobs.requests import JobRequest, description_of
+from worker.jobs.plan import TrainingPlan
 from worker.recipe.schedules import CurvePoint, curve
 
 CURVE_POINTS = 50
@@ -36,23 +36,18 @@ class Estimate(BaseModel):
     learning_rate: tuple[CurvePoint, ...] = Field(description="The learning rate over the whole training.")
 
 
-def estimate(request: JobRequest, info: DatasetInfo, past: Sequence[PastRun]) -> Estimate:
+def estimate(plan: TrainingPlan, info: DatasetInfo, past: Sequence[PastRun]) -> Estimate:
     """Estimate a training.
 
     Args:
-        request: planned, so that it fits the dataset.
-        info: the request's dataset.
+        plan: of the training.
+        info: the dataset it names.
         past: trainings of the past, newest first.
     """
-    assert request.epochs is not None
-    assert request.batch_size is not None
-    assert request.optimizer is not None
-    assert request.optimizer.learning_rate is not None
-    assert request.learning_rate_schedule is not None
-    architecture = description_of(request)
+    architecture = plan.network
     analysis = analyse(architecture, info.image_shape, len(info.classes))
-    training, validation = _pictures(request.train_samples or info.n_train, request.validation, info.n_test)
-    workload = _workload(analysis, request.batch_size, request.epochs, (training, validation), request.precision)
+    training, validation = _pictures(plan.train_samples, plan.validation, info.n_test)
+    workload = _workload(analysis, plan.batch_size, plan.epochs, (training, validation), plan.precision)
     return Estimate(
         parameters=analysis.parameters,
         trainable_parameters=analysis.trainable_parameters,
@@ -60,14 +55,14 @@ def estimate(request: JobRequest, info: DatasetInfo, past: Sequence[PastRun]) ->
         training_pictures=training,
         validation_pictures=validation,
         steps_per_epoch=workload.steps_per_epoch,
-        steps=workload.steps_per_epoch * request.epochs,
+        steps=workload.steps_per_epoch * plan.epochs,
         time=estimate_time(_identity(architecture, info.image_shape), workload, past),
-        memory=estimate_memory(analysis, info, request, validation),
-        files=estimate_files(analysis, request),
+        memory=estimate_memory(analysis, info, plan, validation),
+        files=estimate_files(analysis, plan),
         learning_rate=curve(
-            request.learning_rate_schedule,
-            request.optimizer.learning_rate,
-            request.epochs,
+            plan.learning_rate_schedule,
+            plan.optimizer.learning_rate,
+            plan.epochs,
             workload.steps_per_epoch,
             CURVE_POINTS,
         ),

@@ -1,6 +1,6 @@
-"""What `model.keras` holds beside the weights: decided by the request, so that its size can be told beforehand."""
+"""What `model.keras` holds beside the weights: decided by the plan, so that its size can be told beforehand."""
 
-from worker.jobs.requests import JobRequest
+from worker.jobs.plan import TrainingPlan
 from worker.recipe.schedules import is_flat
 
 MAX_WITH_OPTIMIZER = 25_000_000
@@ -8,15 +8,14 @@ MAX_WITH_OPTIMIZER = 25_000_000
 """
 
 
-def holds_optimizer(request: JobRequest, parameters: int) -> bool:
-    """Whether the file of a planned request's network holds what the optimizer remembers.
+def holds_optimizer(plan: TrainingPlan, parameters: int) -> bool:
+    """Whether the model file of a plan's network holds what the optimizer remembers.
 
     It does where Keras alone, without this program, can open such a file: a rate that changes is a class of ours. A
     network trained in mixed precision is published as another one, in float32, that was never trained itself.
     """
-    assert request.learning_rate_schedule is not None
     return (
         parameters <= MAX_WITH_OPTIMIZER
-        and is_flat(request.learning_rate_schedule)
-        and request.precision in {"float32", "auto"}
+        and is_flat(plan.learning_rate_schedule)
+        and plan.precision in {"float32", "auto"}
     )

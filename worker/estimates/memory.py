@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from worker.architectures import Analysis
 from worker.datasets import DatasetInfo
 from worker.estimates.keras_file import holds_optimizer
-from worker.jobs.requests import JobRequest
+from worker.jobs.plan import TrainingPlan
 from worker.recipe.options import Optimizer
 
 FLOAT_BYTES = 4
@@ -55,32 +55,30 @@ class FileSizes(BaseModel):
     onnx: int = Field(description="`model.onnx`: the weights.")
 
 
-def estimate_memory(analysis: Analysis, info: DatasetInfo, request: JobRequest, validation: int) -> MemoryEstimate:
+def estimate_memory(analysis: Analysis, info: DatasetInfo, plan: TrainingPlan, validation: int) -> MemoryEstimate:
     """Count what is held while a batch is trained on.
 
     Args:
         analysis: of the network, for the dataset.
         info: the dataset.
-        request: planned.
+        plan: of the training.
         validation: how many pictures the network is validated with.
     """
-    assert request.batch_size is not None
-    assert request.optimizer is not None
     per_picture = prod(info.image_shape)
     outputs = analysis.outputs + per_picture
     weights = analysis.parameters * FLOAT_BYTES
     trainable = analysis.trainable_parameters * FLOAT_BYTES
-    optimizer = trainable * slots_per_weight(request.optimizer)
-    ema = trainable if request.ema else 0
+    optimizer = trainable * slots_per_weight(plan.optimizer)
+    ema = trainable if plan.ema else 0
     parts = {
         "program": TRAINER_BYTES,
         "weights": weights,
         "gradients": trainable,
         "optimizer": optimizer,
         "ema": ema,
-        "kept_weights": 2 * weights if request.early_stopping else 0,
+        "kept_weights": 2 * weights if plan.early_stopping else 0,
         "checkpoint": weights + optimizer + ema,
-        "activations": 2 * outputs * request.batch_size * FLOAT_BYTES,
+        "activations": 2 * outputs * plan.batch_size * FLOAT_BYTES,
         # Both are there twice for a while: pictures are copied where they are joined or chosen, and TensorFlow copies
         # what NumPy holds. In the end the test split is measured with, too.
         "dataset": 2 * per_picture * (info.n_train + info.n_test + max(validation, info.n_test) * FLOAT_BYTES)
@@ -89,12 +87,11 @@ def estimate_memory(analysis: Analysis, info: DatasetInfo, request: JobRequest, 
     return MemoryEstimate(**parts, total=sum(parts.values()))
 
 
-def estimate_files(analysis: Analysis, request: JobRequest) -> FileSizes:
-    """Sizes of the two model files of a planned request."""
-    assert request.optimizer is not None
+def estimate_files(analysis: Analysis, plan: TrainingPlan) -> FileSizes:
+    """Sizes of the two model files of a training."""
     numbers = analysis.parameters
-    if holds_optimizer(request, analysis.parameters):
-        per_weight = slots_per_weight(request.optimizer) + (1 if request.ema else 0)
+    if holds_optimizer(plan, analysis.parameters):
+        per_weight = slots_per_weight(plan.optimizer) + (1 if plan.ema else 0)
         numbers += analysis.trainable_parameters * per_weight
     n_layers = len(analysis.layers)
     return FileSizes(

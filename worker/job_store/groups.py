@@ -80,7 +80,7 @@ class GroupStore:
         arguments: list[str | int] = [new_id(), json.dumps(request), hashed_key(idempotency_key), digest]
         arguments += [IDEMPOTENCY_KEPT_S, origin.request_id, origin.traceparent]
         for job in jobs:
-            arguments += [new_id(), job.request.model_dump_json(), json.dumps(job.varied)]
+            arguments += [new_id(), job.plan.model_dump_json(), json.dumps(job.varied)]
         with server_errors():
             known, first_digest = cast(Any, self._submit(keys=[PREFIX], args=arguments))
         if first_digest != digest:

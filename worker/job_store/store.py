@@ -24,6 +24,7 @@ from worker.jobs.errors import (
     JobNotFound,
     QueueUnavailable,
 )
+from worker.jobs.plan import TrainingPlan
 from worker.jobs.records import (
     NO_ORIGIN,
     Claim,
@@ -35,7 +36,6 @@ from worker.jobs.records import (
     PublishedModel,
     QueueOverview,
 )
-from worker.jobs.requests import JobRequest
 from worker.jobs.states import FINISHED, JobState, origins
 
 PREFIX = "convserve:"
@@ -102,12 +102,12 @@ class JobStore:
     # -- what clients do ---------------------------------------------------------------------------------------
 
     def submit(
-        self, request: JobRequest, idempotency_key: str = "", digest: str = "", origin: Origin = NO_ORIGIN
+        self, plan: TrainingPlan, idempotency_key: str = "", digest: str = "", origin: Origin = NO_ORIGIN
     ) -> JobRecord:
         """Write a new job as `queued`.
 
         Args:
-            request: planned, with no default left open.
+            plan: what to run.
             idempotency_key: a second submission under the same key returns the first one's job.
             digest: of the request as the client sent it, to tell a repetition from a different request.
             origin: who submits; a repetition does not change it.
@@ -116,7 +116,7 @@ class JobStore:
             IdempotencyConflict: the key came before with a different request.
         """
         job = new_id()
-        body = request.model_dump_json()
+        body = plan.model_dump_json()
         key = hashed_key(idempotency_key)
         _, job, first_digest = self._run(
             "SUBMIT", job, body, key, digest, IDEMPOTENCY_KEPT_S, origin.request_id, origin.traceparent
@@ -210,7 +210,7 @@ class JobStore:
         request, attempt, fence, request_id, traceparent, draft = answer
         return Claim(
             job=job,
-            request=JobRequest.model_validate_json(request),
+            plan=TrainingPlan.model_validate_json(request),
             attempt=attempt,
             fence=fence,
             origin=Origin(request_id=request_id, traceparent=traceparent),
@@ -316,7 +316,7 @@ class JobStore:
         with server_errors():
             rows = [(job, self._redis.hmget(_key(job), "request", "attempt", "fence")) for job in ids]
         return [
-            Claim(job=job, request=JobRequest.model_validate_json(request), attempt=attempt, fence=fence)
+            Claim(job=job, plan=TrainingPlan.model_validate_json(request), attempt=attempt, fence=fence)
             for job, (request, attempt, fence) in rows
             if request and fence
         ]

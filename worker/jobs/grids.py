@@ -14,7 +14,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, StringConstraints, Tag, ValidationError
 
-from worker.jobs.requests import JobRequest, RequestInvalid, without_union_tags
+from worker.jobs.plan import TrainingPlan
+from worker.jobs.request import JobRequest, RequestInvalid, without_union_tags
 
 MAX_JOBS = 100
 MAX_FIELDS = 6
@@ -51,16 +52,16 @@ SUBMISSION_TAGS = frozenset({"one-job", "many-jobs"})
 
 
 class PlannedJob(BaseModel):
-    """One combination of a grid: what distinguishes it, and the whole request with no default left open."""
+    """One combination of a grid: what distinguishes it, and its complete plan."""
 
     model_config = ConfigDict(frozen=True)
 
     varied: dict[str, JsonValue]
-    request: JobRequest
+    plan: TrainingPlan
 
 
-Planner = Callable[[JobRequest], JobRequest]
-"""Fills in the defaults of one request; raises `RequestInvalid` for what cannot work."""
+Planner = Callable[[JobRequest], TrainingPlan]
+"""Makes the plan of one request; raises `RequestInvalid` for what cannot work."""
 
 
 def plan_grid(body: GridRequest, plan: Planner) -> list[PlannedJob]:
@@ -83,13 +84,13 @@ def plan_grid(body: GridRequest, plan: Planner) -> list[PlannedJob]:
     jobs: list[PlannedJob] = []
     seen: dict[str, Mapping[str, JsonValue]] = {}
     for varied in _combinations(body.grid):
-        request = _planned(base, body.grid, varied, plan)
-        twin = seen.setdefault(request.model_dump_json(), varied)
+        planned = _planned(base, body.grid, varied, plan)
+        twin = seen.setdefault(planned.model_dump_json(), varied)
         if twin is not varied:
             raise RequestInvalid(
                 ("grid",), f"two combinations are one and the same job: {described(twin)}; and {described(varied)}"
             )
-        jobs.append(PlannedJob(varied=varied, request=request))
+        jobs.append(PlannedJob(varied=varied, plan=planned))
     return jobs
 
 
@@ -123,7 +124,7 @@ def _planned(
     grid: Mapping[str, Sequence[JsonValue]],
     varied: Mapping[str, JsonValue],
     plan: Planner,
-) -> JobRequest:
+) -> TrainingPlan:
     body = copy.deepcopy(dict(base))
     try:
         for path, value in varied.items():

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from worker.jobs.requests import JobRequest
+from worker.jobs.plan import TrainingPlan
 from worker.jobs.states import FINISHED, JobState
 from worker.recipe.options import EarlyStopping
 
@@ -113,7 +113,7 @@ class JobRecord(BaseModel):
 
     id: str = Field(description="Name of the job.", examples=["k3v9x2m7qd"])
     state: JobState
-    request: JobRequest = Field(description="What was asked for, with every default filled in.")
+    request: TrainingPlan = Field(description="What was asked for, with every default filled in.")
     group: str | None = Field(default=None, description="Group of a job that came from a grid, see `GET /groups/{id}`.")
     varied: dict[str, JsonValue] = Field(
         default={}, description="What distinguishes the job within its group: the grid's fields with this job's values."
@@ -142,7 +142,7 @@ class Claim(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     job: str
-    request: JobRequest
+    plan: TrainingPlan
     attempt: int
     fence: int = Field(description="Grows with every claim; writes under an older one are refused.")
     origin: Origin = NO_ORIGIN

@@ -56,15 +56,29 @@ class Optimizer(BaseModel):
             raise ValueError("nesterov needs a momentum above 0; came none")
         return self
 
-    def filled_in(self) -> "Optimizer":
+    def filled_in(self) -> "CompleteOptimizer":
         """This optimizer with the learning rate and the weight decay it will use."""
-        decay = KERAS_ADAMW_DECAY if self.name == "adamw" else 0.0
-        return self.model_copy(
-            update={
-                "learning_rate": KERAS_LEARNING_RATES[self.name] if self.learning_rate is None else self.learning_rate,
-                "weight_decay": decay if self.weight_decay is None else self.weight_decay,
-            }
-        )
+        default_decay = KERAS_ADAMW_DECAY if self.name == "adamw" else 0.0
+        rate = KERAS_LEARNING_RATES[self.name] if self.learning_rate is None else self.learning_rate
+        decay = default_decay if self.weight_decay is None else self.weight_decay
+        return CompleteOptimizer.model_validate(self.model_dump() | {"learning_rate": rate, "weight_decay": decay})
+
+
+class CompleteOptimizer(Optimizer):
+    """An optimizer whose learning rate and weight decay are decided."""
+
+    learning_rate: float = Field(gt=0, le=100, description="With a schedule, its highest value.")
+    weight_decay: float = Field(
+        ge=0,
+        le=1,
+        description="Share of every kernel that is taken away per step, times the learning rate (decoupled); biases "
+        "and batch normalization are spared.",
+    )
+
+
+def complete_optimizer(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Opens records from before a job could choose a weight decay: what was left out had Keras's own value."""
+    return Optimizer.model_validate(value).filled_in() if isinstance(value, dict) else value
 
 
 class EarlyStopping(BaseModel):

@@ -19,13 +19,13 @@ class JobTrace:
         self._name: Phase | None = None
 
     def __enter__(self) -> Self:
-        request = self._claim.request
+        plan = self._claim.plan
         attributes: Attributes = {
             "convserve.job": self._claim.job,
             "convserve.attempt": self._claim.attempt,
-            "convserve.architecture": request.architecture_name,
-            "convserve.dataset": request.dataset,
-            "convserve.model": request.model or "",
+            "convserve.architecture": plan.architecture_name,
+            "convserve.dataset": plan.dataset,
+            "convserve.model": plan.model,
             "convserve.request_id": self._claim.origin.request_id,
         }
         parent = self._claim.origin.traceparent

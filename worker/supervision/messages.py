@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from worker.jobs.plan import TrainingPlan
 from worker.jobs.records import History, JobFailure, Progress, PublishedModel
-from worker.jobs.requests import JobRequest
 
 
 class _Message(BaseModel):
@@ -22,7 +22,7 @@ class Order(_Message):
 
     kind: Literal["order"] = "order"
     job: str
-    request: JobRequest
+    plan: TrainingPlan
     fence: int = Field(description="Of the claim, see `worker.jobs.records.Claim`.")
     claimed_at: float = Field(description="Seconds since the epoch, this machine's clock.")
     store_url: str

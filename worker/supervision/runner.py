@@ -167,7 +167,7 @@ class Runner:
         mirrors = {"cifar10": self._settings.cifar10_url, "fashion_mnist": self._settings.fashion_mnist_url}
         return Order(
             job=claim.job,
-            request=claim.request,
+            plan=claim.plan,
             fence=claim.fence,
             claimed_at=claimed_at,
             store_url=self._settings.store_location,

@@ -26,8 +26,7 @@ def settle(store: ModelStore, claim: Claim) -> Publication | None:
     """
     if claim.draft is None:
         return None
-    assert claim.request.model is not None
-    manifest = store.settle(claim.request.model, claim.draft)
+    manifest = store.settle(claim.plan.model, claim.draft)
     if manifest is None or manifest.job != claim.job:
         return None
     model = PublishedModel(

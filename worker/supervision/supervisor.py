@@ -88,7 +88,7 @@ class Supervisor:
         self._cancel_grace_s = cancel_grace_s
         self._pause_grace_s = pause_grace_s
         self._on_training = on_training
-        self._progress = Progress(epochs=claim.request.epochs or 0)
+        self._progress = Progress(epochs=claim.plan.epochs)
         self._history = History()
         self._event = ""
         self._log: list[str] = []
@@ -287,8 +287,7 @@ class Supervisor:
             self._fail(self._out_of_memory("was killed by the kernel because memory ran out"))
 
     def _out_of_memory(self, what_happened: str) -> JobFailure:
-        assert self._claim.request.batch_size is not None
-        return out_of_memory(self._claim.request.batch_size, f"The training process {what_happened}")
+        return out_of_memory(self._claim.plan.batch_size, f"The training process {what_happened}")
 
 
 def _trainer_died(what_happened: str) -> JobFailure:

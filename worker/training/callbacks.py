@@ -8,8 +8,8 @@ from typing import Any
 import keras
 
 from worker.jobs.errors import TrainingFailed, TrainingPaused
+from worker.jobs.plan import TrainingPlan
 from worker.jobs.records import History, JobFailure, Progress
-from worker.jobs.requests import JobRequest
 from worker.recipe import schedules
 from worker.training.checkpoints import Account, Checkpoints, Start
 from worker.training.compiling import inner_optimizer
@@ -27,14 +27,12 @@ class ProgressReporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras
     """
 
     def __init__(
-        self, request: JobRequest, n_images: int, steps_per_epoch: int, start: Start, on_progress: OnProgress
+        self, plan: TrainingPlan, n_images: int, steps_per_epoch: int, start: Start, on_progress: OnProgress
     ) -> None:
         super().__init__()
-        assert request.epochs is not None
-        assert request.batch_size is not None
-        self._request = request
-        self._epochs = request.epochs
-        self._batch_size = request.batch_size
+        self._plan = plan
+        self._epochs = plan.epochs
+        self._batch_size = plan.batch_size
         self._n_images = n_images
         self._steps = steps_per_epoch
         self._start = start
@@ -89,7 +87,7 @@ class ProgressReporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras
         metrics["learning_rate"] = self._learning_rate()
         now = time.monotonic()
         self.epoch_seconds = (*self.epoch_seconds, now - self._epoch_started)
-        self.history = self.history.with_epoch(metrics, self._request.early_stopping)
+        self.history = self.history.with_epoch(metrics, self._plan.early_stopping)
         self._on_progress(self._progress(metrics, now), self.history)
         self._epoch, self._step = epoch + 1, 0
 
@@ -116,13 +114,10 @@ class ProgressReporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras
 
     def _learning_rate(self) -> float:
         """Of the epoch's last step."""
-        assert self._request.learning_rate_schedule is not None
-        assert self._request.optimizer is not None
-        assert self._request.optimizer.learning_rate is not None
         last_step = (self._epoch + 1) * self._steps - 1
         return schedules.rate(
-            self._request.learning_rate_schedule,
-            self._request.optimizer.learning_rate,
+            self._plan.learning_rate_schedule,
+            self._plan.optimizer.learning_rate,
             last_step,
             self._epochs,
             self._steps,

@@ -5,8 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from worker.jobs.requests import JobRequest
-from worker.recipe.options import Optimizer
+from worker.jobs.plan import TrainingPlan
 from worker.recipe.schedules import Schedule, is_flat
 
 _OPTIMIZERS = {
@@ -17,12 +16,10 @@ _OPTIMIZERS = {
 }
 
 
-def compile_network(network: keras.Model, request: JobRequest, steps_per_epoch: int) -> None:
+def compile_network(network: keras.Model, plan: TrainingPlan, steps_per_epoch: int) -> None:
     """Categorical cross-entropy and accuracy, as in the lesson, with the optimizer and the schedule asked for."""
-    assert request.optimizer is not None
-    assert request.epochs is not None
     network.compile(
-        optimizer=_optimizer(request.optimizer, request, steps_per_epoch),
+        optimizer=_optimizer(plan, steps_per_epoch),
         loss="categorical_crossentropy",
         metrics=["accuracy"],
     )
@@ -34,28 +31,26 @@ def inner_optimizer(network: keras.Model) -> keras.optimizers.Optimizer:
     return getattr(network.optimizer, "inner_optimizer", network.optimizer)
 
 
-def _optimizer(wanted: Optimizer, request: JobRequest, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+def _optimizer(plan: TrainingPlan, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    wanted = plan.optimizer
     settings = wanted.model_dump(exclude={"name", "learning_rate", "weight_decay"}, exclude_none=True)
     if wanted.weight_decay:
         settings["weight_decay"] = wanted.weight_decay
     elif wanted.name == "adamw":
         settings["weight_decay"] = 0.0
-    if request.ema:
-        settings |= {"use_ema": True, "ema_momentum": request.ema}
-    optimizer = _OPTIMIZERS[wanted.name](learning_rate=_learning_rate(wanted, request, steps_per_epoch), **settings)
+    if plan.ema:
+        settings |= {"use_ema": True, "ema_momentum": plan.ema}
+    optimizer = _OPTIMIZERS[wanted.name](learning_rate=_learning_rate(plan, steps_per_epoch), **settings)
     if wanted.weight_decay:
         # Keras's own names of what has no kernel's role: decaying those only disturbs.
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
 
 
-def _learning_rate(wanted: Optimizer, request: JobRequest, steps_per_epoch: int) -> Any:
-    assert wanted.learning_rate is not None
-    assert request.epochs is not None
-    assert request.learning_rate_schedule is not None
-    if is_flat(request.learning_rate_schedule):
-        return wanted.learning_rate
-    return _Rate(request.learning_rate_schedule, wanted.learning_rate, request.epochs, steps_per_epoch)
+def _learning_rate(plan: TrainingPlan, steps_per_epoch: int) -> Any:
+    if is_flat(plan.learning_rate_schedule):
+        return plan.optimizer.learning_rate
+    return _Rate(plan.learning_rate_schedule, plan.optimizer.learning_rate, plan.epochs, steps_per_epoch)
 
 
 class _Rate(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]  # Keras has no types

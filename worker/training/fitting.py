@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import keras
 
+from worker.jobs.plan import TrainingPlan
 from worker.jobs.records import History, Progress
-from worker.jobs.requests import JobRequest
 from worker.training.callbacks import (
     BestEpoch,
     Checkpointer,
@@ -49,7 +49,7 @@ class Training:
         network: compiled.
         data: what to train on.
         validation: what to measure it with after every epoch.
-        request: planned.
+        plan: of the training.
         checkpoints: where to go on from, and where to save; None for neither.
         on_progress: told how far it is.
         is_pause_asked: whether to save and stop between two batches.
@@ -60,7 +60,7 @@ class Training:
         network: keras.Model,
         data: TrainingData,
         validation: Split,
-        request: JobRequest,
+        plan: TrainingPlan,
         checkpoints: Checkpoints | None,
         on_progress: OnProgress,
         is_pause_asked: Callable[[], bool] = lambda: False,
@@ -68,21 +68,21 @@ class Training:
         self._network = network
         self._data = data
         self._validation = validation
-        self._request = request
+        self._plan = plan
         self._start = Start() if checkpoints is None else checkpoints.restore(network)
         if self._start.epoch:
             # What records a job begins an attempt with an empty history.
-            known = Progress(phase="preparing", epoch=self._start.epoch, epochs=request.epochs or 0)
+            known = Progress(phase="preparing", epoch=self._start.epoch, epochs=plan.epochs)
             on_progress(known, self._start.account.history)
         self._waited_s = 0.0
         self._feed: Feed | None = None
-        self._reporter = ProgressReporter(request, len(data), data.steps_per_epoch, self._start, on_progress)
-        stopping = request.early_stopping
+        self._reporter = ProgressReporter(plan, len(data), data.steps_per_epoch, self._start, on_progress)
+        stopping = plan.early_stopping
         self._best = BestEpoch(stopping.patience, self._reporter, self._start) if stopping else None
         self._callbacks: list[keras.callbacks.Callback] = [self._reporter]
         if self._best is not None:
             self._callbacks.append(self._best)
-        if request.ema:
+        if plan.ema:
             self._callbacks.append(keras.callbacks.SwapEMAWeights())
         if checkpoints is not None:
             self._callbacks.append(Checkpointer(checkpoints, self._reporter, self._best, self._account, is_pause_asked))
@@ -100,26 +100,25 @@ class Training:
                 self._fit(first, last, step)
         if self._best is not None and self._best.weights is not None:
             restore_weights(self._network, self._best.weights)
-        elif self._request.ema:
+        elif self._plan.ema:
             average_weights(self._network)
         return Fit(self._account(), self._reporter.first_step_at or None)
 
     def _legs(self) -> Iterator[tuple[int, int, int]]:
         """First epoch, last epoch (exclusive) and steps to leave out: an epoch begun is finished by itself."""
-        assert self._request.epochs is not None
         first = self._start.epoch
         if self._start.step:
             yield first, first + 1, self._start.step
             first += 1
-        if first < self._request.epochs and not self._network.stop_training:
-            yield first, self._request.epochs, 0
+        if first < self._plan.epochs and not self._network.stop_training:
+            yield first, self._plan.epochs, 0
 
     def _fit(self, first: int, last: int, step: int) -> None:
         extra: list[keras.callbacks.Callback] = []
         if step:
             assert self._start.metrics is not None
             extra.append(ResumedEpoch(self._start.metrics))
-        raw = RawWeights() if self._request.ema and last != self._request.epochs else None
+        raw = RawWeights() if self._plan.ema and last != self._plan.epochs else None
         if raw is not None:
             extra.append(raw)
         with Feed(self._data, first, step) as self._feed:

@@ -15,8 +15,8 @@ from model_store import Draft, StoreFull, StoreUnavailable, VersionFacts, open_s
 from worker.datasets import DATASETS, Dataset, DatasetError, DownloadProgress, load_dataset, load_uploaded
 from worker.estimates.keras_file import holds_optimizer
 from worker.jobs.errors import TrainingFailed, store_full
+from worker.jobs.plan import TrainingPlan
 from worker.jobs.records import History, JobFailure, Phase, Progress, PublishedModel
-from worker.jobs.requests import JobRequest, description_of
 from worker.supervision.messages import Order
 from worker.training.checkpoints import Checkpoints
 from worker.training.evaluation import Evaluation, evaluate
@@ -56,10 +56,9 @@ def run(order: Order, link: Link) -> None:
     Raises:
         TrainingFailed: the job cannot go on, with the reason.
     """
-    assert order.request.epochs is not None
-    _phases(link, order.request.epochs)("preparing")
+    _phases(link, order.plan.epochs)("preparing")
     check_exportable()
-    run_on(_load(order, link, order.request.epochs), order, link)
+    run_on(_load(order, link, order.plan.epochs), order, link)
 
 
 def run_on(dataset: Dataset, order: Order, link: Link) -> None:
@@ -68,9 +67,8 @@ def run_on(dataset: Dataset, order: Order, link: Link) -> None:
     Raises:
         TrainingFailed: the job cannot go on, with the reason.
     """
-    request = order.request
-    assert request.epochs is not None
-    enter = _phases(link, request.epochs)
+    plan = order.plan
+    enter = _phases(link, plan.epochs)
     network, fit = _train(order, dataset, link)
 
     enter("evaluating")
@@ -84,7 +82,7 @@ def run_on(dataset: Dataset, order: Order, link: Link) -> None:
     artifacts = Path(order.work_dir) / "artifacts"
     artifacts.mkdir()
     n_compared = min(PARITY_PICTURES, batch_size)
-    difference = _write_models(artifacts, network, request, test.inputs[:n_compared], probabilities[:n_compared])
+    difference = _write_models(artifacts, network, plan, test.inputs[:n_compared], probabilities[:n_compared])
     write_reports(artifacts, order, dataset, network, fit, evaluation, probabilities)
 
     enter("publishing")
@@ -94,16 +92,16 @@ def run_on(dataset: Dataset, order: Order, link: Link) -> None:
 
 def _train(order: Order, dataset: Dataset, link: Link) -> tuple[keras.Model, Fit]:
     """The network with the weights to be published, calculating in float32 whatever it was trained in."""
-    request = order.request
-    prepared = prepare(request, dataset)
+    plan = order.plan
+    prepared = prepare(plan, dataset)
     network, data, validation = prepared.network, prepared.data, prepared.validation
-    if request.initial_model is not None:
+    if plan.initial_model is not None:
         store = open_store(order.store_url)
-        take_over(network, request.initial_model, store, Path(order.work_dir), dataset.info.classes)
+        take_over(network, plan.initial_model, store, Path(order.work_dir), dataset.info.classes)
     logger.info(
         "%s on %s: %d parameters, %d training and %d validation pictures, calculating in %s",
-        request.architecture_name,
-        request.dataset,
+        plan.architecture_name,
+        plan.dataset,
         network.count_params(),
         len(data),
         len(validation),
@@ -116,10 +114,10 @@ def _train(order: Order, dataset: Dataset, link: Link) -> tuple[keras.Model, Fit
         Path(order.work_dir),
         dataset.fingerprint,
     )
-    fit = Training(network, data, validation, request, checkpoints, link.progress, link.is_pause_asked).run()
+    fit = Training(network, data, validation, plan, checkpoints, link.progress, link.is_pause_asked).run()
     logger.info("fit took %.1f s, of which %.1f s waiting for data", fit.account.seconds, fit.account.data_wait_seconds)
     if prepared.policy != "float32":
-        network = build_network(request, dataset, "float32")
+        network = build_network(plan, dataset, "float32")
         network.set_weights(prepared.network.get_weights())
     return network, fit
 
@@ -135,7 +133,7 @@ def _load(order: Order, link: Link, epochs: int) -> Dataset:
     def on_progress(progress: DownloadProgress) -> None:
         link.progress(Progress(phase="downloading", epochs=epochs, message=str(progress)))
 
-    name = order.request.dataset
+    name = order.plan.dataset
     datasets_dir = Path(order.datasets_dir)
     try:
         if name in DATASETS:
@@ -152,12 +150,12 @@ def _load(order: Order, link: Link, epochs: int) -> Dataset:
 def _write_models(
     directory: Path,
     network: keras.Model,
-    request: JobRequest,
+    plan: TrainingPlan,
     inputs: NDArray[np.float32],
     probabilities: NDArray[np.float32],
 ) -> float:
     # A network rebuilt in float32 was never compiled: it has no optimizer.
-    with_optimizer = network.compiled and holds_optimizer(request, network.count_params())
+    with_optimizer = network.compiled and holds_optimizer(plan, network.count_params())
     save_keras(network, directory / "model.keras", with_optimizer=with_optimizer)
     export_onnx(network, directory / "model.onnx")
     difference = parity(directory / "model.onnx", inputs, probabilities)
@@ -169,7 +167,7 @@ def _facts(
     order: Order, dataset: Dataset, network: keras.Model, fit: Fit, evaluation: Evaluation, difference: float
 ) -> VersionFacts:
     history = fit.history
-    published = (history.best_epoch or 0) - 1 if order.request.early_stopping else -1
+    published = (history.best_epoch or 0) - 1 if order.plan.early_stopping else -1
     return VersionFacts(
         classes=dataset.info.classes,
         input_shape=dataset.info.image_shape,
@@ -181,9 +179,9 @@ def _facts(
             "best_val_accuracy": max(history.val_accuracy),
             "fit_seconds": fit.account.seconds,
         },
-        recipe=order.request.model_dump(mode="json", exclude={"architecture"})
-        | {"architecture": order.request.architecture_name},
-        architecture=description_of(order.request).model_dump(mode="json", exclude_defaults=True),
+        recipe=order.plan.model_dump(mode="json", exclude={"architecture"})
+        | {"architecture": order.plan.architecture_name},
+        architecture=order.plan.network.model_dump(mode="json", exclude_defaults=True),
         job=order.job,
         dataset=dataset.info.name,
         dataset_fingerprint=dataset.fingerprint,
@@ -200,9 +198,8 @@ def _facts(
 
 
 def _publish(order: Order, artifacts: Path, facts: VersionFacts, evaluation: Evaluation, link: Link) -> None:
-    assert order.request.model is not None
     try:
-        with open_store(order.store_url, order.min_free_bytes).draft(order.request.model) as draft:
+        with open_store(order.store_url, order.min_free_bytes).draft(order.plan.model) as draft:
             _upload(draft, artifacts)
             # The last question before it can be seen: a job that was cancelled, or is no longer ours, ends here.
             if not link.may_publish(draft.number):

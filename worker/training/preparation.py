@@ -1,4 +1,4 @@
-"""From a request and its dataset to what `Training` takes: a compiled network, and pictures to train and validate with.
+"""From a plan and its dataset to what `Training` takes: a compiled network, and pictures to train and validate with.
 
 Keras 3's own API only, and no library that a training itself has no use for, so that any backend will do.
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import keras
 
 from worker.datasets import Dataset
-from worker.jobs.requests import JobRequest, description_of
+from worker.jobs.plan import TrainingPlan
 from worker.training.augmentation import Augmenter, mean_colour
 from worker.training.compiling import compile_network
 from worker.training.feeding import TrainingData
@@ -35,44 +35,38 @@ class Prepared:
     policy: str
 
 
-def prepare(request: JobRequest, dataset: Dataset) -> Prepared:
+def prepare(plan: TrainingPlan, dataset: Dataset) -> Prepared:
     """Seed every generator, divide the pictures, and build and compile the network.
 
     Args:
-        request: planned.
-        dataset: the request's.
+        plan: of the training.
+        dataset: the one it names.
     """
-    assert request.seed is not None
-    assert request.precision is not None
-    if request.deterministic:
+    if plan.deterministic:
         be_deterministic()
-    keras.utils.set_random_seed(request.seed)
-    data, validation = _pictures(request, dataset)
-    policy = policy_of(request.precision)
-    network = build_network(request, dataset, policy)
-    compile_network(network, request, data.steps_per_epoch)
+    keras.utils.set_random_seed(plan.seed)
+    data, validation = _pictures(plan, dataset)
+    policy = policy_of(plan.precision)
+    network = build_network(plan, dataset, policy)
+    compile_network(network, plan, data.steps_per_epoch)
     return Prepared(network, data, validation, policy)
 
 
-def build_network(request: JobRequest, dataset: Dataset, policy: str) -> keras.Model:
-    """The request's network for the dataset's pictures and classes, calculating as the policy says."""
+def build_network(plan: TrainingPlan, dataset: Dataset, policy: str) -> keras.Model:
+    """The plan's network for the dataset's pictures and classes, calculating as the policy says."""
     keras.config.set_dtype_policy(policy)
-    return build_model(description_of(request), dataset.info.image_shape, len(dataset.info.classes))
+    return build_model(plan.network, dataset.info.image_shape, len(dataset.info.classes))
 
 
-def _pictures(request: JobRequest, dataset: Dataset) -> tuple[TrainingData, Split]:
-    assert request.batch_size is not None
-    assert request.label_smoothing is not None
-    assert request.seed is not None
-    pictures, validation = training_splits(dataset, request)
+def _pictures(plan: TrainingPlan, dataset: Dataset) -> tuple[TrainingData, Split]:
+    pictures, validation = training_splits(dataset, plan)
     classes = dataset.info.classes
-    augmentation = request.augmentation
     data = TrainingData(
         pictures,
-        training_targets(len(classes), request.label_smoothing),
-        label_weights(request.class_weights, classes, pictures.labels),
-        Augmenter(augmentation, mean_colour(pictures.images)) if augmentation and augmentation.is_on else None,
-        batch_size=request.batch_size,
-        seed=request.seed,
+        training_targets(len(classes), plan.label_smoothing),
+        label_weights(plan.class_weights, classes, pictures.labels),
+        Augmenter(plan.augmentation, mean_colour(pictures.images)) if plan.augmentation.is_on else None,
+        batch_size=plan.batch_size,
+        seed=plan.seed,
     )
     return data, validation

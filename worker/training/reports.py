@@ -47,9 +47,9 @@ def write_reports(
     (directory / "evaluation.json").write_text(_readable(evaluation.model_dump()))
     (directory / MISTAKES_FILE).write_text(mistakes.model_dump_json())
     (directory / "summary.txt").write_text(_layer_table(network))
-    subject = f"{order.request.architecture_name} on {order.request.dataset}"
+    subject = f"{order.plan.architecture_name} on {order.plan.dataset}"
     title = f"{subject}, test accuracy {evaluation.accuracy:.4f}"
-    curves = draw_curves(fit.history, title, is_best_kept=order.request.early_stopping is not None)
+    curves = draw_curves(fit.history, title, is_best_kept=order.plan.early_stopping is not None)
     (directory / "curves.png").write_bytes(curves)
     (directory / "confusion-matrix.png").write_bytes(draw_confusion_matrix(evaluation, subject))
     (directory / "calibration.png").write_bytes(draw_calibration(evaluation.calibration, subject))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from worker.datasets import Dataset
 from worker.datasets.dataset import LabelledImages
-from worker.jobs.requests import JobRequest
+from worker.jobs.plan import TrainingPlan
 from worker.pictures.pixels import to_unit_range
 
 
@@ -31,18 +31,18 @@ class Split:
         return len(self.inputs)
 
 
-def training_splits(dataset: Dataset, request: JobRequest) -> tuple[LabelledImages, Split]:
+def training_splits(dataset: Dataset, plan: TrainingPlan) -> tuple[LabelledImages, Split]:
     """The training and the validation pictures of one run.
 
     The training pictures are shuffled by the seed and cut to `train_samples`; a share held out for validation comes
     from the end of what is left, so the two never overlap.
     """
-    n_train = request.train_samples or len(dataset.train_images)
+    n_train = plan.train_samples
     n_classes = len(dataset.info.classes)
-    chosen = np.random.default_rng(request.seed).permutation(len(dataset.train_images))[:n_train]
-    if request.validation == "test":
+    chosen = np.random.default_rng(plan.seed).permutation(len(dataset.train_images))[:n_train]
+    if plan.validation == "test":
         return _rows(dataset, chosen), test_split(dataset)
-    n_held_out = round(n_train * request.validation)
+    n_held_out = round(n_train * plan.validation)
     held_out = _rows(dataset, chosen[-n_held_out:])
     return _rows(dataset, chosen[:-n_held_out]), _split(held_out, n_classes)
 

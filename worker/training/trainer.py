@@ -188,8 +188,7 @@ def _die_with_worker(worker_pid: int) -> None:
 
 def _failure(error: Exception, order: Order) -> JobFailure:
     if is_out_of_memory(error):
-        assert order.request.batch_size is not None
-        return out_of_memory(order.request.batch_size)
+        return out_of_memory(order.plan.batch_size)
     return _disk_full() if _is_disk_full(error) else _unforeseen(error)
 
 

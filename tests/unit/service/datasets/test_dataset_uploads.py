@@ -19,8 +19,9 @@ from service.jobs.queue import JobQueue
 from service.settings import ApiSettings
 from tests.archives import two_classes, zipped
 from tests.unit.service.uploading import ZIP, converted, leftovers, upload
+from worker.jobs.plan import plan
 from worker.jobs.records import JobRecord
-from worker.jobs.requests import JobRequest
+from worker.jobs.request import JobRequest
 from worker.jobs.states import JobState
 from worker.telemetry.tracing import NoTracing
 
@@ -220,12 +221,13 @@ class ManyJobs(JobQueue):
     async def page(
         self, states: Sequence[JobState], offset: int, limit: int, group: str | None = None
     ) -> tuple[list[JobRecord], int]:
+        any_plan = plan(JobRequest(architecture="lenet5-fashion", dataset="fashion_mnist", epochs=1))
         names = ["fashion_mnist"] * 599 + ["pets"]
         made = [
             JobRecord(
                 id=f"job-{number}",
                 state=JobState.QUEUED,
-                request=JobRequest(architecture="lenet5-fashion", dataset=name, epochs=1),
+                request=any_plan.model_copy(update={"dataset": name}),
                 created_at=datetime.now(UTC),
             )
             for number, name in enumerate(names)

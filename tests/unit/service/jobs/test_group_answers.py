@@ -4,11 +4,12 @@ import pytest
 
 from service.jobs.group_answers import group_answer
 from worker.job_store.groups import GroupRecord
+from worker.jobs.plan import plan
 from worker.jobs.records import History, JobRecord, PublishedModel
-from worker.jobs.requests import JobRequest, plan
+from worker.jobs.request import JobRequest
 from worker.jobs.states import JobState
 
-REQUEST = plan(JobRequest(architecture="lenet5-fashion", dataset="fashion_mnist_sample", epochs=4))
+PLAN = plan(JobRequest(architecture="lenet5-fashion", dataset="fashion_mnist_sample", epochs=4))
 
 
 def job(name: str, state: JobState, epochs: int = 0, *, accuracy: float | None = None, took_s: float = 0) -> JobRecord:
@@ -21,7 +22,7 @@ def job(name: str, state: JobState, epochs: int = 0, *, accuracy: float | None =
     return JobRecord(
         id=name,
         state=state,
-        request=REQUEST,
+        request=PLAN,
         varied={"seed": name},
         history=history,
         model=model,

@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
+from worker.jobs.plan import plan
 from worker.jobs.records import History, JobRecord, PublishedModel
-from worker.jobs.requests import JobRequest, plan
+from worker.jobs.request import JobRequest
 from worker.jobs.states import JobState
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -4,8 +4,8 @@ from tests.unit.worker.comparison.records import ended
 from worker.comparison import Comparison, compare
 from worker.comparison.hyperparameters import flattened, label_of
 from worker.jobs.grids import GridRequest, plan_grid
+from worker.jobs.plan import plan
 from worker.jobs.records import JobFailure, JobRecord
-from worker.jobs.requests import plan
 from worker.jobs.states import JobState
 
 OWN: dict[str, list[dict[str, object]]] = {
@@ -18,7 +18,7 @@ OWN: dict[str, list[dict[str, object]]] = {
 
 
 def compared(*jobs: JobRecord) -> Comparison:
-    return compare(jobs, "test_accuracy", lambda request: 61_610)
+    return compare(jobs, "test_accuracy", lambda plan: 61_610)
 
 
 def test_runs_that_differ_by_their_seed_alone_are_one_setting() -> None:
@@ -44,7 +44,7 @@ def test_with_one_seed_each_it_says_what_to_run_and_that_runs() -> None:
     (body,) = found.next_requests
     assert body["grid"] == {"overrides.activation": ["tanh", "relu"], "seed": [2, 3]}
     planned = plan_grid(GridRequest.model_validate(body), plan)
-    assert [job.request.model_copy(update={"seed": 1}) for job in planned[::2]] == [job.request for job in jobs]
+    assert [job.plan.model_copy(update={"seed": 1}) for job in planned[::2]] == [job.request for job in jobs]
 
 
 def test_settings_that_are_no_grid_are_asked_for_one_by_one() -> None:
@@ -100,8 +100,8 @@ def test_one_changed_layer_shows_as_such() -> None:
 
 
 def test_networks_of_different_outlines_are_one_value_each() -> None:
-    requests = [ended("a", 0.8, architecture=OWN).request, ended("b", 0.8).request]
-    named, preset = (settings["architecture"] for settings in flattened(requests))
+    plans = [ended("a", 0.8, architecture=OWN).request, ended("b", 0.8).request]
+    named, preset = (settings["architecture"] for settings in flattened(plans))
     assert str(named).startswith("own network ")
     assert preset == "lenet5-fashion"
 

@@ -3,7 +3,8 @@ import pytest
 from worker.datasets import dataset_info
 from worker.estimates import Estimate, PastRun, estimate
 from worker.estimates.pace import Workload, estimate_time
-from worker.jobs.requests import JobRequest, plan
+from worker.jobs.plan import plan
+from worker.jobs.request import JobRequest
 
 WORK = Workload(
     flops=1_000_000,

@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 
 from worker.jobs.grids import GridRequest, PlannedJob, plan_grid
-from worker.jobs.requests import RequestInvalid, plan
+from worker.jobs.plan import plan
+from worker.jobs.request import RequestInvalid
 
 BASE = {"architecture": "lenet5-fashion", "dataset": "fashion_mnist_sample", "epochs": 1}
 
@@ -25,27 +26,27 @@ def test_every_combination_is_a_job_the_last_field_varying_fastest() -> None:
         *(("relu", 1), ("relu", 2), ("relu", 3)),
     ]
     assert all(
-        job.request.overrides and job.request.overrides.activation == job.varied["overrides.activation"] for job in jobs
+        job.plan.overrides and job.plan.overrides.activation == job.varied["overrides.activation"] for job in jobs
     )
-    assert [job.request.seed for job in jobs] == [1, 2, 3, 1, 2, 3]
+    assert [job.plan.seed for job in jobs] == [1, 2, 3, 1, 2, 3]
 
 
 def test_without_a_seed_all_jobs_share_a_drawn_one() -> None:
     jobs = planned({"batch_size": [8, 16, 32]})
-    assert len({job.request.seed for job in jobs}) == 1
+    assert len({job.plan.seed for job in jobs}) == 1
 
 
 def test_a_field_the_grid_varies_may_be_left_out_or_is_replaced() -> None:
     body = GridRequest.model_validate({"dataset": "fashion_mnist_sample", "grid": {"architecture": ["cnn", "lenet5"]}})
-    assert [job.request.architecture for job in plan_grid(body, plan)] == ["cnn", "lenet5"]
-    assert [job.request.epochs for job in planned({"epochs": [2, 3]}, epochs=9)] == [2, 3]
+    assert [job.plan.architecture for job in plan_grid(body, plan)] == ["cnn", "lenet5"]
+    assert [job.plan.epochs for job in planned({"epochs": [2, 3]}, epochs=9)] == [2, 3]
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", {"name": "sgd", "momentum": 0.5}])
 def test_a_path_leads_into_an_object_or_a_name_that_stands_for_one(optimizer: object) -> None:
     jobs = planned({"optimizer.learning_rate": [0.1, 0.2]}, optimizer=optimizer)
-    assert [job.request.optimizer and job.request.optimizer.learning_rate for job in jobs] == [0.1, 0.2]
-    assert {job.request.optimizer and job.request.optimizer.name for job in jobs} == {"sgd"}
+    assert [job.plan.optimizer.learning_rate for job in jobs] == [0.1, 0.2]
+    assert {job.plan.optimizer.name for job in jobs} == {"sgd"}
 
 
 def test_a_path_leads_into_the_layers_of_ones_own_network() -> None:
@@ -55,7 +56,7 @@ def test_a_path_leads_into_the_layers_of_ones_own_network() -> None:
         {"type": "dense", "units": "classes", "activation": "softmax"},
     ]
     jobs = planned({"architecture.layers.0.filters": [2, 3]}, architecture={"layers": layers})
-    dumped = [job.request.model_dump(mode="json")["architecture"]["layers"][0]["filters"] for job in jobs]
+    dumped = [job.plan.model_dump(mode="json")["architecture"]["layers"][0]["filters"] for job in jobs]
     assert dumped == [2, 3]
     assert layers[0]["filters"] == 4
     error = refused({"architecture.layers.3.filters": [2]}, architecture={"layers": layers})

@@ -1,7 +1,8 @@
 import pytest
 
 from worker.datasets.built_in import FASHION_CLASSES
-from worker.jobs.requests import JobRequest, RequestInvalid, plan
+from worker.jobs.plan import TrainingPlan, plan
+from worker.jobs.request import JobRequest, RequestInvalid
 
 
 @pytest.mark.parametrize(
@@ -50,6 +51,6 @@ def test_precision_is_the_recipes_unless_the_request_says_otherwise() -> None:
     assert planned(architecture="fast", precision="float32").precision == "float32"
 
 
-def planned(**fields: object) -> JobRequest:
+def planned(**fields: object) -> TrainingPlan:
     defaults = {"architecture": "lenet5-fashion", "dataset": "fashion_mnist_sample", "epochs": 3}
     return plan(JobRequest.model_validate(defaults | fields))

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from worker.architectures import Overrides, get_preset, override
-from worker.jobs.requests import JobRequest, RequestInvalid, description_of, plan
+from worker.jobs.plan import TrainingPlan, plan
+from worker.jobs.request import JobRequest, RequestInvalid
 
 OWN = {
     "layers": [
@@ -25,15 +26,15 @@ def test_a_planned_job_keeps_its_overrides_and_describes_the_changed_network() -
 
     assert planned.overrides == Overrides(input_size="native", width=0.25)
     assert planned.model == "cifar10-vgg16-width0_25-native"
-    assert description_of(planned) == override(get_preset("vgg16").architecture, planned.overrides)
-    assert JobRequest.model_validate_json(planned.model_dump_json()) == planned
+    assert planned.network == override(get_preset("vgg16").architecture, planned.overrides)
+    assert TrainingPlan.model_validate_json(planned.model_dump_json()) == planned
 
 
 def test_a_network_of_ones_own_takes_overrides() -> None:
     planned = plan(request(architecture=OWN, overrides={"activation": "relu"}))
 
     assert planned.model == "cifar10-custom-relu"
-    assert description_of(planned).layers[0].model_dump()["activation"] == "relu"
+    assert planned.network.layers[0].model_dump()["activation"] == "relu"
 
 
 def test_two_requests_that_differ_in_overrides_alone_publish_under_different_names() -> None:

@@ -1,8 +1,10 @@
 import pytest
 from pydantic import ValidationError
 
-from worker.jobs.requests import JobRequest, RequestInvalid, plan
-from worker.recipe.options import Optimizer
+from worker.jobs.plan import TrainingPlan, plan
+from worker.jobs.request import JobRequest, RequestInvalid
+from worker.recipe.options import Augmentation, CompleteOptimizer, Optimizer
+from worker.recipe.schedules import Constant
 
 LAYERS = {
     "layers": [
@@ -12,6 +14,22 @@ LAYERS = {
     ]
 }
 
+# As Redis holds them. Jobs are kept for long: what an earlier version wrote has to open in every later one.
+STORED = (
+    '{"architecture":"fast","overrides":null,"dataset":"cifar10","epochs":6,"model":"cifar10-fast","batch_size":256,'
+    '"optimizer":{"name":"adamw","learning_rate":0.02,"momentum":null,"nesterov":null,"beta_1":null,"beta_2":null,'
+    '"weight_decay":0.05},"validation":0.1,"seed":7,"train_samples":50000,"learning_rate_schedule":{"name":"one_cycle",'
+    '"peak_at":0.3,"initial_fraction":0.1,"final_fraction":0.001,"shape":"linear"},"early_stopping":null,'
+    '"augmentation":{"horizontal_flip":true,"shift_pixels":1,"padding":"reflect","rotation_degrees":0.0,'
+    '"cutout_pixels":0,"brightness":0.0,"contrast":0.0},"class_weights":null,"label_smoothing":0.1,"ema":0.0,'
+    '"precision":"auto","deterministic":false,"initial_model":null}'
+)
+STORED_BEFORE_OPTIONS = (
+    '{"architecture":"lenet5-fashion","dataset":"fashion_mnist","epochs":10,"model":"fashion_mnist-lenet5-fashion",'
+    '"batch_size":128,"optimizer":{"name":"sgd","learning_rate":0.01,"momentum":null},"validation":0.1,"seed":7,'
+    '"train_samples":60000}'
+)
+
 
 def request(**fields: object) -> JobRequest:
     return JobRequest.model_validate({"architecture": "lenet5-fashion", "dataset": "fashion_mnist"} | fields)
@@ -20,7 +38,7 @@ def request(**fields: object) -> JobRequest:
 def test_a_plan_leaves_nothing_open() -> None:
     planned = plan(request())
     assert (planned.epochs, planned.batch_size, planned.model) == (10, 128, "fashion_mnist-lenet5-fashion")
-    assert planned.optimizer == Optimizer(name="sgd", learning_rate=0.01, weight_decay=0)
+    assert planned.optimizer == CompleteOptimizer(name="sgd", learning_rate=0.01, weight_decay=0)
     assert planned.train_samples == 60_000
     assert planned.validation == 0.1
     assert planned.seed is not None
@@ -104,6 +122,23 @@ def test_a_malformed_request_is_refused(fields: dict[str, object]) -> None:
         request(**fields)
 
 
-def test_a_planned_request_survives_its_journey_through_json() -> None:
+def test_a_plan_survives_its_journey_through_json() -> None:
     planned = plan(request(architecture=LAYERS, optimizer="rmsprop"))
-    assert JobRequest.model_validate_json(planned.model_dump_json()) == planned
+    assert TrainingPlan.model_validate_json(planned.model_dump_json()) == planned
+
+
+def test_a_stored_plan_opens_and_is_written_the_same() -> None:
+    assert TrainingPlan.model_validate_json(STORED).model_dump_json() == STORED
+    assert plan(JobRequest(architecture="fast", dataset="cifar10", seed=7)).model_dump_json() == STORED
+
+
+def test_a_record_from_before_schedules_and_precision_opens_as_it_ran() -> None:
+    opened = TrainingPlan.model_validate_json(STORED_BEFORE_OPTIONS)
+    assert opened.optimizer == Optimizer(name="sgd", learning_rate=0.01).filled_in()
+    assert (opened.learning_rate_schedule, opened.augmentation) == (Constant(), Augmentation())
+    assert (opened.label_smoothing, opened.ema, opened.precision) == (0.0, 0.0, "float32")
+
+
+def test_a_request_needs_a_plan_before_it_can_run() -> None:
+    with pytest.raises(ValidationError, match="epochs"):
+        TrainingPlan.model_validate(request().model_dump())

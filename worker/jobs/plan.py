@@ -1,0 +1,280 @@
+"""From a request to a complete training plan: fills in every default, and refuses what cannot work.
+
+A plan says everything about a run. It is stored with the job and ends up in the manifest of the version. This module
+knows neither HTTP nor Redis nor Keras.
+"""
+
+import re
+import secrets
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from model_store import Manifest
+from worker.architectures import (
+    Architecture,
+    ArchitectureError,
+    ArchitectureNotFound,
+    OverrideError,
+    Overrides,
+    Recipe,
+    analyse_overridden,
+    get_preset,
+    override,
+)
+from worker.datasets import DatasetInfo, DatasetNotFound, FindDataset, dataset_info
+from worker.jobs.lineage import (
+    REFERENCE_PATTERN,
+    DoesNotFit,
+    FindVersion,
+    VersionReference,
+    architecture_of,
+    check_fit,
+    parse_reference,
+)
+from worker.jobs.option_checks import OptionMisfit, check_options
+from worker.jobs.request import (
+    FEWEST_STEPS,
+    SMALLEST_BATCH,
+    ArchitectureChoice,
+    ClassWeights,
+    DatasetName,
+    JobRequest,
+    ModelName,
+    RequestInvalid,
+    Validation,
+)
+from worker.recipe.options import (
+    Augmentation,
+    CompleteOptimizer,
+    EarlyStopping,
+    Optimizer,
+    Precision,
+    complete_optimizer,
+)
+from worker.recipe.schedules import Schedule, filled_in
+
+OWN_RECIPE = Recipe(optimizer="adam", learning_rate=None, batch_size=32, epochs=10)
+"""Defaults for a network of one's own: those of the lesson's first network."""
+
+_BEFORE_OPTIONS: dict[str, Any] = {
+    "learning_rate_schedule": {"name": "constant"},
+    "augmentation": {},
+    "label_smoothing": 0.0,
+    "ema": 0.0,
+    "precision": "float32",
+}
+"""How the program trained before a job could choose these; its records of that time do not have the fields."""
+
+
+class TrainingPlan(BaseModel):
+    """A training with nothing left to choose: what a worker runs. Null means "without", never "not decided"."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    architecture: ArchitectureChoice = Field(description="A preset's name, or the layers of a network of one's own.")
+    overrides: Overrides | None = Field(default=None, description="Changes to that network.")
+    dataset: DatasetName
+    epochs: int = Field(ge=1, le=1000)
+    model: ModelName = Field(description="Name to publish under.")
+    batch_size: int = Field(ge=1, le=8192)
+    optimizer: Annotated[CompleteOptimizer, BeforeValidator(complete_optimizer)]
+    validation: Validation = Field(
+        description="What val_loss and val_accuracy are measured on after every epoch: `test`, the test split; or a "
+        "share of the training pictures that is held out."
+    )
+    seed: int = Field(ge=0, lt=2**31)
+    train_samples: int = Field(
+        ge=1,
+        description="Pictures of the shuffled training split that are used, those held out for validation among them.",
+    )
+    learning_rate_schedule: Schedule = Field(
+        description="How the learning rate changes; the optimizer's rate is its highest value."
+    )
+    early_stopping: EarlyStopping | None = Field(default=None, description="Null: train to the last epoch.")
+    augmentation: Augmentation = Field(description="Random changes of the training pictures.")
+    class_weights: ClassWeights | None = Field(default=None, description="What an error on a class counts.")
+    label_smoothing: float = Field(ge=0, lt=1)
+    ema: float = Field(ge=0, lt=1, description="Momentum of a moving average of the weights; 0 is off.")
+    precision: Precision = Field(description="What the layers calculate with.")
+    deterministic: bool = False
+    initial_model: str | None = Field(
+        default=None, pattern=REFERENCE_PATTERN, description="Published version to train on from, as `name/version`."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _open_old_record(cls, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+        return _BEFORE_OPTIONS | value if isinstance(value, dict) else value
+
+    @property
+    def architecture_name(self) -> str:
+        """The preset's name, or `custom` for a network of one's own."""
+        return name_of(self.architecture)
+
+    @property
+    def network(self) -> Architecture:
+        """The network as layers, with the overrides made."""
+        return _overridden(self.architecture, self.overrides)
+
+
+def name_of(architecture: str | Architecture) -> str:
+    """The preset's name, or `custom` for a network of one's own."""
+    return architecture if isinstance(architecture, str) else "custom"
+
+
+def _nothing_published(reference: VersionReference) -> None:
+    """A store without models."""
+
+
+def plan(
+    request: JobRequest, find_version: FindVersion = _nothing_published, find_dataset: FindDataset = dataset_info
+) -> TrainingPlan:
+    """Fill in every default, and refuse what cannot work.
+
+    Args:
+        request: as it came.
+        find_version: looks a published version up, for `initial_model`.
+        find_dataset: looks a dataset up; by default among those that come with the program.
+
+    Returns:
+        What will run, and what the job shows.
+
+    Raises:
+        DatasetNotReady: the dataset is still being converted, or could not be.
+        RequestInvalid: no such preset, dataset or version; a network that does not fit the dataset or the version; too
+            few pictures; options that make no sense together or with the dataset.
+    """
+    info = _dataset(request.dataset, find_dataset)
+    initial = _initial_version(request.initial_model, find_version)
+    architecture = _architecture(request, initial)
+    recipe = _recipe(architecture)
+    _check_network(architecture, request.overrides, info)
+    if initial is not None:
+        _check_continues(initial, _overridden(architecture, request.overrides), info)
+    train_samples = _train_samples(request, info)
+    epochs = request.epochs or recipe.epochs
+    planned = TrainingPlan(
+        architecture=architecture,
+        overrides=request.overrides,
+        dataset=request.dataset,
+        epochs=epochs,
+        model=request.model or _default_model_name(request.dataset, architecture, request.overrides),
+        batch_size=request.batch_size or _batch_size(recipe, train_samples),
+        optimizer=(request.optimizer or _optimizer(recipe)).filled_in(),
+        validation=request.validation,
+        seed=secrets.randbelow(2**31) if request.seed is None else request.seed,
+        train_samples=train_samples,
+        learning_rate_schedule=filled_in(request.learning_rate_schedule or recipe.learning_rate_schedule, epochs),
+        early_stopping=request.early_stopping,
+        augmentation=request.augmentation or recipe.augmentation,
+        class_weights=request.class_weights,
+        label_smoothing=recipe.label_smoothing if request.label_smoothing is None else request.label_smoothing,
+        ema=recipe.ema if request.ema is None else request.ema,
+        precision=request.precision or recipe.precision,
+        deterministic=request.deterministic,
+        initial_model=None if initial is None else f"{initial.model}/{initial.version}",
+    )
+    _check_options(planned, info)
+    return planned
+
+
+def _default_model_name(dataset: str, architecture: str | Architecture, overrides: Overrides | None) -> str:
+    """`<dataset>-<architecture>-<overrides>`, within the 63 characters of a name; the end stays whole."""
+    end = overrides.slug if overrides else ""
+    start = re.sub(r"[^a-z0-9_-]", "-", f"{dataset}-{name_of(architecture)}")
+    return start[: 63 - len(end)] + end
+
+
+def _overridden(architecture: str | Architecture, overrides: Overrides | None) -> Architecture:
+    described = _described(architecture)
+    return override(described, overrides) if overrides else described
+
+
+def _described(architecture: str | Architecture) -> Architecture:
+    return get_preset(architecture).architecture if isinstance(architecture, str) else architecture
+
+
+def _dataset(name: str, find_dataset: FindDataset) -> DatasetInfo:
+    try:
+        return find_dataset(name)
+    except DatasetNotFound as error:
+        raise RequestInvalid(("dataset",), str(error)) from error
+
+
+def _initial_version(reference: str | None, find_version: FindVersion) -> Manifest | None:
+    """The version to train on from, if the request names one."""
+    if reference is None:
+        return None
+    manifest = find_version(parse_reference(reference))
+    if manifest is None:
+        raise RequestInvalid(("initial_model",), f"no such version; expected a published one, got {reference!r}")
+    return manifest
+
+
+def _architecture(request: JobRequest, initial: Manifest | None) -> str | Architecture:
+    """The request's own, else that of the version it continues from."""
+    if request.architecture is not None:
+        return request.architecture
+    if initial is not None:
+        return architecture_of(initial)
+    raise RequestInvalid(("architecture",), "missing; expected a preset's name, layers, or an `initial_model`")
+
+
+def _recipe(architecture: str | Architecture) -> Recipe:
+    if not isinstance(architecture, str):
+        return OWN_RECIPE
+    try:
+        return get_preset(architecture).recipe
+    except ArchitectureNotFound as error:
+        raise RequestInvalid(("architecture",), str(error)) from error
+
+
+def _check_network(architecture: str | Architecture, overrides: Overrides | None, info: DatasetInfo) -> None:
+    try:
+        analyse_overridden(_described(architecture), overrides, info.image_shape, len(info.classes))
+    except OverrideError as error:
+        raise RequestInvalid(error.loc, str(error)) from error
+    except ArchitectureError as error:
+        raise RequestInvalid(("architecture", *error.loc), str(error)) from error
+
+
+def _check_continues(initial: Manifest, network: Architecture, info: DatasetInfo) -> None:
+    try:
+        check_fit(initial, network, info.image_shape)
+    except DoesNotFit as error:
+        raise RequestInvalid(("initial_model",), str(error)) from error
+
+
+def _check_options(planned: TrainingPlan, info: DatasetInfo) -> None:
+    try:
+        check_options(planned.learning_rate_schedule, planned.augmentation, planned.class_weights, info, planned.epochs)
+    except OptionMisfit as error:
+        raise RequestInvalid(error.loc, error.message) from error
+
+
+def _optimizer(recipe: Recipe) -> Optimizer:
+    settings = recipe.model_dump(include={"learning_rate", "momentum", "nesterov", "beta_2", "weight_decay"})
+    return Optimizer.model_validate({"name": recipe.optimizer, **settings})
+
+
+def _batch_size(recipe: Recipe, train_samples: int) -> int:
+    """The recipe's; of few pictures a smaller power of two, so that an epoch has enough steps to learn from."""
+    most = max(SMALLEST_BATCH, train_samples // FEWEST_STEPS)
+    return min(recipe.batch_size, 1 << (most.bit_length() - 1))
+
+
+def _train_samples(request: JobRequest, info: DatasetInfo) -> int:
+    """Pictures to train and validate with, checked to leave at least one for each."""
+    wanted = request.train_samples or info.n_train
+    if wanted > info.n_train:
+        raise RequestInvalid(
+            ("train_samples",),
+            f"more pictures than {info.name} has for training; expected at most {info.n_train}, got {wanted}",
+        )
+    if request.validation != "test" and not 1 <= round(wanted * request.validation) < wanted:
+        raise RequestInvalid(
+            ("validation",),
+            f"the share leaves no picture to train on or to validate with; got {request.validation} of {wanted}",
+        )
+    return wanted
