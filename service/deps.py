@@ -95,7 +95,7 @@ async def _sheets(state: StateDep) -> ContactSheets:
 
 
 async def _job(job_id: JobId, state: StateDep) -> JobRecord:
-    return await state.queue.get(job_id)
+    return await state.queue.call(state.queue.jobs.get, job_id)
 
 
 async def _require_free_space(state: StateDep) -> None:

@@ -25,8 +25,10 @@ from service.settings import ApiSettings
 from service.telemetry.metrics import Metrics
 from service.telemetry.stages import Stages
 from worker.datasets.upload.options import UploadLimits
+from worker.job_store.connection import connect
+from worker.job_store.groups import GroupStore
 from worker.job_store.reaper import Reaper
-from worker.job_store.store import JobStore, connect
+from worker.job_store.store import JobStore
 from worker.job_store.wake_ups import WakeUps
 from worker.pictures.pixels import PictureLimits
 from worker.telemetry.spans import Tracing
@@ -101,9 +103,13 @@ def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing:
         max_side=settings.max_picture_side,
     )
     predictor = Predictor(catalog, engine, stages, limits, settings.decode_threads)
-    queue = JobQueue(settings.redis_url, settings.broker_url, tracing)
-    # A worker's reaper does not outlive its machine; this one looks after the jobs of workers that are all gone.
-    reaper = Reaper(JobStore(connect(settings.redis_url)), WakeUps(settings.broker_url))
+    redis_client = connect(settings.redis_url)
+    job_store = JobStore(redis_client)
+    groups = GroupStore(redis_client, job_store)
+    queue = JobQueue(job_store, groups, WakeUps(settings.broker_url), settings.redis_url, tracing)
+    # A worker's reaper does not outlive its machine; this one looks after the jobs of workers that are all gone. Its
+    # wake-ups have connections of their own: those of requests may hang.
+    reaper = Reaper(job_store, WakeUps(settings.broker_url))
     reaper.start()
     try:
         pictures = (CurvePictures(), ComparisonPictures())
@@ -125,7 +131,7 @@ def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing:
         )
     finally:
         reaper.stop()
-        queue.close()
+        redis_client.close()
         predictor.close()
         engine.close()
         catalog.close()

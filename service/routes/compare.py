@@ -51,8 +51,8 @@ async def _runs(
         raise _refused("nothing to compare; expected jobs=ID,ID,… or group=ID")
     if len(ids) > MAX_JOBS:
         raise _refused(f"too many jobs; expected at most {MAX_JOBS}, got {len(ids)}")
-    named = await asyncio.gather(*(queue.get(job) for job in ids))
-    members = (await queue.group(group)).jobs if group else ()
+    named = await asyncio.gather(*(queue.call(queue.jobs.get, job) for job in ids))
+    members = (await queue.call(queue.groups.get, group)).jobs if group else ()
     return list({job.id: job for job in (*named, *members)}.values())
 
 

@@ -171,7 +171,7 @@ async def _refuse_used(name: str, queue: JobQueue) -> None:
     users: list[str] = []
     seen, total = 0, 1
     while seen < total and not users:
-        jobs, total = await queue.page((JobState.QUEUED, JobState.RUNNING), seen, LONGEST_LIST)
+        jobs, total = await queue.call(queue.jobs.page, (JobState.QUEUED, JobState.RUNNING), seen, LONGEST_LIST)
         users = [job.id for job in jobs if job.request.dataset == name]
         seen += LONGEST_LIST
     if users:

@@ -21,7 +21,7 @@ async def list_groups(
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> GroupList:
     """Groups, newest first."""
-    groups, total = await queue.groups(offset, limit)
+    groups, total = await queue.call(queue.groups.page, offset, limit)
     return GroupList(groups=groups, total=total, offset=offset, limit=limit)
 
 
@@ -31,7 +31,7 @@ async def get_group(group_id: GroupId, queue: QueueDep) -> Group:
 
     A group lives as long as one of its jobs does. `GET /compare?group=` puts its jobs side by side.
     """
-    return group_answer(await queue.group(group_id))
+    return group_answer(await queue.call(queue.groups.get, group_id))
 
 
 @router.post(
@@ -39,4 +39,4 @@ async def get_group(group_id: GroupId, queue: QueueDep) -> Group:
 )
 async def cancel_group(group_id: GroupId, queue: QueueDep) -> Group:
     """End all its jobs: those that wait at once, those that run within seconds. Models already published stay."""
-    return group_answer(await queue.cancel_group(group_id))
+    return group_answer(await queue.call(queue.groups.cancel, group_id))

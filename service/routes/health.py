@@ -61,7 +61,7 @@ async def readyz(state: StateDep, response: Response) -> Readiness:
 
 async def _has_queue(state: ServiceState) -> bool:
     try:
-        await state.queue.ping()
+        await state.queue.call(state.queue.jobs.ping)
     except QueueUnavailable:
         return False
     return True

@@ -52,7 +52,7 @@ async def list_jobs(
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> JobList:
     """Jobs, newest first."""
-    jobs, total = await queue.page(state or (), offset, limit, group)
+    jobs, total = await queue.call(queue.jobs.page, state or (), offset, limit, group)
     return JobList(jobs=jobs, total=total, offset=offset, limit=limit)
 
 
@@ -71,7 +71,7 @@ async def cancel_job(job_id: str, queue: QueueDep) -> JobRecord:
 
     Cancelling twice, or cancelling a job that has ended or is just being published, changes nothing.
     """
-    return await queue.cancel(job_id)
+    return await queue.call(queue.jobs.cancel, job_id)
 
 
 @router.delete(
@@ -82,7 +82,7 @@ async def cancel_job(job_id: str, queue: QueueDep) -> JobRecord:
 )
 async def delete_job(job_id: str, queue: QueueDep) -> None:
     """Remove the record and the log. The model it published stays."""
-    await queue.forget(job_id)
+    await queue.call(queue.jobs.forget, job_id)
 
 
 @router.get(
@@ -93,7 +93,7 @@ async def delete_job(job_id: str, queue: QueueDep) -> None:
 )
 async def get_log(job_id: str, queue: QueueDep) -> PlainTextResponse:
     """What the trainer had to say, one line each, as plain text."""
-    return PlainTextResponse("".join(line + "\n" for line in await queue.log(job_id)))
+    return PlainTextResponse("".join(line + "\n" for line in await queue.call(queue.jobs.log, job_id)))
 
 
 @router.get(
@@ -154,7 +154,7 @@ async def _events(
 ) -> AsyncIterator[str]:
     if snapshot:
         # Read again: what happened between the first look and the choice of `after` would be lost otherwise.
-        job = await queue.get(job.id)
+        job = await queue.call(queue.jobs.get, job.id)
         yield _sse(after, "state", job.model_dump_json())
         if job.is_finished:
             return
@@ -164,10 +164,10 @@ async def _events(
         elif event.kind == "state":
             if event.data in FINISHED:
                 await catalog.refresh()
-            yield _sse(event.id, "state", (await queue.get(job.id)).model_dump_json())
+            yield _sse(event.id, "state", (await queue.call(queue.jobs.get, job.id)).model_dump_json())
         else:
             yield _sse(event.id, event.kind, _data(event))
-        if (event.data in FINISHED) if event else (await queue.get(job.id)).is_finished:
+        if (event.data in FINISHED) if event else (await queue.call(queue.jobs.get, job.id)).is_finished:
             return
 
 

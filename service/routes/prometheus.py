@@ -39,7 +39,7 @@ async def metrics(state: StateDep) -> Response:
 
 async def _overview(state: ServiceState) -> QueueOverview | None:
     try:
-        return await state.queue.overview()
+        return await state.queue.call(state.queue.jobs.overview)
     except QueueUnavailable:
         return None  # which the page says
 

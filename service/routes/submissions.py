@@ -131,7 +131,7 @@ async def _require_free_space(store: ModelStore, queue: JobQueue, idempotency_ke
     try:
         await asyncio.to_thread(store.require_free_space)
     except StoreFull:
-        if not idempotency_key or not await queue.is_repetition(idempotency_key):
+        if not idempotency_key or not await queue.call(queue.jobs.is_repetition, idempotency_key):
             raise
 
 

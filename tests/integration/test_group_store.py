@@ -7,8 +7,9 @@ import pytest
 import redis
 from pydantic import JsonValue
 
+from worker.job_store.connection import connect
 from worker.job_store.groups import GroupRecord, GroupStore
-from worker.job_store.store import JobStore, connect
+from worker.job_store.store import JobStore
 from worker.jobs.errors import GroupNotFound, IdempotencyConflict
 from worker.jobs.grids import GridRequest, PlannedJob, plan_grid
 from worker.jobs.plan import plan
@@ -82,9 +83,9 @@ def test_a_group_that_is_sent_twice_does_not_put_back_a_running_job(
     groups: GroupStore, jobs: JobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = itertools.cycle(["groupgroup", *(f"jobjobjob{n}" for n in range(len(JOBS)))])
-    monkeypatch.setattr("worker.job_store.groups.new_id", lambda: next(ids))
+    monkeypatch.setattr("worker.job_store.keys.new_id", lambda: next(ids))
     first = groups.submit(BODY, JOBS)
-    assert jobs.claim(first.jobs[0].id)
+    assert jobs.claim(first.jobs[0].id, "a claimant")
     again = groups.submit(BODY, JOBS)
     assert [job.state for job in again.jobs] == ["running", "queued", "queued", "queued"]
     assert again.id == first.id

@@ -4,8 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import redis
 
-from worker.job_store import store as jobs
-from worker.job_store.store import MAX_ATTEMPTS, JobStore, connect, events_key
+from worker.job_store import claims
+from worker.job_store.claims import MAX_ATTEMPTS
+from worker.job_store.connection import connect
+from worker.job_store.keys import events_key
+from worker.job_store.store import JobStore
 from worker.jobs.errors import ClaimLost, IdempotencyConflict, JobNotFinished, JobNotFound, QueueUnavailable
 from worker.jobs.plan import plan
 from worker.jobs.records import Claim, History, JobFailure, JobRecord, Origin, Progress, PublishedModel
@@ -124,7 +127,7 @@ def test_a_claimant_that_did_not_hear_the_answer_gets_its_claim_again(job_store:
 def test_a_submission_that_is_sent_twice_does_not_put_back_a_running_job(
     job_store: JobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.job_store.store.new_id", lambda: "samesame22")
+    monkeypatch.setattr("worker.job_store.keys.new_id", lambda: "samesame22")
     assert job_store.claim(submitted(job_store).id)
     record = submitted(job_store)
     assert (record.state, record.attempt) == (JobState.RUNNING, 1)
@@ -313,7 +316,7 @@ def test_only_finished_jobs_can_be_forgotten(job_store: JobStore, client: redis.
 
 
 def test_the_log_keeps_its_order_and_its_newest_lines(job_store: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "LOG_LINES_KEPT", 3)
+    monkeypatch.setattr(claims, "LOG_LINES_KEPT", 3)
     job = submitted(job_store).id
     job_store.append_log(job, ["1", "2"])
     job_store.append_log(job, ["3", "4"])

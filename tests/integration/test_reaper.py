@@ -2,8 +2,10 @@ import pytest
 import redis
 
 from tests.fakes import RecordingWakeUps
+from worker.job_store.claims import MAX_ATTEMPTS
+from worker.job_store.connection import connect
 from worker.job_store.reaper import SECOND_LOOK_S, Reaper
-from worker.job_store.store import MAX_ATTEMPTS, JobStore, connect
+from worker.job_store.store import JobStore
 from worker.job_store.wake_ups import WakeUps
 from worker.jobs.plan import plan
 from worker.jobs.records import Claim, History, Progress

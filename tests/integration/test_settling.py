@@ -7,7 +7,9 @@ import pytest
 
 from model_store import ModelStore, VersionFacts, VersionNotFound, open_store
 from tests.unit.model_store.published import facts
-from worker.job_store.store import MAX_ATTEMPTS, JobStore, connect
+from worker.job_store.claims import MAX_ATTEMPTS
+from worker.job_store.connection import connect
+from worker.job_store.store import JobStore
 from worker.jobs.plan import plan
 from worker.jobs.records import Claim, History, JobFailure, JobRecord
 from worker.jobs.request import JobRequest

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from worker.job_store.store import JobStore, connect
+from worker.job_store.connection import connect
+from worker.job_store.store import JobStore
 from worker.jobs.plan import plan
 from worker.jobs.records import Claim, JobFailure, JobRecord, Progress, PublishedModel
 from worker.jobs.request import JobRequest

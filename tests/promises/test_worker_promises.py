@@ -29,7 +29,7 @@ from tests.promises.processes import (
 )
 from tests.promises.servers import Broker
 from tests.running import Stack, submit, wait_for
-from worker.job_store.store import MAX_ATTEMPTS
+from worker.job_store.claims import MAX_ATTEMPTS
 from worker.job_store.wake_ups import WakeUps
 from worker.settings import WorkerSettings
 

@@ -1,26 +1,21 @@
-"""The book of groups: jobs that were submitted together as one grid, on the same server as the book of jobs.
+"""Groups: jobs that were submitted together as one grid, on the same server as the jobs themselves.
 
 A group is written whole or not at all; afterwards its jobs are jobs like any others, and `JobStore` moves them.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any, cast
+from datetime import datetime
+from typing import cast
 
 import redis
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from worker.job_store import group_scripts
-from worker.job_store.store import (
-    IDEMPOTENCY_KEPT_S,
-    PREFIX,
-    JobStore,
-    group_jobs_key,
-    hashed_key,
-    new_id,
-    server_errors,
-)
+from worker.job_store import keys
+from worker.job_store.connection import server_errors
+from worker.job_store.fields import moment
+from worker.job_store.scripts import Scripts
+from worker.job_store.store import IDEMPOTENCY_KEPT_S, JobStore
 from worker.jobs.errors import GroupNotFound, IdempotencyConflict
 from worker.jobs.grids import PlannedJob
 from worker.jobs.records import NO_ORIGIN, JobRecord, Origin
@@ -55,7 +50,7 @@ class GroupStore:
     def __init__(self, client: redis.Redis, jobs: JobStore) -> None:
         self._redis = client
         self._jobs = jobs
-        self._submit = client.register_script(group_scripts.SUBMIT_GROUP)
+        self._scripts = Scripts(client)
 
     def submit(
         self,
@@ -77,27 +72,26 @@ class GroupStore:
         Raises:
             IdempotencyConflict: the key came before with a different request.
         """
-        arguments: list[str | int] = [new_id(), json.dumps(request), hashed_key(idempotency_key), digest]
+        arguments: list[str | int] = [keys.new_id(), json.dumps(request), keys.hashed(idempotency_key), digest]
         arguments += [IDEMPOTENCY_KEPT_S, origin.request_id, origin.traceparent]
         for job in jobs:
-            arguments += [new_id(), job.plan.model_dump_json(), json.dumps(job.varied)]
-        with server_errors():
-            known, first_digest = cast(Any, self._submit(keys=[PREFIX], args=arguments))
+            arguments += [keys.new_id(), job.plan.model_dump_json(), json.dumps(job.varied)]
+        group, first_digest = self._scripts.run("submit_group", *arguments)
         if first_digest != digest:
-            raise IdempotencyConflict(idempotency_key, known)
-        return self.get(known)
+            raise IdempotencyConflict(idempotency_key, group)
+        return self.get(group)
 
     def get(self, group: str) -> GroupRecord:
         """One group. Raises `GroupNotFound`."""
         with server_errors():
-            fields = cast(dict[str, str], self._redis.hgetall(f"{PREFIX}group:{group}"))
+            fields = cast(dict[str, str], self._redis.hgetall(keys.group_key(group)))
         if not fields:
             raise GroupNotFound(group)
         jobs, _ = self._jobs.page(limit=self._size(group), group=group)
         return GroupRecord(
             id=group,
             request=json.loads(fields["request"]),
-            created_at=_time(fields["created_at"]),
+            created_at=moment(fields["created_at"]),
             submitted_by=fields["submitted_by"] or None,
             jobs=tuple(reversed(jobs)),
         )
@@ -105,7 +99,7 @@ class GroupStore:
     def page(self, offset: int = 0, limit: int = 50) -> tuple[list[GroupLine], int]:
         """Groups, newest first, and how many there are in all."""
         with server_errors():
-            ids = cast(list[str], self._redis.zrevrange(PREFIX + "groups", 0, -1))
+            ids = cast(list[str], self._redis.zrevrange(keys.GROUPS, 0, -1))
             lines = [self._line(group) for group in ids[offset : offset + limit]]
         return [line for line in lines if line], len(ids)
 
@@ -119,18 +113,14 @@ class GroupStore:
 
     def _line(self, group: str) -> GroupLine | None:
         pipeline = self._redis.pipeline(transaction=False)
-        pipeline.hget(f"{PREFIX}group:{group}", "created_at")
-        pipeline.sort(group_jobs_key(group), by="nosort", get=[f"{PREFIX}job:*->state"])
+        pipeline.hget(keys.group_key(group), "created_at")
+        pipeline.sort(keys.group_jobs_key(group), by="nosort", get=[f"{keys.job_key('*')}->state"])
         created_at, states = pipeline.execute()
         if created_at is None:
             return None
         counts = {state: states.count(state) for state in JobState}
-        return GroupLine(id=group, created_at=_time(created_at), counts=counts)
+        return GroupLine(id=group, created_at=moment(created_at), counts=counts)
 
     def _size(self, group: str) -> int:
         with server_errors():
-            return self._redis.llen(group_jobs_key(group))
-
-
-def _time(seconds: str) -> datetime:
-    return datetime.fromtimestamp(float(seconds), tz=UTC)
+            return self._redis.llen(keys.group_jobs_key(group))

@@ -10,8 +10,9 @@ from typing import Any
 from celery import signals
 from kombu.connection import Connection
 
+from worker.job_store.connection import connect
 from worker.job_store.reaper import Reaper
-from worker.job_store.store import JobStore, connect
+from worker.job_store.store import JobStore
 from worker.job_store.wake_ups import QUEUE, TASK, WakeUps, celery_app
 from worker.settings import WorkerSettings
 from worker.supervision.runner import Runner

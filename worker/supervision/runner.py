@@ -10,7 +10,10 @@ import time
 
 from model_store import StoreError, StoreUnavailable, open_store
 from model_store.errors import NO_SPACE
-from worker.job_store.store import MAX_ATTEMPTS, JobStore, connect, new_id
+from worker.job_store.claims import MAX_ATTEMPTS
+from worker.job_store.connection import connect
+from worker.job_store.keys import new_id
+from worker.job_store.store import JobStore
 from worker.jobs.errors import QueueUnavailable
 from worker.jobs.records import Claim, JobFailure, Progress
 from worker.jobs.states import JobState

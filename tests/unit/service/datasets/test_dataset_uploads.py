@@ -18,7 +18,11 @@ from service.datasets.scratch import Scratch, sweep
 from service.jobs.queue import JobQueue
 from service.settings import ApiSettings
 from tests.archives import two_classes, zipped
+from tests.fakes import RecordingWakeUps
 from tests.unit.service.uploading import ZIP, converted, leftovers, upload
+from worker.job_store.connection import connect
+from worker.job_store.groups import GroupStore
+from worker.job_store.store import JobStore
 from worker.jobs.plan import plan
 from worker.jobs.records import JobRecord
 from worker.jobs.request import JobRequest
@@ -212,14 +216,11 @@ async def test_one_unreadable_status_is_shown_as_damage_and_hides_no_other_datas
     assert (await converted(api))["state"] == "ready"
 
 
-class ManyJobs(JobQueue):
+class ManyJobs(JobStore):
     """600 jobs wait, and the oldest needs the dataset `pets`."""
 
-    def __init__(self, settings: ApiSettings) -> None:
-        super().__init__(settings.redis_url, settings.broker_url, NoTracing())
-
-    async def page(
-        self, states: Sequence[JobState], offset: int, limit: int, group: str | None = None
+    def page(
+        self, states: Sequence[JobState] = (), offset: int = 0, limit: int = 50, group: str | None = None
     ) -> tuple[list[JobRecord], int]:
         any_plan = plan(JobRequest(architecture="lenet5-fashion", dataset="fashion_mnist", epochs=1))
         names = ["fashion_mnist"] * 599 + ["pets"]
@@ -241,7 +242,10 @@ async def test_a_dataset_is_in_use_however_many_jobs_wait(
     now = datetime.now(UTC)
     for name in ("pets", "cars"):
         store.datasets.begin(name, ConversionStatus(upload="1", started_at=now, heartbeat_at=now))
-    app.state.service = replace(app.state.service, queue=ManyJobs(settings))
+    client = connect(settings.redis_url)
+    jobs = ManyJobs(client)
+    queue = JobQueue(jobs, GroupStore(client, jobs), RecordingWakeUps(), settings.redis_url, NoTracing())
+    app.state.service = replace(app.state.service, queue=queue)
     refusal = await api.delete("/datasets/pets")
     assert (refusal.status_code, refusal.json()["code"]) == (409, "dataset_in_use")
     assert "job-599" in refusal.json()["detail"]

@@ -1,0 +1,21 @@
+"""What an installed package holds beside its Python files is what the source tree holds."""
+
+import subprocess
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_file_of_a_package_that_is_not_python_is_named_as_its_data() -> None:
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    named = {
+        path
+        for package, globs in patterns.items()
+        for glob in globs
+        for path in (ROOT / package.replace(".", "/")).glob(glob)
+    }
+    tracked = subprocess.run(
+        ["git", "ls-files", "service", "worker", "model_store"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert {ROOT / path for path in tracked if not path.endswith(".py")} <= named

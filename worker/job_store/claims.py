@@ -1,0 +1,156 @@
+"""What a worker may do with a job: claim it, report on it while the claim holds, and end it.
+
+A claim carries a fence, a number that grows with every claim. A write under an older fence is refused, so a worker
+that was given up for dead can do no harm.
+"""
+
+from collections.abc import Sequence
+from typing import cast
+
+import redis
+
+from worker.job_store import keys
+from worker.job_store.connection import server_errors
+from worker.job_store.scripts import Scripts
+from worker.jobs.errors import ClaimLost
+from worker.jobs.plan import TrainingPlan
+from worker.jobs.records import Claim, History, JobFailure, Origin, Progress, PublishedModel
+from worker.jobs.states import FINISHED, JobState
+
+LEASE_S = 30.0  # a worker is heard of every second; a machine that swaps or a network that flaps must not lose a job
+MAX_ATTEMPTS = 3
+LOG_LINES_KEPT = 2000
+
+
+class ClaimedJobs:
+    """Jobs on one Redis server as workers see them.
+
+    Every method raises `QueueUnavailable` when the server does not answer.
+
+    Args:
+        client: of the server.
+        lease_s: how long a claim holds without a heartbeat.
+    """
+
+    def __init__(self, client: redis.Redis, lease_s: float = LEASE_S) -> None:
+        self._redis = client
+        self._lease_s = lease_s
+        self._scripts = Scripts(client)
+
+    def claim(self, job: str, claimant: str | None = None) -> Claim | None:
+        """Take a queued job; None when it cannot be taken, as after a message that came twice.
+
+        Args:
+            job: its id.
+            claimant: a unique name. A claimant that missed the answer asks again under the same name and gets the
+                claim made before. Default: a new name.
+        """
+        answer = self._scripts.run("claim", job, self._lease_s, claimant or keys.new_id())
+        if not answer:
+            return None
+        request, attempt, fence, request_id, traceparent, draft = answer
+        return Claim(
+            job=job,
+            plan=TrainingPlan.model_validate_json(request),
+            attempt=attempt,
+            fence=fence,
+            origin=Origin(request_id=request_id, traceparent=traceparent),
+            draft=draft or None,
+        )
+
+    def heartbeat(self, claim: Claim, progress: Progress, history: History, event: str = "") -> bool:
+        """Renew the lease and write how far the job is.
+
+        Args:
+            claim: the right to write.
+            progress: replaces what was there.
+            history: replaces what was there, so a missed write costs nothing.
+            event: `progress` or `epoch` to tell those who follow the job, or nothing.
+
+        Returns:
+            Whether cancellation of the job was requested.
+
+        Raises:
+            ClaimLost: the job is no longer this claim's.
+        """
+        held, cancel = self._scripts.run(
+            "heartbeat",
+            claim.job,
+            claim.fence,
+            self._lease_s,
+            progress.model_dump_json(),
+            history.model_dump_json(),
+            event,
+        )
+        if not held:
+            raise ClaimLost(claim.job, claim.fence)
+        return bool(cancel)
+
+    def begin_commit(self, claim: Claim, version: int) -> bool:
+        """Ask for permission to publish a version; once it is granted, the job can no longer be cancelled."""
+        return bool(self._scripts.run("begin_commit", claim.job, claim.fence, version))
+
+    def end_commit(self, claim: Claim) -> bool:
+        """Note that the version an earlier claim was about to publish never will be. False when the claim was lost."""
+        return bool(self._scripts.run("end_commit", claim.job, claim.fence))
+
+    def succeed(self, claim: Claim, model: PublishedModel) -> bool:
+        """End a job well. False when the claim was lost."""
+        return self._move(claim, JobState.SUCCEEDED, "model", model.model_dump_json())
+
+    def fail(self, claim: Claim, failure: JobFailure) -> bool:
+        """End a job with its reason. False when the claim was lost.
+
+        A job that has permission to publish is queued instead: the next claim finds out whether its version exists.
+        """
+        return self._move(claim, JobState.FAILED, "error", failure.model_dump_json())
+
+    def end_cancelled(self, claim: Claim) -> bool:
+        """End a job whose cancellation was requested. False when the claim was lost."""
+        return self._move(claim, JobState.CANCELLED)
+
+    def give_back(self, claim: Claim) -> bool:
+        """Queue a job again without charging the attempt, as when its worker stops. False when the claim was lost.
+
+        Here and in `retry`, a job whose cancellation was requested is cancelled instead.
+        """
+        return self._move(claim, JobState.QUEUED, "attempt", str(claim.attempt - 1))
+
+    def retry(self, claim: Claim, failure: JobFailure) -> bool:
+        """End an attempt that the job did not make fail: queue the job again, or fail it after the last attempt.
+
+        Returns:
+            False when the claim was lost.
+        """
+        if claim.attempt < MAX_ATTEMPTS:
+            return self._move(claim, JobState.QUEUED)
+        return self.fail(claim, failure)
+
+    def is_over(self, job: str) -> bool:
+        """Whether a job has ended for good, or was forgotten since."""
+        with server_errors():
+            state = cast(str | None, self._redis.hget(keys.job_key(job), "state"))
+        return state is None or JobState(state) in FINISHED
+
+    def append_log(self, job: str, lines: Sequence[str]) -> None:
+        """Add lines to the job's log."""
+        with server_errors():
+            pipeline = self._redis.pipeline(transaction=False)
+            pipeline.rpush(keys.log_key(job), *lines)
+            pipeline.ltrim(keys.log_key(job), -LOG_LINES_KEPT, -1)
+            pipeline.execute()
+
+    def expired(self) -> list[Claim]:
+        """Claims whose worker has not been heard of for a whole lease."""
+        ids: list[str] = self._scripts.run("expired")
+        with server_errors():
+            rows = [(job, self._redis.hmget(keys.job_key(job), "request", "attempt", "fence")) for job in ids]
+        return [
+            Claim(job=job, plan=TrainingPlan.model_validate_json(request), attempt=attempt, fence=fence)
+            for job, (request, attempt, fence) in rows
+            if request and fence
+        ]
+
+    def _move(self, claim: Claim, target: JobState, *fields: str) -> bool:
+        """End the claim; `fields` are names and values that go with the target. False when the claim was lost."""
+        return bool(self._scripts.run("move", claim.job, claim.fence, target, *fields))

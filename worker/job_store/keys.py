@@ -1,0 +1,50 @@
+"""Names in Redis that Python needs beside the scripts; the map of all keys is in `prelude.lua`."""
+
+import hashlib
+import secrets
+
+PREFIX = "convserve:"
+QUEUED = f"{PREFIX}queued"
+JOBS = f"{PREFIX}jobs"
+GROUPS = f"{PREFIX}groups"
+ID_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # no look-alikes: ids are read aloud in class
+
+
+def new_id() -> str:
+    """A new, random id for a job, a group or a claimant."""
+    return "".join(secrets.choice(ID_ALPHABET) for _ in range(10))
+
+
+def hashed(idempotency_key: str) -> str:
+    """The SHA-256 under which an idempotency key is kept; empty when there is no key."""
+    return hashlib.sha256(idempotency_key.encode()).hexdigest() if idempotency_key else ""
+
+
+def job_key(job: str) -> str:
+    """Hash of a job's fields."""
+    return f"{PREFIX}job:{job}"
+
+
+def events_key(job: str) -> str:
+    """Stream of a job's events."""
+    return f"{PREFIX}job:{job}:events"
+
+
+def log_key(job: str) -> str:
+    """List of the lines of a job's log."""
+    return f"{PREFIX}job:{job}:log"
+
+
+def group_key(group: str) -> str:
+    """Hash of a group's fields."""
+    return f"{PREFIX}group:{group}"
+
+
+def group_jobs_key(group: str) -> str:
+    """List of the ids of a group's jobs, in the order of the grid."""
+    return f"{PREFIX}group:{group}:jobs"
+
+
+def idempotency_key(key: str) -> str:
+    """Hash of what was submitted under an idempotency key."""
+    return f"{PREFIX}idempotency:{hashed(key)}"

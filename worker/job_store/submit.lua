@@ -1,0 +1,24 @@
+-- submit: write a new job as queued, unless its idempotency key is known.
+--
+-- ARGV[1]  id of the new job
+-- ARGV[2]  request, planned (JSON)
+-- ARGV[3]  SHA-256 of the idempotency key, or ''
+-- ARGV[4]  digest of the request as the client sent it
+-- ARGV[5]  seconds for which the idempotency key is kept
+-- ARGV[6]  request id of the submission, or ''
+-- ARGV[7]  traceparent of the submission, or ''
+-- Answers  {id of the job, digest}: of the job known under the idempotency key if there is one, else of the new job
+-- Touches  job events jobs queued sequence idempotency
+
+local id, request, sha, digest, keep_s = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+
+if sha ~= '' then
+  local known = redis.call('HMGET', key.idempotency(sha), 'job', 'digest')
+  if known[1] and redis.call('EXISTS', key.job(known[1])) == 1 then return {known[1], known[2]} end
+  redis.call('HSET', key.idempotency(sha), 'job', id, 'digest', digest)
+  redis.call('EXPIRE', key.idempotency(sha), keep_s)
+end
+
+-- A client that missed the answer sends the command again: a job that runs by now must not be queued again.
+if redis.call('EXISTS', key.job(id)) == 0 then enqueue(id, request, ARGV[6], ARGV[7]) end
+return {id, digest}

@@ -1,0 +1,37 @@
+-- submit_group: write all jobs of a grid as queued, and their group, unless the idempotency key is known.
+--
+-- ARGV[1]  id of the new group
+-- ARGV[2]  request with its grid, as the client sent it (JSON)
+-- ARGV[3]  SHA-256 of the idempotency key, or ''
+-- ARGV[4]  digest of the request
+-- ARGV[5]  seconds for which the idempotency key is kept
+-- ARGV[6]  request id of the submission, or ''
+-- ARGV[7]  traceparent of the submission, or ''
+-- ARGV[8…] of each job: id, request (JSON), the grid's fields with this job's values (JSON)
+-- Answers  {id of the group, digest}: of the group or job known under the idempotency key if there is one, else of the
+--          new group
+-- Touches  job events jobs queued sequence group group_jobs groups idempotency
+
+local id, sha, digest, keep_s, request_id, traceparent = ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local first_job = ARGV[8]
+
+-- A client that missed the answer sends the command again: jobs that run by now must not be queued again.
+if redis.call('EXISTS', key.group(id)) == 1 then return {id, digest} end
+
+if sha ~= '' then
+  local known = redis.call('HMGET', key.idempotency(sha), 'group', 'job', 'digest')
+  if known[1] and redis.call('EXISTS', key.group(known[1])) == 1 then return {known[1], known[3]} end
+  if not known[1] and known[2] and redis.call('EXISTS', key.job(known[2])) == 1 then return {known[2], known[3]} end
+  redis.call('HSET', key.idempotency(sha), 'group', id, 'job', first_job, 'digest', digest)
+  redis.call('EXPIRE', key.idempotency(sha), keep_s)
+end
+
+redis.call('HSET', key.group(id), 'id', id, 'request', ARGV[2], 'created_at', now(), 'submitted_by', request_id)
+for i = 8, #ARGV, 3 do
+  local job, request, varied = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  enqueue(job, request, request_id, traceparent)
+  redis.call('HSET', key.job(job), 'group', id, 'varied', varied)
+  redis.call('RPUSH', key.group_jobs(id), job)
+end
+redis.call('ZADD', key.groups, redis.call('ZSCORE', key.jobs, first_job), id)
+return {id, digest}
