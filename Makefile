@@ -64,8 +64,9 @@ format: $(DEVELOPMENT)  ## format the code and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-openapi: $(DEVELOPMENT)  ## write openapi/openapi.json from the code
+openapi: $(DEVELOPMENT)  ## write openapi/openapi.json and the tables of docs/reference from the code
 	$(BIN)/python -m service.cli.openapi
+	$(BIN)/python tests/contract/test_reference_tables.py
 
 # Needs uv (https://docs.astral.sh/uv). Versions that are locked already stay, unless uv is told: make lock UPGRADE=--upgrade
 COMPILE = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet $(UPGRADE)

@@ -1,0 +1,144 @@
+"""Every `curl`, every `convserve` and every Python example of the README and the docs, run against a running stack."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+
+from tests.archives import stripes, zipped
+from tests.documentation import Block, blocks
+from tests.places import PROJECT
+from tests.running import Stack, submit, wait_for
+
+pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+RUN_HERE = ("curl ", "convserve ")
+BLOCKS = [block for block in blocks("sh", "python") if block.is_run]
+PAGES = sorted({block.page for block in BLOCKS if block.language == "python" or "curl " in block.text})
+SAMPLE = "fashion_mnist_sample"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the pictures that the pages speak of, and the command line on its own path."""
+    directory = tmp_path_factory.mktemp("documentation")
+    Image.effect_noise((60, 40), 80).save(directory / "shoe.png")
+    Image.effect_noise((200, 300), 50).convert("RGB").save(directory / "shirt.jpg")
+    (directory / "pets.zip").write_bytes(zipped(stripes(30, seed=1)))
+    command = directory / "convserve"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m service.cli "$@"\n')
+    command.chmod(0o700)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def group(api: httpx.Client) -> dict[str, Any]:
+    """What the pages call GROUP, with one job, JOB, which published version 1 of the model `mine`."""
+    group = submit(api, model="mine", epochs=1, train_samples=100, grid={"seed": [1]})
+    assert wait_for(api, group["jobs"][0]["id"])["state"] == "succeeded"
+    return group
+
+
+class Reader:
+    """Somebody who types what a page says.
+
+    Attributes:
+        job: what `JOB` stands for: the last one that was submitted.
+        group: what `GROUP` stands for, likewise.
+    """
+
+    def __init__(self, api: httpx.Client, stack: Stack, place: Path, group: dict[str, Any]) -> None:
+        self.job: str = group["jobs"][0]["id"]
+        self.group: str = group["id"]
+        self._api = api
+        self._address = stack.url.removeprefix("http://")
+        self._place = place
+        self._environment = os.environ | {
+            "PATH": f"{place}:{os.environ['PATH']}",
+            "PYTHONPATH": str(PROJECT),
+            "CONVSERVE_PORT": self._address.rpartition(":")[2],
+        }
+
+    def run(self, command: str) -> None:
+        """Run one command as it stands there, and wait for what it began."""
+        said = self._output(["bash", "-c", self._here(command).replace("curl ", "curl --fail-with-body -sS ", 1)])
+        if "/jobs" in command and "--json" in command and "dry_run" not in command and command.startswith("curl"):
+            self._follow(json.loads(said))
+        if "/datasets -F" in command:
+            self._let_convert(json.loads(said)["name"])
+        if command.startswith("curl") and "/predict" in command:
+            assert json.loads(said)["predictions"][0]["label"]
+
+    def run_program(self, program: str) -> None:
+        """Run a Python example as it stands there."""
+        self._output([sys.executable, "-c", self._here(program)])
+
+    def _here(self, text: str) -> str:
+        text = text.replace("localhost:8000", self._address)
+        return text.replace("JOB", self.job).replace("GROUP", self.group)
+
+    def _output(self, arguments: list[str]) -> str:
+        answer = subprocess.run(
+            arguments,
+            cwd=self._place,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        assert answer.returncode == 0, f"{arguments[-1]}\n{answer.stdout}\n{answer.stderr}"
+        return answer.stdout
+
+    def _follow(self, submitted: dict[str, Any]) -> None:
+        """Wait for a job on the sample; cancel a group, and a job on a dataset that would be downloaded."""
+        if "jobs" in submitted:
+            assert sum(submitted["counts"].values()) == len(submitted["jobs"])
+            assert self._api.post(f"/groups/{submitted['id']}/cancel").status_code == 200
+            return
+        assert submitted["state"] in {"queued", "running"}
+        self.job = submitted["id"]
+        if submitted["request"]["dataset"] in {"cifar10", "fashion_mnist"}:
+            assert self._api.post(f"/jobs/{self.job}/cancel").status_code == 200
+        ended = wait_for(self._api, self.job)
+        assert ended["state"] in {"succeeded", "cancelled"}, ended
+
+    def _let_convert(self, dataset: str) -> None:
+        deadline = time.monotonic() + 60
+        while (state := self._api.get(f"/datasets/{dataset}").json()["state"]) == "converting":
+            assert time.monotonic() < deadline, state
+            time.sleep(0.2)
+        assert state == "ready"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_of_a_page_works(
+    page: str, api: httpx.Client, stack: Stack, place: Path, group: dict[str, Any]
+) -> None:
+    reader = Reader(api, stack, place, group)
+    for block in BLOCKS:
+        if block.page == page:
+            _read(block, reader)
+
+
+def _read(block: Block, reader: Reader) -> None:
+    if block.language == "python":
+        reader.run_program(block.text)
+        return
+    for command in block.commands:
+        if command.startswith(RUN_HERE):
+            reader.run(command)
+
+
+def test_the_pages_have_as_many_commands_as_they_had() -> None:
+    """So that a change of the way they are read cannot lose them."""
+    commands = [command for block in BLOCKS for command in block.commands if block.language == "sh"]
+    assert len([command for command in commands if command.startswith(RUN_HERE)]) >= 60
+    assert len({block.page for block in BLOCKS}) >= 8
