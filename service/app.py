@@ -1,6 +1,6 @@
-"""Puts the service together: `create_app` with settings, or `uvicorn --factory service.app:from_environment`.
+"""Assembles the service: `create_app` with settings, or `uvicorn --factory service.app:from_environment`.
 
-Reads the environment only in `from_environment`; everything else is handed down.
+Only `from_environment` reads the environment; everything else receives its settings as arguments.
 """
 
 import asyncio
@@ -50,8 +50,8 @@ Train small convolutional image classifiers with `curl`, and serve them over HTT
 2. `GET /jobs/{id}` or its `/events` show how far it is; in the end it has a `model`.
 3. `POST /predict` classifies a picture with the model published last, or the one you name.
 
-Clients of Triton, KServe and TensorFlow Serving find their own protocols under `/v2` and `/v1`, which are described
-elsewhere: the Open Inference Protocol and TensorFlow Serving's REST API, with their own bodies of errors.
+Clients of Triton, KServe and TensorFlow Serving find their own protocols under `/v2` and `/v1`: the Open Inference
+Protocol and TensorFlow Serving's REST API, with their own error bodies. Both are described elsewhere.
 
 Every error has the same body, `application/problem+json`: `type, title, status, detail, code` and, where parts of the
 request are at fault, `errors: [{loc, message}]`. Every answer has an `X-Request-ID`; a request may bring its own.
@@ -63,14 +63,14 @@ ROUTES = (
 
 
 def create_app(settings: ApiSettings, store: ModelStore | None = None) -> FastAPI:
-    """The whole service as one ASGI application; nothing is opened before it starts.
+    """The whole service as one ASGI application; it opens nothing before it starts.
 
     Args:
-        settings: read once by whoever starts the process.
-        store: instead of the one the settings name.
+        settings: read once, when the process starts.
+        store: used instead of the one that the settings name.
 
     Raises:
-        TracingUnavailable: the settings ask for traces, and the packages for them are missing.
+        TracingUnavailable: the settings ask for traces, but the packages for them are missing.
     """
     metrics = Metrics()
     tracing = open_tracing(settings.otel_endpoint, settings.otel_service_name, "api")
@@ -84,7 +84,7 @@ def create_app(settings: ApiSettings, store: ModelStore | None = None) -> FastAP
             await warm_up(state)
             try:
                 async with housekeeping(state):
-                    # A span has its place in the layers that the lane leaves out.
+                    # Spans are made in the layers that the lane skips.
                     yield {LANE: FastLane(state)} if isinstance(tracing, NoTracing) else {}
             finally:
                 await state.conversions.close()
@@ -121,5 +121,5 @@ def create_app(settings: ApiSettings, store: ModelStore | None = None) -> FastAP
 
 
 def from_environment() -> FastAPI:
-    """The service as the environment describes it."""
+    """The service with settings from the environment."""
     return create_app(ApiSettings())

@@ -1,6 +1,6 @@
-"""What routes ask for, as annotated aliases, so that a route's signature reads like a sentence.
+"""Dependencies of the routes as annotated aliases, so that a route's signature reads like a sentence.
 
-An id in a path becomes the thing it names, or its 404, here and only here.
+Only this module turns an id in a path into the object it names, or into a 404.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ JobId = Annotated[str, Path(pattern=NAME_PATTERN, description="Id of the job.", 
 
 
 async def get_state(request: Request) -> ServiceState:
-    """The state of the process that answers; a coroutine, because FastAPI would give a function a thread."""
+    """The state of this process; a coroutine, because FastAPI would run a plain function in a thread."""
     state = request.app.state.service
     assert isinstance(state, ServiceState)
     return state
@@ -122,7 +122,7 @@ RequestIdDep = Annotated[str, Depends(_request_id)]
 JobDep = Annotated[JobRecord, Depends(_job)]
 UploadsDep = Annotated[list[Upload], Depends(_uploads)]
 REQUIRE_FREE_SPACE = Depends(_require_free_space)
-"""For routes that lead to more files in the store: without room for them the answer is 507, before any work is done."""
+"""For routes that add files to the store: without free space they answer 507 before any work is done."""
 TopK = Annotated[
     int, Query(ge=1, description="How many classes to name for each picture; all of them when there are fewer.")
 ]

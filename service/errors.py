@@ -1,25 +1,25 @@
-"""What can go wrong on the HTTP side, and the one table that gives every error of every package its HTTP status.
+"""The errors of the HTTP side, and the one table that gives every error of every package its HTTP status.
 
 ServiceError
 ├── BodyTooLarge             more bytes than the route takes
 ├── BodyTypeUnsupported      a Content-Type or Content-Encoding the route does not read
 ├── JsonRejected             not JSON, or JSON that no honest client sends
-├── UploadRejected           a form or a body without usable pictures
+├── UploadRejected           a form or a body that is broken or holds nothing usable
 ├── TooManyPictures          more pictures than one request may carry
-├── CallRejected             a call in a public protocol that is not what the protocol, or the model, takes
-├── ModelUnloaded            a model this process was asked not to serve
-├── Overloaded               more predictions wait than will be answered soon
-├── ClientLeft               nobody waits for the answer any more
+├── CallRejected             a call in a public protocol that the protocol or the model does not accept
+├── ModelUnloaded            a model that was unloaded through the repository API
+├── Overloaded               more predictions are waiting than will be answered soon
+├── ClientLeft               the client disconnected before its answer
 ├── ArchiveUnusable          an uploaded archive that breaks a rule or holds no dataset
-├── ConversionDied           the process that converts an archive ended before it was done
-├── TooManyUploads           as many uploads are under way as one process takes
-├── DiskFull                 no room for an upload
-├── DatasetBuiltIn           a dataset that comes with the program was to be deleted
-├── DatasetInUse             jobs need the dataset that was to be deleted
-├── PreviewUnavailable       a dataset without a contact sheet, for now
-└── NothingPublished         no model named, and none there
+├── ConversionDied           the process that converts an archive ended early
+├── TooManyUploads           the process already handles as many uploads as it may
+├── DiskFull                 not enough free disk space for an upload
+├── DatasetBuiltIn           a dataset that comes with the program cannot be deleted
+├── DatasetInUse             a dataset that jobs need cannot be deleted
+├── PreviewUnavailable       a dataset that has no contact sheet yet
+└── NothingPublished         no model was named, and none is published
 
-Below `service/` errors carry facts only. Whatever is missing from the table is unforeseen: a 500 with nothing said.
+Below `service/` errors carry facts only. An error that is missing from the table is unexpected: a 500 without details.
 """
 
 from collections.abc import Sequence
@@ -36,11 +36,11 @@ from worker.pictures.pixels import PictureFormatUnsupported, PictureRejected, Pi
 
 
 class ServiceError(Exception):
-    """Root of this package's errors."""
+    """Base class of this package's errors."""
 
 
 class BodyTooLarge(ServiceError):
-    """More bytes than the route takes, counted or announced."""
+    """The body is larger than the route accepts, as counted or as announced."""
 
     def __init__(self, limit_bytes: int) -> None:
         super().__init__(f"The request body is too large; expected at most {limit_bytes:,} bytes, got more.")
@@ -48,7 +48,7 @@ class BodyTooLarge(ServiceError):
 
 
 class BodyTypeUnsupported(ServiceError):
-    """A body in a format the route does not read."""
+    """The route does not read bodies of this format."""
 
     def __init__(self, expected: str, came: str, hint: str = "") -> None:
         super().__init__(f"The request body cannot be read; expected {expected}, got {came}. {hint}".strip())
@@ -57,7 +57,7 @@ class BodyTypeUnsupported(ServiceError):
 
 
 class JsonRejected(ServiceError):
-    """Not JSON, or JSON that no honest client sends."""
+    """The body is not JSON, or breaks a limit of `service.web.strict_json`."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"The request body is not usable JSON: {reason}.")
@@ -65,11 +65,11 @@ class JsonRejected(ServiceError):
 
 
 class UploadRejected(ServiceError):
-    """A form or a body without usable pictures.
+    """A form or a body is broken, or holds nothing usable.
 
     Attributes:
         loc: path of the part at fault, as in pydantic's errors.
-        message: what is wrong, what was expected, what came.
+        message: what is wrong, what was expected, what was received.
     """
 
     def __init__(self, loc: tuple[str | int, ...], message: str) -> None:
@@ -79,7 +79,7 @@ class UploadRejected(ServiceError):
 
 
 class TooManyPictures(ServiceError):
-    """More pictures than one request may carry."""
+    """One request has more pictures than allowed."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"There are too many pictures in one request; expected at most {limit}, got more.")
@@ -87,11 +87,11 @@ class TooManyPictures(ServiceError):
 
 
 class CallRejected(ServiceError):
-    """A call in a public protocol (`service.protocols`) that is not what the protocol, or the model, takes."""
+    """The protocol (`service.protocols`) or the model does not accept this call."""
 
 
 class ModelUnloaded(ServiceError):
-    """Somebody asked this process not to serve the model, and nobody has asked for it since."""
+    """The model was unloaded through the repository API, and has not been loaded since."""
 
     def __init__(self, model: str) -> None:
         super().__init__(f"Model {model!r} is unloaded; POST /v2/repository/models/{model}/load brings it back.")
@@ -99,22 +99,22 @@ class ModelUnloaded(ServiceError):
 
 
 class Overloaded(ServiceError):
-    """More predictions wait than will be answered soon.
+    """More predictions are waiting than will be answered soon.
 
     Attributes:
-        retry_after_s: seconds after which those that wait now are expected to be answered, at least 1.
+        retry_after_s: seconds after which the waiting predictions are expected to be answered, at least 1.
     """
 
     def __init__(self, retry_after_s: int) -> None:
-        super().__init__(f"Too many predictions wait already; expected a shorter queue in {retry_after_s} s.")
+        super().__init__(f"Too many predictions are waiting; expected a shorter queue in {retry_after_s} s.")
         self.retry_after_s = retry_after_s
 
 
 class ClientLeft(ServiceError):
-    """Nobody waits for the answer any more, so the work was given up."""
+    """The client disconnected before its answer, so the work was cancelled."""
 
     def __init__(self) -> None:
-        super().__init__("The client left before its answer was ready.")
+        super().__init__("The client disconnected before its answer was ready.")
 
 
 class ArchiveUnusable(ServiceError):
@@ -132,35 +132,35 @@ class ArchiveUnusable(ServiceError):
 
 
 class ConversionDied(ServiceError):
-    """The process that converts an archive ended before it was done."""
+    """The process that converts an archive ended early."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"The archive could not be converted: {reason}.")
 
 
 class TooManyUploads(ServiceError):
-    """As many uploads are under way as one process takes."""
+    """The process already handles as many uploads as it may."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"{limit} datasets are being uploaded or converted already; try again when one is done.")
 
 
 class DiskFull(ServiceError):
-    """No room for an upload."""
+    """There is not enough free disk space for an upload."""
 
     def __init__(self) -> None:
-        super().__init__("There is no room for the archive on the server's disk.")
+        super().__init__("The server's disk does not have enough free space for the archive.")
 
 
 class DatasetBuiltIn(ServiceError):
-    """A dataset that comes with the program was to be deleted."""
+    """A dataset that comes with the program cannot be deleted."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"Dataset {name!r} comes with the program and cannot be deleted.")
 
 
 class DatasetInUse(ServiceError):
-    """Jobs need the dataset that was to be deleted."""
+    """A dataset that jobs need cannot be deleted."""
 
     def __init__(self, name: str, jobs: Sequence[str]) -> None:
         listed = ", ".join(jobs[:5]) + (f" and {len(jobs) - 5} more" if len(jobs) > 5 else "")
@@ -168,14 +168,14 @@ class DatasetInUse(ServiceError):
 
 
 class PreviewUnavailable(ServiceError):
-    """A dataset without a contact sheet, for now."""
+    """The dataset has no contact sheet yet."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"There is no picture of dataset {name!r}: {reason}.")
 
 
 class NothingPublished(ServiceError):
-    """No model named, and none there."""
+    """No model was named, and none is published."""
 
     def __init__(self) -> None:
         super().__init__("No model has been published yet; train one with POST /jobs, or name a model.")
@@ -189,8 +189,8 @@ class Verdict:
         status: HTTP status.
         code: for programs.
         title: for people, the same for every error of the kind.
-        detail: said instead of the error's own words where those tell of the server's insides.
-        retry_after_s: seconds after which trying again makes sense.
+        detail: replaces the error's own message where that would reveal internals of the server.
+        retry_after_s: seconds after which a retry makes sense.
     """
 
     status: int
@@ -203,8 +203,8 @@ class Verdict:
 _DISK_FULL = Verdict(
     507,
     "disk_full",
-    "Not enough room on the disk",
-    "There is too little room on the server's disk; delete versions and datasets that are not needed any more.",
+    "Not enough free disk space",
+    "The server's disk has too little free space; delete versions and datasets that are no longer needed.",
     60,
 )
 _DATASET_CORRUPT = Verdict(503, "dataset_corrupt", "Dataset damaged", "The dataset's files are damaged.")
@@ -218,11 +218,11 @@ VERDICTS: dict[type[Exception], Verdict] = {
     ModelUnloaded: Verdict(503, "model_unloaded", "Model unloaded"),
     Overloaded: Verdict(429, "overloaded", "Too many predictions at once"),
     ClientLeft: Verdict(499, "client_left", "Client left"),
-    ArchiveUnusable: Verdict(422, "archive_rejected", "Archive that cannot become a dataset"),
+    ArchiveUnusable: Verdict(422, "archive_rejected", "Archive cannot become a dataset"),
     ConversionDied: Verdict(500, "conversion_failed", "Conversion failed"),
     TooManyUploads: Verdict(503, "too_many_uploads", "Too many uploads at once", retry_after_s=30),
     DiskFull: _DISK_FULL,
-    DatasetBuiltIn: Verdict(409, "dataset_built_in", "Dataset that comes with the program"),
+    DatasetBuiltIn: Verdict(409, "dataset_built_in", "Dataset comes with the program"),
     DatasetInUse: Verdict(409, "dataset_in_use", "Dataset in use"),
     PreviewUnavailable: Verdict(404, "preview_unavailable", "No picture of the dataset"),
     NothingPublished: Verdict(404, "no_model_published", "No model published yet"),
@@ -242,7 +242,7 @@ VERDICTS: dict[type[Exception], Verdict] = {
         503, "store_unavailable", "Model store unavailable", "The model store does not answer at the moment.", 5
     ),
     ArchitectureNotFound: Verdict(404, "architecture_not_found", "No such architecture"),
-    ArchitectureError: Verdict(422, "architecture_invalid", "Architecture that cannot work"),
+    ArchitectureError: Verdict(422, "architecture_invalid", "Architecture cannot work"),
     DatasetNotFound: Verdict(404, "dataset_not_found", "No such dataset"),
     DatasetNotReady: Verdict(409, "dataset_not_ready", "Dataset not ready"),
     model_store.DatasetTaken: Verdict(409, "dataset_exists", "Dataset name taken"),
@@ -251,11 +251,11 @@ VERDICTS: dict[type[Exception], Verdict] = {
         503,
         "dataset_unavailable",
         "Dataset unavailable",
-        "The dataset cannot be had at the moment.",
+        "The dataset is not available at the moment.",
         60,
     ),
     DatasetCorrupt: _DATASET_CORRUPT,
-    RequestInvalid: Verdict(422, "request_invalid", "Request that cannot be run"),
+    RequestInvalid: Verdict(422, "request_invalid", "Request cannot be run"),
     worker.jobs.errors.JobNotFound: Verdict(404, "job_not_found", "No such job"),
     worker.jobs.errors.GroupNotFound: Verdict(404, "group_not_found", "No such group"),
     worker.jobs.errors.JobNotFinished: Verdict(409, "job_not_finished", "Job not finished"),
@@ -265,7 +265,7 @@ VERDICTS: dict[type[Exception], Verdict] = {
     ),
 }
 PROTOCOL_STATUSES: dict[type[Exception], int] = {PictureRejected: 400, ModelUnloaded: 404}
-"""Where the public protocols have statuses of their own; elsewhere the table above holds for them too."""
+"""Statuses that differ in the public protocols; for all other errors the table above applies there too."""
 VALIDATION_FAILED = Verdict(422, "validation_failed", "Invalid request")
 UNFORESEEN = Verdict(500, "internal_error", "Internal error")
 FRAMEWORK: dict[int, Verdict] = {
@@ -273,11 +273,11 @@ FRAMEWORK: dict[int, Verdict] = {
     404: Verdict(404, "not_found", "Not found", "There is nothing at this address; GET /docs lists what there is."),
     405: Verdict(405, "method_not_allowed", "Method not allowed"),
 }
-"""What the web framework says by itself."""
+"""Errors that the web framework itself answers with."""
 
 
 def verdict_of(error: Exception) -> Verdict:
-    """The verdict on the error's own class, or on its nearest ancestor in the table.
+    """The verdict for the error's own class, or for its nearest ancestor in the table.
 
     Raises:
         KeyError: no class of the error is in the table.

@@ -1,4 +1,4 @@
-"""What FastAPI leaves out of the OpenAPI document. `service.cli.openapi` writes the document to its file."""
+"""Adds what FastAPI omits from the OpenAPI document. `service.cli.openapi` writes the document to its file."""
 
 from typing import Any
 
@@ -20,13 +20,13 @@ TAGS = [
     {"name": "health", "description": "Is the service alive and ready?"},
 ]
 NAMED_BY_HAND: tuple[type[BaseModel], ...] = (Problem, EncodedPictures)
-"""Schemas that routes refer to where FastAPI cannot see it."""
+"""Schemas that routes reference in ways FastAPI does not see."""
 NEVER_ANSWERED = ("HTTPValidationError", "ValidationError")
-"""FastAPI's own error body, which no route here uses."""
+"""Schemas of FastAPI's own error body, which no route here uses."""
 
 
 def complete(app: FastAPI) -> None:
-    """Make the application's document whole."""
+    """Complete the application's document."""
     generate = app.openapi
 
     def whole_document() -> dict[str, Any]:
@@ -43,7 +43,7 @@ def complete(app: FastAPI) -> None:
 
 
 def _complete_operations(paths: dict[str, dict[str, Any]]) -> None:
-    """Every route that reads a body may refuse it before the route's own code sees it."""
+    """Document the refusals of `BodyGuard` on every route that reads a body."""
     refusals = problem_responses(JsonRejected, BodyTooLarge, BodyTypeUnsupported)
     for operation in (operation for path in paths.values() for operation in path.values()):
         if "requestBody" in operation:

@@ -1,6 +1,6 @@
-"""What the API process reads from the environment, as one frozen value built at its entry point.
+"""The settings of the API process, read from the environment once at its entry point.
 
-Every limit that protects the process is a field here with its unit; the code that enforces one is handed the number.
+Every limit that protects the process is a field here with its unit; code that enforces a limit receives the number.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ _MIB = 1024 * 1024
 
 
 class ApiSettings(SharedSettings):
-    """Where the API listens and how much it takes in at once."""
+    """Where the API listens, and how much it accepts at once."""
 
     host: str = Field(default="127.0.0.1", description="Address to listen on; the default is this machine only.")
     port: int = Field(default=8000, ge=0, le=65535, description="TCP port to listen on; 0 lets the system choose.")
@@ -53,27 +53,31 @@ class ApiSettings(SharedSettings):
         default=0,
         ge=0,
         le=1000,
-        description="How long a picture may wait for company; 0: what waits while the last batch runs goes together.",
+        description="Milliseconds a picture may wait for others to share its batch; 0: only those already waiting.",
     )
     queue_pictures: int = Field(
         default=1024, ge=1, description="Most pictures that wait for one model version; more are answered 429."
     )
     queue_s: float = Field(
-        default=5, gt=0, description="Longest wait, in seconds, that is expected of anybody; more is answered 429."
+        default=5,
+        gt=0,
+        description="Longest expected wait of a prediction, in seconds; beyond it, predictions are answered 429.",
     )
     max_predictions: int = Field(
         default=256, ge=1, description="Prediction requests worked on at once; more are answered 429."
     )
     loaded_models: int = Field(
-        default=64, ge=1, description="Model versions kept in memory; the one not used for longest makes room."
+        default=64,
+        ge=1,
+        description="Model versions kept in memory; beyond it, the least recently used one is evicted.",
     )
     model_memory_bytes: int = Field(
         default=2048 * _MIB,
         ge=_MIB,
-        description="Memory for model versions, counted as twice their ONNX files; one that is larger is kept alone.",
+        description="Memory for model versions, in bytes, counted as twice their ONNX files; a larger one is kept alone.",
     )
     minimum_stay_s: float = Field(
-        default=1, ge=0, le=60, description="Seconds a model version stays in memory at least, once it is loaded."
+        default=1, ge=0, le=60, description="Shortest time that a loaded model version stays in memory, in seconds."
     )
     pinned_models: str = Field(
         default="",
@@ -82,14 +86,13 @@ class ApiSettings(SharedSettings):
     )
     api_shared_dir: Path | None = Field(
         default=None,
-        description="Directory in which API processes that share a port note what they have in common; `--workers` "
-        "makes one.",
+        description="Directory with the state that API processes on one port share; `--workers` creates one.",
     )
     api_workers: int = Field(default=1, ge=1, le=64, description="API processes that share the port.")
     catalog_refresh_s: float = Field(
         default=0.3,
         ge=0,
-        description="Seconds after which the list of models is read from the store again; more suits a distant store.",
+        description="Seconds after which the list of models is read from the store again; a distant store needs more.",
     )
 
     def pinned_names(self) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""`convserve api`: the HTTP side in this process, under uvicorn. Knows how to serve the app, not what it does."""
+"""`convserve api`: runs the HTTP side in this process under uvicorn. Knows nothing of the routes."""
 
 import logging
 import socket
@@ -14,7 +14,7 @@ from worker.telemetry.logs import configure_logging
 
 logger = logging.getLogger(__name__)
 
-SHUTDOWN_LIMIT_S = 4  # progress streams would otherwise keep the process alive for as long as a job
+SHUTDOWN_LIMIT_S = 4  # otherwise a progress stream keeps the process alive until its job ends
 
 
 class _Server(uvicorn.Server):
@@ -26,14 +26,14 @@ class _Server(uvicorn.Server):
 def run_api(settings: ApiSettings, listener: socket.socket) -> None:
     """Serve until a signal asks for the end."""
     configure_logging("api", settings.log_format, settings.log_level)
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # the steps of its start; ours is one line
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # hides its messages at start; ours is one line
     with listener:
         server = _Server(
             uvicorn.Config(
                 create_app(settings),
                 http=FastProtocol,
                 log_config=None,
-                access_log=False,  # each exchange has its line already, with its request id
+                access_log=False,  # the application logs each exchange, with its request id
                 timeout_graceful_shutdown=SHUTDOWN_LIMIT_S,
                 server_header=False,
             )

@@ -1,4 +1,4 @@
-"""`convserve api --workers N`: several API processes on one port, watched over and stopped together."""
+"""`convserve api --workers N`: several API processes on one port, supervised and stopped together."""
 
 import os
 import socket

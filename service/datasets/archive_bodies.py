@@ -16,7 +16,7 @@ from model_store.errors import NO_SPACE
 from model_store.free_space import has_space_for
 from service.errors import BodyTooLarge, BodyTypeUnsupported, DiskFull, UploadRejected
 from service.web.content_types import refuse_encoded, shown_type
-from service.web.form_parser import FormParser
+from service.web.multipart import FormReader
 from worker.datasets.upload.options import UploadOptions
 
 ARCHIVE_TYPES = frozenset({"application/zip", "application/x-zip-compressed", "application/octet-stream"})
@@ -129,7 +129,7 @@ class _WholeBody:
         return {}
 
 
-class ArchiveForm(FormParser):
+class ArchiveForm(FormReader):
     """A form with one file and a few short fields."""
 
     def __init__(self, content_type: str) -> None:

@@ -1,9 +1,9 @@
-"""The shortest way from a plain prediction to its answer: one piece of code instead of FastAPI's layers and routes.
+"""The fast lane: one piece of code that answers a simple prediction instead of FastAPI's layers and routes.
 
-Layers, dependencies and validation take 300 µs of one core here, where decoding a picture and running the network take
-70. So what is asked all day takes this lane: a few small pictures, or a binary UINT8 tensor, for a version in memory.
-The lane never refuses. Whatever is not plain, and whatever goes wrong on the way, is left to the routes, which answer
-as if there were no lane.
+FastAPI's layers, dependencies and validation take 300 µs of one core here, where decoding a picture and running the
+network take 70. So the most frequent requests take this lane: a few small pictures, or a binary UINT8 tensor, for a
+version in memory. The lane never refuses. It leaves every request that is not simple, and everything that goes wrong,
+to the routes, which answer as if there were no lane.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from service.fast.simple_requests import Call
 from service.inference.batching import Answer, BatchQueue
 from service.inference.network import Pixels
 from service.predict.answers import picture_answers, whole_answer
+from service.predict.picture_forms import FIELD
 from service.predict.predictor import is_small
 from service.predict.uploads import shown_filename
 from service.protocols.encodings import chosen_encoding
@@ -30,24 +31,24 @@ from worker.pictures.pixels import decode_pictures
 
 _JSON = b"content-type: application/json\r\n"
 LANE = "fast_lane"
-"""Name of the lane in the state that the application's start hands to its server; without one, all take the routes."""
+"""Key of the lane in the lifespan state of the application; without it, all requests take the routes."""
 MAX_PICTURES = 64
-"""Of a tensor; more are given to the network in parts, by the route."""
+"""Most pictures in a tensor; the route gives larger tensors to the network in parts."""
 Headers = dict[bytes, bytes]
-"""Of a request: names in lower case, each once."""
+"""Headers of a request: names in lower case, each once."""
 
 
 class NotSimple(Exception):
-    """The routes shall look at this one."""
+    """This request goes to the routes."""
 
 
 class Reply(NamedTuple):
-    """What goes back, but for what every answer of the service has.
+    """An answer without the headers that all answers share.
 
     Attributes:
         headers: of this answer, as lines.
         content: its body.
-        timing: the header `Server-Timing`.
+        timing: value of the header `Server-Timing`.
     """
 
     headers: bytes
@@ -59,8 +60,8 @@ class Asked(NamedTuple):
     """A prediction that waits for its batch.
 
     Attributes:
-        answer: what the batch will say; cancelled, it leaves the queue.
-        finish: puts the answer into words.
+        answer: the batch's result; cancelling it removes the request from the queue.
+        finish: writes the reply from that result.
     """
 
     answer: asyncio.Future[Answer]
@@ -68,11 +69,11 @@ class Asked(NamedTuple):
 
 
 class FastLane:
-    """Asks the queues, and writes what they answer.
+    """Puts simple predictions into the batch queues, and writes their replies.
 
     Attributes:
-        capacity: where each request takes a slot before it asks.
-        metrics: told of each answer.
+        capacity: each request takes a slot here before it asks.
+        metrics: counts each answer.
     """
 
     def __init__(self, state: ServiceState) -> None:
@@ -83,11 +84,11 @@ class FastLane:
         self._heads = KnownHeads()
 
     def ask(self, call: Call, headers: Headers, body: bytes) -> Asked:
-        """Put a plain prediction into its queue.
+        """Put a simple prediction into its queue.
 
         Raises:
-            NotSimple: it is none, or its version is not in memory.
-            Exception: whatever the routes will find as well.
+            NotSimple: the request is not simple, or its version is not in memory.
+            Exception: any error that the routes will meet as well.
         """
         found = self._predictor.cached(call.reference)
         if found is None or len(body) != int(headers[b"content-length"]):
@@ -127,7 +128,7 @@ class FastLane:
             return [None], [body]
         if kind != "form":
             raise NotSimple
-        files = read_whole_form(content_type.decode("latin-1"), body, self._max_pictures)
+        files = read_whole_form(content_type.decode("latin-1"), body, FIELD, self._max_pictures)
         if files is None:
             raise NotSimple
         return [shown_filename(name) for name, _ in files], [data for _, data in files]
@@ -164,7 +165,7 @@ def _encoding_for(accept_encoding: bytes) -> str | None:
 
 
 def _kind(content_type: bytes) -> str:
-    """`form`, `raw`, or nothing for a body that is neither."""
+    """`form`, `raw`, or an empty string for any other body."""
     if content_type.startswith(b"multipart/form-data;"):
         return "form"
     if content_type.startswith(b"image/") or content_type == b"application/octet-stream":

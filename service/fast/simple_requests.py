@@ -1,7 +1,7 @@
-"""Which prediction a request asks for, told from its path, query and headers alone, when all of them are plain.
+"""Tells from a request's path, query and headers which prediction it asks for, when all of them are simple.
 
-Plain is what clients send all day. Whatever is not, such as a query with an unknown or a wrong value, two headers of
-one name or a compressed body, is `None` here and left to the routes, which know every case and how to refuse it.
+Simple is what clients send all day. Everything else, such as a query with an unknown or a wrong value, a header that
+occurs twice or a compressed body, is `None` here and goes to the routes, which know every case and how to refuse it.
 """
 
 import re
@@ -10,30 +10,20 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
-from model_store.names import ALIAS_PATTERN, MODEL_PATTERN, NUMBER_PATTERN
+from model_store.names import MODEL_PATTERN
 from service.models.index import Reference
+from service.predict.urls import DEFAULT_TOP_K, FIELD_PATTERNS, INFER_ROUTES, PREDICT_ROUTES, route_pattern
 
-DEFAULT_TOP_K = 5
 MAX_BODY_BYTES = 1024 * 1024
-"""Of a larger body the way through the routes is a small part of the time, and here it is kept whole meanwhile."""
+"""Larger bodies take the routes: the lane would keep them whole, and the routes are a small part of their time."""
 CALLS_CACHED = 1024
 MAX_URL = 256
-_MODEL, _ALIAS, _NUMBER = (
-    pattern.removeprefix("^").removesuffix("$") for pattern in (MODEL_PATTERN, ALIAS_PATTERN, NUMBER_PATTERN)
-)
-_PREDICT = re.compile(
-    rf"(?:/models/(?P<name>{_MODEL})(?:/versions/(?P<version>{_NUMBER})|/aliases/(?P<alias>{_ALIAS}))?)?/predict"
-)
-_INFER = re.compile(rf"/v2/models/(?P<name>{_MODEL})(?:/versions/(?P<version>{_NUMBER}))?/infer")
-_MODEL_NAME = re.compile(_MODEL)
+"""Longest URL that is parsed here, which bounds the cache of parsed URLs."""
+_ROUTES = [
+    (template, re.compile(route_pattern(template, FIELD_PATTERNS))) for template in PREDICT_ROUTES + INFER_ROUTES
+]
+_MODEL_NAME = re.compile(MODEL_PATTERN)
 _TOP_K = re.compile(r"[1-9][0-9]{0,5}")
-_PREDICT_ROUTES = {
-    "": "/predict",
-    "name": "/models/{name}/predict",
-    "version": "/models/{name}/versions/{version}/predict",
-    "alias": "/models/{name}/aliases/{alias}/predict",
-}
-_INFER_ROUTES = {"name": "/v2/models/{model}/infer", "version": "/v2/models/{model}/versions/{version}/infer"}
 
 
 class Call(NamedTuple):
@@ -52,11 +42,11 @@ class Call(NamedTuple):
 
 def simple_call(url: bytes) -> Call | None:
     """What the path and the query of a POST ask for; None when anything about them is unusual."""
-    return _remembered_call(url) if len(url) <= MAX_URL else None  # so that what is remembered is small
+    return _remembered_call(url) if len(url) <= MAX_URL else None
 
 
 def simple_headers(pairs: Collection[tuple[bytes, bytes]]) -> dict[bytes, bytes] | None:
-    """The headers of a request whose body is plain bytes of a modest, announced length; None of any other.
+    """The headers of a request with an unencoded body of a modest, announced length; None for any other request.
 
     Args:
         pairs: names in lower case.
@@ -78,31 +68,32 @@ def simple_headers(pairs: Collection[tuple[bytes, bytes]]) -> dict[bytes, bytes]
 @lru_cache(CALLS_CACHED)
 def _remembered_call(url: bytes) -> Call | None:
     path, _, query = url.decode("latin-1").partition("?")
-    infer = _INFER.fullmatch(path)
-    if infer is not None:
-        name, version = infer.groups()
-        reference = Reference(name, None if version is None else int(version))
-        return Call(reference, _INFER_ROUTES[infer.lastgroup or ""], None)  # the query means nothing there
-    predict = _PREDICT.fullmatch(path)
-    if predict is None:
-        return None
-    name, version, alias = predict.groups()
-    top_k: int | None = DEFAULT_TOP_K
-    if query:
-        wishes = parse_qsl(query, keep_blank_values=True)
-        model, top_k = _wishes(wishes, name is None)
+    for route, pattern in _ROUTES:
+        found = pattern.fullmatch(path)
+        if found is not None:
+            return _call(route, found.groupdict(), query)
+    return None
+
+
+def _call(route: str, fields: dict[str, str], query: str) -> Call | None:
+    name, top_k = fields.get("name") or fields.get("model"), None
+    if route in PREDICT_ROUTES:  # elsewhere the query means nothing
+        try:
+            model, top_k = _read_query(query, may_name_model=name is None)
+        except ValueError:
+            return None
         name = name or model
-    if top_k is None:
-        return None
-    reference = Reference(name, None if version is None else int(version), alias)
-    return Call(reference, _PREDICT_ROUTES[predict.lastgroup or ""], top_k)
+    version = fields.get("version")
+    return Call(Reference(name, None if version is None else int(version), fields.get("alias")), route, top_k)
 
 
-def _wishes(wishes: list[tuple[str, str]], may_name_model: bool) -> tuple[str | None, int | None]:
-    """The model and the `top_k` of a query; no `top_k` at all when the query is not plain."""
-    found = dict(wishes)
+def _read_query(query: str, *, may_name_model: bool) -> tuple[str | None, int]:
+    """The `model` and the `top_k` of a query. Raises `ValueError` when the query is not simple."""
+    pairs = parse_qsl(query, keep_blank_values=True)
+    found = dict(pairs)
+    is_unique = len(found) == len(pairs)
     model, top_k = found.pop("model", None), found.pop("top_k", str(DEFAULT_TOP_K))
-    is_plain = len(wishes) == len(dict(wishes)) and not found and _TOP_K.fullmatch(top_k)
-    if not is_plain or (model is not None and not (may_name_model and _MODEL_NAME.fullmatch(model))):
-        return None, None
+    is_model_simple = model is None or (may_name_model and _MODEL_NAME.fullmatch(model))
+    if found or not is_unique or not is_model_simple or not _TOP_K.fullmatch(top_k):
+        raise ValueError("not a simple query")
     return model, int(top_k)

@@ -1,4 +1,4 @@
 """ASGI layers around the routes: one HTTP exchange, admission of predictions, checks of request bodies.
 
-Not in here: route and no answer of a route.
+Not in here: routes and their answers.
 """

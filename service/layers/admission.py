@@ -1,7 +1,7 @@
-"""Lets no more predictions in at once than this process will answer soon; whoever comes then is told when to return.
+"""Admits as many predictions at once as this process can answer soon; the others are told when to try again.
 
-Counted are requests of every protocol, by `service.predict.capacity`. What waits for one version is bounded further in,
-by `service.inference.batching`.
+`service.predict.capacity` counts requests of every protocol. `service.inference.batching` bounds what waits for one
+version.
 """
 
 import time
@@ -22,7 +22,7 @@ class Admission:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let an exchange in, or answer 429."""
+        """Admit an exchange, or answer 429."""
         if scope["type"] != "http" or not is_prediction(scope):
             await self._app(scope, receive, send)
             return
@@ -44,7 +44,7 @@ class Admission:
 
 
 class _Body:
-    """Leaves its slot while more of a request's body is to come; errors reach the route's own handling."""
+    """Gives up its slot while the client still sends; errors reach the route's own error handling."""
 
     def __init__(self, capacity: Capacity, receive: Receive) -> None:
         self._capacity = capacity
@@ -75,6 +75,6 @@ class _Body:
         return message
 
     def let_go(self) -> None:
-        """The body is whole, or no longer wanted."""
+        """Release the held bytes: the body is whole, or no longer wanted."""
         self._capacity.hold(-self._held_bytes)
         self._held_bytes = 0

@@ -1,7 +1,7 @@
-"""Stands between the server and the routes, and lets no request body through that is too large or no clean JSON.
+"""Checks request bodies before the routes see them: their size, and that they are clean JSON.
 
-Every body is read whole, capped and checked as JSON, unless its route is known to read the stream itself: then only
-the bytes are counted. What a client announces may end a request early, but is never believed.
+Every body is read whole, limited in size and checked as JSON, unless its route reads the stream itself: then only the
+bytes are counted. An announced length may end a request early, but is never trusted.
 """
 
 import re
@@ -22,19 +22,19 @@ class BodyGuard:
     """ASGI layer that checks request bodies while they are read; errors reach the route's own error handling."""
 
     def __init__(self, app: ASGIApp, *, streamed: Mapping[re.Pattern[str], int], max_json_bytes: int) -> None:
-        """Guard an application.
+        """Wrap an application.
 
         Args:
             app: the rest of the service.
-            streamed: paths whose routes read the body themselves, each with the most bytes it takes.
-            max_json_bytes: of every other body.
+            streamed: paths whose routes read the body themselves, each with its largest body in bytes.
+            max_json_bytes: largest body of all other paths.
         """
         self._app = app
         self._streamed = streamed
         self._max_json_bytes = max_json_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand the exchange on with a guarded `receive`."""
+        """Pass the exchange on with a checked `receive`."""
         if scope["type"] == "http" and scope["method"] in _WITH_BODY:
             headers = Headers(scope=scope)
             limits = [limit for paths, limit in self._streamed.items() if paths.fullmatch(scope["path"])]
@@ -46,7 +46,7 @@ class BodyGuard:
 
 
 class _Counted:
-    """Passes messages on until more bytes have come than allowed."""
+    """Passes messages on until more bytes have arrived than allowed."""
 
     def __init__(self, receive: Receive, headers: Headers, limit_bytes: int) -> None:
         self._receive = receive

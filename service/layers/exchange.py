@@ -1,7 +1,7 @@
-"""What every HTTP exchange has in common: a request id, safe headers, and a last net for what nobody foresaw.
+"""What every HTTP exchange has: a request id, safe headers, and an answer to unexpected errors.
 
-Outermost of the application's own layers, so it is here that each exchange is logged, counted and timed, once. It
-knows neither routes nor bodies; of the route it only reads the template, when all is over.
+This is the outermost layer of the application, so it logs, counts and times each exchange, once. It knows neither
+routes nor bodies; it only reads the template of the route at the end.
 """
 
 import logging
@@ -23,7 +23,7 @@ access = logging.getLogger("service.access")
 
 REQUEST_ID = "X-Request-ID"
 CLIENT_LEFT = 499
-"""Stands for the status of an exchange whose client did not stay for one, as in nginx's log."""
+"""Status in the log and the metrics when the client disconnected before its answer, as in nginx's log."""
 _SHOWN_PATH = 200
 _TRACEPARENT = b"traceparent"
 REQUEST_ID_HEADER, TIMING_HEADER = b"x-request-id", b"server-timing"
@@ -42,7 +42,7 @@ class Exchange:
         self._tracing = tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run one exchange; connections of other kinds pass through."""
+        """Run one exchange; scopes other than HTTP pass through."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -63,10 +63,10 @@ class Exchange:
     async def _run(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         try:
             await self._app(scope, receive, answer.send)
-        except Exception:  # the top of the API: everything foreseen has its handler further in
+        except Exception:  # the top of the API: expected errors have handlers further in
             logger.exception("request %s (%s %r) failed", answer.request_id, scope["method"], scope["path"][:200])
             if answer.status is not None:
-                raise  # half an answer is out: only cutting the connection tells the client
+                raise  # half an answer is sent: only closing the connection tells the client
             await respond_unforeseen(answer.request_id, scope)(scope, receive, answer.send)
 
     def _report(self, scope: Scope, answer: "_Answer") -> None:
@@ -77,7 +77,7 @@ class Exchange:
 
 
 class _Answer:
-    """Stamps an answer as it leaves, and remembers what became of it."""
+    """Adds the common headers to an answer, and remembers its status."""
 
     def __init__(self, send: Send, request_id: str, times: Mapping[str, float]) -> None:
         self._send = send
@@ -98,7 +98,7 @@ class _Answer:
 
 
 def log_exchange(method: str, path: str, status: int, seconds: float, request_id: str) -> None:
-    """Write the line that every exchange has in the log."""
+    """Write an exchange's line in the access log."""
     if not access.isEnabledFor(logging.INFO):
         return
     fields = {"method": method, "path": _shown(path), "status": status, "duration_ms": round(seconds * 1000, 3)}
@@ -111,8 +111,8 @@ def log_exchange(method: str, path: str, status: int, seconds: float, request_id
 
 
 def request_id_from(carried: str) -> str:
-    """The id that a client sent, when it is a harmless one, else a new one."""
-    # An id tells requests apart and opens nothing, so it need not be hard to guess.
+    """The id that a client sent if it is safe to log, else a new one."""
+    # An id only tells requests apart and grants nothing, so it may be easy to guess.
     return carried if carried and _ACCEPTED_ID.fullmatch(carried) else f"{_ids.getrandbits(64):016x}"
 
 
@@ -133,12 +133,12 @@ def _describe(span: Span, scope: Scope, answer: _Answer) -> None:
 
 
 def _shown(path: str) -> str:
-    """A path fit for a line: short, and without what could forge another line."""
+    """A path that is safe in a log line: short, and without characters that could forge another line."""
     return "".join(character if character.isprintable() else "?" for character in path[:_SHOWN_PATH])
 
 
 def _carried(scope: Scope) -> tuple[str, str]:
-    """The request's id, which is the client's own when that is a harmless one, and its `traceparent`, or nothing."""
+    """The request's id (the client's own if it is safe to log) and its `traceparent`, or an empty string."""
     request_id = traceparent = ""
     for name, value in scope["headers"]:
         if name == REQUEST_ID_HEADER and not request_id:

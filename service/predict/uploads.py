@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import Headers
 
 from service.errors import BodyTypeUnsupported, TooManyPictures, UploadRejected
+from service.predict.picture_forms import Part, PictureForm
 from service.web.content_types import refuse_encoded, shown_type
-from service.web.multipart import FormReader, Part
 from service.web.strict_json import parse_json
 from worker.pictures.pixels import PictureRejected, PictureTooLarge
 
@@ -89,7 +89,7 @@ async def read_uploads(
     content_type = headers.get("content-type", "")
     kind = shown_type(content_type).lower()
     if kind == "multipart/form-data":
-        return await _read_form(body, FormReader(content_type, max_pictures, max_picture_bytes))
+        return await _read_form(body, PictureForm(content_type, max_pictures, max_picture_bytes))
     if kind.startswith("image/") or kind == "application/octet-stream":
         return [await _read_raw(body, max_picture_bytes)]
     if _JSON.fullmatch(kind):
@@ -97,9 +97,9 @@ async def read_uploads(
     raise BodyTypeUnsupported(EXPECTED, kind, HINT)
 
 
-async def _read_form(body: AsyncIterator[bytes], form: FormReader) -> list[Upload]:
+async def _read_form(body: AsyncIterator[bytes], form: PictureForm) -> list[Upload]:
     async for chunk in body:
-        form.feed(chunk)
+        form.write(chunk)
     return [_from_part(part, form.max_picture_bytes) for part in form.finish()]
 
 

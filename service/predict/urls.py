@@ -1,17 +1,73 @@
-"""Which requests predict, told from their method and path before any route is looked for."""
+"""The addresses at which a model is asked, and the default of `top_k`: the one place that knows both.
+
+The routes, the fast lane, the admission of predictions and the body guard all take their addresses from here.
+"""
 
 import re
+from collections.abc import Mapping
 
 from starlette.types import Scope
 
-STREAMED = re.compile(r"(/models/.+)?/predict|/v[12](/.*)?", re.DOTALL)
-"""Paths whose routes read the request body themselves; every other body is JSON of modest size."""
+from model_store.names import ALIAS_PATTERN, MODEL_PATTERN, NUMBER_PATTERN
+
+DEFAULT_TOP_K = 5
+"""Classes named for each picture when the query has no `top_k`."""
+
+PREDICT = "/predict"
+PREDICT_LATEST = "/models/{name}/predict"
+PREDICT_VERSION = "/models/{name}/versions/{version}/predict"
+PREDICT_ALIAS = "/models/{name}/aliases/{alias}/predict"
+PREDICT_ROUTES = (PREDICT, PREDICT_LATEST, PREDICT_VERSION, PREDICT_ALIAS)
+
+INFER_PREFIX = "/v2"
+INFER_LATEST = "/models/{model}/infer"
+INFER_VERSION = "/models/{model}/versions/{version}/infer"
+INFER_ROUTES = (INFER_PREFIX + INFER_LATEST, INFER_PREFIX + INFER_VERSION)
+
+SERVING_MODEL = "/v1/models/{model}"
+SERVING_PREDICT, SERVING_CLASSIFY, SERVING_REGRESS = SERVING_VERBS = (":predict", ":classify", ":regress")
+"""What follows a model, a version or a label in TensorFlow Serving's API."""
+
 ARCHIVES = re.compile(r"/datasets")
-"""Likewise, for bodies of gigabytes."""
+"""Paths whose routes read bodies of gigabytes themselves."""
+
+
+def route_pattern(template: str, fields: Mapping[str, str] | None = None) -> str:
+    """A regular expression for the paths of a route.
+
+    Args:
+        template: such as `/models/{name}/predict`.
+        fields: what each field of the template may be, anchored or not; any text without a slash for a field that is
+            missing here.
+
+    Returns:
+        A pattern for `fullmatch`, with one named group for each field.
+    """
+
+    def group(field: re.Match[str]) -> str:
+        pattern = (fields or {}).get(field[1], "[^/]+")
+        return f"(?P<{field[1]}>{pattern.removeprefix('^').removesuffix('$')})"
+
+    return re.sub(r"{(\w+)}", group, template)
+
+
+FIELD_PATTERNS = {
+    "name": MODEL_PATTERN,
+    "model": MODEL_PATTERN,
+    "version": NUMBER_PATTERN,
+    "alias": ALIAS_PATTERN,
+}
+"""What the fields of a predict route may be; the routes answer anything else with an error."""
+
+
+def _any_of(templates: tuple[str, ...]) -> str:
+    return "|".join(re.sub(r"\?P<\w+>", "?:", route_pattern(template)) for template in templates)
+
+
+STREAMED = re.compile(rf"{_any_of(PREDICT_ROUTES)}|/v[12](?:/.*)?", re.DOTALL)
+"""Paths whose routes read the request body themselves; every other body is JSON of modest size."""
 _PREDICTING = re.compile(
-    r"(/models/[^/]+(/(versions|aliases)/[^/]+)?)?/predict"
-    r"|/v2/models/[^/]+(/versions/[^/]+)?/infer"
-    r"|/v1/models/.+:(predict|classify|regress)"
+    rf"{_any_of(PREDICT_ROUTES + INFER_ROUTES)}|{SERVING_MODEL.format(model='.+')}(?:{'|'.join(SERVING_VERBS)})"
 )
 
 

@@ -14,6 +14,7 @@ from service import __version__
 from service.deps import StateDep
 from service.inference.engine import INPUT, OUTPUT
 from service.models.index import Reference
+from service.predict.urls import INFER_LATEST, INFER_PREFIX, INFER_VERSION
 from service.protocols import faults
 from service.protocols.calls import answer_json, named_version, probabilities_of, read_call, write_answer
 from service.protocols.encodings import chosen_encoding, compressed
@@ -23,7 +24,7 @@ from service.protocols.infer_calls import LENGTH_HEADER, read_infer_call
 EXTENSIONS = ("binary_tensor_data", "classification", "model_repository")
 PLATFORM = "onnxruntime_onnx"
 
-router = APIRouter(prefix="/v2", include_in_schema=False)
+router = APIRouter(prefix=INFER_PREFIX, include_in_schema=False)
 
 
 async def _reference(request: Request, state: StateDep) -> Reference:
@@ -72,8 +73,8 @@ async def model_ready(state: StateDep, reference: ReferenceDep) -> Response:
     return answer_json({"name": manifest.model, "ready": True})
 
 
-@router.post("/models/{model}/infer")
-@router.post("/models/{model}/versions/{version}/infer")
+@router.post(INFER_LATEST)
+@router.post(INFER_VERSION)
 async def infer(request: Request, state: StateDep, reference: ReferenceDep) -> Response:
     """Probabilities, as JSON or binary tensor, or the most probable classes in words."""
     manifest = await state.predictor.serving(reference)

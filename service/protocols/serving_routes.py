@@ -16,13 +16,13 @@ from model_store import AliasNotFound, ArtifactCorrupt, Manifest
 from service.deps import StateDep
 from service.errors import CallRejected
 from service.models.index import Reference
+from service.predict.urls import SERVING_CLASSIFY, SERVING_MODEL, SERVING_PREDICT, SERVING_REGRESS
 from service.protocols.calls import answer_json, probabilities_of, read_call, write_answer
 from service.protocols.serving_answers import labelled, metadata_answer, status_answer
 from service.protocols.serving_calls import read_classify_call, read_predict_call
 from service.state import ServiceState
 
 Endpoint = Callable[..., Awaitable[Response]]
-MODELS = "/v1/models/{model}"
 _TARGETS = ("", "/versions/{version}", "/labels/{label}")
 _VERSION = re.compile(r"[0-9]{1,18}")
 
@@ -34,13 +34,13 @@ def _route(method: str, ending: str) -> Callable[[Endpoint], Endpoint]:
 
     def register(endpoint: Endpoint) -> Endpoint:
         for target in _TARGETS:
-            router.add_api_route(MODELS + target + ending, endpoint, methods=[method])
+            router.add_api_route(SERVING_MODEL + target + ending, endpoint, methods=[method])
         return endpoint
 
     return register
 
 
-@_route("POST", ":predict")
+@_route("POST", SERVING_PREDICT)
 async def serving_predict(request: Request, state: StateDep) -> Response:
     """Probabilities of pictures in rows or columns."""
     manifest = await _serving(request, state)
@@ -49,7 +49,7 @@ async def serving_predict(request: Request, state: StateDep) -> Response:
     return await write_answer(state, probabilities, lambda: answer_json({call.answer_key: probabilities.tolist()}))
 
 
-@_route("POST", ":classify")
+@_route("POST", SERVING_CLASSIFY)
 async def serving_classify(request: Request, state: StateDep) -> Response:
     """Every class with its probability, in the order of the classes."""
     manifest = await _serving(request, state)
@@ -60,7 +60,7 @@ async def serving_classify(request: Request, state: StateDep) -> Response:
     )
 
 
-@_route("POST", ":regress")
+@_route("POST", SERVING_REGRESS)
 async def serving_regress(request: Request, state: StateDep) -> Response:
     """Refused: a classifier has no regress signature."""
     await _serving(request, state)
@@ -85,7 +85,7 @@ async def serving_status(request: Request, state: StateDep) -> Response:
     return answer_json(status_answer(entry, numbers, is_unloaded=state.engine.is_unloaded(entry.name)))
 
 
-@router.api_route("/v1/models/{rest:path}", methods=["GET", "POST"])
+@router.api_route(SERVING_MODEL.format(model="{rest:path}"), methods=["GET", "POST"])
 async def serving_malformed(request: Request) -> Response:
     """What no other route understands."""
     _refuse_malformed(request)
@@ -106,8 +106,8 @@ def _target(request: Request) -> Reference:
 
 def _refuse_malformed(request: Request) -> NoReturn:
     raise CallRejected(
-        f"malformed request: {request.method} {request.scope['path'][:200]}; expected GET {MODELS}[/versions/{{n}} or "
-        "/labels/{label}][/metadata], or POST with :predict, :classify or :regress at its end"
+        f"malformed request: {request.method} {request.scope['path'][:200]}; expected GET {SERVING_MODEL}"
+        "[/versions/{n} or /labels/{label}][/metadata], or POST with :predict, :classify or :regress at its end"
     )
 
 

@@ -23,6 +23,7 @@ from service.errors import (
 )
 from service.models.index import Reference
 from service.predict.predictor import Prediction
+from service.predict.urls import DEFAULT_TOP_K, PREDICT, PREDICT_ALIAS, PREDICT_LATEST, PREDICT_VERSION
 from service.web.problem_docs import problem_responses
 from worker.pictures.pixels import PictureFormatUnsupported, PictureRejected, PictureTooLarge
 
@@ -84,7 +85,7 @@ router = APIRouter(tags=["predict"])
 
 
 @router.post(
-    "/predict",
+    PREDICT,
     summary="Classify with the newest model, or a named one",
     description="Without `model`, the version published last, over all models, answers.\n" + DESCRIPTION,
     openapi_extra=BODY,
@@ -102,14 +103,14 @@ async def predict(
             examples=["fashion_mnist-lenet5-fashion"],
         ),
     ] = None,
-    top_k: TopK = 5,
+    top_k: TopK = DEFAULT_TOP_K,
 ) -> Response:
     """Classify with the newest version there is, or of one model."""
     return _json(await predictor.classify(Reference(model), uploads, top_k))
 
 
 @router.post(
-    "/models/{name}/predict",
+    PREDICT_LATEST,
     summary="Classify with a model's latest version",
     description=DESCRIPTION,
     openapi_extra=BODY,
@@ -117,14 +118,14 @@ async def predict(
     responses=problem_responses(*ERRORS),
 )
 async def predict_with_latest(
-    predictor: PredictorDep, name: ModelName, uploads: UploadsDep, top_k: TopK = 5
+    predictor: PredictorDep, name: ModelName, uploads: UploadsDep, top_k: TopK = DEFAULT_TOP_K
 ) -> Response:
     """Classify with a model's latest version."""
     return _json(await predictor.classify(Reference(name), uploads, top_k))
 
 
 @router.post(
-    "/models/{name}/versions/{version}/predict",
+    PREDICT_VERSION,
     summary="Classify with one version",
     description=DESCRIPTION,
     openapi_extra=BODY,
@@ -132,14 +133,14 @@ async def predict_with_latest(
     responses=problem_responses(*ERRORS, VersionNotFound),
 )
 async def predict_with_version(
-    predictor: PredictorDep, name: ModelName, version: VersionNumber, uploads: UploadsDep, top_k: TopK = 5
+    predictor: PredictorDep, name: ModelName, version: VersionNumber, uploads: UploadsDep, top_k: TopK = DEFAULT_TOP_K
 ) -> Response:
     """Classify with one version."""
     return _json(await predictor.classify(Reference(name, version=version), uploads, top_k))
 
 
 @router.post(
-    "/models/{name}/aliases/{alias}/predict",
+    PREDICT_ALIAS,
     summary="Classify with the version an alias points at",
     description=DESCRIPTION,
     openapi_extra=BODY,
@@ -147,7 +148,7 @@ async def predict_with_version(
     responses=problem_responses(*ERRORS, AliasNotFound, VersionNotFound),
 )
 async def predict_with_alias(
-    predictor: PredictorDep, name: ModelName, alias: AliasName, uploads: UploadsDep, top_k: TopK = 5
+    predictor: PredictorDep, name: ModelName, alias: AliasName, uploads: UploadsDep, top_k: TopK = DEFAULT_TOP_K
 ) -> Response:
     """Classify with the version an alias points at."""
     return _json(await predictor.classify(Reference(name, alias=alias), uploads, top_k))

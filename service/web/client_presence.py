@@ -1,7 +1,7 @@
-"""Notices that a client has left while its prediction waits, so that nobody works for nobody.
+"""Stops work whose client has disconnected.
 
-The layer that reads the body says how to listen, once per request; whoever waits long listens. Listening costs a task
-of its own, which is why those who are answered at once do without.
+The layer that reads the body publishes the request's `receive`; code that may wait long listens on it. Listening costs
+a task of its own, so requests that are answered at once do not listen.
 """
 
 import asyncio
@@ -16,14 +16,14 @@ from service.errors import ClientLeft
 T = TypeVar("T")
 
 receive_of_request: ContextVar[Receive | None] = ContextVar("receive_of_request", default=None)
-"""The request's own `receive`; its body has been read to the end by whoever calls `while_client_stays`."""
+"""The request's own `receive`. Its body must have been read to the end before `while_client_stays` is called."""
 
 
 async def while_client_stays(work: Coroutine[Any, Any, T]) -> T:
-    """Do the work, or give it up when the client leaves.
+    """Do the work, or cancel it when the client disconnects.
 
     Raises:
-        ClientLeft: the client left first, and the work was cancelled.
+        ClientLeft: the client disconnected first, and the work was cancelled.
     """
     receive = receive_of_request.get()
     if receive is None:

@@ -1,4 +1,4 @@
-"""What the headers of a request say about its body, as far as every reader of a body needs it."""
+"""Checks of the Content-Type and Content-Encoding that every reader of a request body needs."""
 
 from starlette.datastructures import Headers
 
@@ -6,7 +6,7 @@ from service.errors import BodyTypeUnsupported
 
 
 def refuse_encoded(headers: Headers) -> None:
-    """Refuse compressed bodies, which may grow a thousandfold.
+    """Refuse compressed bodies, which may expand a thousandfold.
 
     Raises:
         BodyTypeUnsupported: the body is encoded.
@@ -17,5 +17,5 @@ def refuse_encoded(headers: Headers) -> None:
 
 
 def shown_type(content_type: str) -> str:
-    """A Content-Type fit to be shown to whoever sent it: without parameters, short."""
+    """A Content-Type that is safe to show to its sender: without parameters, and short."""
     return content_type.partition(";")[0].strip()[:80] or "none"

@@ -4,6 +4,6 @@ from pydantic import BaseModel, Field
 
 
 class Freed(BaseModel):
-    """What a deletion gained."""
+    """How much disk space a deletion freed."""
 
     freed_bytes: int = Field(examples=[1_204_511])

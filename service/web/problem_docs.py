@@ -1,6 +1,6 @@
 """The error answers of a route, as OpenAPI shows them: one entry per status, one example per code.
 
-Routes name the errors they may answer with; words and statuses come from the one table in `service.errors`.
+Routes name the errors they may answer with; texts and statuses come from the table in `service.errors`.
 """
 
 from collections import defaultdict
@@ -23,7 +23,7 @@ def common_responses() -> dict[int | str, dict[str, Any]]:
 
 
 def problem_examples() -> dict[str, dict[str, Any]]:
-    """One example per code, to which the routes' entries refer."""
+    """One example per code; the entries of the routes refer to them."""
     verdicts = [*VERDICTS.values(), VALIDATION_FAILED, UNFORESEEN]
     detail = "What is wrong; what was expected, what came."
     return {

@@ -1,7 +1,7 @@
 """The one body of every error, `application/problem+json` (RFC 9457), and the handlers that answer with it.
 
-What came in is never sent back, and the body stays small whatever came. Which status belongs to which error is
-decided in `service.errors`.
+A problem never echoes the request, and its body stays small whatever arrived. `service.errors` decides which status
+belongs to which error.
 """
 
 import json
@@ -29,7 +29,7 @@ MAX_MESSAGE = 300
 MAX_LOC_PARTS = 16
 MAX_LOC_PART = 64
 MAX_ERRORS_BYTES = 2500
-"""Together with the rest of the body this stays below 4 KB."""
+"""With the rest of the body this stays below 4 KB."""
 
 Loc = Sequence[str | int]
 
@@ -52,27 +52,27 @@ class Problem(BaseModel):
     )
     title: str = Field(description="The kind of problem, for people.", examples=["No such model"])
     status: int = Field(description="The HTTP status again.", examples=[404])
-    detail: str = Field(description="This very problem, for people.", examples=["there is no model 'shirts'"])
+    detail: str = Field(description="What is wrong in this case, for people.", examples=["there is no model 'shirts'"])
     code: str = Field(description="The kind of problem, for programs.", examples=["model_not_found"])
     errors: list[FieldProblem] | None = Field(default=None, description="The parts at fault, where known.")
 
 
 class ErrorRenderer(Protocol):
-    """Renders the errors below a path prefix whose clients expect another body than a problem."""
+    """Renders errors below a path prefix whose clients expect a body other than a problem."""
 
     def respond(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
-        """An error without an exception of ours behind it."""
+        """Render an error that is no exception of ours."""
 
     def respond_to(self, error: Exception, headers: Mapping[str, str] | None = None) -> Response:
-        """An error of the table in `service.errors`."""
+        """Render an error of the table in `service.errors`."""
 
 
 def install(app: FastAPI, renderers: Mapping[str, ErrorRenderer]) -> None:
-    """Let the application answer every foreseen error.
+    """Register handlers for every expected error.
 
     Args:
         app: the application.
-        renderers: by path prefix; everywhere else errors are problems.
+        renderers: by path prefix; under all other paths errors are problems.
     """
     app.state.error_renderers = renderers
     for kind in VERDICTS:
@@ -82,7 +82,7 @@ def install(app: FastAPI, renderers: Mapping[str, ErrorRenderer]) -> None:
 
 
 def problem_of(verdict: Verdict, detail: str, errors: Iterable[FieldProblem] = ()) -> Problem:
-    """Put a verdict into words, cut to size."""
+    """The problem body of a verdict, cut to size."""
     kept = _within_budget(errors)
     return Problem(
         type=f"urn:convserve:problem:{verdict.code}",
@@ -95,14 +95,14 @@ def problem_of(verdict: Verdict, detail: str, errors: Iterable[FieldProblem] = (
 
 
 def respond(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    """The only way an error leaves this service."""
+    """The response with a problem; every error but those of an `ErrorRenderer` leaves the service this way."""
     body = json.dumps(problem.model_dump(exclude_none=True), ensure_ascii=False)
     return Response(body.encode(), status_code=problem.status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def respond_unforeseen(request_id: str, scope: Scope) -> Response:
-    """The answer to an error nobody foresaw: an id to look for in the log, and nothing else."""
-    detail = f"Something went wrong on the server; its log knows more under request id {request_id}."
+    """The answer to an unexpected error: the request id to look for in the log, and nothing else."""
+    detail = f"Something went wrong on the server; its log has the details under request id {request_id}."
     renderer = _renderer_for(scope)
     if renderer is not None:
         return renderer.respond(UNFORESEEN.status, detail)
@@ -110,7 +110,7 @@ def respond_unforeseen(request_id: str, scope: Scope) -> Response:
 
 
 def respond_to(error: Exception, scope: Scope) -> Response:
-    """The answer to an error of the table, in the form that clients of the requested path expect."""
+    """The answer to an error of the table, in the form that clients of the path expect."""
     verdict = verdict_of(error)
     if verdict.status >= 500:
         logger.warning("answered %d %s: %s", verdict.status, verdict.code, error)
@@ -138,7 +138,7 @@ async def _validation_error(_: Request, error: Exception) -> Response:
 
 
 def respond_invalid(error: RequestValidationError) -> Response:
-    """The answer to a request that is not of the expected shape."""
+    """The answer to a request that does not have the expected shape."""
     parts = [_field_problem(found["loc"], found["msg"]) for found in error.errors()]
     first = f"{'.'.join(map(str, parts[0].loc))}: {parts[0].message}" if parts else "it is empty"
     more = f" (and {len(parts) - 1} more)" if len(parts) > 1 else ""
@@ -148,7 +148,7 @@ def respond_invalid(error: RequestValidationError) -> Response:
 async def _framework_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if type(error.__cause__) in VERDICTS:
-        # FastAPI wraps whatever reading the body raised.
+        # FastAPI wraps exceptions that are raised while it reads the body.
         return respond_to(error.__cause__, request.scope)  # type: ignore[arg-type]
     renderer = _renderer_for(request.scope)
     if renderer is not None:
@@ -161,7 +161,7 @@ async def _framework_error(request: Request, error: Exception) -> Response:
 
 def _framework_detail(request: Request, error: HTTPException) -> str:
     if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "another one")
+        allowed = (error.headers or {}).get("Allow", "another method")
         return f"This address does not answer {request.method}; expected {allowed}."
     return str(error.detail)
 
@@ -174,7 +174,7 @@ def _parts_at_fault(error: Exception) -> list[FieldProblem]:
 
 
 def _without_kind(loc: Loc) -> Loc:
-    """The path as it is in the client's own request."""
+    """The path of a part as it is in the client's own request."""
     if tuple(loc[:1]) != ("body",):
         return loc
     inside = tuple(loc[2:]) if loc[1:2] and loc[1] in SUBMISSION_TAGS else tuple(loc[1:])

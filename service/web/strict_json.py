@@ -1,7 +1,7 @@
-"""Reads JSON from strangers: within a depth, finite numbers, no key twice. Knows nothing of requests.
+"""Parses untrusted JSON: limited depth, finite numbers only, no duplicate keys. Knows nothing about requests.
 
-The standard library's parser recurses, takes NaN and 1e999, and keeps the last of two equal keys; each of these has
-been somebody's way in.
+The standard library's parser recurses, accepts NaN and 1e999, and keeps the last of two equal keys; attackers have used
+each of these.
 """
 
 import json
@@ -23,11 +23,11 @@ def parse_json(data: bytes | bytearray, max_outside_strings: int | None = None) 
 
     Args:
         data: UTF-8, at most as large as its reader's cap.
-        max_outside_strings: most characters that do not belong to strings. Parsed numbers and lists take many times
-            the memory of their text, strings do not.
+        max_outside_strings: most characters outside of strings. Parsed numbers and lists take many times the memory
+            of their text; strings do not.
 
     Raises:
-        JsonRejected: it is no JSON, or of a kind that is refused.
+        JsonRejected: the body is not JSON, or breaks one of the limits.
     """
     text = _decoded(data)
     if max_outside_strings is not None and text.count('"') > max_outside_strings:
@@ -52,19 +52,19 @@ def _decoded(data: bytes | bytearray) -> str:
 
 
 def _without_strings(text: str) -> str:
-    """What stands outside of strings; of text that is no JSON, at least everything up to where that shows."""
+    """The text outside of strings; for invalid JSON, at least everything up to the first error."""
     return "".join(text.replace("\\\\", "").replace('\\"', "").split('"')[::2])
 
 
 def _check_outline(outline: str, most: int | None) -> None:
     if most is not None and len(outline) > most:
-        raise JsonRejected(f"it has too much besides strings; expected at most {most:,} characters, got more")
+        raise JsonRejected(f"it has too much outside of strings; expected at most {most:,} characters, got more")
     brackets = _NOT_BRACKETS.sub("", outline.translate(_ONE_KIND))
     for _ in range(MAX_DEPTH):
-        brackets = brackets.replace("[]", "")  # takes away the innermost level
-    # What is left is nested deeper, or does not match; a few stray ones are left to the parser, which says where.
+        brackets = brackets.replace("[]", "")  # removes the innermost level
+    # What remains is nested deeper or unbalanced. A few stray brackets are left to the parser, which names their place.
     if len(brackets) > MAX_DEPTH or "[]" in brackets:
-        raise JsonRejected(f"it is nested too deep; expected at most {MAX_DEPTH} levels, got more")
+        raise JsonRejected(f"it is nested too deeply; expected at most {MAX_DEPTH} levels, got more")
 
 
 def _refuse_constant(name: str) -> NoReturn:

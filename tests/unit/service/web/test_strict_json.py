@@ -28,10 +28,10 @@ def test_ordinary_json_is_read(text: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1), "nested too deep"),
-        ('{"a":' * 50 + "1" + "}" * 50, "nested too deep"),
-        ('{"a":[' * 17 + "]}" * 17, "nested too deep"),
-        ("[[" * 500_000, "nested too deep"),
+        ("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1), "nested too deeply"),
+        ('{"a":' * 50 + "1" + "}" * 50, "nested too deeply"),
+        ('{"a":[' * 17 + "]}" * 17, "nested too deeply"),
+        ("[[" * 500_000, "nested too deeply"),
         ("[NaN]", "NaN"),
         ("[1e999]", "too large"),
         ("[" + "1" * 5000 + "]", "too many digits"),
@@ -49,7 +49,7 @@ def test_other_json_is_refused_with_its_reason(text: str, reason: str) -> None:
 
 def test_text_beside_strings_can_be_limited() -> None:
     assert parse_json(b'{"b64": "' + b"x" * 5000 + b'"}', max_outside_strings=100)
-    with pytest.raises(JsonRejected, match="besides strings"):
+    with pytest.raises(JsonRejected, match="outside of strings"):
         parse_json(b"[" + b"1," * 100 + b"1]", max_outside_strings=100)
 
 

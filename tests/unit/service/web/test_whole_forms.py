@@ -1,11 +1,12 @@
-"""A form that came whole is read as one that came in pieces, or left to whoever reads pieces."""
+"""A form that arrived whole is read like one that arrived in pieces, or is left to the reader of pieces."""
 
 import random
 
 import pytest
 
 from service.errors import ServiceError
-from service.web.multipart import FormReader, read_whole_form
+from service.predict.picture_forms import FIELD, PictureForm
+from service.web.multipart import read_whole_form
 from tests.unit.service.connections import form
 
 MAX_PICTURES = 3
@@ -15,8 +16,8 @@ GOOD, _ = form(("a.png", b"one"), ("b.png", b"two\r\n--xy"), ("", b""))
 
 def in_pieces(content_type: str, body: bytes) -> list[tuple[str | None, bytes]] | None:
     try:
-        reader = FormReader(content_type, MAX_PICTURES, 1000)
-        reader.feed(body)
+        reader = PictureForm(content_type, MAX_PICTURES, 1000)
+        reader.write(body)
         return [(part.filename, bytes(part.data)) for part in reader.finish()]
     except ServiceError:
         return None
@@ -24,7 +25,7 @@ def in_pieces(content_type: str, body: bytes) -> list[tuple[str | None, bytes]] 
 
 def whole(content_type: str, body: bytes) -> list[tuple[str | None, bytes]] | None:
     try:
-        return read_whole_form(content_type, body, MAX_PICTURES)
+        return read_whole_form(content_type, body, FIELD, MAX_PICTURES)
     except ServiceError:
         return None
 
