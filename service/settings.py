@@ -74,7 +74,7 @@ class ApiSettings(SharedSettings):
     model_memory_bytes: int = Field(
         default=2048 * _MIB,
         ge=_MIB,
-        description="Memory for model versions, in bytes, counted as twice their ONNX files; a larger one is kept alone.",
+        description="Bytes of memory for model versions, counted as twice their ONNX files; a larger one stays alone.",
     )
     minimum_stay_s: float = Field(
         default=1, ge=0, le=60, description="Shortest time that a loaded model version stays in memory, in seconds."

@@ -1,8 +1,8 @@
-"""Where a connection's bytes become requests: uvicorn's own protocol, which asks the fast lane before the application.
+"""Turns a connection's bytes into requests: uvicorn's protocol, which asks the fast lane before the application.
 
-A plain prediction is answered from here as soon as its body is whole: without a task, without ASGI's messages, with one
-write. Every other request, and one that the lane has no answer for, goes on as if this were uvicorn's class; only the
-moment at which the application is called is another. Pipelining, limits of time and shutting down are uvicorn's.
+It answers a simple prediction as soon as its body is whole: without a task, without ASGI messages, with one write.
+Every other request, and every request that the lane cannot answer, goes on as in uvicorn's class; only the moment at
+which the application is called differs. Pipelining, timeouts and shutdown are uvicorn's.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from uvicorn._types import HTTPScope
+from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from service.errors import Overloaded
@@ -40,18 +40,25 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _SimpleRequest:
-    """A request that may be a plain prediction.
+    """A request that may be a simple prediction.
 
     Attributes:
-        cycle: uvicorn's side of it, once uvicorn has to know.
+        call: what its address asks for.
+        url: as received.
+        headers: names in lower case, each once.
+        scope: uvicorn's ASGI scope, which is completed only when the routes need it.
+        began_at: `time.perf_counter()` when its headers were complete.
+        body: what has arrived of the body; bytes as long as it is one piece.
+        is_whole: the body is complete.
+        cycle: uvicorn's view of the request, once uvicorn has to know about it.
     """
 
     call: Call
     url: bytes
     headers: Headers
-    scope: HTTPScope
+    scope: Scope
     began_at: float
-    body: bytes | bytearray = b""  # bytes while it is one piece
+    body: bytes | bytearray = b""
     is_whole: bool = False
     cycle: RequestResponseCycle | None = None
 
@@ -62,12 +69,12 @@ class FastProtocol(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
         super().__init__(*arguments, **options)
         self._lane: FastLane | None = None if self.root_path else self.app_state.get(LANE)
-        self._simple: _SimpleRequest | None = None  # the request under way, when it is plain
-        self._held_bytes = 0  # of a body that is not whole
+        self._simple: _SimpleRequest | None = None  # the current request, if it is simple
+        self._held_bytes = 0  # of an incomplete body
         self._asked: asyncio.Future[Answer] | None = None
 
     def on_headers_complete(self) -> None:
-        """Keep a request that may be plain; let uvicorn begin with any other."""
+        """Keep a request that may be simple; let uvicorn begin with any other."""
         if self._simple is None:
             self._simple = self._simple_request()
             if self._simple is not None:
@@ -77,12 +84,12 @@ class FastProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Keep a piece of a body."""
+        """Take a piece of the body."""
         simple = self._simple
         if simple is None or simple.is_whole:
             super().on_body(body)
         elif not simple.body:
-            simple.body = body  # most bodies are one piece, and held for no time
+            simple.body = body  # most bodies arrive in one piece and are not held
         else:
             if isinstance(simple.body, bytes):
                 simple.body = bytearray(simple.body)
@@ -90,7 +97,7 @@ class FastProtocol(HttpToolsProtocol):
             self._hold(simple, len(body))
 
     def on_message_complete(self) -> None:
-        """Answer a plain prediction, whose body is whole now."""
+        """Answer a simple prediction, whose body is complete now."""
         simple = self._simple
         if simple is None or simple.is_whole:
             super().on_message_complete()
@@ -100,7 +107,7 @@ class FastProtocol(HttpToolsProtocol):
             self._ask(simple)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let nobody work for a client who has left."""
+        """Stop work whose client has disconnected."""
         simple = self._simple
         if self._asked is not None:
             self._asked.cancel()
@@ -111,13 +118,13 @@ class FastProtocol(HttpToolsProtocol):
             self._give_up(simple)
 
     def shutdown(self) -> None:
-        """Answer what is under way, and close."""
+        """Answer the current request, and close."""
         if self._simple is not None:
             self._let_uvicorn_know(self._simple)
         super().shutdown()
 
     def _simple_request(self) -> _SimpleRequest | None:
-        """The request whose headers are complete, if it may be plain and no other is under way."""
+        """The request whose headers are complete, if it may be simple and no other is in progress."""
         if self._lane is None or self.parser.get_method() != b"POST" or self.expect_100_continue:
             return None
         call = simple_call(self.url)
@@ -131,7 +138,7 @@ class FastProtocol(HttpToolsProtocol):
         return _SimpleRequest(call, self.url, headers, self.scope, time.perf_counter())
 
     def _let_uvicorn_know(self, simple: _SimpleRequest) -> RequestResponseCycle:
-        """Make what `HttpToolsProtocol.on_headers_complete` would have made of a plain request."""
+        """Make the cycle that `HttpToolsProtocol.on_headers_complete` would have made of a simple request."""
         if simple.cycle is None:
             path, _, query = simple.url.partition(b"?")
             simple.scope["method"] = "POST"
@@ -168,7 +175,7 @@ class FastProtocol(HttpToolsProtocol):
             self._held_bytes = 0
 
     def _give_up(self, simple: _SimpleRequest) -> None:
-        """Let the application answer after all, which finds the request as if nobody had looked at it."""
+        """Let the application answer after all; it sees the request as if the lane had not touched it."""
         self._simple = None
         self._let_go()
         cycle = self._let_uvicorn_know(simple)
@@ -188,7 +195,7 @@ class FastProtocol(HttpToolsProtocol):
             return
         try:
             asked = self._lane.ask(simple.call, simple.headers, bytes(simple.body))
-        except Exception as error:  # noqa: BLE001 - the application finds it as well, and tells
+        except Exception as error:  # noqa: BLE001 - the application meets the same error and reports it
             self._give_up_inside(simple, error)
             return
         self._asked = asked.answer
