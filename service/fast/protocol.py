@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.types import Scope
+from uvicorn._types import HTTPScope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from service.errors import Overloaded
@@ -56,7 +56,7 @@ class _SimpleRequest:
     call: Call
     url: bytes
     headers: Headers
-    scope: Scope
+    scope: HTTPScope
     began_at: float
     body: bytes | bytearray = b""
     is_whole: bool = False

@@ -83,8 +83,8 @@ def test_uvicorns_request_cycle_still_has_the_shape_that_the_fast_protocol_fills
 def test_pillows_raw_codecs_still_have_the_shape_that_the_png_reader_calls() -> None:
     advice = _advice("pillow", "PIL/Image.py", "worker/pictures/simple_png.py")
     try:
-        decoder = Image._getdecoder("L", "zip", ("L", 0))  # type: ignore[attr-defined]
-        encoder = Image._getencoder("L", "raw", ("L",))  # type: ignore[attr-defined]
+        decoder = Image._getdecoder("L", "zip", ("L", 0))
+        encoder = Image._getencoder("L", "raw", ("L",))
     except (AttributeError, TypeError, ValueError) as error:
         raise AssertionError(f"Pillow's codecs are found in another way: {error}. {advice}") from error
     wanted = [(decoder, ("setimage", "decode", "cleanup")), (encoder, ("setimage", "encode", "cleanup"))]

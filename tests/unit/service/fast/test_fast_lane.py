@@ -1,4 +1,4 @@
-"""The short way of a prediction: the answers of the routes, their refusals, and limits on how many are inside."""
+"""Which calls are simple, and that the fast way gives the answers of the routes."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ PNG = {"Content-Type": "image/png"}
         ("/models/shirts/aliases/champion/predict", "", "shirts", None, "champion", 5),
     ],
 )
-def test_plain_calls_are_understood(
+def test_simple_calls_are_understood(
     path: str, query: str, model: str | None, version: int | None, alias: str | None, top_k: int
 ) -> None:
     call = simple_call(f"{path}?{query}".encode())
@@ -56,7 +56,7 @@ def test_plain_calls_are_understood(
         ("/models/shirts/predict", "model=trousers"),
     ],
 )
-def test_whatever_is_not_plain_is_left_to_the_routes(path: str, query: str) -> None:
+def test_calls_that_are_not_simple_are_left_to_the_routes(path: str, query: str) -> None:
     assert simple_call(f"{path}?{query}".encode()) is None
 
 

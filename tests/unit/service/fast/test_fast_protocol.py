@@ -48,7 +48,7 @@ GOOD = {
     "bytes": post("/predict", PICTURE, "application/octet-stream"),
     "a form": post("/predict", *form(("a.png", PICTURE))),
     "several in a form": post("/predict", *form(*((f"{n}.png", grey_picture(n)) for n in range(8)))),
-    "a name that is not plain": post("/predict", *form(('../b/ä "c".png', PICTURE))),
+    "a name that is not simple": post("/predict", *form(('../b/ä "c".png', PICTURE))),
     "no name": post("/predict", *form(("", PICTURE))),
     "bytes behind the form": post("/predict", *form(("a.png", PICTURE), end=b"--xyz--\r\nepilogue")),
     "a JPEG": post("/predict", grey_picture(7, "JPEG"), "image/jpeg"),
@@ -160,7 +160,7 @@ async def test_the_lane_answers_as_the_routes_do(service: Service, request_bytes
 
 
 @pytest.mark.parametrize("request_bytes", LEFT_TO_THE_ROUTES.values(), ids=LEFT_TO_THE_ROUTES)
-async def test_whatever_is_not_plain_is_answered_by_the_routes(service: Service, request_bytes: bytes) -> None:
+async def test_requests_that_are_not_simple_are_answered_by_the_routes(service: Service, request_bytes: bytes) -> None:
     request = request_bytes.replace(b"Host: api", b"Host: api\r\nX-Request-ID: mine")
     by_routes = await service.ask(request, with_lane=False)
     by_lane = await service.ask(request)
@@ -208,7 +208,7 @@ async def test_requests_of_many_connections_share_batches_and_get_their_own_answ
     assert service.lane.n_answered == 12
 
 
-async def test_whoever_leaves_while_waiting_is_counted_out(service: Service) -> None:
+async def test_a_client_that_leaves_while_waiting_is_no_longer_counted(service: Service) -> None:
     connection = service.connect()
     connection.send(GOOD["a raw picture"])
     assert service.n_inside == 1
@@ -219,7 +219,7 @@ async def test_whoever_leaves_while_waiting_is_counted_out(service: Service) -> 
     assert b'status="499"' in service.lane.metrics.page([], None)
 
 
-async def test_whoever_leaves_in_the_middle_of_a_body_leaves_nothing_behind(service: Service) -> None:
+async def test_a_client_that_leaves_during_its_body_leaves_nothing_behind(service: Service) -> None:
     connection = service.connect()
     connection.send(GOOD["several in a form"][:300])
     connection.send(GOOD["several in a form"][300:400])
@@ -229,7 +229,7 @@ async def test_whoever_leaves_in_the_middle_of_a_body_leaves_nothing_behind(serv
     assert b'status="400"' in service.lane.metrics.page([], None)
 
 
-async def test_no_more_are_let_in_than_there_are_places(service: Service) -> None:
+async def test_no_more_are_admitted_than_there_are_slots(service: Service) -> None:
     connections = [service.connect() for _ in range(6)]
     for connection in connections:
         connection.send(GOOD["a raw picture"])
@@ -245,7 +245,7 @@ async def test_a_model_that_was_unloaded_is_not_asked(service: Service) -> None:
     assert (answer.status, json.loads(answer.body)["code"]) == (503, "model_unloaded")
 
 
-async def test_a_connection_that_shall_close_does_after_its_answer(service: Service) -> None:
+async def test_a_connection_that_asks_to_close_closes_after_its_answer(service: Service) -> None:
     connection = service.connect()
     connection.send(post("/predict", PICTURE, Connection="close"))
     answer = await connection.answer()

@@ -1,4 +1,4 @@
-"""How many predictions are inside: counted whatever way they come, refused beyond, and slow uploads take no place."""
+"""Predictions in progress: counted however they arrive, refused beyond the limit; slow uploads take no slot."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -19,7 +19,7 @@ from tests.unit.service.tiny_networks import grey_picture, publish
 pytestmark = pytest.mark.anyio
 
 PNG = {"Content-Type": "image/png"}
-PLACES = 2
+SLOTS = 2
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def slow_store(store: ModelStore) -> SlowStore:
 
 @pytest.fixture
 def held(slow_store: SlowStore) -> Iterator[Event]:
-    """Until it is set, whoever asks the model `held` stays inside."""
+    """Until it is set, requests for the model `held` keep their slots."""
     let_go = slow_store.hold("held", 1)
     yield let_go
     let_go.set()
@@ -40,7 +40,7 @@ def held(slow_store: SlowStore) -> Iterator[Event]:
 
 @asynccontextmanager
 async def serving(settings: ApiSettings, store: ModelStore, **limits: int) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(settings.model_copy(update={"max_predictions": PLACES, **limits}), store)
+    app = create_app(settings.model_copy(update={"max_predictions": SLOTS, **limits}), store)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as api,
@@ -68,11 +68,11 @@ async def upload(api: httpx.AsyncClient, goes_on: asyncio.Event, path: str = "/m
     return await api.post(path, content=hesitant(), headers=PNG)
 
 
-async def test_more_predictions_than_are_let_in_are_told_to_come_back(
+async def test_more_predictions_than_slots_are_told_to_come_back(
     settings: ApiSettings, slow_store: SlowStore, held: Event
 ) -> None:
     async with serving(settings, slow_store) as api:
-        inside = [asyncio.create_task(ask(api, "held")) for _ in range(PLACES)]
+        inside = [asyncio.create_task(ask(api, "held")) for _ in range(SLOTS)]
         await settled()
         refused = await api.post("/v2/models/ready/infer", json={})
         assert refused.status_code == 429
@@ -82,7 +82,7 @@ async def test_more_predictions_than_are_let_in_are_told_to_come_back(
         assert problem.headers["content-type"] == "application/problem+json"
         assert (await api.get("/healthz")).status_code == 200
         held.set()
-        assert [answer.status_code for answer in await asyncio.gather(*inside)] == [200] * PLACES
+        assert [answer.status_code for answer in await asyncio.gather(*inside)] == [200] * SLOTS
         assert (await ask(api, "ready")).status_code == 200
 
 
@@ -90,7 +90,7 @@ async def test_more_predictions_than_are_let_in_are_told_to_come_back(
 async def test_slow_uploads_do_not_keep_others_out(settings: ApiSettings, slow_store: SlowStore, path: str) -> None:
     async with serving(settings, slow_store) as api:
         goes_on = asyncio.Event()
-        slow = [asyncio.create_task(upload(api, goes_on, path)) for _ in range(10 * PLACES)]
+        slow = [asyncio.create_task(upload(api, goes_on, path)) for _ in range(10 * SLOTS)]
         await settled()
         assert (await ask(api, "ready")).status_code == 200
         goes_on.set()
@@ -99,19 +99,19 @@ async def test_slow_uploads_do_not_keep_others_out(settings: ApiSettings, slow_s
         assert 200 in codes
 
 
-async def test_an_upload_that_ends_when_the_house_is_full_is_refused(
+async def test_an_upload_that_ends_when_all_slots_are_taken_is_refused(
     settings: ApiSettings, slow_store: SlowStore, held: Event
 ) -> None:
     async with serving(settings, slow_store) as api:
         goes_on = asyncio.Event()
         slow = asyncio.create_task(upload(api, goes_on))
         await settled()
-        inside = [asyncio.create_task(ask(api, "held")) for _ in range(PLACES)]
+        inside = [asyncio.create_task(ask(api, "held")) for _ in range(SLOTS)]
         await settled()
         goes_on.set()
         assert (await slow).json()["code"] == "overloaded"
         held.set()
-        assert [answer.status_code for answer in await asyncio.gather(*inside)] == [200] * PLACES
+        assert [answer.status_code for answer in await asyncio.gather(*inside)] == [200] * SLOTS
 
 
 async def test_unfinished_bodies_are_bounded_by_their_bytes(settings: ApiSettings, slow_store: SlowStore) -> None:
