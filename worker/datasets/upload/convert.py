@@ -19,7 +19,7 @@ from worker.datasets.upload.decoding import Decoded, choose_shape, decode_all
 from worker.datasets.upload.describing import pack_and_describe
 from worker.datasets.upload.errors import ArchiveRejected
 from worker.datasets.upload.folders import arrange
-from worker.datasets.upload.messages import Accepted, Advanced, ConversionOrder, Converted, Refused, Report
+from worker.datasets.upload.messages import Accepted, Advanced, ConversionOrder, Converted, ConverterMessage, Refused
 from worker.datasets.upload.report import SkippedLog
 from worker.datasets.upload.zip_directory import read_directory
 
@@ -77,9 +77,9 @@ class Link:
         self._reports = reports
         self._next = 0.0
 
-    def send(self, report: Report) -> None:
+    def send(self, message: ConverterMessage) -> None:
         """Say something."""
-        self._reports.write(report.model_dump_json().encode() + b"\n")
+        self._reports.write(message.model_dump_json().encode() + b"\n")
         self._reports.flush()
 
     def advance(self, phase: Phase, done: int, total: int) -> None:

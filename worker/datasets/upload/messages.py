@@ -59,5 +59,5 @@ class Converted(_Message):
     facts: DatasetFacts
 
 
-Report = Annotated[Accepted | Advanced | Refused | Converted, Field(discriminator="kind")]
-REPORTS: TypeAdapter[Report] = TypeAdapter(Report)
+ConverterMessage = Annotated[Accepted | Advanced | Refused | Converted, Field(discriminator="kind")]
+CONVERTER_MESSAGES: TypeAdapter[ConverterMessage] = TypeAdapter(ConverterMessage)

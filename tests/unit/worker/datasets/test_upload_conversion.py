@@ -24,7 +24,7 @@ from worker.datasets.statistics import ChannelStatistics
 from worker.datasets.upload.convert import Link, convert
 from worker.datasets.upload.drawing_splits import draw_test_split
 from worker.datasets.upload.errors import ArchiveRejected
-from worker.datasets.upload.messages import REPORTS, Advanced, ConversionOrder, Converted, Refused
+from worker.datasets.upload.messages import CONVERTER_MESSAGES, Advanced, ConversionOrder, Converted, Refused
 from worker.datasets.upload.options import UploadLimits, UploadOptions
 from worker.datasets.upload.packing import PREVIEW_FILE
 from worker.datasets.upload.report import DatasetReport
@@ -65,7 +65,7 @@ class Converter:
         (folder / "upload.zip").write_bytes(archive)
         reports = io.BytesIO()
         convert(ordered(folder, **options), Link(reports))
-        last = REPORTS.validate_json(reports.getvalue().splitlines()[-1])
+        last = CONVERTER_MESSAGES.validate_json(reports.getvalue().splitlines()[-1])
         assert isinstance(last, Converted)
         return last.facts, DatasetReport.model_validate(last.facts.report), folder
 
@@ -213,7 +213,7 @@ def test_a_full_disk_is_told_with_what_to_do(tmp_path: Path) -> None:
         assert process.stdout is not None
         process.stdin.write(order.model_dump_json().encode() + b"\n")
         process.stdin.flush()
-        last = REPORTS.validate_json(process.stdout.readlines()[-1])
+        last = CONVERTER_MESSAGES.validate_json(process.stdout.readlines()[-1])
     assert isinstance(last, Refused)
     assert last.code == "disk_full"
     assert last.hint is not None
@@ -223,7 +223,7 @@ def test_looking_for_the_pictures_own_size_is_progress_too(tmp_path: Path) -> No
     (tmp_path / "upload.zip").write_bytes(zipped(two_classes(5)))
     reports = io.BytesIO()
     convert(ordered(tmp_path), Link(reports))
-    read = [REPORTS.validate_json(line) for line in reports.getvalue().splitlines()]
+    read = [CONVERTER_MESSAGES.validate_json(line) for line in reports.getvalue().splitlines()]
     phases = [report.phase for report in read if isinstance(report, Advanced)]
     assert phases == ["reading", "decoding", "packing"]
 
