@@ -1,4 +1,4 @@
 """What the routes of datasets call: receiving archives, converting them, listing what there is.
 
-Not in here: decoding of pictures; this is in `worker.datasets`.
+Not in here: decoding pictures; `worker.datasets` does that.
 """

@@ -1,4 +1,4 @@
-"""What the routes of datasets answer with, and how it is put together from a built-in dataset or an uploaded one."""
+"""Answers of the dataset routes, built from a built-in dataset, an uploaded one, or a conversion."""
 
 from datetime import datetime
 from typing import Literal
@@ -22,15 +22,15 @@ class DatasetClass(BaseModel):
 
 
 class ConversionProgress(BaseModel):
-    """How far the conversion of an upload is."""
+    """Progress of an upload's conversion."""
 
     phase: str = Field(description="`reading`, `decoding`, `packing` or `storing`.", examples=["decoding"])
-    done: int = Field(description="Files dealt with in this phase.")
-    total: int = Field(description="Files to deal with in this phase.")
+    done: int = Field(description="Files processed in this phase.")
+    total: int = Field(description="Files to process in this phase.")
 
 
 class DatasetAnswer(BaseModel):
-    """A dataset, or the upload that is to become one."""
+    """A dataset, or an upload that is becoming one."""
 
     name: str = Field(examples=["fashion_mnist"])
     title: str
@@ -47,19 +47,23 @@ class DatasetAnswer(BaseModel):
     mean: tuple[float, ...] | None = Field(
         default=None, description="Of each channel of the training pictures, scaled to [0, 1]."
     )
-    deviation: tuple[float, ...] | None = Field(default=None, description="Standard deviation, likewise.")
+    deviation: tuple[float, ...] | None = Field(
+        default=None, description="Standard deviation of each channel, likewise."
+    )
     fingerprint: str | None = Field(
         default=None,
-        description="SHA-256 over shapes, pixels and labels; the manifest of every model trained on it has it, too.",
+        description="SHA-256 over shapes, pixels and labels; every model trained on it records it in its manifest.",
     )
     available: bool = Field(description="On this server's disk; otherwise the first job that needs it fetches it.")
-    preview: str | None = Field(default=None, description="Where its contact sheet is; null when there is none.")
+    preview: str | None = Field(default=None, description="Path of its contact sheet; null when there is none.")
     note: str | None = Field(default=None, description="Why something is null.")
     licence: str
     source: str = Field(description="Where it comes from.")
     progress: ConversionProgress | None = Field(default=None, description="While `converting`.")
     error: ConversionFailure | None = Field(default=None, description="When `failed`.")
-    report: DatasetReport | None = Field(default=None, description="Of an uploaded dataset: what was noticed.")
+    report: DatasetReport | None = Field(
+        default=None, description="Of an uploaded dataset: what the conversion noticed."
+    )
     options: dict[str, JsonValue] | None = Field(default=None, description="Of an uploaded dataset: how it was made.")
     size_bytes: int | None = Field(default=None, description="Of an uploaded dataset: bytes in the store.")
     created_at: datetime | None = Field(default=None, description="Of an uploaded dataset or an upload.")
@@ -72,7 +76,7 @@ class DatasetList(BaseModel):
 
 
 def built_in_answer(info: DatasetInfo, available: bool) -> DatasetAnswer:
-    """A dataset that comes with the program; what is known of it does not depend on its files."""
+    """The answer for a built-in dataset, whose facts are known even without its files."""
     return DatasetAnswer(
         **_facts(info),
         built_in=True,
@@ -83,7 +87,7 @@ def built_in_answer(info: DatasetInfo, available: bool) -> DatasetAnswer:
 
 
 def uploaded_answer(manifest: DatasetManifest) -> DatasetAnswer:
-    """A published upload."""
+    """The answer for a published upload."""
     return DatasetAnswer(
         **_facts(info_of(manifest)),
         built_in=False,
@@ -97,7 +101,7 @@ def uploaded_answer(manifest: DatasetManifest) -> DatasetAnswer:
 
 
 def conversion_answer(name: str, status: ConversionStatus) -> DatasetAnswer:
-    """An upload that is no dataset yet, or will be none."""
+    """The answer for an upload that is being converted, or whose conversion failed."""
     is_converting = status.state == "converting"
     progress = ConversionProgress(phase=status.phase, done=status.done, total=status.total)
     return DatasetAnswer(
@@ -120,7 +124,7 @@ def conversion_answer(name: str, status: ConversionStatus) -> DatasetAnswer:
 
 
 def damaged_answer(name: str, file: str) -> DatasetAnswer:
-    """A dataset whose manifest or status cannot be read: shown, so that it can be deleted."""
+    """The answer for a dataset whose manifest or status cannot be read; it is listed so that it can be deleted."""
     error = ConversionFailure(
         code="dataset_corrupt", message=f"Its {file} in the store is damaged.", hint="Delete it and upload it again."
     )
@@ -142,7 +146,7 @@ def damaged_answer(name: str, file: str) -> DatasetAnswer:
 
 
 def preview_path(name: str) -> str:
-    """Where a dataset's contact sheet is served."""
+    """Path at which a dataset's contact sheet is served."""
     return f"/datasets/{name}/preview.png"
 
 

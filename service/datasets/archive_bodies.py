@@ -1,4 +1,4 @@
-"""Receives a dataset's archive: from the request's body to one file, a piece at a time, and the options beside it.
+"""Receives a dataset's archive: writes the request's body to one file, piece by piece, and reads the options beside it.
 
 The archive is the whole body, or the field `file` of a form. Nothing a client names becomes a path.
 """
@@ -26,12 +26,12 @@ HINT = "With curl: -F file=@pets.zip -F name=pets"
 MAX_FIELDS = 32
 MAX_FIELD_BYTES = 4096
 FORM_OVERHEAD_BYTES = 256 * 1024
-"""What a form may have beside its archive."""
+"""What a form may contain besides its archive."""
 _BUFFER_BYTES = 1024 * 1024
 
 
 class _Body(Protocol):
-    """Takes the body's bytes; says which of them belong to the archive, and in the end what the fields were."""
+    """Takes the body's bytes and returns those that belong to the archive; at the end, returns the other fields."""
 
     def feed(self, chunk: bytes) -> bytes: ...
 
@@ -44,16 +44,16 @@ async def receive_archive(
     """Write the archive to a file, and read the options from the query and the form.
 
     Args:
-        request: its body is still unread.
+        request: with its body still unread.
         target: a new file.
-        query: options given there; those of a form come before them.
-        max_bytes: of the archive.
+        query: options in the query; options in a form take precedence.
+        max_bytes: largest archive, in bytes.
         min_free_bytes: stay free on the target's disk.
 
     Raises:
-        BodyTypeUnsupported, BodyTooLarge, UploadRejected: it is no archive in one of the two forms.
+        BodyTypeUnsupported, BodyTooLarge, UploadRejected: the body is not an archive in one of the two forms.
         RequestValidationError: an option is missing, unknown or out of range.
-        DiskFull: there is no room for it.
+        DiskFull: the disk has too little free space.
     """
     refuse_encoded(request.headers)
     content_type = request.headers.get("content-type", "")
@@ -62,7 +62,7 @@ async def receive_archive(
     if kind == "multipart/form-data":
         body = ArchiveForm(content_type)
     elif kind in ARCHIVE_TYPES:
-        read_options(query, {})  # better told before gigabytes are sent
+        read_options(query, {})  # refuse before gigabytes are sent
         body = _WholeBody()
     else:
         raise BodyTypeUnsupported(EXPECTED, kind, HINT)
@@ -79,7 +79,7 @@ async def receive_archive(
 
 
 def read_options(query: Mapping[str, str], fields: Mapping[str, str]) -> UploadOptions:
-    """The options, those of the form before those of the query. Raises `RequestValidationError`."""
+    """The options; those of the form take precedence over those of the query. Raises `RequestValidationError`."""
     try:
         return UploadOptions.model_validate({**query, **fields})
     except ValidationError as error:
@@ -109,7 +109,7 @@ async def _write(request: Request, body: _Body, file: BinaryIO, max_bytes: int, 
 
 
 def _append(file: BinaryIO, data: bytearray, min_free_bytes: int) -> None:
-    """Checks the free space before every write, since others write to the same disk. Raises `DiskFull`."""
+    """Write a piece. Others write to the disk too, so free space is checked every time. Raises `DiskFull`."""
     _require_free_space(Path(file.name), len(data), min_free_bytes)
     file.write(data)
 
@@ -140,7 +140,7 @@ class ArchiveForm(FormReader):
         self._fields: dict[str, bytearray] = {}
 
     def feed(self, chunk: bytes) -> bytes:
-        """Take the next bytes; those of the archive come back. Raises `UploadRejected`."""
+        """Take the next bytes and return those of the archive. Raises `UploadRejected`."""
         self.write(chunk)
         found, self._archive = bytes(self._archive), bytearray()
         return found
@@ -156,7 +156,7 @@ class ArchiveForm(FormReader):
             raise UploadRejected((), "A field of the form is not UTF-8.") from error
 
     def begin_part(self, name: str, filename: str | None) -> None:
-        """The archive, once, or an option, once."""
+        """Start the archive or an option; each may occur once."""
         self._field = None if name == FIELD else name
         if (name == FIELD and self._has_archive) or name in self._fields:
             raise UploadRejected((name[:64],), f"The form has the field {name[:64]!r} twice; expected it once.")
@@ -164,11 +164,11 @@ class ArchiveForm(FormReader):
             self._has_archive = True
             return
         if len(self._fields) == MAX_FIELDS or filename is not None:
-            raise UploadRejected((name[:64],), f"The form has more than an archive and its options. {HINT}")
+            raise UploadRejected((name[:64],), f"The form has more fields than an archive and its options. {HINT}")
         self._fields[name] = bytearray()
 
     def part_data(self, data: memoryview) -> None:
-        """More of the part begun last."""
+        """Take more bytes of the part that began last."""
         if self._field is None:
             self._archive += data
             return
@@ -176,5 +176,6 @@ class ArchiveForm(FormReader):
         value += data
         if len(value) > MAX_FIELD_BYTES:
             raise UploadRejected(
-                (self._field[:64],), f"The field {self._field[:64]!r} is too long; expected at most {MAX_FIELD_BYTES}."
+                (self._field[:64],),
+                f"The field {self._field[:64]!r} is too long; expected at most {MAX_FIELD_BYTES} bytes.",
             )

@@ -1,4 +1,4 @@
-"""All datasets, built in and uploaded, as the routes ask for them. Uploaded ones are read from the store each time."""
+"""Lists all datasets, built in and uploaded, for the routes. Uploaded ones are read from the store each time."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -16,14 +16,14 @@ from worker.datasets import DATASETS, DatasetInfo, DatasetNotFound, find_dataset
 
 
 class DatasetListing:
-    """What there is to train on."""
+    """The datasets that can be trained on, and the uploads on their way."""
 
     def __init__(self, store: DatasetStore, datasets_dir: Path) -> None:
         self._store = store
         self._datasets_dir = datasets_dir
 
     def find(self, name: str) -> DatasetInfo:
-        """What a training needs to know of a dataset; blocks while the store is asked about an uploaded one.
+        """What a training needs to know about a dataset; blocks while it asks the store about an uploaded one.
 
         Raises:
             DatasetNotFound, DatasetNotReady, DatasetCorrupt, StoreUnavailable.

@@ -1,7 +1,7 @@
-"""Directories for uploads under way: gone when their use ends, or, after a kill, when the next process looks.
+"""Directories for uploads under way, removed after use, or, after a kill, by the next process that sweeps.
 
-Each holds a locked file for as long as its process lives; the kernel lets go of the lock when the process ends,
-however it ends. Several API processes may share the place.
+Each contains a file that its process keeps locked; the kernel releases the lock when the process ends, however it
+ends. Several API processes may share the parent directory.
 """
 
 import fcntl
@@ -17,11 +17,11 @@ LOCK_FILE = "lock"
 
 
 class Scratch:
-    """One directory of an upload's own.
+    """The directory of one upload.
 
     Attributes:
         id: its name; ids sort by time.
-        path: where it is.
+        path: of the directory.
     """
 
     def __init__(self, parent: Path) -> None:
@@ -33,22 +33,22 @@ class Scratch:
 
     @property
     def archive(self) -> Path:
-        """The file that is received."""
+        """The received file."""
         return self.path / "upload.zip"
 
     @property
     def result(self) -> Path:
-        """Directory of what is made of it."""
+        """Directory of the conversion's output."""
         return self.path / "result"
 
     def remove(self) -> None:
-        """Delete the directory and everything in it; harmless when it is gone."""
+        """Delete the directory and everything in it; does nothing when it is already gone."""
         shutil.rmtree(self.path, ignore_errors=True)
         self._lock.close()
 
 
 def sweep(parent: Path) -> int:
-    """Remove the directories of processes that have ended, and say how many they were."""
+    """Remove the directories of processes that have ended, and return how many there were."""
     return sum(_remove_if_dead(folder) for folder in sorted(parent.glob("*-*"))) if parent.is_dir() else 0
 
 
@@ -58,6 +58,6 @@ def _remove_if_dead(folder: Path) -> bool:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)
     except OSError:
-        return False  # in use, just being made, or somebody else's
-    logger.info("removed what an interrupted upload left")
+        return False  # in use, just being made, or not one of ours
+    logger.info("removed the leftovers of an interrupted upload")
     return True

@@ -1,5 +1,5 @@
-"""The public protocols existing clients speak: Open Inference Protocol v2 (`/v2`) and TensorFlow Serving REST (`/v1`).
+"""The public protocols of existing clients: Open Inference Protocol v2 (`/v2`) and TensorFlow Serving REST (`/v1`).
 
-Translates between their wire formats and the one inference function; runs nothing itself.
-`docs/explanation/protocols.md` says what is served.
+Translates between their wire formats and the one inference function. Not in here: inference itself, and the problem
+bodies of our own routes. `docs/explanation/protocols.md` lists what is supported.
 """

@@ -1,6 +1,6 @@
-"""What every call of the public protocols goes through: a body from bytes, a version from the path, probabilities.
+"""The steps that all calls of the public protocols share: body from bytes, version from path, probabilities.
 
-Bodies are read whatever their Content-Type says, and whatever takes long happens off the event loop.
+Bodies are read whatever their Content-Type says. Work that takes long runs off the event loop.
 """
 
 import json
@@ -24,11 +24,11 @@ from service.state import ServiceState
 from worker.pictures.pixels import PictureRejected
 
 BATCH = 64
-"""Pictures given to the network at once: what it needs in between is many times the size of its input."""
-_SOON_READ_BYTES = 16 * 1024
-"""JSON of this size is parsed about as fast as a thread is woken."""
-_SOON_WRITTEN = 1024
-"""So many numbers are written about as fast."""
+"""Pictures given to the network at once: its intermediate results are many times the size of its input."""
+_READ_INLINE_BYTES = 16 * 1024
+"""Parsing JSON of up to this size takes about as long as waking a thread."""
+_WRITTEN_INLINE = 1024
+"""Writing up to this many numbers takes about as long."""
 
 T = TypeVar("T")
 
@@ -36,16 +36,16 @@ T = TypeVar("T")
 async def read_call(
     request: Request, state: ServiceState, read: Callable[[bytes], T], json_length: str | None = None
 ) -> T:
-    """Take the whole body, undo its compression, and let `read` make sense of it.
+    """Take the whole body, decompress it, and parse it with `read`.
 
     Args:
-        request: its body is still unread.
+        request: with its body still unread.
         state: of this process.
-        read: what the body means; quick but for the JSON in it.
-        json_length: how much of the body is JSON, as the client says, where `read` holds it to that.
+        read: parses the body; fast apart from the JSON in it.
+        json_length: length of the JSON part in bytes, as the client states it, if `read` enforces it.
 
     Raises:
-        BodyTooLarge, BodyTypeUnsupported, CallRejected: the body; and whatever `read` raises.
+        BodyTooLarge, BodyTypeUnsupported, CallRejected: the body is at fault. Also whatever `read` raises.
     """
     body = await request.body()
     encoding = request.headers.get("content-encoding", "")
@@ -53,13 +53,13 @@ async def read_call(
     def work() -> T:
         return read(decompressed(body, encoding, state.settings.max_body_bytes))
 
-    if is_plain(encoding) and _n_json_bytes(json_length, body) <= _SOON_READ_BYTES:
+    if is_plain(encoding) and _n_json_bytes(json_length, body) <= _READ_INLINE_BYTES:
         return work()
     return await state.predictor.in_decoding_thread(work)
 
 
 async def probabilities_of(state: ServiceState, manifest: Manifest, pictures: Pictures) -> NDArray[np.float32]:
-    """What the version says about pixels or picture files; a large batch is worked on in parts.
+    """The version's probabilities for pixels or picture files; a large batch is processed in parts.
 
     Args:
         state: of this process.
@@ -71,7 +71,7 @@ async def probabilities_of(state: ServiceState, manifest: Manifest, pictures: Pi
 
     Raises:
         CallRejected: a file cannot be read.
-        TooManyPictures: more files than one request may carry.
+        TooManyPictures: more files than one request may have.
     """
     pixels = await _decoded(state, manifest, pictures) if isinstance(pictures, list) else pictures
     parts = [await _infer(state, manifest, pixels[at : at + BATCH]) for at in range(0, len(pixels), BATCH)]
@@ -79,22 +79,22 @@ async def probabilities_of(state: ServiceState, manifest: Manifest, pictures: Pi
 
 
 async def write_answer(state: ServiceState, probabilities: NDArray[np.float32], write: Callable[[], T]) -> T:
-    """Let `write` put the probabilities into words, in a thread when they are many."""
-    if probabilities.size <= _SOON_WRITTEN:
+    """Serialise the probabilities with `write`, in a thread when there are many."""
+    if probabilities.size <= _WRITTEN_INLINE:
         return write()
     return await state.predictor.in_decoding_thread(write)
 
 
 def answer_json(content: Any) -> Response:  # noqa: ANN401 - any JSON value
-    """A JSON answer; NaN is written as Python's clients read it."""
+    """A JSON answer; NaN is written in the way that Python's clients read it."""
     return Response(json.dumps(content), media_type="application/json")
 
 
 async def named_version(state: ServiceState, model: str, name: str | None) -> Reference:
-    """What a `versions/{name}` segment means: a version's number, else an alias; without a segment, the default.
+    """What a `versions/{name}` segment means: a version number, otherwise an alias; without a segment, the default.
 
     Raises:
-        ModelNotFound, VersionNotFound, AliasNotFound: there is neither.
+        ModelNotFound, VersionNotFound, AliasNotFound: there is no such model, version or alias.
     """
     if name is None:
         return Reference(model)

@@ -1,6 +1,6 @@
 """Compressed bodies of the public protocols: gzip, and deflate in its zlib form (RFC 1950), within a size.
 
-Knows bytes and two header values; what is in them is somebody else's.
+Works on bytes and two header values; does not know what the bytes mean.
 """
 
 import gzip
@@ -22,7 +22,7 @@ def decompressed(data: bytes, content_encoding: str, limit_bytes: int) -> bytes:
 
     Raises:
         BodyTypeUnsupported: an encoding other than gzip or deflate.
-        BodyTooLarge: there is more inside than the limit.
+        BodyTooLarge: the decompressed body exceeds the limit.
         CallRejected: the bytes are damaged or cut short.
     """
     if is_plain(content_encoding):
@@ -43,7 +43,7 @@ def decompressed(data: bytes, content_encoding: str, limit_bytes: int) -> bytes:
 
 
 def chosen_encoding(accept_encoding: str) -> str | None:
-    """Gzip or deflate, whichever the client names with the higher weight; nothing else is ever spoken."""
+    """Gzip or deflate, whichever the client gives the higher weight; None if it accepts neither."""
     weights = dict(_weighted(choice) for choice in accept_encoding.lower().split(","))
     best = max(("gzip", "deflate"), key=lambda name: weights.get(name, 0.0))
     return best if weights.get(best, 0.0) > 0 else None

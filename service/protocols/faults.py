@@ -1,7 +1,7 @@
-"""The one error body of the public protocols, `{"error": "<text>"}`, and the addresses at which it is spoken.
+"""The error body of the public protocols, `{"error": "<text>"}`, and the paths where it is used.
 
-Clients compare the Content-Type for equality, so it is `application/json` and nothing more. Which status an error has
-is decided in `service.errors`.
+Clients compare the Content-Type for equality, so it is `application/json` without parameters. `service.errors` decides
+the status of an error.
 """
 
 import json
@@ -18,7 +18,7 @@ PREFIXES = ("/v1", "/v2")
 
 
 def respond(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
-    """The only way an error leaves through the protocols; the text is cut to size, and ASCII on the wire."""
+    """Every error answer of the protocols is made here; the text is shortened, and ASCII on the wire."""
     shown = text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
     return Response(json.dumps({"error": shown}), status, headers, MEDIA_TYPE)
 

@@ -1,6 +1,6 @@
-"""Reads JSON from protocol clients: an object, and its fields one by one, each of exactly the expected type.
+"""Reads JSON from protocol clients: an object and its fields, each of exactly the expected type.
 
-Other than `service.web.strict_json` it takes what these protocols allow: NaN and Infinity, large lists, unknown fields.
+Unlike `service.web.strict_json`, it accepts what these protocols allow: NaN and Infinity, large lists, unknown fields.
 It does not know what the fields mean.
 """
 
@@ -25,10 +25,10 @@ _KINDS: dict[type, str] = {
 
 
 def read_object(data: bytes) -> JsonObject:
-    """Parse a body that is one JSON object; its parser refuses nesting beyond 200 levels instead of recursing.
+    """Parse a body that is one JSON object; the parser refuses nesting beyond 200 levels instead of recursing.
 
     Raises:
-        CallRejected: it is no JSON, or not an object.
+        CallRejected: it is not JSON, or not an object.
     """
     if not data.strip():
         raise CallRejected("the request body is empty; expected a JSON object")
@@ -37,12 +37,12 @@ def read_object(data: bytes) -> JsonObject:
     except ValueError as error:
         raise CallRejected(f"the request body is not JSON: {error}") from None
     if type(value) is not dict:
-        raise CallRejected(f"the request body is no JSON object; expected an object, got {kind_of(value)}")
+        raise CallRejected(f"the request body is not a JSON object; expected an object, got {kind_of(value)}")
     return value
 
 
 def required(holder: JsonObject, key: str, kind: type[Value], where: str = "the request") -> Value:
-    """A field that must be there.
+    """A mandatory field.
 
     Raises:
         CallRejected: it is missing, or of another type.

@@ -1,6 +1,6 @@
-"""Writes inference answers of the Open Inference Protocol: JSON, binary tensors, classes in words.
+"""Writes inference answers of the Open Inference Protocol: JSON, binary tensors, or the names of classes.
 
-Pure: a checked call and probabilities in, bytes and headers out.
+Pure functions: a checked call and probabilities in, bytes and headers out.
 """
 
 import json
@@ -31,15 +31,15 @@ def write_infer_answer(call: InferCall, manifest: Manifest, probabilities: NDArr
     """Write the response.
 
     Args:
-        call: what was asked.
-        manifest: the version that answers.
+        call: the request.
+        manifest: of the version that answers.
         probabilities: float32, shape (n, n_classes).
 
     Raises:
-        CallRejected: the pixels were such that the network has no numbers for them.
+        CallRejected: the network gives no finite numbers for these pixels.
     """
     if not np.isfinite(probabilities).all():
-        raise CallRejected("the network has no probabilities for these pixels; expected finite values from 0 to 1")
+        raise CallRejected("the network gives no probabilities for these pixels; expected finite values from 0 to 1")
     written = [_output(wish, probabilities, manifest.classes) for wish in call.outputs]
     head: dict[str, Any] = {"model_name": manifest.model, "model_version": str(manifest.version)}
     if call.id is not None:
@@ -63,7 +63,7 @@ def classification(probabilities: NDArray[np.float32], classes: Sequence[str], n
 def _output(
     wish: OutputWish, probabilities: NDArray[np.float32], classes: Sequence[str]
 ) -> tuple[dict[str, Any], bytes]:
-    """An output's JSON, and its bytes behind it."""
+    """An output's JSON, and the bytes that follow it."""
     if wish.n_classes:
         rows = classification(probabilities, classes, wish.n_classes)
         shape = [len(rows), min(wish.n_classes, len(classes))]

@@ -1,6 +1,6 @@
-"""Reads an inference request of the Open Inference Protocol: its JSON, the binary tensor behind it, what to answer.
+"""Reads an inference request of the Open Inference Protocol: its JSON, the binary tensor after it, the wanted outputs.
 
-Pure: bytes, one header and the model's input shape in, a checked call out. It knows neither models nor HTTP.
+Pure functions: bytes, one header and the model's input shape in, a checked call out. It knows neither models nor HTTP.
 """
 
 import re
@@ -24,8 +24,8 @@ class OutputWish:
     """How the client wants the output.
 
     Attributes:
-        is_binary: as raw bytes behind the JSON.
-        n_classes: the most probable classes in words instead of all probabilities; 0 for the latter.
+        is_binary: as raw bytes after the JSON.
+        n_classes: how many of the most probable classes to name; 0 for all probabilities instead.
     """
 
     is_binary: bool = False
@@ -46,7 +46,7 @@ def read_infer_call(body: bytes, json_length: str | None, input_shape: tuple[int
 
     Args:
         body: uncompressed.
-        json_length: the header of that name, if there was one; "0" announces one picture's tensor and nothing else.
+        json_length: value of `LENGTH_HEADER`, if present; "0" announces one picture's tensor and nothing else.
         input_shape: height, width, channels of the model.
 
     Raises:
@@ -68,9 +68,9 @@ class _KnownCall(NamedTuple):
 
 
 class KnownHeads:
-    """Reads requests as `read_infer_call` does; of one whose JSON was the same before, it reads the tensor alone.
+    """Reads requests as `read_infer_call` does, and remembers their JSON: when it recurs, only the tensor is read.
 
-    Clients send the same JSON again and again, before 64 pictures of 32 x 32 pixels as well.
+    Clients repeat the same JSON for every request, even in front of 64 pictures of 32 x 32 pixels.
     """
 
     def __init__(self) -> None:
@@ -85,7 +85,7 @@ class KnownHeads:
             pixels = np.frombuffer(body, np.uint8, offset=length).reshape(known.shape)
             return InferCall(pixels, known.outputs, known.id)
         call = read_infer_call(body, json_length, input_shape)
-        # With bytes behind the JSON, they are the tensor; of those that are UINT8 no value can be wrong.
+        # Bytes after the JSON are the tensor, and a UINT8 tensor has no invalid values.
         if 0 < length < len(body) and length <= MAX_KNOWN_HEAD and call.pixels.dtype == np.uint8:
             if len(self._calls) >= HEADS_KNOWN:
                 self._calls.clear()
@@ -134,7 +134,7 @@ def _outputs(request: JsonObject) -> tuple[OutputWish, ...]:
     return tuple(_output(output, is_binary) for output in wished) or (OutputWish(is_binary),)
 
 
-def _output(output: Any, is_binary: bool) -> OutputWish:  # noqa: ANN401 - whatever a client put into the list
+def _output(output: Any, is_binary: bool) -> OutputWish:  # noqa: ANN401 - any JSON value
     if type(output) is not dict:
         raise CallRejected("an output is of the wrong type; expected an object with a name")
     _check_name(output, OUTPUT, "an output")

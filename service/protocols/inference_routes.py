@@ -28,7 +28,7 @@ router = APIRouter(prefix=INFER_PREFIX, include_in_schema=False)
 
 
 async def _reference(request: Request, state: StateDep) -> Reference:
-    """The version that the path means; parameters in the query mean nothing here."""
+    """The version that the path names; query parameters are ignored."""
     return await named_version(state, request.path_params["model"], request.path_params.get("version"))
 
 
@@ -43,7 +43,7 @@ async def server_live() -> Response:
 
 @router.get("/health/ready")
 async def server_ready(state: StateDep) -> Response:
-    """200 when the model store answers, however many models are unloaded on purpose."""
+    """200 when the model store answers, even if models were unloaded on request."""
     if not await state.catalog.is_store_up():
         return faults.respond(503, "The model store does not answer at the moment.")
     return answer_json({"ready": True, "live": True})
@@ -51,14 +51,14 @@ async def server_ready(state: StateDep) -> Response:
 
 @router.get("")
 async def server_metadata() -> Response:
-    """Who answers, and what it can."""
+    """The server's name, version and extensions."""
     return answer_json({"name": "convserve", "version": __version__, "extensions": EXTENSIONS})
 
 
 @router.get("/models/{model}")
 @router.get("/models/{model}/versions/{version}")
 async def model_metadata(state: StateDep, reference: ReferenceDep) -> Response:
-    """The tensors of a model, and its versions that can be asked."""
+    """The tensors of a model, and its versions that can answer."""
     manifest = await state.catalog.resolve(reference)
     state.engine.refuse_unloaded(manifest.model)
     entry = (await state.catalog.index()).model(manifest.model)
@@ -76,7 +76,7 @@ async def model_ready(state: StateDep, reference: ReferenceDep) -> Response:
 @router.post(INFER_LATEST)
 @router.post(INFER_VERSION)
 async def infer(request: Request, state: StateDep, reference: ReferenceDep) -> Response:
-    """Probabilities, as JSON or binary tensor, or the most probable classes in words."""
+    """Probabilities, as JSON or binary tensor, or the names of the most probable classes."""
     manifest = await state.predictor.serving(reference)
     length = request.headers.get(LENGTH_HEADER)
     call = await read_call(request, state, lambda body: read_infer_call(body, length, manifest.input_shape), length)

@@ -1,6 +1,6 @@
 """Pictures as TensorFlow Serving clients send them: nested numbers, or whole files in base64.
 
-One request holds one of the two kinds. Files are only unpacked here; decoding them is the predictor's.
+One request has one of the two kinds. Files are only unpacked here; the predictor decodes them.
 """
 
 import base64
@@ -31,7 +31,7 @@ def pictures_of(images: list[Any], expected: tuple[int, ...]) -> Pictures:
         expected: how each list is nested, such as (height, width, channels).
 
     Raises:
-        CallRejected: the two kinds mixed, ragged lists, another shape, or something else than numbers.
+        CallRejected: the two kinds are mixed, lists are ragged, the shape is wrong, or elements are not numbers.
     """
     kinds = set(map(type, images))
     if kinds == {dict}:
@@ -45,7 +45,7 @@ def pictures_of(images: list[Any], expected: tuple[int, ...]) -> Pictures:
 
 
 def named_image(holder: object, where: str) -> Any:  # noqa: ANN401 - any JSON value
-    """What an object holds under the input's name. Raises `CallRejected`."""
+    """The value that an object has under the input's name. Raises `CallRejected`."""
     if type(holder) is not dict:
         raise CallRejected(f"{where} is of the wrong type; expected an object, got {kind_of(holder)}")
     if INPUT not in holder:

@@ -1,6 +1,6 @@
-"""Routes of Triton's model repository extension: what is on disk, load, unload.
+"""Routes of Triton's model repository extension: index, load, unload.
 
-Unloading concerns this process alone and no file: the store stays as it is, and a restart serves everything again.
+Unloading affects this process only and no file: the store stays as it is, and a restart serves everything again.
 """
 
 from contextlib import suppress
@@ -22,7 +22,7 @@ router = APIRouter(prefix="/v2/repository", include_in_schema=False)
 
 @router.post("/index")
 async def repository_index(request: Request, state: StateDep) -> Response:
-    """Every version on disk, and whether it can be asked."""
+    """Every version in the store, and whether it can answer."""
     wish = await read_call(request, state, _read_wish)
     is_ready_only = optional(wish, "ready", bool, False)
     index = await state.catalog.refresh()
@@ -41,11 +41,11 @@ async def load_model(request: Request, state: StateDep, model: str) -> Response:
     wish = await read_call(request, state, _read_wish)
     for name in optional(wish, "parameters", dict, {}):
         if name == "config" or name.startswith("file:"):
-            raise CallRejected(f"the parameter {name[:80]!r} is not supported; models come from the model store alone")
+            raise CallRejected(f"the parameter {name[:80]!r} is not supported; models come only from the model store")
     entry = (await state.catalog.refresh()).model(model)
     state.engine.restore(model)
     for number in sorted(entry.versions)[-state.settings.loaded_models :]:
-        with suppress(ArtifactCorrupt):  # the others are served nevertheless
+        with suppress(ArtifactCorrupt):  # the other versions are still served
             await state.predictor.serving(Reference(model, version=number))
     await state.predictor.serving(Reference(model))
     return answer_json({})
@@ -53,7 +53,7 @@ async def load_model(request: Request, state: StateDep, model: str) -> Response:
 
 @router.post("/models/{model}/unload")
 async def unload_model(request: Request, state: StateDep, model: str) -> Response:
-    """Serve a model no more; requests that were let in end well."""
+    """Stop serving a model; requests already admitted are still answered."""
     wish = await read_call(request, state, _read_wish)
     optional(wish, "parameters", dict, {})
     (await state.catalog.refresh()).model(model)
@@ -62,7 +62,7 @@ async def unload_model(request: Request, state: StateDep, model: str) -> Respons
 
 
 def _read_wish(body: bytes) -> JsonObject:
-    """An object, or nothing at all."""
+    """An object; an empty body counts as an empty one."""
     return read_object(body) if body.strip() else {}
 
 

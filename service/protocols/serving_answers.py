@@ -1,6 +1,6 @@
-"""How TensorFlow Serving describes models: the status of versions, and signatures. Pure.
+"""Describes models as TensorFlow Serving does: the status of versions, and signatures. Pure functions.
 
-Its JSON comes from protocol buffers, hence numbers as strings and the doubled `signature_def`.
+Its JSON is derived from protocol buffers, hence the numbers as strings and the nested `signature_def`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,12 +18,12 @@ _OK = {"error_code": "OK", "error_message": ""}
 
 
 def status_answer(entry: ModelEntry, numbers: Iterable[int], *, is_unloaded: bool) -> dict[str, Any]:
-    """Whether versions can be asked.
+    """Whether versions can answer.
 
     Args:
         entry: their model.
         numbers: versions of it, sound or damaged.
-        is_unloaded: whether the model is unloaded on purpose.
+        is_unloaded: whether the model was unloaded on request.
     """
     return {"model_version_status": [_version_status(entry, number, is_unloaded) for number in numbers]}
 

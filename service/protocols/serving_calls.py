@@ -1,6 +1,6 @@
 """Reads requests of TensorFlow Serving's REST API: rows and columns of `:predict`, examples of `:classify`.
 
-Pure: bytes and the model's input shape in, pictures out. Statuses, models and answers are elsewhere.
+Pure functions: bytes and the model's input shape in, pictures out. It knows neither models nor answers.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Routes of TensorFlow Serving's REST API: status, metadata, `:predict`, `:classify`, `:regress`.
 
-A version is chosen by number or by label; labels are our aliases. Routes with verbs come first, so that no name
-swallows a verb, and the last one answers whatever is malformed the way TensorFlow Serving does.
+A version is chosen by number or by label; labels are our aliases. Routes with verbs come first, so that a verb is
+never read as part of a name. The last route answers malformed paths as TensorFlow Serving does.
 """
 
 import re
@@ -77,7 +77,7 @@ async def serving_metadata(request: Request, state: StateDep) -> Response:
 
 @_route("GET", "")
 async def serving_status(request: Request, state: StateDep) -> Response:
-    """Whether the versions of a model, or one of them, can be asked."""
+    """Whether the versions of a model, or one of them, can answer."""
     target = _target(request)
     number = await _number(state, target)
     entry = (await state.catalog.index()).model(str(target.model))
@@ -87,12 +87,12 @@ async def serving_status(request: Request, state: StateDep) -> Response:
 
 @router.api_route(SERVING_MODEL.format(model="{rest:path}"), methods=["GET", "POST"])
 async def serving_malformed(request: Request) -> Response:
-    """What no other route understands."""
+    """Refuse a path that matches no other route."""
     _refuse_malformed(request)
 
 
 def _target(request: Request) -> Reference:
-    """The version the path means. Raises `CallRejected` for a path that cannot mean any."""
+    """The version that the path names. Raises `CallRejected` when it cannot name one."""
     found = request.path_params
     version, label = found.get("version"), found.get("label")
     if any(":" in part for part in (found["model"], version or "", label or "")):
@@ -112,12 +112,12 @@ def _refuse_malformed(request: Request) -> NoReturn:
 
 
 async def _serving(request: Request, state: ServiceState) -> Manifest:
-    """The version meant, loaded."""
+    """The version that the path names, loaded."""
     target = _target(request)
     try:
         return await state.predictor.serving(target)
     except AliasNotFound as error:
-        raise CallRejected(str(error)) from None  # 400, as TensorFlow Serving answers to an unknown label
+        raise CallRejected(str(error)) from None  # 400: what TensorFlow Serving answers for an unknown label
 
 
 async def _resolved(state: ServiceState, target: Reference) -> Manifest:
@@ -128,7 +128,7 @@ async def _resolved(state: ServiceState, target: Reference) -> Manifest:
 
 
 async def _number(state: ServiceState, target: Reference) -> int | None:
-    """The version's number, damaged or not; nothing when all versions are meant."""
+    """The version's number, damaged or not; None when the path names all versions."""
     try:
         manifest = await _resolved(state, target)
     except ArtifactCorrupt as error:

@@ -1,7 +1,7 @@
-"""Pictures as numbers on the wire: JSON lists, flat or nested, and raw little-endian bytes, to arrays.
+"""Converts pictures on the wire to arrays: JSON lists, flat or nested, and raw little-endian bytes.
 
-Strict about types, because numpy is not: it takes true for 1, "0.5" for 0.5 and null for NaN. Nothing is allocated
-from a shape that a client only claims. Knows no request format.
+Strict about types, because numpy is not: it accepts true as 1, "0.5" as 0.5 and null as NaN. Memory is never allocated
+for a shape that a client merely claims. Knows no request format.
 """
 
 from itertools import chain
@@ -21,7 +21,7 @@ DATATYPES = frozenset(
     "BOOL UINT8 UINT16 UINT32 UINT64 INT8 INT16 INT32 INT64 FP16 BF16 FP32 FP64 BYTES".split()  # noqa: SIM905
 )
 MAX_SIZE = 2**48
-"""Larger than any dimension that can be meant."""
+"""Larger than any meaningful dimension."""
 _RAW_TYPES: dict[str, np.dtype[Any]] = {
     "UINT8": np.dtype("u1"),
     "FP16": np.dtype("<f2"),
@@ -32,10 +32,10 @@ _JSON_TYPES = ("UINT8", "FP32", "FP64")
 
 
 def batch_shape(claimed: list[Any], input_shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape a client states for its batch, once it fits the model.
+    """The shape that a client states for its batch, checked against the model.
 
     Raises:
-        CallRejected: not a list of non-negative integers, or other pictures than the model takes.
+        CallRejected: it is not a list of non-negative integers, or does not fit the model.
     """
     expected = f"expected {_shown((-1, *input_shape))}, where -1 is any number of pictures"
     if not all(type(size) is int and 0 <= size < MAX_SIZE for size in claimed):
@@ -46,10 +46,10 @@ def batch_shape(claimed: list[Any], input_shape: tuple[int, ...]) -> tuple[int, 
 
 
 def from_bytes(data: memoryview, datatype: str, shape: tuple[int, ...]) -> Pixels:
-    """Pictures from raw bytes, little-endian and row-major; without a copy for UINT8 and aligned FP32.
+    """Pictures from raw bytes, little-endian and row-major; UINT8 and aligned FP32 are not copied.
 
     Raises:
-        CallRejected: a datatype that is no picture, or a number of bytes that does not fit the shape.
+        CallRejected: a datatype that cannot hold pictures, or a number of bytes that does not fit the shape.
     """
     raw_type = _RAW_TYPES.get(_known(datatype))
     if raw_type is None:
@@ -67,7 +67,8 @@ def from_list(data: list[Any], datatype: str, shape: tuple[int, ...]) -> Pixels:
     """Pictures from a JSON list, flat or nested as the shape says.
 
     Raises:
-        CallRejected: a datatype that is no picture, a ragged list, the wrong number of elements, or no numbers.
+        CallRejected: a datatype that cannot hold pictures, a ragged list, the wrong number of elements, or elements
+            that are not numbers.
     """
     if _known(datatype) not in _JSON_TYPES:
         raise CallRejected(f"the datatype does not fit the model; expected in JSON one of {', '.join(_JSON_TYPES)}")
@@ -84,7 +85,7 @@ def unnested(data: list[Any]) -> tuple[list[Any], tuple[int, ...]]:
     """The elements of nested lists in row-major order, and the lists' shape.
 
     Raises:
-        CallRejected: lists of one level differ in length, or stand beside something else.
+        CallRejected: lists on one level differ in length, or are mixed with other values.
     """
     level, shape = data, [len(data)]
     while level and type(level[0]) is list:
@@ -96,7 +97,7 @@ def unnested(data: list[Any]) -> tuple[list[Any], tuple[int, ...]]:
 
 
 def floats_of(elements: list[Any]) -> NDArray[np.float32]:
-    """Numbers as float32; what exceeds its range becomes infinite, as in any cast. Raises `CallRejected`."""
+    """Numbers as float32; numbers beyond its range become infinite, as in any cast. Raises `CallRejected`."""
     _refuse_other_than({int, float}, elements)
     try:
         with np.errstate(over="ignore"):
@@ -118,8 +119,8 @@ def _refuse_other_than(kinds: set[type], elements: list[Any]) -> None:
     foreign = set(map(type, elements)) - kinds
     if foreign:
         expected = "an integer" if kinds == {int} else "a number"
-        came = kind_of(next(element for element in elements if type(element) in foreign))
-        raise CallRejected(f"an element has the wrong type; expected {expected}, got {came}")
+        found = kind_of(next(element for element in elements if type(element) in foreign))
+        raise CallRejected(f"an element has the wrong type; expected {expected}, got {found}")
 
 
 def _to_float32(values: NDArray[Any]) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Routes of networks on paper: the presets, and a check for a description of one's own."""
+"""Routes of network descriptions: the presets, and a check for a network of your own."""
 
 import asyncio
 from typing import Annotated
@@ -44,10 +44,10 @@ CHECK_EXAMPLES: dict[str, Example] = {
 
 DatasetQuery = Annotated[
     str | None,
-    Query(description="Name of a dataset: count for its pictures and classes.", examples=["fashion_mnist"]),
+    Query(description="Name of a dataset; counts are for its pictures and classes.", examples=["fashion_mnist"]),
 ]
 ClassesQuery = Annotated[
-    int | None, Query(ge=2, le=65_536, description="Count for this many classes.", examples=[1000])
+    int | None, Query(ge=2, le=65_536, description="Number of classes to count for.", examples=[1000])
 ]
 ShapeQuery = Annotated[
     str | None,
@@ -67,17 +67,17 @@ DatasetDep = Annotated[DatasetInfo | None, Depends(_dataset)]
 
 
 class PresetLine(BaseModel):
-    """A preset in the list, counted for one input shape and number of classes."""
+    """A preset in the list, with counts for one input shape and number of classes."""
 
     name: str = Field(examples=["lenet5-fashion"])
     title: str
-    year: int | None = Field(description="Of the publication; null for the lesson's own networks.")
+    year: int | None = Field(description="Year of publication; null for the lesson's own networks.")
     source: str
-    recipe: Recipe = Field(description="How it is trained when a job does not say otherwise.")
-    input_shape: tuple[int, int, int] = Field(description="Height, width, channels it was counted for.")
-    classes: int = Field(description="Classes it was counted for.")
+    recipe: Recipe = Field(description="How it is trained by default.")
+    input_shape: tuple[int, int, int] = Field(description="Height, width and channels that the counts are for.")
+    classes: int = Field(description="Number of classes that the counts are for.")
     parameters: int
-    flops: int = Field(description="For one picture in inference; a multiplication and an addition are two.")
+    flops: int = Field(description="For inference on one picture; a multiplication and an addition count as two.")
 
 
 class PresetList(BaseModel):
@@ -87,17 +87,17 @@ class PresetList(BaseModel):
 
 
 class PresetDetail(PresetLine, Analysis):
-    """A preset with its layer table, and the description it is built from."""
+    """A preset with its layer table and the description it is built from."""
 
     architecture: Architecture = Field(
-        description="The description, with the overrides made; change it, and send it as your own."
+        description="The description with the overrides applied; change it and send it as a network of your own."
     )
 
 
 class Checked(Analysis):
-    """The layer table of a description of one's own."""
+    """The layer table of a network of your own."""
 
-    classes: int = Field(description="Classes it was counted for.")
+    classes: int = Field(description="Number of classes that the counts are for.")
 
 
 router = APIRouter(prefix="/architectures", tags=["architectures"])
@@ -105,7 +105,7 @@ router = APIRouter(prefix="/architectures", tags=["architectures"])
 
 @router.get("", summary="List presets", responses=problem_responses(DatasetNotFound, DatasetNotReady))
 async def list_architectures(dataset: DatasetDep, classes: ClassesQuery = None) -> PresetList:
-    """The presets, counted for their classic input and 10 classes unless the query says otherwise."""
+    """The presets. By default the counts are for each preset's classic input and 10 classes."""
     return PresetList(architectures=[_line(preset, dataset, classes) for preset in PRESETS.values()])
 
 
@@ -117,7 +117,7 @@ async def list_architectures(dataset: DatasetDep, classes: ClassesQuery = None) 
 async def get_architecture(
     name: str, overrides: OverridesDep, dataset: DatasetDep, classes: ClassesQuery = None
 ) -> PresetDetail:
-    """Every layer's output shape, parameters and FLOPs; totals, recipe and source.
+    """Output shape, parameters and FLOPs of every layer; totals, recipe and source.
 
     `activation`, `depth`, `width`, `input_size` and `dropout` change the network as a job's `overrides` do.
     """
@@ -140,7 +140,7 @@ async def check_architecture(
     classes: ClassesQuery = None,
     image_shape: ShapeQuery = None,
 ) -> Checked:
-    """The layer table of a description, or what is wrong with it and in which layer.
+    """The layer table of a description, or what is wrong and in which layer.
 
     The body is the same JSON that `architecture` takes in `POST /jobs`; `activation`, `depth`, `width`, `input_size`
     and `dropout` change the network as a job's `overrides` do.
@@ -158,7 +158,7 @@ def _analysis(
     classes: int | None,
     overrides: Overrides | None = None,
 ) -> tuple[Analysis, int]:
-    """The network counted for a dataset, whose classes a number overrides; else for `image_shape`."""
+    """Counts for a dataset if there is one, otherwise for `image_shape`; a given number of classes takes precedence."""
     n_classes = DEFAULT_CLASSES
     if dataset is not None:
         image_shape, n_classes = dataset.image_shape, len(dataset.classes)

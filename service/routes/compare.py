@@ -1,4 +1,4 @@
-"""Routes that put runs side by side: what differs, how they went, and whether the difference is more than chance."""
+"""Routes that compare runs: what differs, how they went, and whether the difference is more than chance."""
 
 import asyncio
 import json
@@ -28,11 +28,9 @@ IDS_PATTERN = r"^[a-z0-9-]+(,[a-z0-9-]+)*$"
 
 
 class ComparisonAnswer(Comparison):
-    """Runs side by side, and how to go on."""
+    """Runs side by side, and what to run next."""
 
-    next_commands: list[str] = Field(
-        description="`next_requests` as commands to paste; empty when the verdict is firm."
-    )
+    next_commands: list[str] = Field(description="`next_requests` as shell commands; empty when the verdict is firm.")
 
 
 async def _runs(
@@ -43,9 +41,11 @@ async def _runs(
             pattern=IDS_PATTERN, max_length=10_000, description="Ids of jobs, separated by commas.", examples=["a,b"]
         ),
     ] = None,
-    group: Annotated[str | None, Query(pattern=NAME_PATTERN, description="Id of a group: all its jobs.")] = None,
+    group: Annotated[
+        str | None, Query(pattern=NAME_PATTERN, description="Id of a group; all its jobs are compared.")
+    ] = None,
 ) -> list[JobRecord]:
-    """The jobs that the query names, each once."""
+    """The jobs named in the query, without repetition."""
     ids = list(dict.fromkeys(jobs.split(","))) if jobs else []
     if not ids and group is None:
         raise _refused("nothing to compare; expected jobs=ID,ID,… or group=ID")
@@ -59,7 +59,9 @@ async def _runs(
 async def _comparison(
     runs: Annotated[list[JobRecord], Depends(_runs)],
     datasets: DatasetsDep,
-    metric: Annotated[MetricName, Query(description="What settings are ranked and judged by.")] = "test_accuracy",
+    metric: Annotated[
+        MetricName, Query(description="Metric by which settings are ranked and judged.")
+    ] = "test_accuracy",
 ) -> Comparison:
     find_dataset = cache(datasets.find)
     return await asyncio.to_thread(compare, runs, metric, lambda plan: _parameters(plan, find_dataset))
@@ -72,10 +74,10 @@ ComparisonDep = Annotated[Comparison, Depends(_comparison)]
 async def get_comparison(comparison: ComparisonDep, request: Request) -> ComparisonAnswer:
     """Settings that differ, histories and final metrics side by side, and a verdict in plain words.
 
-    Runs that differ by nothing but their seed are one setting, with the mean and the sample standard deviation of its
-    runs. A difference counts as larger than the noise when Welch's 95 % interval of it leaves out zero, Bonferroni's
-    correction for the number of settings included. With one seed per setting nothing can be told; `next_commands` then
-    has what to run. Jobs that have not ended well are shown, but do not count: `left_out` says why.
+    Runs that differ only in their seed are one setting, with the mean and the sample standard deviation of its runs.
+    A difference counts as larger than the noise when its 95 % Welch interval excludes zero, with Bonferroni's
+    correction for the number of settings. With one seed per setting no verdict is possible; `next_commands` then says
+    what to run. Jobs that did not succeed are shown but do not count; `left_out` says why.
     """
     url = str(request.base_url).rstrip("/")
     commands = [f"curl -s {url}/jobs --json {shlex.quote(json.dumps(body))}" for body in comparison.next_requests]
@@ -94,9 +96,9 @@ async def get_comparison(comparison: ComparisonDep, request: Request) -> Compari
 async def get_comparison_picture(
     comparison: ComparisonDep, picture_format: Literal["png", "svg"], pictures: ComparisonsDep
 ) -> Response:
-    """Accuracy and loss per epoch, one colour per setting, at most ten: validation solid, training dashed.
+    """Accuracy and loss per epoch, one colour per setting for up to ten settings: validation solid, training dashed.
 
-    Where a setting has several seeds, the lines are their means and the band reaches from the lowest to the highest.
+    For a setting with several seeds, the lines show their means and the band extends from the lowest to the highest.
     """
     media_type = {"png": "image/png", "svg": "image/svg+xml"}[picture_format]
     return Response(
@@ -105,7 +107,7 @@ async def get_comparison_picture(
 
 
 def _parameters(plan: TrainingPlan, find_dataset: FindDataset) -> int | None:
-    """Counted for the dataset as it is now; None when it is gone, or cannot be looked at."""
+    """Number of parameters for the dataset as it is now; None when it is gone or cannot be read."""
     try:
         info = find_dataset(plan.dataset)
     except (DatasetError, StoreUnavailable):

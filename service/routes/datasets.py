@@ -1,4 +1,4 @@
-"""Routes of what can be trained on: list, look, upload, delete."""
+"""Routes of datasets: list, get, upload, delete."""
 
 import asyncio
 from typing import Annotated, Any
@@ -33,7 +33,7 @@ ARCHIVE = {"type": "string", "format": "binary", "description": "A zip of class 
 
 
 def _options_schema() -> dict[str, Any]:
-    """What an upload may choose, as query parameters and as fields of a form."""
+    """The options of an upload, as query parameters and as fields of a form."""
     return UploadOptions.model_json_schema()["properties"] | {  # type: ignore[no-any-return]
         "image_size": {
             "type": "string",
@@ -63,7 +63,7 @@ UPLOAD_DOCS = {
 
 @router.get("", summary="List datasets", responses=problem_responses(StoreUnavailable))
 async def list_datasets(datasets: DatasetsDep) -> DatasetList:
-    """What can be trained on, and the uploads that are being converted or could not be."""
+    """The datasets that can be trained on, and the uploads whose conversion is running or has failed."""
     return DatasetList(datasets=await datasets.all())
 
 
@@ -85,12 +85,12 @@ async def upload_dataset(
     conversions: ConversionsDep,
     store: StoreDep,
 ) -> DatasetAnswer:
-    """Send a zip with a folder of pictures for each class, and optionally `train/` and `test/` on top.
+    """Send a zip with a folder of pictures for each class, optionally inside `train/` and `test/`.
 
     The archive is the body (`application/zip`, options in the query) or the field `file` of a form (options as fields
-    beside it). Pictures are JPEG, PNG, WebP or BMP of any size; they become arrays by the function that `/predict`
-    uses. An archive that breaks a rule is refused at once; otherwise this answers 202, `Location` says where to look,
-    and the dataset is `ready` when its conversion is done.
+    beside it). Pictures are JPEG, PNG, WebP or BMP of any size, and are decoded by the same function as in
+    `/predict`. An archive that breaks a rule is refused at once; otherwise the answer is 202, `Location` has the
+    dataset's URL, and the dataset is `ready` when its conversion is done.
     """
     query = dict(request.query_params)
     if "name" in query:
@@ -113,7 +113,7 @@ async def upload_dataset(
 
 @router.get("/{name}", summary="One dataset", responses=problem_responses(DatasetNotFound, StoreUnavailable))
 async def get_dataset(name: str, datasets: DatasetsDep) -> DatasetAnswer:
-    """Pictures per class, shape, mean and deviation, fingerprint, licence, source; of an upload also its state."""
+    """Pictures per class, shape, mean and deviation, fingerprint, licence, source; for an upload also its state."""
     return await datasets.one(name)
 
 
@@ -123,7 +123,7 @@ async def get_dataset(name: str, datasets: DatasetsDep) -> DatasetAnswer:
     responses=problem_responses(DatasetNotFound, DatasetBuiltIn, DatasetInUse, StoreUnavailable, QueueUnavailable),
 )
 async def delete_dataset(name: str, store: StoreDep, queue: QueueDep, conversions: ConversionsDep) -> Freed:
-    """Remove an uploaded dataset, or end its conversion. Models trained on it stay.
+    """Delete an uploaded dataset, or end its conversion. Models trained on it stay.
 
     Refused while a queued or running job uses it.
     """
@@ -144,7 +144,7 @@ async def delete_dataset(name: str, store: StoreDep, queue: QueueDep, conversion
     response_class=Response,
     responses={
         200: {"description": "The picture.", "content": {"image/png": {"schema": {"type": "string"}}}},
-        304: {"description": "`If-None-Match` names what the picture still is."},
+        304: {"description": "The picture is still the one that `If-None-Match` names."},
         **problem_responses(DatasetNotFound, PreviewUnavailable, DatasetCorrupt, StoreUnavailable),
     },
 )
@@ -153,7 +153,7 @@ async def get_preview(
     sheets: SheetsDep,
     if_none_match: Annotated[str | None, Header(description="ETags the client already has.")] = None,
 ) -> Response:
-    """Some training pictures of every class, a row each, with the label and the number of pictures in both splits."""
+    """Some training pictures of every class, a row per class, with its label and its number of pictures per split."""
     picture, digest = await sheets.get(name)
     headers = {"ETag": f'"{digest}"', "Cache-Control": "no-cache"}
     if f'"{digest}"' in (if_none_match or ""):

@@ -1,4 +1,4 @@
-"""Routes of groups, the jobs that came from one grid: list, look at one, cancel."""
+"""Routes of groups (a group is the jobs of one grid): list, get, cancel."""
 
 from typing import Annotated
 
@@ -27,9 +27,9 @@ async def list_groups(
 
 @router.get("/{group_id}", summary="One group", responses=problem_responses(GroupNotFound, QueueUnavailable))
 async def get_group(group_id: GroupId, queue: QueueDep) -> Group:
-    """Its jobs in short, how many are in which state, the best so far, and how long the rest will take.
+    """A summary of its jobs, the number of jobs in each state, the best so far, and how long the rest will take.
 
-    A group lives as long as one of its jobs does. `GET /compare?group=` puts its jobs side by side.
+    A group exists as long as at least one of its jobs does. `GET /compare?group=` compares its jobs.
     """
     return group_answer(await queue.call(queue.groups.get, group_id))
 
@@ -38,5 +38,5 @@ async def get_group(group_id: GroupId, queue: QueueDep) -> Group:
     "/{group_id}/cancel", summary="Cancel a group", responses=problem_responses(GroupNotFound, QueueUnavailable)
 )
 async def cancel_group(group_id: GroupId, queue: QueueDep) -> Group:
-    """End all its jobs: those that wait at once, those that run within seconds. Models already published stay."""
+    """Cancel all its jobs: queued ones at once, running ones within seconds. Models already published stay."""
     return group_answer(await queue.call(queue.groups.cancel, group_id))

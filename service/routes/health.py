@@ -1,4 +1,4 @@
-"""Routes that say how this process is: alive, and ready to answer."""
+"""Routes that report the health of this process: whether it is alive, and whether it is ready to answer."""
 
 import asyncio
 from typing import Literal
@@ -12,13 +12,13 @@ from worker.jobs.errors import QueueUnavailable
 
 
 class Alive(BaseModel):
-    """The process lives."""
+    """The process is alive."""
 
     status: Literal["alive"] = "alive"
 
 
 class DamagedVersion(BaseModel):
-    """A version that is not served because its files are not what was published."""
+    """A version that is not served because its files differ from what was published."""
 
     model: str
     version: int
@@ -26,14 +26,14 @@ class DamagedVersion(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Whether this process can answer, and what of it works."""
+    """Whether this process can answer, and which parts of it work."""
 
     status: Literal["ready", "unavailable"]
     store: Literal["ok", "unavailable"] = Field(description="The model store; without it the service is not ready.")
     queue: Literal["ok", "unavailable"] = Field(
-        description="Redis; without it pictures are still classified, and only jobs answer 503."
+        description="Redis; without it pictures are still classified and only the job routes answer 503."
     )
-    models: int = Field(description="Models that can be asked.")
+    models: int = Field(description="Number of models that can answer.")
     damaged: list[DamagedVersion] = Field(description="Versions taken out of service.")
 
 

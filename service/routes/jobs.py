@@ -1,4 +1,4 @@
-"""Routes of training jobs: list, follow, cancel, forget, and look at one. They begin in `submissions`."""
+"""Routes of training jobs: list, get, follow, cancel, delete. `submissions` starts them."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -58,16 +58,16 @@ async def list_jobs(
 
 @router.get("/{job_id}", summary="One job", responses=problem_responses(*ONE_JOB))
 async def get_job(job: JobDep, catalog: CatalogDep) -> JobRecord:
-    """State, progress, history, and in the end the model or the error."""
+    """State, progress and history; once the job has ended, also the model or the error."""
     if job.state is JobState.SUCCEEDED:
-        # Whoever has seen `succeeded` shall find the model, in this process at least, at once.
+        # A client that has seen `succeeded` must find the model at once, at least in this process.
         await catalog.refresh()
     return job
 
 
 @router.post("/{job_id}/cancel", summary="Cancel a job", responses=problem_responses(*ONE_JOB))
 async def cancel_job(job_id: str, queue: QueueDep) -> JobRecord:
-    """End a job: a queued one at once, a running one within seconds (`cancel_requested` until then).
+    """Cancel a job: a queued one at once, a running one within seconds (`cancel_requested` until then).
 
     Cancelling twice, or cancelling a job that has ended or is just being published, changes nothing.
     """
@@ -81,7 +81,7 @@ async def cancel_job(job_id: str, queue: QueueDep) -> JobRecord:
     responses=problem_responses(*ONE_JOB, JobNotFinished),
 )
 async def delete_job(job_id: str, queue: QueueDep) -> None:
-    """Remove the record and the log. The model it published stays."""
+    """Delete the record and the log. The model that the job published stays."""
     await queue.call(queue.jobs.forget, job_id)
 
 
@@ -92,7 +92,7 @@ async def delete_job(job_id: str, queue: QueueDep) -> None:
     responses=problem_responses(*ONE_JOB),
 )
 async def get_log(job_id: str, queue: QueueDep) -> PlainTextResponse:
-    """What the trainer had to say, one line each, as plain text."""
+    """The trainer's log as plain text, one entry per line."""
     return PlainTextResponse("".join(line + "\n" for line in await queue.call(queue.jobs.log, job_id)))
 
 
@@ -130,8 +130,8 @@ async def follow_job(
 ) -> StreamingResponse:
     """Server-Sent Events until the job ends.
 
-    `state` carries the whole job (the first event does, too), `progress` its progress, `epoch` the metrics of an
-    epoch that has just ended. A client that sends `Last-Event-ID` gets what it missed.
+    A `state` event carries the whole job; the first event is one. `progress` carries the job's progress, and `epoch`
+    the metrics of the epoch that has just ended. A client that sends `Last-Event-ID` gets the events it missed.
     """
     after = last_event_id or await queue.latest_event(job.id)
     events = _events(job, queue, catalog, after, snapshot=last_event_id is None)
@@ -141,19 +141,19 @@ async def follow_job(
 
 
 async def _until_the_queue_is_gone(events: AsyncIterator[str]) -> AsyncIterator[str]:
-    """End a stream that can tell no more; its client comes back with `Last-Event-ID`."""
+    """End the stream when Redis stops answering; its client reconnects with `Last-Event-ID`."""
     try:
         async for event in events:
             yield event
     except QueueUnavailable as error:
-        logger.warning("an event stream ends, Redis does not answer: %s", error.reason)
+        logger.warning("an event stream ends because Redis does not answer: %s", error.reason)
 
 
 async def _events(
     job: JobRecord, queue: JobQueue, catalog: CatalogDep, after: str, *, snapshot: bool
 ) -> AsyncIterator[str]:
     if snapshot:
-        # Read again: what happened between the first look and the choice of `after` would be lost otherwise.
+        # Read again: changes between the first read and the choice of `after` would be lost otherwise.
         job = await queue.call(queue.jobs.get, job.id)
         yield _sse(after, "state", job.model_dump_json())
         if job.is_finished:

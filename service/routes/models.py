@@ -1,4 +1,4 @@
-"""Routes of what was published: models, versions, their files, and the aliases that name versions."""
+"""Routes of published models: models, versions, their files, and the aliases that point at versions."""
 
 import asyncio
 from contextlib import suppress
@@ -71,7 +71,7 @@ async def get_model(name: ModelName, index: IndexDep) -> Model:
 async def delete_model(name: ModelName, store: StoreDep, catalog: CatalogDep, engine: EngineDep) -> Freed:
     """Remove every version and alias of a model, and free the disk.
 
-    A model published again under this name goes on counting its versions.
+    If a model is published under this name again, its version numbers continue.
     """
     freed_bytes = await asyncio.to_thread(store.delete_model, name)
     engine.forget(name)
@@ -85,7 +85,7 @@ async def delete_model(name: ModelName, store: StoreDep, catalog: CatalogDep, en
     responses=problem_responses(ModelNotFound, VersionNotFound, ArtifactCorrupt, StoreUnavailable),
 )
 async def get_version(name: ModelName, version: VersionNumber, index: IndexDep) -> Version:
-    """Metrics, recipe, architecture, classes, input shape, files, and where it comes from: job and dataset."""
+    """Metrics, recipe, architecture, classes, input shape, files, and its origin: job and dataset."""
     entry = index.model(name)
     return version_answer(entry, entry.version(version))
 
@@ -98,7 +98,7 @@ async def get_version(name: ModelName, version: VersionNumber, index: IndexDep) 
 async def delete_version(
     name: ModelName, version: VersionNumber, store: StoreDep, catalog: CatalogDep, engine: EngineDep
 ) -> Freed:
-    """Remove a version and free the disk; refused while an alias points at it. Its number is never given out again."""
+    """Remove a version and free the disk; refused while an alias points at it. Its number is never used again."""
     freed_bytes = await asyncio.to_thread(store.delete_version, name, version)
     engine.forget(name, version)
     await catalog.refresh()
@@ -119,7 +119,7 @@ async def delete_version(
                 "text/plain": {"schema": {"type": "string"}},
             },
         },
-        304: {"description": "`If-None-Match` names what the file still is."},
+        304: {"description": "The file is still the one that `If-None-Match` names."},
         **problem_responses(ModelNotFound, VersionNotFound, FileNotInVersion, ArtifactCorrupt, StoreUnavailable),
     },
 )
@@ -131,7 +131,7 @@ async def get_file(
     store: StoreDep,
     if_none_match: Annotated[str | None, Header(description="ETags the client already has.")] = None,
 ) -> Response:
-    """One file of those that the version lists.
+    """One of the files that the version lists.
 
     Models: `model.keras`, `model.onnx`. Numbers: `manifest.json`, `history.json`, `evaluation.json`, `mistakes.json`,
     `summary.txt`. Pictures: `curves.png`, `confusion-matrix.png`, `calibration.png`, `predictions.png`, `mistakes.png`.
@@ -164,10 +164,10 @@ async def get_mistakes(
     index: IndexDep,
     store: StoreDep,
     true: Annotated[str | None, Query(description="Only pictures of this class.", examples=["Shirt"])] = None,
-    predicted: Annotated[str | None, Query(description="Only pictures taken for this class.")] = None,
+    predicted: Annotated[str | None, Query(description="Only pictures classified as this class.")] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_MISTAKES)] = 100,
 ) -> MistakeList:
-    """What the network got wrong on the test split, the most confident first, each with its place in the split."""
+    """What the network got wrong on the test split, most confident first, each with its index in the split."""
     manifest = index.model(name).version(version)
     _check_class(manifest, "true", true)
     _check_class(manifest, "predicted", predicted)
@@ -187,7 +187,7 @@ async def list_aliases(name: ModelName, index: IndexDep) -> AliasList:
     responses=problem_responses(ModelNotFound, AliasNotFound, StoreUnavailable),
 )
 async def get_alias(name: ModelName, alias: AliasName, index: IndexDep, store: StoreDep) -> Alias:
-    """Where an alias points, and where it has pointed."""
+    """Where an alias points, and where it pointed before."""
     version = index.model(name).alias(alias)
     history = await asyncio.to_thread(store.alias_history, name, alias)
     return Alias(alias=alias, version=version, history=history)
@@ -206,8 +206,8 @@ async def put_alias(
     catalog: CatalogDep,
     predictor: PredictorDep,
 ) -> Alias:
-    """Promote or roll back in one call: the next prediction through the alias is answered by this version."""
-    # In memory first, so that whoever asks by the alias does not wait for it; what is wrong with it shows then.
+    """Promote or roll back in one call: this version answers the next prediction through the alias."""
+    # Load it first, so that requests through the alias do not wait; they report any error in it.
     with suppress(TimeoutError, *VERDICTS):
         async with asyncio.timeout(PRELOAD_LIMIT_S):
             await predictor.serving(Reference(name, version=target.version))

@@ -1,4 +1,4 @@
-"""A network's overrides as query parameters, and their faults told by the parameter's name."""
+"""A network's overrides as query parameters; errors name the parameter."""
 
 import re
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def overrides_of_query(
     """The overrides that a query asks for.
 
     Raises:
-        RequestValidationError: one has a value that it cannot have.
+        RequestValidationError: one has an invalid value.
     """
     asked = {"activation": activation, "depth": depth, "width": width, "dropout": dropout}
     try:
@@ -44,7 +44,7 @@ OverridesDep = Annotated[Overrides, Depends(overrides_of_query)]
 
 @contextmanager
 def told_by_query() -> Iterator[None]:
-    """Name the query parameter, not a field of a body, in the answer to a change that a network cannot take."""
+    """Name the query parameter, not a field of a body, when a network cannot take an override."""
     try:
         yield
     except OverrideError as error:
@@ -52,7 +52,7 @@ def told_by_query() -> Iterator[None]:
 
 
 def _size(text: str | None) -> object:
-    """`64` and `96x128` as JSON has them; anything else is left for `Overrides` to judge."""
+    """`64` and `96x128` as JSON values; anything else is left for `Overrides` to validate."""
     match = _SIZE.fullmatch(text or "")
     if match is None:
         return text

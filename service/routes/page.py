@@ -1,6 +1,6 @@
 """The web page: one static file that uses the public API and nothing else.
 
-Its script and style are named in the Content-Security-Policy by their hashes, so the browser runs these and no other.
+The Content-Security-Policy names its script and style by their hashes, so the browser runs these and no others.
 """
 
 import base64
@@ -35,7 +35,6 @@ def _page() -> tuple[str, str]:
 
 
 def _hash(page: str, tag: str) -> str:
-    match = re.search(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
-    assert match is not None
-    digest = hashlib.sha256(match.group(1).encode()).digest()
+    (content,) = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+    digest = hashlib.sha256(content.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"

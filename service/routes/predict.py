@@ -1,7 +1,7 @@
-"""Routes that classify pictures: with the newest model, a named one, one version, or whatever an alias points at.
+"""Routes that classify pictures: with the newest model, a named one, one version, or the version of an alias.
 
-They describe the predictions in OpenAPI and refuse the ones that are not in order; the others are answered before they
-get here, with the same predictor, by `service.fast.lane`, under the server that `convserve` starts.
+They describe predictions in OpenAPI and answer the requests that need more than the fast lane. Under the server that
+`convserve` starts, `service.fast.lane` answers simple requests before they get here, with the same predictor.
 """
 
 from typing import Annotated, Any
@@ -31,11 +31,12 @@ DESCRIPTION = """
 Send pictures (JPEG, PNG, WebP or BMP, of any size and colour mode) in one of three ways:
 
 - **a form**: `curl -F file=@boot.png …`; repeat the field `file` for several pictures;
-- **the bytes alone**: `curl --data-binary @boot.png -H 'Content-Type: image/png' …`;
+- **the bytes of one picture**: `curl --data-binary @boot.png -H 'Content-Type: image/png' …`;
 - **JSON**: `{"images": [{"b64": "…", "filename": "boot.png"}]}`.
 
-Answers come in the order of the pictures, with the version that gave them. A single picture that cannot be read is an
-error (413, 415 or 422). Among several, it gets an `error` of its own and the others their answers.
+Answers are in the order of the pictures and name the version that gave them. If a single picture cannot be read, the
+request fails (413, 415 or 422). Among several pictures, an unreadable one gets its own `error`; the others are
+answered.
 """
 _PICTURE = {"schema": {"type": "string", "format": "binary"}}
 BODY: dict[str, Any] = {
@@ -87,7 +88,7 @@ router = APIRouter(tags=["predict"])
 @router.post(
     PREDICT,
     summary="Classify with the newest model, or a named one",
-    description="Without `model`, the version published last, over all models, answers.\n" + DESCRIPTION,
+    description="Without `model`, the most recently published version of any model answers.\n" + DESCRIPTION,
     openapi_extra=BODY,
     response_model=Prediction,
     responses=problem_responses(*ERRORS, NothingPublished),
@@ -99,13 +100,13 @@ async def predict(
         str | None,
         Query(
             pattern=MODEL_PATTERN,
-            description="Name of the model; its latest version answers. Default: the model published last.",
+            description="Name of the model; its latest version answers. Default: the most recently published model.",
             examples=["fashion_mnist-lenet5-fashion"],
         ),
     ] = None,
     top_k: TopK = DEFAULT_TOP_K,
 ) -> Response:
-    """Classify with the newest version there is, or of one model."""
+    """Classify with the newest version of all models, or of one model."""
     return _json(await predictor.classify(Reference(model), uploads, top_k))
 
 
@@ -155,5 +156,5 @@ async def predict_with_alias(
 
 
 def _json(prediction: bytes) -> Response:
-    """An answer that was written as JSON already."""
+    """An answer that already is JSON."""
     return Response(prediction, media_type="application/json")

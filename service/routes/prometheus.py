@@ -1,6 +1,6 @@
-"""The route Prometheus reads: what this process counted, what it holds, and the jobs as they are in Redis.
+"""The route that Prometheus reads: this process's counters, its loaded models, and the jobs in Redis.
 
-Open to whoever reaches the port, like the health routes: it says how much is done, and names models, nothing else.
+Open to everyone who can reach the port, like the health routes: it shows amounts and names of models, nothing else.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ router = APIRouter(tags=["health"])
 async def metrics(state: StateDep) -> Response:
     """Prometheus' text format. Counts are this process's own; jobs are read from Redis, which all processes share.
 
-    When Redis does not answer in time, `convserve_queue_up` is 0 and nothing else is said of jobs.
+    When Redis does not answer in time, `convserve_queue_up` is 0 and there are no other job metrics.
     """
     queue, _ = await asyncio.gather(_overview(state), _drop_deleted_models(state))
     return Response(state.metrics.page(state.engine.loaded(), queue), headers={"Content-Type": CONTENT_TYPE})
@@ -41,11 +41,11 @@ async def _overview(state: ServiceState) -> QueueOverview | None:
     try:
         return await state.queue.call(state.queue.jobs.overview)
     except QueueUnavailable:
-        return None  # which the page says
+        return None  # the page says so
 
 
 async def _drop_deleted_models(state: ServiceState) -> None:
-    """Keep the page to models that exist; with the store away, to those that did when it was last read."""
+    """Limit the page to models that exist; without the store, to those that existed when it was last read."""
     try:
         index = await asyncio.wait_for(state.catalog.index(), STORE_PATIENCE_S)
     except (StoreUnavailable, TimeoutError) as error:

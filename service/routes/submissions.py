@@ -1,4 +1,4 @@
-"""How jobs begin: `POST /jobs` with one training, or with a grid of them; queued, or only estimated."""
+"""Starts jobs: `POST /jobs` with one training or a grid of them, queued or only estimated."""
 
 import asyncio
 import hashlib
@@ -44,7 +44,7 @@ SUBMIT_EXAMPLES: dict[str, Example] = {
         },
     },
     "a network of your own": {
-        "summary": "Layers as JSON; the last one has as many units as there are classes",
+        "summary": "Layers as JSON; the last one has one unit per class",
         "value": {
             "architecture": {
                 "layers": [
@@ -91,19 +91,19 @@ async def submit_job(
     request_id: RequestIdDep,
     dry: Annotated[
         bool,
-        Query(alias="dry_run", description="Queue nothing; answer what would be queued and what it would take."),
+        Query(alias="dry_run", description="Queue nothing; answer with what would be queued and what it would cost."),
     ] = False,
     idempotency_key: Annotated[
         str | None,
-        Header(max_length=200, description="A repeated request under the same key returns the first one's job."),
+        Header(max_length=200, description="A repeated request with the same key returns the first request's job."),
     ] = None,
 ) -> JobRecord | Group | Response:
-    """Queue a training job and return it, with every default filled in; `Location` says where to look.
+    """Queue a training job and return it with every default filled in; `Location` has its URL.
 
     `architecture`, `dataset` and `epochs` are enough. With a `grid`, every combination of its values becomes a job,
-    all of them or none, and the answer is their group. Jobs of a grid publish like all others: those of one model name
-    become versions of it, so give a `model` to keep an experiment apart. What was accepted with a 202 is kept,
-    whatever happens next.
+    all of them or none, and the answer is their group. Jobs of a grid publish like all others: jobs with the same model
+    name publish versions of that model, so set `model` to keep an experiment apart. A job that was accepted with 202 is
+    never lost.
     """
     find_dataset = cache(datasets.find)
     plan_one = await _planner(submission, catalog, find_dataset)
@@ -127,7 +127,7 @@ async def submit_job(
 
 
 async def _require_free_space(store: ModelStore, queue: JobQueue, idempotency_key: str | None) -> None:
-    """Refuse what would end as `disk_full`; a repetition only asks for the answer it has missed."""
+    """Refuse a job that would end as `disk_full`, except a repetition, which only asks for an answer it missed."""
     try:
         await asyncio.to_thread(store.require_free_space)
     except StoreFull:
@@ -158,6 +158,6 @@ def _planned(submission: JobRequest | GridRequest, plan_one: Planner) -> list[Pl
 
 
 def _digest(submission: JobRequest | GridRequest) -> str:
-    """Equal for equal requests, whatever the order of their fields."""
+    """A digest that is equal for equal requests, whatever the order of their fields."""
     sent = submission.model_dump(mode="json", exclude_unset=True)
     return hashlib.sha256(json.dumps(sent, sort_keys=True).encode()).hexdigest()

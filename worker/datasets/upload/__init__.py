@@ -1,5 +1,5 @@
-"""From a zip of class folders to packed arrays: reads hostile archives, and never writes a name from one to a path.
+"""Converts a zip of class folders to packed arrays; archives are hostile, and their names never become paths.
 
-Runs in a process of its own (`python -m worker.datasets.upload.convert`) with Pillow and numpy, without Keras, without
-credentials and without the store.
+Runs in a separate process (`python -m worker.datasets.upload.convert`) with Pillow and numpy. Not in here: Keras,
+credentials, the store, and HTTP.
 """

@@ -1,7 +1,7 @@
 """The converter's process: an archive in, packed arrays, facts and a contact sheet out.
 
-Started by the API process with an order on standard input; it ends when that input does. What it needs of memory is
-bounded by the kernel, since what it decodes is hostile until proven otherwise.
+The API process starts it with an order on standard input; it ends when that input is closed. The kernel bounds its
+memory, since the pictures it decodes may be hostile.
 """
 
 import errno
@@ -31,7 +31,7 @@ def convert(order: ConversionOrder, link: "Link") -> None:
     """Read, decode, pack and describe.
 
     Raises:
-        ArchiveRejected: the archive is no dataset.
+        ArchiveRejected: the archive cannot become a dataset.
         OSError: the disk is full.
     """
     skipped = SkippedLog()
@@ -46,7 +46,7 @@ def convert(order: ConversionOrder, link: "Link") -> None:
             archive, content, order.options, order.limits, lambda done: link.advance("reading", done, n_members)
         )
         decoded = Decoded(Path(order.folder) / "records.bin", shape)
-        _refuse_without_room(decoded, n_members, order)
+        _require_free_space(decoded, n_members, order)
         decode_all(
             archive, content, decoded, order.limits, skipped, lambda done: link.advance("decoding", done, n_members)
         )
@@ -57,40 +57,40 @@ def convert(order: ConversionOrder, link: "Link") -> None:
     link.send(Converted(facts=facts))
 
 
-def _refuse_without_room(decoded: Decoded, n_pictures: int, order: ConversionOrder) -> None:
-    """Records and arrays lie side by side for a while."""
+def _require_free_space(decoded: Decoded, n_pictures: int, order: ConversionOrder) -> None:
+    """Raise unless the disk has space for records and arrays, which exist at the same time for a while."""
     height, width, channels = decoded.shape
     needed = height * width * channels * n_pictures
     if needed > order.limits.max_unpacked_bytes:
         raise ArchiveRejected(
             f"The dataset would be too large; expected at most {order.limits.max_unpacked_bytes:,} bytes of pixels, "
-            f"came {n_pictures:,} pictures of {height} x {width}. Choose a smaller `image_size`.",
+            f"got {n_pictures:,} pictures of {height} x {width}. Choose a smaller `image_size`.",
         )
     if not has_space_for(Path(order.folder), 2 * needed, order.limits.min_free_bytes):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 class Link:
-    """The way to the API process."""
+    """Sends messages to the API process."""
 
-    def __init__(self, reports: BinaryIO) -> None:
-        self._reports = reports
+    def __init__(self, output: BinaryIO) -> None:
+        self._output = output
         self._next = 0.0
 
     def send(self, message: ConverterMessage) -> None:
-        """Say something."""
-        self._reports.write(message.model_dump_json().encode() + b"\n")
-        self._reports.flush()
+        """Send a message."""
+        self._output.write(message.model_dump_json().encode() + b"\n")
+        self._output.flush()
 
     def advance(self, phase: Phase, done: int, total: int) -> None:
-        """Say how far it is, twice a second."""
+        """Report progress, at most twice a second."""
         if time.monotonic() >= self._next or done == total:
             self._next = time.monotonic() + REPORT_EVERY_S
             self.send(Advanced(phase=phase, done=done, total=total))
 
 
 def main() -> None:
-    """Entry point: an order on standard input, reports on standard output."""
+    """Entry point: an order on standard input, messages on standard output."""
     order = ConversionOrder.model_validate_json(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_the_api, daemon=True).start()
     os.nice(order.niceness)
@@ -109,14 +109,14 @@ def main() -> None:
         link.send(
             Refused(
                 code="disk_full",
-                message="There is not enough room on the server's disk to convert the archive.",
-                hint="Free space, or choose a smaller `image_size`; then upload the archive again.",
+                message="The server's disk has too little free space to convert the archive.",
+                hint="Free some space, or choose a smaller `image_size`; then upload the archive again.",
             )
         )
 
 
 def _end_with_the_api() -> None:
-    while os.read(0, 1024):  # not through sys.stdin, whose lock would be in the way of an orderly end
+    while os.read(0, 1024):  # not through sys.stdin, whose lock would block an orderly exit
         pass
     os._exit(1)
 

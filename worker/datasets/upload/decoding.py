@@ -1,6 +1,6 @@
-"""Decodes an archive's pictures into one file of equal records, by the very function that predictions use.
+"""Decodes an archive's pictures into one file of equal records, with the same function that predictions use.
 
-One picture is in memory at a time. Broken pictures are skipped and reported; a broken archive ends the conversion.
+One picture is in memory at a time. Damaged pictures are skipped and reported; a damaged archive ends the conversion.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from worker.pictures.pixels import (
 
 DEFAULT_SIDE = 64
 MAX_COMMON_SIDE = 224
-"""Pictures of one common size up to this, VGG's input, keep it; larger ones are rather photographs than inputs."""
+"""Pictures that all have the same size keep it up to this one, VGG's input; larger pictures are photographs."""
 DIGEST_BYTES = 16
 
 OnPicture = Callable[[int], None]
@@ -38,14 +38,14 @@ OnPicture = Callable[[int], None]
 
 @dataclass
 class Decoded:
-    """What is known of the records, one item per picture, in the order of the file.
+    """What is known about the records, one item per picture, in the order of the file.
 
     Attributes:
         path: file of records; each is uint8, `shape`, C order.
         shape: height, width and channels of a record.
-        is_grey: no picture has any colour.
+        is_grey: no picture so far has any colour.
         labels: index of each picture's class.
-        is_test: as the archive has it; None when it has no splits.
+        is_test: whether the archive puts it into the test split; None when the archive has no splits.
         digests: of each picture's pixels.
         names: in the archive, for the report.
     """
@@ -65,7 +65,7 @@ class Decoded:
 def choose_shape(
     archive: BinaryIO, content: Content, options: UploadOptions, limits: UploadLimits, on_picture: OnPicture
 ) -> tuple[int, int, int]:
-    """Height, width and channels of the records; with `auto` colours, three until all pictures have been seen."""
+    """Height, width and channels of the records; three channels for `auto`, until all pictures have been decoded."""
     size = options.image_size or _common_size(archive, content, limits, on_picture) or (DEFAULT_SIDE, DEFAULT_SIDE)
     return (*size, 1 if options.colour == "greyscale" else 3)
 
@@ -78,7 +78,7 @@ def decode_all(
     skipped: SkippedLog,
     on_picture: OnPicture,
 ) -> None:
-    """Write every picture's record, and note what is known of it.
+    """Write every picture's record, and note what is known about it.
 
     Raises:
         ArchiveRejected: the archive is damaged.
@@ -122,7 +122,7 @@ def _add(
 def _common_size(
     archive: BinaryIO, content: Content, limits: UploadLimits, on_picture: OnPicture
 ) -> tuple[int, int] | None:
-    """Height and width that all readable pictures have, or None: most archives settle it with their second picture."""
+    """Height and width that all readable pictures share, or None; the second picture decides it in most archives."""
     common: tuple[int, int] | None = None
     for number, member in enumerate(content.members):
         on_picture(number)
@@ -136,7 +136,7 @@ def _common_size(
 
 
 def _upright_size(archive: BinaryIO, member: Member, limits: UploadLimits) -> tuple[int, int] | None:
-    """Height and width from the header alone, as they are once turned upright; None for what is no picture."""
+    """Height and width from the header alone, after turning upright; None for a file that is not a picture."""
     if member.entry.size_bytes > limits.max_picture_bytes:
         return None
     data = read_file(archive.fileno(), member.entry)

@@ -1,4 +1,4 @@
-"""From decoded pictures to a described dataset: classes, splits, arrays, contact sheet, report."""
+"""Turns decoded pictures into a described dataset: classes, splits, arrays, contact sheet, report."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ from worker.datasets.upload.report import (
 )
 
 _KEPT_APART = {"title", "licence", "source"}
-"""Options that are facts of their own."""
+"""Options that are stored as separate facts."""
 
 
 def pack_and_describe(
@@ -35,10 +35,10 @@ def pack_and_describe(
     skipped: SkippedLog,
     on_picture: Callable[[int], None],
 ) -> DatasetFacts:
-    """Write arrays and preview into the order's folder, and say what they are.
+    """Write arrays and preview into the order's folder, and return the facts about them.
 
     Raises:
-        ArchiveRejected: fewer than two classes have pictures, or a split would have none.
+        ArchiveRejected: fewer than two classes have pictures, or a split would be empty.
         OSError: the disk is full.
     """
     options = order.options
@@ -85,7 +85,7 @@ def pack_and_describe(
 
 
 def _used_classes(content: Content, decoded: Decoded) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Labels renumbered without the classes that have no picture."""
+    """The labels, renumbered to leave out classes without pictures, and the remaining classes."""
     labels = np.asarray(decoded.labels, dtype=np.int64)
     used = np.unique(labels)
     if len(used) < MIN_CLASSES:
@@ -115,7 +115,7 @@ def _draw_preview(
     train: tuple[int, ...],
     test: tuple[int, ...],
 ) -> None:
-    """Training pictures of each class; test pictures of a class that has no others."""
+    """Training pictures of each class; test pictures for a class that has no training pictures."""
     in_order = np.concatenate([packed.train_rows, packed.test_rows])
     heading = heading_of(order.options.name, packed.image_shape, sum(train), sum(test))
     with decoded.path.open("rb", buffering=0) as records:

@@ -1,4 +1,4 @@
-"""Decides which pictures are for testing: stratified, repeatable by a seed, no picture of a class on both sides."""
+"""Chooses the test pictures: stratified by class, repeatable by a seed, no picture of a class in both splits."""
 
 from collections.abc import Sequence
 
@@ -10,8 +10,8 @@ def draw_test_split(
 ) -> list[bool]:
     """Whether each picture belongs to the test split.
 
-    Of every class about `share` of its pictures, at least one if it has two different ones, and never all. Pictures
-    of a class that are the same, pixel for pixel, stay together.
+    About `share` of the pictures of every class are chosen, at least one if the class has two different ones, and never
+    all. Pictures of a class that are equal pixel for pixel stay together.
     """
     by_class: list[dict[bytes, list[int]]] = [{} for _ in range(n_classes)]
     for row, (label, digest) in enumerate(zip(labels, digests, strict=True)):
@@ -24,7 +24,7 @@ def draw_test_split(
 
 
 def _drawn(groups: list[list[int]], share: float, random: np.random.Generator) -> list[int]:
-    """Rows of whole groups, in a random order of groups, until the share is reached; one group is always left."""
+    """Rows of whole groups, taken in random order until the share is reached; one group always remains."""
     wanted = max(1, round(share * sum(map(len, groups))))
     rows: list[int] = []
     for place in random.permutation(len(groups))[: len(groups) - 1]:

@@ -1,11 +1,11 @@
-"""Why an archive is no dataset."""
+"""Why an archive cannot become a dataset."""
 
 
 class ArchiveRejected(Exception):
-    """The archive breaks a rule, or holds no dataset.
+    """The archive breaks a rule, or does not contain a dataset.
 
     Attributes:
-        message: what is wrong, what was expected, what came; fit to be shown to whoever sent it.
+        message: what is wrong, what was expected and what was found; safe to show to the client.
         code: for programs.
     """
 
@@ -16,6 +16,6 @@ class ArchiveRejected(Exception):
 
 
 def shown(name: str, length: int = 120) -> str:
-    """A name from an archive, fit for a message: short and printable."""
+    """A name from an archive, made short and printable for a message."""
     cut = name if len(name) <= length else name[:length] + "…"
     return repr("".join(character if character.isprintable() else "�" for character in cut))

@@ -1,4 +1,4 @@
-"""Makes sense of an archive's names: class folders, with or without `train/` and `test/` on top.
+"""Interprets an archive's names: class folders, with or without `train/` and `test/` above them.
 
 Names are only compared and shown; none ever becomes a path. Whether a file is a picture is not known here.
 """
@@ -18,12 +18,12 @@ MAX_CLASSES, MIN_CLASSES = 1000, 2
 MAX_LABEL = 64
 MAX_NAME, MAX_PART = 1024, 255
 SPLITS = {"train": False, "test": True}
-"""Top folders by name, and whether they hold the test split."""
+"""Top folders by name, and whether they contain the test split."""
 
 _HIDDEN = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
 _ARCHIVES = frozenset({".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst", ".jar"})
 _DRIVE = re.compile(r"[A-Za-z]:")
-_LABEL_SIGNS = frozenset(" _-.,+()'&")
+_LABEL_CHARACTERS = frozenset(" _-.,+()'&")
 _EXPECTED = "expected a folder for each class with its pictures in it, or `train/` and `test/` with such folders"
 
 Parts = tuple[str, ...]
@@ -31,12 +31,12 @@ Parts = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One file that lies in a class folder.
+    """One file in a class folder.
 
     Attributes:
-        entry: where its bytes are.
+        entry: location of its bytes.
         label: index of its class.
-        is_test: in the archive's own test split; None when the archive has no splits.
+        is_test: whether the archive puts it into the test split; None when the archive has no splits.
     """
 
     entry: Entry
@@ -46,12 +46,12 @@ class Member:
 
 @dataclass(frozen=True)
 class Content:
-    """What the archive's names say.
+    """Classes and files, as the archive's names define them.
 
     Attributes:
         classes: labels in ascending order.
         members: every file in a class folder, in ascending order of names.
-        empty: folders in the place of a class that have no such file, in ascending order.
+        empty: folders where a class could be that have no such file, in ascending order.
     """
 
     classes: tuple[str, ...]
@@ -60,7 +60,7 @@ class Content:
 
     @property
     def has_splits(self) -> bool:
-        """The archive has `train/` and `test/` on top."""
+        """The archive has `train/` and `test/` at the top."""
         return self.members[0].is_test is not None
 
 
@@ -69,10 +69,10 @@ def arrange(entries: Sequence[Entry], skipped: SkippedLog) -> Content:
 
     Args:
         entries: of the whole archive.
-        skipped: told of every file that is in no class folder, hidden, or an archive itself.
+        skipped: records every file that is outside the class folders, hidden, or itself an archive.
 
     Raises:
-        ArchiveRejected: a name that no honest archive has, or no class folders.
+        ArchiveRejected: a dangerous name, or no class folders.
     """
     folders: set[Parts] = set()
     files = sorted(_files(entries, folders, skipped), key=lambda file: file[0])
@@ -99,7 +99,7 @@ def arrange(entries: Sequence[Entry], skipped: SkippedLog) -> Content:
 
 
 def _files(entries: Iterable[Entry], folders: set[Parts], skipped: SkippedLog) -> Iterator[tuple[Parts, Entry]]:
-    """Files that could be pictures; `folders` gets every folder that is not hidden."""
+    """Files that could be pictures; adds every folder that is not hidden to `folders`."""
     seen: set[Parts] = set()
     for entry in entries:
         parts = path_parts(entry.name)
@@ -120,10 +120,10 @@ def _files(entries: Iterable[Entry], folders: set[Parts], skipped: SkippedLog) -
 
 
 def path_parts(name: str) -> Parts:
-    """A name taken apart, in Unicode's composed form.
+    """The parts of a name, in Unicode's composed form.
 
     Raises:
-        ArchiveRejected: a name that leads elsewhere, or that people could not read.
+        ArchiveRejected: a name that leads outside the archive, or that people could not read.
     """
     parts = tuple(unicodedata.normalize("NFC", name.removesuffix("/")).split("/"))
     fault = _fault(name, parts)
@@ -147,7 +147,7 @@ def _fault(name: str, parts: Parts) -> str | None:
 
 
 def _without_common_folder(files: list[tuple[Parts, Entry]]) -> list[tuple[Parts, Entry]]:
-    """Take off the one folder that people zip, around everything; and a lone `train/` below it."""
+    """Remove the single folder around everything, which people zip, and a lone `train/` inside it."""
     while True:
         tops = {parts[0] for parts, _ in files if len(parts) > 1}
         if len(tops) != 1 or not any(len(parts) > 2 for parts, _ in files):
@@ -157,12 +157,12 @@ def _without_common_folder(files: list[tuple[Parts, Entry]]) -> list[tuple[Parts
 
 def _labels(folders: set[str], tops: Sequence[str], skipped: SkippedLog) -> tuple[str, ...]:
     if not MIN_CLASSES <= len(folders) <= MAX_CLASSES:
-        came = ", ".join(map(shown, tops[:8])) or "none"
+        found = ", ".join(map(shown, tops[:8])) or "none"
         left_out = ", ".join(f"{n} {reason.replace('_', ' ')}" for reason, n in sorted(skipped.counts.items()))
         raise ArchiveRejected(
             f"The archive has {len(folders)} class folder{'s' * (len(folders) != 1)}; {_EXPECTED}, {MIN_CLASSES} to "
             f"{MAX_CLASSES} of them. "
-            f"Folders at the top: {came}." + (f" Files left out: {left_out}." if left_out else ""),
+            f"Folders at the top: {found}." + (f" Files left out: {left_out}." if left_out else ""),
             "too_few_classes" if len(folders) < MIN_CLASSES else "archive_rejected",
         )
     unfit = sorted(folder for folder in folders if not is_label(folder))
@@ -179,9 +179,9 @@ def _labels(folders: set[str], tops: Sequence[str], skipped: SkippedLog) -> tupl
 
 
 def is_label(text: str) -> bool:
-    """Whether a folder's name can be a class's label: letters, marks, digits and a few signs, not blank at the ends."""
+    """Whether a folder's name can be a label: letters, marks, digits and some punctuation, no blanks at the ends."""
     return (
         0 < len(text) <= MAX_LABEL
         and text == text.strip()
-        and all(sign in _LABEL_SIGNS or unicodedata.category(sign)[0] in "LMN" for sign in text)
+        and all(character in _LABEL_CHARACTERS or unicodedata.category(character)[0] in "LMN" for character in text)
     )

@@ -1,7 +1,7 @@
-"""What the API process and its converter say to each other: one JSON object per line.
+"""Messages between the API process and its converter: one JSON object per line.
 
-The order comes on the converter's standard input, which stays open as long as the API process lives; reports leave on
-its standard output.
+The order arrives on the converter's standard input, which stays open as long as the API process lives; the other
+messages leave on its standard output.
 """
 
 from typing import Annotated, Literal
@@ -24,18 +24,18 @@ class ConversionOrder(_Message):
     folder: str = Field(description="Empty directory for the result.")
     options: UploadOptions
     limits: UploadLimits
-    niceness: int = Field(default=10, description="Training and predicting come first.")
+    niceness: int = Field(default=10, description="Training and predicting have priority.")
 
 
 class Accepted(_Message):
-    """The archive keeps to the rules and has class folders."""
+    """The archive keeps the rules and has class folders."""
 
     kind: Literal["accepted"] = "accepted"
     files: int
 
 
 class Advanced(_Message):
-    """How far the conversion is."""
+    """Progress of the conversion."""
 
     kind: Literal["advanced"] = "advanced"
     phase: Phase
@@ -44,7 +44,7 @@ class Advanced(_Message):
 
 
 class Refused(_Message):
-    """There will be no dataset."""
+    """The archive cannot become a dataset."""
 
     kind: Literal["refused"] = "refused"
     code: str
@@ -53,7 +53,7 @@ class Refused(_Message):
 
 
 class Converted(_Message):
-    """The files are in the folder."""
+    """The conversion is done; the files are in the folder."""
 
     kind: Literal["converted"] = "converted"
     facts: DatasetFacts

@@ -1,4 +1,4 @@
-"""What an upload may choose, and the limits it has to keep to. Knows no archive and no HTTP."""
+"""The options of an upload and the limits on it. Knows neither archives nor HTTP."""
 
 import re
 import unicodedata
@@ -8,13 +8,13 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 Colour = Literal["auto", "rgb", "greyscale"]
 MAX_SIDE = 512
-"""Longest side of a packed picture; a classifier's input is rarely half of it."""
+"""Longest side of a packed picture; a classifier's input is rarely half as large."""
 
 _SIZE = re.compile(r"\[?\s*(\d{1,4})(?:\s*[x,]\s*(\d{1,4}))?\s*\]?")
 
 
-def _size(value: Any) -> Any:  # noqa: ANN401 - whatever came
-    """`64`, `48x64` or `[48, 64]` as height and width."""
+def _size(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Parse `64`, `48x64` or `[48, 64]` as height and width."""
     if isinstance(value, int):
         return (value, value)
     match = _SIZE.fullmatch(value) if isinstance(value, str) else None
@@ -25,10 +25,10 @@ def _size(value: Any) -> Any:  # noqa: ANN401 - whatever came
 
 
 def _printable(text: str) -> str:
-    """Text for people, on one line."""
+    """Text for people, joined into one line."""
     clean = unicodedata.normalize("NFC", " ".join(text.split()))
     if not clean.isprintable():
-        raise ValueError("expected printable text, came control characters")
+        raise ValueError("expected printable text, got control characters")
     return clean
 
 
@@ -44,8 +44,8 @@ class UploadOptions(BaseModel):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", description="Name of the dataset.", examples=["pets"])
     image_size: Annotated[tuple[Side, Side], BeforeValidator(_size)] | None = Field(
         default=None,
-        description="Height and width: `64` or `48x64`. Default: the pictures' own when all have the same and it is "
-        "at most 224, otherwise 64.",
+        description="Height and width: `64` or `48x64`. Default: the pictures' own size if all have the same and it "
+        "is at most 224, otherwise 64.",
     )
     colour: Colour = Field(
         default="auto", description="`rgb`, `greyscale`, or `auto`: greyscale when no picture has any colour."
@@ -54,16 +54,16 @@ class UploadOptions(BaseModel):
         default=0.2,
         gt=0,
         lt=1,
-        description="Share of each class that becomes the test split, when the archive has no `train/` and `test/`.",
+        description="Share of each class that becomes the test split if the archive has no `train/` and `test/`.",
     )
-    seed: int = Field(default=0, ge=0, lt=2**31, description="Of that split, and of the order of the pictures.")
+    seed: int = Field(default=0, ge=0, lt=2**31, description="Seed of that split and of the order of the pictures.")
     title: Text = Field(default="", description="A line about the dataset.")
     licence: Text = Field(default="", description="Terms under which the pictures may be used.")
     source: Text = Field(default="", description="Where the pictures come from.")
 
 
 class UploadLimits(BaseModel):
-    """How much an archive may hold."""
+    """How much an archive may contain."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -1,6 +1,6 @@
-"""Writes the decoded records as the arrays a dataset consists of, and takes its fingerprint on the way.
+"""Writes the decoded records as the arrays of a dataset, and computes its fingerprint on the way.
 
-A few megabytes of pictures are in memory at a time. The fingerprint is that of `worker.datasets.dataset.fingerprint`.
+A few megabytes of pictures are in memory at a time. The fingerprint equals `worker.datasets.dataset.fingerprint`.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from worker.datasets.uploaded import FILES
 
 PREVIEW_FILE = "preview.png"
 CHUNK_BYTES = 8 * 1024 * 1024
-"""Of records that are in memory together."""
+"""Size of the records that are in memory together."""
 
 
 @dataclass(frozen=True)
@@ -54,16 +54,16 @@ def pack(
     folder: Path,
     on_picture: Callable[[int], None],
 ) -> Packed:
-    """Write both splits into a folder, each in a random order that the seed decides.
+    """Write both splits into a folder, each in a random order that depends on the seed.
 
     Args:
-        decoded: records and what is known of them.
+        decoded: records and what is known about them.
         labels: int64, shape (n,), final class of each record.
         is_test: for each record.
-        n_channels: 1 takes the first of three equal channels.
+        n_channels: 1 keeps the first of three equal channels.
         seed: of the order.
-        folder: where the files go.
-        on_picture: told how many pictures are written.
+        folder: where the files are written.
+        on_picture: called with the number of pictures written so far.
     """
     height, width, _ = decoded.shape
     shape = (height, width, n_channels)

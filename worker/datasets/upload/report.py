@@ -1,4 +1,4 @@
-"""What a person should know about an archive that became a dataset: files left out, pictures twice, small classes."""
+"""What a person should know about a converted archive: skipped files, duplicate pictures, small classes."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ MOST_LISTED = 100
 MOST_EXAMPLES = 20
 MAX_SHOWN_NAME = 200
 SMALL_CLASS = 20
-"""Training pictures; with fewer, a class is rarely learned well enough for its recall to mean much."""
+"""Training pictures; a class with fewer is rarely learned well enough for its recall to mean much."""
 
 Reason = Literal[
     "hidden", "nested_archive", "outside_classes", "too_deep", "not_a_picture", "damaged_picture", "too_large"
@@ -18,25 +18,27 @@ Reason = Literal[
 
 
 class SkippedFile(BaseModel):
-    """One file that is not in the dataset."""
+    """One file of the archive that is not in the dataset."""
 
     model_config = ConfigDict(frozen=True)
 
     file: str
     reason: Reason
-    message: str | None = Field(default=None, description="What was wrong with it, where more is known.")
+    message: str | None = Field(default=None, description="Details, where they are known.")
 
 
 class Duplicates(BaseModel):
-    """Pictures that are the same, pixel for pixel, once converted. All of them are kept."""
+    """Pictures that are equal pixel for pixel after conversion. All of them are kept."""
 
     model_config = ConfigDict(frozen=True)
 
     train: int = Field(description="Training pictures that repeat an earlier one.")
     test: int = Field(description="Test pictures that repeat an earlier one.")
-    across_splits: int = Field(description="Test pictures that are also training pictures: they make a test too easy.")
-    across_classes: int = Field(description="Pictures that another class has, too: one of the labels is wrong.")
-    examples: tuple[tuple[str, ...], ...] = Field(description="Some of them: files with the same picture.")
+    across_splits: int = Field(
+        description="Test pictures that are also training pictures; they make the test too easy."
+    )
+    across_classes: int = Field(description="Pictures that also occur in another class; one of the labels is wrong.")
+    examples: tuple[tuple[str, ...], ...] = Field(description="Some of them: groups of files with the same picture.")
 
 
 class DatasetReport(BaseModel):
@@ -46,24 +48,26 @@ class DatasetReport(BaseModel):
 
     files: int = Field(description="Files in the archive.")
     split: Literal["as uploaded", "drawn"] = Field(description="Whether the archive had `train/` and `test/`.")
-    skipped: dict[Reason, int] = Field(description="Files left out, by reason.")
-    skipped_files: tuple[SkippedFile, ...] = Field(description="The first of them.")
+    skipped: dict[Reason, int] = Field(description="Number of skipped files, by reason.")
+    skipped_files: tuple[SkippedFile, ...] = Field(description="The first skipped files; hidden ones are not listed.")
     duplicates: Duplicates
     small_classes: tuple[str, ...] = Field(description=f"Classes with fewer than {SMALL_CLASS} training pictures.")
-    missing_in_train: tuple[str, ...] = Field(description="Classes without a training picture: never learned.")
-    missing_in_test: tuple[str, ...] = Field(description="Classes without a test picture: never tested.")
+    missing_in_train: tuple[str, ...] = Field(
+        description="Classes without training pictures; the network cannot learn them."
+    )
+    missing_in_test: tuple[str, ...] = Field(description="Classes without test pictures; they are not tested.")
     dropped_classes: tuple[str, ...] = Field(description="Class folders without a single usable picture.")
 
 
 class SkippedLog:
-    """Counts the files left out, and remembers the first of them; what is hidden is counted only."""
+    """Counts skipped files, and remembers the first of them; hidden files are only counted."""
 
     def __init__(self) -> None:
         self.counts: Counter[Reason] = Counter()
         self.listed: list[SkippedFile] = []
 
     def add(self, file: str, reason: Reason, message: str | None = None) -> None:
-        """One more."""
+        """Count one more file."""
         self.counts[reason] += 1
         if reason != "hidden" and len(self.listed) < MOST_LISTED:
             self.listed.append(SkippedFile(file=_shown(file), reason=reason, message=message))
@@ -89,21 +93,21 @@ def find_duplicates(
         across_classes=across_classes,
         examples=tuple(
             tuple(_shown(names[row]) for row in rows[:4])
-            for rows in sorted(groups.values(), key=lambda rows: _harmless(rows, labels, is_test))[:MOST_EXAMPLES]
+            for rows in sorted(groups.values(), key=lambda rows: _severity(rows, labels, is_test))[:MOST_EXAMPLES]
         ),
     )
 
 
 def _rows_by_digest(digests: Sequence[bytes]) -> Mapping[bytes, list[int]]:
-    """Rows of each digest; only digests that occur twice cost a list of more than one."""
+    """The rows of each digest."""
     found: dict[bytes, list[int]] = {}
     for row, digest in enumerate(digests):
         found.setdefault(digest, []).append(row)
     return found
 
 
-def _harmless(rows: Sequence[int], labels: Sequence[int], is_test: Sequence[bool]) -> int:
-    """Order of examples: contradicting labels first, then a leak into the test split, then mere repetition."""
+def _severity(rows: Sequence[int], labels: Sequence[int], is_test: Sequence[bool]) -> int:
+    """Sort key of examples: contradicting labels first, then leaks into the test split, then plain repetition."""
     if len({labels[row] for row in rows}) > 1:
         return 0
     return 1 if len({is_test[row] for row in rows}) > 1 else 2

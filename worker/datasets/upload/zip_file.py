@@ -1,4 +1,4 @@
-"""Reads one file of a zip archive into memory, never more of it than the archive's directory declares."""
+"""Reads one file of a zip archive into memory, never more than the archive's directory declares."""
 
 import os
 import zlib
@@ -8,19 +8,19 @@ from worker.datasets.upload.zip_directory import Entry
 
 
 def read_file(descriptor: int, entry: Entry) -> bytes:
-    """The file's bytes, compared with their declared size and CRC-32.
+    """The file's bytes, checked against their declared size and CRC-32.
 
     Args:
         descriptor: of the archive.
-        entry: its declared size is small enough for memory; whoever calls has seen to that.
+        entry: the caller has made sure that its declared size is small enough for memory.
 
     Raises:
-        ArchiveRejected: the bytes are not those that the archive declares.
+        ArchiveRejected: the bytes do not match the declaration.
     """
     packed = os.pread(descriptor, entry.packed_bytes, entry.start)
     data = _inflated(packed, entry) if entry.is_deflated else packed
     if len(data) != entry.size_bytes or zlib.crc32(data) != entry.crc:
-        raise _damaged(entry, "its size or its CRC-32 is not the declared one")
+        raise _damaged(entry, "its size or its CRC-32 differs from the declared one")
     return data
 
 

@@ -1,6 +1,7 @@
-"""A zoo of archives over HTTP, with real converter processes: the hostile ones are refused and leave nothing.
+"""Hostile archives over HTTP, with real converter processes: each is refused and leaves nothing behind.
 
-Section 3.2 and rows Z1 to Z5 of the project's reliability bar, one of each kind; `test_archive_rules.py` has more.
+One archive of each kind in section 3.2 and rows Z1 to Z5 of the project's reliability bar; `test_archive_rules.py` has
+more.
 """
 
 import asyncio
@@ -37,7 +38,7 @@ pytestmark = pytest.mark.anyio
 
 MIB = 1024 * 1024
 SECONDS = 20
-"""To be refused within; two, on a machine with nothing else to do."""
+"""Time within which an archive must be refused; on an idle machine it takes two seconds."""
 
 
 @pytest.fixture
@@ -66,70 +67,70 @@ def overlapping() -> bytes:
     return patched_directory(zipped(same), 42, "<L", 0, member=1)
 
 
-class Beast(NamedTuple):
+class Hostile(NamedTuple):
     make: Callable[[], bytes]
     detail: str
     code: str = "archive_rejected"
 
 
-ZOO = {
-    "no zip": Beast(lambda: b"\x1f\x8b" + bytes(100), "no zip archive"),
-    "cut short": Beast(lambda: pets()[:-40], "cut short or damaged"),
-    "a program before it": Beast(lambda: b"PK" + bytes(50) + pets(), "contradicts itself"),
-    "something behind it": Beast(lambda: pets() + b"trailing", "cut short or damaged"),
-    "two ends": Beast(lambda: pets() + pets()[-22:], "two ends|does not lie where"),
-    "one of several disks": Beast(lambda: patched_end(pets(), 4, "<H", 1), "one part of several"),
-    "a name that climbs": Beast(lambda: named("../../x.png"), r"leads elsewhere: '../../x.png'"),
-    "a name that climbs inside": Beast(lambda: named("a/../../x.png"), "leads elsewhere"),
-    "an absolute name": Beast(lambda: named("/etc/x.png"), "is absolute"),
-    "a drive": Beast(lambda: named("C:\\x.png"), "is absolute"),
-    "backslashes": Beast(lambda: with_name(pets(), b"dark/0.png", b"..\\..\\.png"), "backslash"),
-    "a null character": Beast(lambda: with_name(pets(), b"dark/0.png", b"dark/\x00.png"), "control characters"),
-    "a name of 4 KB": Beast(lambda: named("dark/" + "x" * 4096), "too long"),
-    "a symbolic link": Beast(lambda: with_mode("dark/odd.png", LINK), "neither a file nor a folder"),
-    "a pipe": Beast(lambda: with_mode("dark/odd.png", PIPE), "neither a file nor a folder"),
-    "a device": Beast(lambda: with_mode("dark/odd.png", DEVICE), "neither a file nor a folder"),
-    "a bomb by its ratio": Beast(lambda: pets(**{"dark/bomb.png": bytes(2 * MIB)}), "more than 100 times"),
-    "a bomb of small files": Beast(
+HOSTILE_ARCHIVES = {
+    "no zip": Hostile(lambda: b"\x1f\x8b" + bytes(100), "not a zip archive"),
+    "cut short": Hostile(lambda: pets()[:-40], "cut short or damaged"),
+    "a program before it": Hostile(lambda: b"PK" + bytes(50) + pets(), "contradicts itself"),
+    "something behind it": Hostile(lambda: pets() + b"trailing", "cut short or damaged"),
+    "two ends": Hostile(lambda: pets() + pets()[-22:], "two ends|directory is not where"),
+    "one of several disks": Hostile(lambda: patched_end(pets(), 4, "<H", 1), "one part of several"),
+    "a name that climbs": Hostile(lambda: named("../../x.png"), r"leads elsewhere: '../../x.png'"),
+    "a name that climbs inside": Hostile(lambda: named("a/../../x.png"), "leads elsewhere"),
+    "an absolute name": Hostile(lambda: named("/etc/x.png"), "is absolute"),
+    "a drive": Hostile(lambda: named("C:\\x.png"), "is absolute"),
+    "backslashes": Hostile(lambda: with_name(pets(), b"dark/0.png", b"..\\..\\.png"), "backslash"),
+    "a null character": Hostile(lambda: with_name(pets(), b"dark/0.png", b"dark/\x00.png"), "control characters"),
+    "a name of 4 KB": Hostile(lambda: named("dark/" + "x" * 4096), "too long"),
+    "a symbolic link": Hostile(lambda: with_mode("dark/odd.png", LINK), "neither a file nor a folder"),
+    "a pipe": Hostile(lambda: with_mode("dark/odd.png", PIPE), "neither a file nor a folder"),
+    "a device": Hostile(lambda: with_mode("dark/odd.png", DEVICE), "neither a file nor a folder"),
+    "a bomb by its ratio": Hostile(lambda: pets(**{"dark/bomb.png": bytes(2 * MIB)}), "more than 100 times"),
+    "a bomb of small files": Hostile(
         lambda: pets(**{f"dark/z{n}.png": bytes(MIB) for n in range(17)}), "too large when unpacked"
     ),
-    "250,000 empty files": Beast(lambda: many_empty_files(250_000), "too many files; expected at most 200,000"),
-    "250,000 files that are said to be two": Beast(
+    "250,000 empty files": Hostile(lambda: many_empty_files(250_000), "too many files; expected at most 200,000"),
+    "250,000 files that are said to be two": Hostile(
         lambda: many_empty_files(250_000, n_said=2), "too many files; expected at most 200,000"
     ),
-    "only archives in it": Beast(
+    "only archives in it": Hostile(
         lambda: zipped({"dark/1.zip": pets(), "light/2.zip": pets()}), "0 class folders.*2 nested archive"
     ),
-    "files that share bytes": Beast(overlapping, "contradicts itself"),
-    "encrypted": Beast(lambda: lying(8, "<H", 1), "encrypted at 'dark/0.png'"),
-    "a rare compression": Beast(lambda: zipped(two_classes(), zipfile.ZIP_LZMA), "compressed by method 14"),
-    "a size that lies": Beast(lambda: lying(24, "<L", 900), "differ at 'dark/0.png'"),
-    "a packed size that lies": Beast(lambda: lying(20, "<L", 5), "contradicts itself.*'dark/0.png'"),
-    "a checksum that lies": Beast(lambda: lying(16, "<L", 12345), "differ at 'dark/0.png'"),
-    "a place that lies": Beast(lambda: lying(42, "<L", 4_000_000_000), "contradicts itself.*'dark/0.png'"),
-    "64-bit sizes that are missing": Beast(lambda: lying(24, "<L", 0xFFFFFFFF), "64-bit sizes are missing"),
-    "two ends that differ": Beast(lambda: with_zip64_end(pets(), 9), "its two ends differ"),
-    "classes that differ in case": Beast(lambda: named("Dark/1.png"), "differ in case only: 'Dark', 'dark'"),
-    "one name twice": Beast(lambda: with_name(pets(), b"dark/1.png", b"dark/0.png"), "two files named 'dark/0.png'"),
-    "a script as a label": Beast(lambda: named("<script>/1.png"), "cannot be a label: '<script>'"),
-    "text that turns around": Beast(lambda: named("cat\u202e/1.png"), "cannot be a label"),
-    "no pictures in folders": Beast(lambda: zipped({"1.png": picture(1)}), "0 class folders.*1 outside classes"),
-    "one class": Beast(lambda: zipped({"cat/1.png": picture(1)}), "1 class folder;.*at the top: 'cat'"),
-    "1001 classes": Beast(
+    "files that share bytes": Hostile(overlapping, "contradicts itself"),
+    "encrypted": Hostile(lambda: lying(8, "<H", 1), "encrypted at 'dark/0.png'"),
+    "a rare compression": Hostile(lambda: zipped(two_classes(), zipfile.ZIP_LZMA), "compressed by method 14"),
+    "a size that lies": Hostile(lambda: lying(24, "<L", 900), "differ at 'dark/0.png'"),
+    "a packed size that lies": Hostile(lambda: lying(20, "<L", 5), "contradicts itself.*'dark/0.png'"),
+    "a checksum that lies": Hostile(lambda: lying(16, "<L", 12345), "differ at 'dark/0.png'"),
+    "a place that lies": Hostile(lambda: lying(42, "<L", 4_000_000_000), "contradicts itself.*'dark/0.png'"),
+    "64-bit sizes that are missing": Hostile(lambda: lying(24, "<L", 0xFFFFFFFF), "64-bit sizes are missing"),
+    "two ends that differ": Hostile(lambda: with_zip64_end(pets(), 9), "its two ends differ"),
+    "classes that differ in case": Hostile(lambda: named("Dark/1.png"), "differ in case only: 'Dark', 'dark'"),
+    "one name twice": Hostile(lambda: with_name(pets(), b"dark/1.png", b"dark/0.png"), "two files named 'dark/0.png'"),
+    "a script as a label": Hostile(lambda: named("<script>/1.png"), "cannot be a label: '<script>'"),
+    "text that turns around": Hostile(lambda: named("cat\u202e/1.png"), "cannot be a label"),
+    "no pictures in folders": Hostile(lambda: zipped({"1.png": picture(1)}), "0 class folders.*1 outside classes"),
+    "one class": Hostile(lambda: zipped({"cat/1.png": picture(1)}), "1 class folder;.*at the top: 'cat'"),
+    "1001 classes": Hostile(
         lambda: zipped({f"class {n}/1.png": b"1" for n in range(1001)}), "1001 class folders.*2 to 1000"
     ),
 }
 
 
-@pytest.mark.parametrize("beast", ZOO.values(), ids=ZOO)
+@pytest.mark.parametrize("hostile", HOSTILE_ARCHIVES.values(), ids=HOSTILE_ARCHIVES)
 async def test_a_hostile_archive_is_refused_at_once_and_leaves_nothing(
-    api: httpx.AsyncClient, settings: ApiSettings, store: ModelStore, beast: Beast
+    api: httpx.AsyncClient, settings: ApiSettings, store: ModelStore, hostile: Hostile
 ) -> None:
-    archive = beast.make()
+    archive = hostile.make()
     async with asyncio.timeout(SECONDS):
         answer = await upload(api, archive)
     assert (answer.status_code, answer.json()["code"]) == (422, "archive_rejected"), answer.text
-    assert re.search(beast.detail, answer.json()["detail"])
+    assert re.search(hostile.detail, answer.json()["detail"])
     assert leftovers(settings, store) == []
     assert (await api.get("/datasets/pets")).status_code == 404
 
@@ -155,11 +156,11 @@ def undeflatable() -> bytes:
 
 
 @pytest.mark.parametrize(
-    "beast",
+    "hostile",
     [
-        Beast(bit_flipped, "'dark/0.png': its size or its CRC-32"),
-        Beast(undeflatable, "'dark/0.png': it cannot be unpacked"),
-        Beast(
+        Hostile(bit_flipped, "'dark/0.png': its size or its CRC-32"),
+        Hostile(undeflatable, "'dark/0.png': it cannot be unpacked"),
+        Hostile(
             lambda: zipped({"light/1.png": picture(1)} | corrupt(DAMAGED_PNG)),
             "usable pictures in 1 class",
             "too_few_classes",
@@ -167,12 +168,12 @@ def undeflatable() -> bytes:
     ],
 )
 async def test_what_shows_only_when_it_is_unpacked_ends_the_conversion_and_leaves_its_reason(
-    api: httpx.AsyncClient, settings: ApiSettings, store: ModelStore, beast: Beast
+    api: httpx.AsyncClient, settings: ApiSettings, store: ModelStore, hostile: Hostile
 ) -> None:
-    assert (await upload(api, beast.make())).status_code == 202
+    assert (await upload(api, hostile.make())).status_code == 202
     dataset = await converted(api)
-    assert (dataset["state"], dataset["error"]["code"]) == ("failed", beast.code)
-    assert re.search(beast.detail, dataset["error"]["message"])
+    assert (dataset["state"], dataset["error"]["code"]) == ("failed", hostile.code)
+    assert re.search(hostile.detail, dataset["error"]["message"])
     assert leftovers(settings, store) == ["pets"]
 
 
