@@ -18,12 +18,13 @@ from worker.architectures import (
     ArchitectureNotFound,
     Overrides,
     Preset,
-    Recipe,
     analyse_overridden,
     get_preset,
     override,
 )
 from worker.datasets import DatasetInfo, DatasetNotFound, DatasetNotReady
+from worker.recipe.options import Augmentation, Precision
+from worker.recipe.schedules import Schedule
 
 DEFAULT_SHAPE = (32, 32, 3)
 DEFAULT_CLASSES = 10
@@ -64,6 +65,24 @@ async def _dataset(datasets: DatasetsDep, dataset: DatasetQuery = None) -> Datas
 
 
 DatasetDep = Annotated[DatasetInfo | None, Depends(_dataset)]
+
+
+class Recipe(BaseModel):
+    """How a network is trained when a job does not say otherwise."""
+
+    optimizer: str = Field(description="Keras's name of the optimizer.")
+    learning_rate: float | None = Field(gt=0, description="Null: Keras's own for the optimizer.")
+    momentum: float | None = Field(ge=0, lt=1)
+    nesterov: bool | None
+    beta_2: float | None = Field(ge=0, lt=1)
+    weight_decay: float | None = Field(ge=0, description="Null: Keras's own for the optimizer.")
+    batch_size: int = Field(ge=1, description="A job with few training pictures takes smaller batches.")
+    epochs: int = Field(ge=1)
+    learning_rate_schedule: Schedule
+    augmentation: Augmentation
+    label_smoothing: float = Field(ge=0, lt=1)
+    ema: float = Field(ge=0, lt=1)
+    precision: Precision
 
 
 class PresetLine(BaseModel):
@@ -178,4 +197,11 @@ def _line(preset: Preset, dataset: DatasetInfo | None, classes: int | None) -> P
 
 
 def _facts(preset: Preset) -> dict[str, object]:
-    return {name: getattr(preset, name) for name in ("name", "title", "year", "source", "recipe")}
+    facts = {name: getattr(preset, name) for name in ("name", "title", "year", "source")}
+    return facts | {"recipe": _recipe(preset)}
+
+
+def _recipe(preset: Preset) -> Recipe:
+    """The optimizer's settings stand beside the other fields: clients know the recipe in this shape."""
+    optimizer = preset.recipe.optimizer
+    return Recipe.model_validate(dict(preset.recipe) | dict(optimizer) | {"optimizer": optimizer.name})

@@ -14,7 +14,7 @@ from worker.architectures.description import Architecture
 from worker.architectures.errors import ArchitectureNotFound
 from worker.architectures.fast import fast, fast_large
 from worker.architectures.imagenet import OUTPUT, alexnet, googlenet, vgg16
-from worker.recipe.options import Augmentation, Precision
+from worker.recipe.options import Augmentation, Optimizer, Precision
 from worker.recipe.schedules import Constant, Cosine, OneCycle, Schedule
 
 LENET_PAPER = (
@@ -41,13 +41,8 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    optimizer: str = Field(description="Keras's name of the optimizer.")
-    learning_rate: float | None = Field(default=None, gt=0, description="Default: Keras's own for the optimizer.")
-    momentum: float | None = Field(default=None, ge=0, lt=1)
-    nesterov: bool | None = None
-    beta_2: float | None = Field(default=None, ge=0, lt=1)
-    weight_decay: float | None = Field(default=None, ge=0, description="Default: Keras's own for the optimizer.")
-    batch_size: int = Field(ge=1, description="A job with few training pictures takes smaller batches.")
+    optimizer: Optimizer
+    batch_size: int = Field(ge=1)
     epochs: int = Field(ge=1)
     learning_rate_schedule: Schedule = Constant()
     augmentation: Augmentation = Augmentation()
@@ -115,8 +110,7 @@ def _small_steps(learning_rate: float, batch_size: int) -> Recipe:
     epoch, AlexNet at 67x67 0.71 after two, GoogLeNet at 32x32 0.73 after five.
     """
     return Recipe(
-        optimizer="adam",
-        learning_rate=learning_rate,
+        optimizer=Optimizer(name="adam", learning_rate=learning_rate),
         batch_size=batch_size,
         epochs=20,
         learning_rate_schedule=Cosine(warmup=0.05),
@@ -128,9 +122,7 @@ def _one_cycle(
 ) -> Recipe:
     """For our own networks: as high a rate as they bear, soon lowered to almost nothing (see `FAST_SOURCES`)."""
     return Recipe(
-        optimizer="adamw",
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
+        optimizer=Optimizer(name="adamw", learning_rate=learning_rate, weight_decay=weight_decay),
         batch_size=256,
         epochs=epochs,
         learning_rate_schedule=OneCycle(shape="linear", peak_at=peak_at, initial_fraction=0.1, final_fraction=0.001),
@@ -153,7 +145,7 @@ _CNN = _preset(
         {"type": "dense", "units": 100, "activation": "relu"},
         OUTPUT,
     ],
-    recipe=Recipe(optimizer="adam", batch_size=32, epochs=10),
+    recipe=Recipe(optimizer=Optimizer(name="adam"), batch_size=32, epochs=10),
 )
 
 _CNN_WIDE = _preset(
@@ -172,7 +164,7 @@ _CNN_WIDE = _preset(
         {"type": "dense", "units": 100, "activation": "relu"},
         OUTPUT,
     ],
-    recipe=Recipe(optimizer="adam", batch_size=32, epochs=10),
+    recipe=Recipe(optimizer=Optimizer(name="adam"), batch_size=32, epochs=10),
 )
 
 _LENET5 = _preset(
@@ -195,7 +187,7 @@ _LENET5 = _preset(
     ],
     # The paper gives every weight its own step size from second derivatives. Adam's per-weight steps are the nearest
     # that Keras has, with no schedule to tune; batch and epochs are those of the lesson's other LeNet.
-    recipe=Recipe(optimizer="adam", batch_size=128, epochs=10),
+    recipe=Recipe(optimizer=Optimizer(name="adam"), batch_size=128, epochs=10),
 )
 
 _LENET5_FASHION = _preset(
@@ -214,7 +206,7 @@ _LENET5_FASHION = _preset(
         {"type": "dense", "units": 84, "activation": "tanh"},
         OUTPUT,
     ],
-    recipe=Recipe(optimizer="sgd", learning_rate=0.01, batch_size=128, epochs=10),
+    recipe=Recipe(optimizer=Optimizer(name="sgd", learning_rate=0.01), batch_size=128, epochs=10),
 )
 
 _ALEXNET = _preset(

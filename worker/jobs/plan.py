@@ -54,7 +54,7 @@ from worker.recipe.options import (
 )
 from worker.recipe.schedules import Schedule, filled_in
 
-OWN_RECIPE = Recipe(optimizer="adam", learning_rate=None, batch_size=32, epochs=10)
+OWN_RECIPE = Recipe(optimizer=Optimizer(name="adam"), batch_size=32, epochs=10)
 """Defaults for a network of one's own: those of the lesson's first network."""
 
 _BEFORE_OPTIONS: dict[str, Any] = {
@@ -161,7 +161,7 @@ def plan(
         epochs=epochs,
         model=request.model or _default_model_name(request.dataset, architecture, request.overrides),
         batch_size=request.batch_size or _batch_size(recipe, train_samples),
-        optimizer=(request.optimizer or _optimizer(recipe)).filled_in(),
+        optimizer=(request.optimizer or recipe.optimizer).filled_in(),
         validation=request.validation,
         seed=secrets.randbelow(2**31) if request.seed is None else request.seed,
         train_samples=train_samples,
@@ -251,11 +251,6 @@ def _check_options(planned: TrainingPlan, info: DatasetInfo) -> None:
         check_options(planned.learning_rate_schedule, planned.augmentation, planned.class_weights, info, planned.epochs)
     except OptionMisfit as error:
         raise RequestInvalid(error.loc, error.message) from error
-
-
-def _optimizer(recipe: Recipe) -> Optimizer:
-    settings = recipe.model_dump(include={"learning_rate", "momentum", "nesterov", "beta_2", "weight_decay"})
-    return Optimizer.model_validate({"name": recipe.optimizer, **settings})
 
 
 def _batch_size(recipe: Recipe, train_samples: int) -> int:

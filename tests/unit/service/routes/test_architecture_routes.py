@@ -21,6 +21,38 @@ async def test_every_preset_is_listed_with_its_counts(api: httpx.AsyncClient) ->
     assert by_name["lenet5-fashion"]["recipe"].items() >= recipe.items()
 
 
+async def test_a_recipe_shows_the_optimizers_settings_beside_the_others(api: httpx.AsyncClient) -> None:
+    assert (await api.get("/architectures/fast")).json()["recipe"] == {
+        "optimizer": "adamw",
+        "learning_rate": 0.02,
+        "momentum": None,
+        "nesterov": None,
+        "beta_2": None,
+        "weight_decay": 0.05,
+        "batch_size": 256,
+        "epochs": 6,
+        "learning_rate_schedule": {
+            "name": "one_cycle",
+            "peak_at": 0.3,
+            "initial_fraction": 0.1,
+            "final_fraction": 0.001,
+            "shape": "linear",
+        },
+        "augmentation": {
+            "horizontal_flip": True,
+            "shift_pixels": 1,
+            "padding": "reflect",
+            "rotation_degrees": 0.0,
+            "cutout_pixels": 0,
+            "brightness": 0.0,
+            "contrast": 0.0,
+        },
+        "label_smoothing": 0.1,
+        "ema": 0.0,
+        "precision": "auto",
+    }
+
+
 async def test_a_preset_shows_its_layers_and_the_description_it_is_made_of(api: httpx.AsyncClient) -> None:
     preset = (await api.get("/architectures/lenet5-fashion")).json()
     assert sum(layer["parameters"] for layer in preset["layers"]) == preset["parameters"] == 61_610

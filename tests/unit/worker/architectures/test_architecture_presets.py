@@ -7,6 +7,7 @@ import pytest
 from worker.architectures import PRESETS, ArchitectureNotFound, Preset, analyse, get_preset
 from worker.architectures.changes import simple_layers
 from worker.architectures.grammar import Branches, Conv2D, Dense, Layer
+from worker.recipe.options import Optimizer
 
 every_preset = pytest.mark.parametrize("preset", [pytest.param(p, id=p.name) for p in PRESETS.values()])
 
@@ -69,20 +70,18 @@ def test_every_hidden_layer_of_a_deep_network_is_drawn_for_relu(name: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("name", "optimizer", "learning_rate", "batch_size"),
+    ("name", "optimizer", "batch_size"),
     [
-        ("cnn", "adam", None, 32),
-        ("cnn-wide", "adam", None, 32),
-        ("lenet5", "adam", None, 128),
-        ("lenet5-fashion", "sgd", 0.01, 128),
+        ("cnn", Optimizer(name="adam"), 32),
+        ("cnn-wide", Optimizer(name="adam"), 32),
+        ("lenet5", Optimizer(name="adam"), 128),
+        ("lenet5-fashion", Optimizer(name="sgd", learning_rate=0.01), 128),
     ],
 )
-def test_a_preset_trains_by_the_recipe_of_its_source(
-    name: str, optimizer: str, learning_rate: float | None, batch_size: int
-) -> None:
+def test_a_preset_trains_by_the_recipe_of_its_source(name: str, optimizer: Optimizer, batch_size: int) -> None:
     recipe = get_preset(name).recipe
 
-    assert (recipe.optimizer, recipe.learning_rate, recipe.batch_size) == (optimizer, learning_rate, batch_size)
+    assert (recipe.optimizer, recipe.batch_size) == (optimizer, batch_size)
     assert recipe.epochs == 10
 
 
