@@ -22,6 +22,7 @@ from service.models.index import Index
 from service.predict.predictor import Predictor
 from service.predict.uploads import Upload, read_uploads
 from service.state import ServiceState
+from worker.artifacts import KERAS_FILE
 from worker.jobs.records import JobRecord
 
 NAME_PATTERN = ALIAS_PATTERN
@@ -32,7 +33,7 @@ ModelName = Annotated[
 ]
 VersionNumber = Annotated[int, Path(ge=1, le=999_999_999, description="Number of the version.", examples=[1])]
 AliasName = Annotated[str, Path(pattern=ALIAS_PATTERN, description="Name of the alias.", examples=["production"])]
-FileName = Annotated[str, Path(pattern=FILE_PATTERN, description="Name of the file.", examples=["model.keras"])]
+FileName = Annotated[str, Path(pattern=FILE_PATTERN, description="Name of the file.", examples=[KERAS_FILE])]
 JobId = Annotated[str, Path(pattern=NAME_PATTERN, description="Id of the job.", examples=["k3v9x2m7qd"])]
 
 

@@ -28,6 +28,7 @@ from service.cli.stack.lines import StatusLines
 from service.cli.stack.stack import Stack
 from service.cli.train import curves_path, report_end, watch
 from service.settings import ApiSettings
+from worker.artifacts import CURVES_PICTURE, KERAS_FILE
 from worker.datasets import load_dataset
 from worker.jobs.records import JobRecord
 
@@ -83,7 +84,7 @@ def _train_and_classify(client: Client, directory: Path, console: Console) -> Pa
     """The demo proper; returns where the curves picture is."""
     console.print(f"\nTraining {REQUEST['architecture']} on {REQUEST['dataset']}: real pictures, over HTTP\n")
     job = watch(client, JobRecord.model_validate(client.post("/jobs", REQUEST)), console)
-    curves = directory / "curves.png"
+    curves = directory / CURVES_PICTURE
     curves.write_bytes(client.download(curves_path(report_end(job, console))))
 
     console.print("\nClassifying pictures the network has never seen\n")
@@ -132,5 +133,5 @@ def _what_next(url: str, directory: Path) -> str:
         "\nKeep it running with `make run` or `convserve up`, and do the same from anywhere with curl:\n"
         f"  curl {url}/jobs -H 'Content-Type: application/json' -d '{json.dumps(REQUEST)}'\n"
         f"  curl {url}/predict -F file=@{picture}\n"
-        f"  curl -O {url}/models/{REQUEST['dataset']}-{REQUEST['architecture']}/versions/1/files/model.keras"
+        f"  curl -O {url}/models/{REQUEST['dataset']}-{REQUEST['architecture']}/versions/1/files/{KERAS_FILE}"
     )

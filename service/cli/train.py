@@ -10,6 +10,7 @@ from service.cli.client import Client, JsonObject
 from service.cli.errors import CommandFailed, Stopped
 from service.cli.follow import JobFollower
 from service.cli.progress_view import ProgressView
+from worker.artifacts import CURVES_PICTURE
 from worker.jobs.records import JobRecord, PublishedModel
 from worker.jobs.states import JobState
 
@@ -86,7 +87,7 @@ def report_end(job: JobRecord, console: Console) -> PublishedModel:
 
 def curves_path(model: PublishedModel) -> str:
     """Where a server keeps the picture of a version's curves."""
-    return f"/models/{model.name}/versions/{model.version}/files/curves.png"
+    return f"/models/{model.name}/versions/{model.version}/files/{CURVES_PICTURE}"
 
 
 def _leave(client: Client, job: JobRecord, console: Console, cancel: bool) -> None:

@@ -14,13 +14,11 @@ from model_store import Manifest, ModelStore
 from service.errors import ModelUnloaded
 from service.inference.batching import BatchQueue, BatchRules
 from service.inference.model_memory import MemoryRules, ModelMemory
-from service.inference.network import INPUT, MODEL_FILE, OUTPUT, Network, Pixels
+from service.inference.network import Network, Pixels
 from service.inference.unloaded import UnloadedModels
 from service.telemetry.metrics import LoadedModel
 from service.telemetry.stages import Stages
 from service.web.client_presence import while_client_stays
-
-__all__ = ["INPUT", "MODEL_FILE", "OUTPUT", "Engine", "EngineRules"]
 
 
 @dataclass(frozen=True)

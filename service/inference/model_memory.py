@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from model_store import ArtifactCorrupt, Manifest, ModelStore
 from service.inference.batching import BatchQueue
 from service.inference.c_memory import give_back
-from service.inference.network import MODEL_FILE, Network
+from service.inference.network import Network
 from service.telemetry.metrics import LoadedModel
+from worker.artifacts import ONNX_FILE
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +120,7 @@ class ModelMemory:
     def loaded(self) -> list[LoadedModel]:
         """The versions in memory now, the one used last at the end."""
         return [
-            LoadedModel(*key, entry.manifest.files[MODEL_FILE].size_bytes)
+            LoadedModel(*key, entry.manifest.files[ONNX_FILE].size_bytes)
             for key, entry in self._entries.items()
             if entry.queue is not None
         ]
@@ -148,9 +149,9 @@ class ModelMemory:
         return await loop.run_in_executor(thread, self._open, manifest, trim_soon)
 
     def _open(self, manifest: Manifest, at_its_end: Callable[[], None]) -> Network:
-        if MODEL_FILE not in manifest.files:
-            raise ArtifactCorrupt(manifest.model, manifest.version, MODEL_FILE)
-        data = self._store.read(manifest.model, manifest.version, MODEL_FILE)
+        if ONNX_FILE not in manifest.files:
+            raise ArtifactCorrupt(manifest.model, manifest.version, ONNX_FILE)
+        data = self._store.read(manifest.model, manifest.version, ONNX_FILE)
         network = Network(manifest, data, self._n_threads)
         # Whoever drops it last, be it a batch or a request that was let in before it was unloaded.
         weakref.finalize(network, at_its_end).atexit = False
@@ -198,7 +199,7 @@ class ModelMemory:
 
 
 def _memory_bytes(manifest: Manifest) -> int:
-    file = manifest.files.get(MODEL_FILE)
+    file = manifest.files.get(ONNX_FILE)
     return round(file.size_bytes * MEMORY_PER_FILE_BYTE) if file else 0
 
 

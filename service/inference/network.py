@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from model_store import ArtifactCorrupt, Manifest
+from worker.artifacts import INPUT_TENSOR, ONNX_FILE, OUTPUT_TENSOR
 from worker.pictures.pixels import to_unit_range
 
-MODEL_FILE = "model.onnx"
-INPUT = "images"
-OUTPUT = "probabilities"
 WARM_UP_BATCH = 8
 WARM_UP_LIMIT_S = 0.02
 """A network that takes longer for one picture is not tried with eight: batches gain it nothing."""
@@ -71,8 +69,8 @@ class Network:
             self._session: Any = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         except _DAMAGE as error:
             raise _broken(manifest) from error
-        if [node.name for node in self._session.get_inputs()] != [INPUT]:
-            raise ArtifactCorrupt(manifest.model, manifest.version, MODEL_FILE)
+        if [node.name for node in self._session.get_inputs()] != [INPUT_TENSOR]:
+            raise ArtifactCorrupt(manifest.model, manifest.version, ONNX_FILE)
         self._first_s, self._further_s = self._try_out()
 
     def run(self, pixels: Pixels) -> NDArray[np.float32]:
@@ -132,17 +130,17 @@ class Network:
     def _checked(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         manifest = self.manifest
         try:
-            (probabilities,) = self._session.run([OUTPUT], {INPUT: images})
+            (probabilities,) = self._session.run([OUTPUT_TENSOR], {INPUT_TENSOR: images})
         except _DAMAGE as error:
             raise _broken(manifest) from error
         is_fit = probabilities.shape == (len(images), len(manifest.classes))
         if not is_fit or not _is_sound(probabilities, images):
-            raise ArtifactCorrupt(manifest.model, manifest.version, MODEL_FILE)
+            raise ArtifactCorrupt(manifest.model, manifest.version, ONNX_FILE)
         return np.asarray(probabilities, dtype=np.float32)
 
 
 def _broken(manifest: Manifest) -> ArtifactCorrupt:
-    return ArtifactCorrupt(manifest.model, manifest.version, MODEL_FILE, "it does not run")
+    return ArtifactCorrupt(manifest.model, manifest.version, ONNX_FILE, "it does not run")
 
 
 def _is_sound(probabilities: NDArray[np.float32], scaled: NDArray[np.float32]) -> bool:

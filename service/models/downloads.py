@@ -10,7 +10,6 @@ from starlette.responses import Response, StreamingResponse
 from model_store import FileNotInVersion, Manifest, ModelStore
 from model_store.names import MANIFEST_FILE
 
-SUMMARY_FILE = "summary.txt"
 SHOWN: dict[str, str] = {
     ".json": "application/json",
     ".png": "image/png",

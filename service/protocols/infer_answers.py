@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from model_store import Manifest
 from service.errors import CallRejected
-from service.inference.engine import OUTPUT
 from service.protocols.infer_calls import LENGTH_HEADER, InferCall, OutputWish
+from worker.artifacts import OUTPUT_TENSOR
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,9 @@ def _output(
         rows = classification(probabilities, classes, wish.n_classes)
         shape = [len(rows), min(wish.n_classes, len(classes))]
         words = [word for row in rows for word in row]
-        described: dict[str, Any] = {"name": OUTPUT, "datatype": "BYTES", "shape": shape}
+        described: dict[str, Any] = {"name": OUTPUT_TENSOR, "datatype": "BYTES", "shape": shape}
         return _placed(described, wish, words, b"".join(map(_length_prefixed, words)))
-    described = {"name": OUTPUT, "datatype": "FP32", "shape": list(probabilities.shape)}
+    described = {"name": OUTPUT_TENSOR, "datatype": "FP32", "shape": list(probabilities.shape)}
     if wish.is_binary:
         return _placed(described, wish, [], probabilities.astype("<f4", copy=False).tobytes())
     return _placed(described, wish, probabilities.ravel().tolist(), b"")

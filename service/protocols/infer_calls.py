@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from service.errors import CallRejected
-from service.inference.engine import INPUT, OUTPUT
 from service.protocols.fields import JsonObject, optional, read_object, required
 from service.protocols.tensors import Pixels, batch_shape, from_bytes, from_list
+from worker.artifacts import INPUT_TENSOR, OUTPUT_TENSOR
 
 LENGTH_HEADER = "Inference-Header-Content-Length"
 HEADS_KNOWN, MAX_KNOWN_HEAD = 256, 1024
@@ -111,7 +111,7 @@ def _pixels(request: JsonObject, tail: memoryview, input_shape: tuple[int, ...])
         )
     tensor: JsonObject = inputs[0]
     where = "the input"
-    _check_name(tensor, INPUT, where)
+    _check_name(tensor, INPUT_TENSOR, where)
     datatype = required(tensor, "datatype", str, where)
     shape = batch_shape(required(tensor, "shape", list, where), input_shape)
     parameters = optional(tensor, "parameters", dict, {}, where)
@@ -137,7 +137,7 @@ def _outputs(request: JsonObject) -> tuple[OutputWish, ...]:
 def _output(output: Any, is_binary: bool) -> OutputWish:  # noqa: ANN401 - any JSON value
     if type(output) is not dict:
         raise CallRejected("an output is of the wrong type; expected an object with a name")
-    _check_name(output, OUTPUT, "an output")
+    _check_name(output, OUTPUT_TENSOR, "an output")
     parameters = optional(output, "parameters", dict, {}, "an output")
     where = "an output's parameters"
     n_classes = optional(parameters, "classification", int, 0, where)

@@ -12,7 +12,6 @@ from starlette.responses import Response
 from model_store import Manifest
 from service import __version__
 from service.deps import StateDep
-from service.inference.engine import INPUT, OUTPUT
 from service.models.index import Reference
 from service.predict.urls import INFER_LATEST, INFER_PREFIX, INFER_VERSION
 from service.protocols import faults
@@ -20,6 +19,7 @@ from service.protocols.calls import answer_json, named_version, probabilities_of
 from service.protocols.encodings import chosen_encoding, compressed
 from service.protocols.infer_answers import InferAnswer, write_infer_answer
 from service.protocols.infer_calls import LENGTH_HEADER, read_infer_call
+from worker.artifacts import INPUT_TENSOR, OUTPUT_TENSOR
 
 EXTENSIONS = ("binary_tensor_data", "classification", "model_repository")
 PLATFORM = "onnxruntime_onnx"
@@ -92,8 +92,8 @@ def _described(manifest: Manifest, versions: list[str]) -> dict[str, Any]:
         "name": manifest.model,
         "versions": versions,
         "platform": PLATFORM,
-        "inputs": [{"name": INPUT, "datatype": "FP32", "shape": [-1, *manifest.input_shape]}],
-        "outputs": [{"name": OUTPUT, "datatype": "FP32", "shape": [-1, len(manifest.classes)]}],
+        "inputs": [{"name": INPUT_TENSOR, "datatype": "FP32", "shape": [-1, *manifest.input_shape]}],
+        "outputs": [{"name": OUTPUT_TENSOR, "datatype": "FP32", "shape": [-1, len(manifest.classes)]}],
     }
 
 

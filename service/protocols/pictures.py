@@ -8,9 +8,9 @@ import binascii
 from typing import Any
 
 from service.errors import CallRejected
-from service.inference.engine import INPUT
 from service.protocols.fields import JsonObject, kind_of, required
 from service.protocols.tensors import Pixels, floats_of, unnested
+from worker.artifacts import INPUT_TENSOR
 
 Pictures = Pixels | list[bytes]
 """Scaled pixels of a batch, or one picture file per element."""
@@ -48,14 +48,14 @@ def named_image(holder: object, where: str) -> Any:  # noqa: ANN401 - any JSON v
     """The value that an object has under the input's name. Raises `CallRejected`."""
     if type(holder) is not dict:
         raise CallRejected(f"{where} is of the wrong type; expected an object, got {kind_of(holder)}")
-    if INPUT not in holder:
-        raise CallRejected(f"{where} has no {INPUT!r}; expected the model's input by its name")
-    return holder[INPUT]
+    if INPUT_TENSOR not in holder:
+        raise CallRejected(f"{where} has no {INPUT_TENSOR!r}; expected the model's input by its name")
+    return holder[INPUT_TENSOR]
 
 
 def _file(image: JsonObject) -> bytes:
     if not is_file(image):
-        raise CallRejected(f"a picture is an unknown object; expected the input {INPUT!r}, or only {_FILE!r}")
+        raise CallRejected(f"a picture is an unknown object; expected the input {INPUT_TENSOR!r}, or only {_FILE!r}")
     try:
         return base64.b64decode(required(image, _FILE, str, "a picture"), validate=True)
     except (binascii.Error, ValueError):

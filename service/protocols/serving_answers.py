@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_store import Manifest
-from service.inference.engine import INPUT, OUTPUT
 from service.models.index import ModelEntry
 from service.protocols.serving_calls import SIGNATURE
+from worker.artifacts import INPUT_TENSOR, OUTPUT_TENSOR
 
 _OK = {"error_code": "OK", "error_message": ""}
 
@@ -31,8 +31,8 @@ def status_answer(entry: ModelEntry, numbers: Iterable[int], *, is_unloaded: boo
 def metadata_answer(manifest: Manifest) -> dict[str, Any]:
     """The one signature of a version."""
     signature = {
-        "inputs": {INPUT: _tensor_info(f"{SIGNATURE}_{INPUT}:0", (-1, *manifest.input_shape))},
-        "outputs": {OUTPUT: _tensor_info("StatefulPartitionedCall:0", (-1, len(manifest.classes)))},
+        "inputs": {INPUT_TENSOR: _tensor_info(f"{SIGNATURE}_{INPUT_TENSOR}:0", (-1, *manifest.input_shape))},
+        "outputs": {OUTPUT_TENSOR: _tensor_info("StatefulPartitionedCall:0", (-1, len(manifest.classes)))},
         "method_name": "tensorflow/serving/predict",
         "defaults": {},
     }

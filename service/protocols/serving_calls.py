@@ -8,9 +8,9 @@ from math import prod
 from typing import Any
 
 from service.errors import CallRejected
-from service.inference.engine import INPUT
 from service.protocols.fields import JsonObject, kind_of, optional, read_object, required
 from service.protocols.pictures import Pictures, is_file, named_image, pictures_of
+from worker.artifacts import INPUT_TENSOR
 
 SIGNATURE = "serving_default"
 
@@ -58,9 +58,11 @@ def _rows(instances: list[Any]) -> list[Any]:
     if type(instances[0]) is not dict or is_file(instances[0]):
         return instances
     for row in instances:
-        if type(row) is not dict or row.keys() != {INPUT}:
-            raise CallRejected(f"a row does not fit the model; expected an object with only {INPUT!r} in every row")
-    return [row[INPUT] for row in instances]
+        if type(row) is not dict or row.keys() != {INPUT_TENSOR}:
+            raise CallRejected(
+                f"a row does not fit the model; expected an object with only {INPUT_TENSOR!r} in every row"
+            )
+    return [row[INPUT_TENSOR] for row in instances]
 
 
 def _column(inputs: object) -> list[Any]:

@@ -42,11 +42,12 @@ from service.models.answers import (
     model_answer,
     version_answer,
 )
-from service.models.downloads import SUMMARY_FILE, answer_file
+from service.models.downloads import answer_file
 from service.models.index import Reference
 from service.web.freed import Freed
 from service.web.problem_docs import problem_responses
-from worker.reports.mistakes import MISTAKES_FILE, MOST_MISTAKES, Mistakes
+from worker.artifacts import MISTAKES_FILE, SUMMARY_FILE
+from worker.reports.mistakes import MOST_MISTAKES, Mistakes
 
 router = APIRouter(prefix="/models", tags=["models"])
 

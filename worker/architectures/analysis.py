@@ -16,12 +16,12 @@ from worker.architectures.fields import by
 from worker.architectures.grammar import Branches, Dense, Layer, Residual
 from worker.architectures.layer_path import RESIZING_INDEX, LayerPath
 from worker.architectures.shapes import Measured, Shape, measure
+from worker.artifacts import OUTPUT_TENSOR
 
 MAX_PARAMETERS = 200_000_000
 """Of one network: VGG16 has 138 million. As float32 with Adam's two moments this is 2.4 GB."""
 MAX_VALUES = 200_000_000
 """Of all layers' outputs for one picture, which training keeps: VGG16 has 15 million."""
-OUTPUT_NAME = "probabilities"
 
 
 class LayerRow(BaseModel):
@@ -107,7 +107,7 @@ class _Ledger:
         )
 
     def enter_at(self, path: LayerPath, measured: Measured, keras_name: str | None = None) -> Shape:
-        name = OUTPUT_NAME if path.loc == self._last else self.name(keras_name or path.type)
+        name = OUTPUT_TENSOR if path.loc == self._last else self.name(keras_name or path.type)
         self.enter(path.index, path.type, name, measured)
         self._check(path, "parameters", self.parameters, MAX_PARAMETERS)
         self._check(path, "output values for each picture", self._values, MAX_VALUES)

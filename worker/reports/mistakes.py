@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-MISTAKES_FILE = "mistakes.json"
 MOST_MISTAKES = 2000  # some 300 kB of JSON; every mistake of a network that is right four times in five on 10,000
 
 

@@ -7,6 +7,7 @@ whoever claims the job next decides the draft's fate before anything else, so th
 from dataclasses import dataclass
 
 from model_store import ModelStore
+from worker.artifacts import HISTORY_FILE
 from worker.jobs.records import Claim, History, PublishedModel
 
 
@@ -35,5 +36,5 @@ def settle(store: ModelStore, claim: Claim) -> Publication | None:
         test_loss=manifest.metrics["test_loss"],
         test_accuracy=manifest.metrics["test_accuracy"],
     )
-    history = store.read(manifest.model, manifest.version, "history.json")
+    history = store.read(manifest.model, manifest.version, HISTORY_FILE)
     return Publication(model, History.model_validate_json(history))

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 
+from worker.artifacts import INPUT_TENSOR, OUTPUT_TENSOR
 from worker.jobs.errors import TrainingFailed
 from worker.jobs.records import JobFailure
 
@@ -68,7 +69,7 @@ def _traced(network: keras.Model, kernels: Mapping[str, keras.Variable]) -> onnx
     import tensorflow as tf  # noqa: PLC0415 - see the module's docstring
     import tf2onnx  # noqa: PLC0415
 
-    signature = [tf.TensorSpec(network.input_shape, tf.float32, name="images")]
+    signature = [tf.TensorSpec(network.input_shape, tf.float32, name=INPUT_TENSOR)]
     signature += [tf.TensorSpec(kernel.shape, kernel.dtype, name=name) for name, kernel in kernels.items()]
 
     @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
@@ -79,7 +80,7 @@ def _traced(network: keras.Model, kernels: Mapping[str, keras.Variable]) -> onnx
             for variables in (network.trainable_variables, network.non_trainable_variables)
         )
         probabilities, _ = network.stateless_call(trainable, frozen, images, training=False)
-        return {"probabilities": probabilities}
+        return {OUTPUT_TENSOR: probabilities}
 
     model: onnx.ModelProto
     model, _ = tf2onnx.convert.from_function(
@@ -147,7 +148,7 @@ def parity(path: Path, inputs: NDArray[np.float32], probabilities: NDArray[np.fl
         TrainingFailed: they differ by more than 1e-4 (`parity`).
     """
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    difference = float(np.abs(session.run(["probabilities"], {"images": inputs})[0] - probabilities).max())
+    difference = float(np.abs(session.run([OUTPUT_TENSOR], {INPUT_TENSOR: inputs})[0] - probabilities).max())
     if not difference <= MAX_DIFFERENCE:  # NaN is no agreement either
         raise TrainingFailed(
             JobFailure(

@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 
 from model_store import ModelStore, StoreError
+from worker.artifacts import KERAS_FILE
 from worker.jobs.errors import TrainingFailed
 from worker.jobs.lineage import has_same_classes, parse_reference
 from worker.jobs.records import JobFailure
@@ -35,7 +36,7 @@ def take_over(
     path = directory / "initial.keras"
     try:
         manifest = store.manifest(wanted.model, wanted.version)
-        path.write_bytes(store.read(wanted.model, wanted.version, "model.keras"))
+        path.write_bytes(store.read(wanted.model, wanted.version, KERAS_FILE))
     except StoreError as error:
         raise TrainingFailed(
             JobFailure(

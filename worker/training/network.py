@@ -13,8 +13,8 @@ from worker.architectures import Architecture, analyse
 from worker.architectures.errors import Loc
 from worker.architectures.grammar import Branches, Layer, Residual, SimpleLayer
 from worker.architectures.layer_path import RESIZING_INDEX, LayerPath
+from worker.artifacts import INPUT_TENSOR
 
-INPUT_NAME = "images"
 MAX_AT_ONCE = 512
 AT_ONCE_BYTES = 1 << 30
 
@@ -46,7 +46,7 @@ def build_model(architecture: Architecture, image_shape: tuple[int, int, int], n
     """
     rows = analyse(architecture, image_shape, n_classes).layers
     build = _Build({row.index: row.name for row in rows}, n_classes)
-    images = keras.Input(image_shape, dtype="float32", name=INPUT_NAME)
+    images = keras.Input(image_shape, dtype="float32", name=INPUT_TENSOR)
     resized = build.resize(images, architecture.input_size)
     probabilities = build.follow(architecture.layers, ("layers",), resized)
     return keras.Model(images, probabilities, name="network")

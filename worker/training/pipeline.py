@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_store import Draft, StoreFull, StoreUnavailable, VersionFacts, open_store
+from worker.artifacts import KERAS_FILE, ONNX_FILE
 from worker.datasets import DATASETS, Dataset, DatasetError, DownloadProgress, load_dataset, load_uploaded
 from worker.estimates.keras_file import holds_optimizer
 from worker.jobs.errors import TrainingFailed, store_full
@@ -156,10 +157,10 @@ def _write_models(
 ) -> float:
     # A network rebuilt in float32 was never compiled: it has no optimizer.
     with_optimizer = network.compiled and holds_optimizer(plan, network.count_params())
-    save_keras(network, directory / "model.keras", with_optimizer=with_optimizer)
-    export_onnx(network, directory / "model.onnx")
-    difference = parity(directory / "model.onnx", inputs, probabilities)
-    logger.info("model.onnx agrees with model.keras to %.1e", difference)
+    save_keras(network, directory / KERAS_FILE, with_optimizer=with_optimizer)
+    export_onnx(network, directory / ONNX_FILE)
+    difference = parity(directory / ONNX_FILE, inputs, probabilities)
+    logger.info("%s agrees with %s to %.1e", ONNX_FILE, KERAS_FILE, difference)
     return difference
 
 

@@ -10,9 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import to_json
 
+from worker.artifacts import (
+    CALIBRATION_PICTURE,
+    CONFUSION_MATRIX_PICTURE,
+    CURVES_PICTURE,
+    EVALUATION_FILE,
+    HISTORY_FILE,
+    MISTAKES_FILE,
+    MISTAKES_PICTURE,
+    PREDICTIONS_PICTURE,
+    SUMMARY_FILE,
+)
 from worker.datasets import Dataset
 from worker.reports.curves import draw_curves
-from worker.reports.mistakes import MISTAKES_FILE, find_mistakes
+from worker.reports.mistakes import find_mistakes
 from worker.supervision.messages import Order
 from worker.training.evaluation import Evaluation
 from worker.training.fitting import Fit
@@ -43,18 +54,18 @@ def write_reports(
         probabilities: float32, shape (n_test, n_classes), the answers on the test split.
     """
     mistakes = find_mistakes(probabilities, dataset.test_labels, dataset.info.classes)
-    (directory / "history.json").write_text(_history(fit, order))
-    (directory / "evaluation.json").write_text(_readable(evaluation.model_dump()))
+    (directory / HISTORY_FILE).write_text(_history(fit, order))
+    (directory / EVALUATION_FILE).write_text(_readable(evaluation.model_dump()))
     (directory / MISTAKES_FILE).write_text(mistakes.model_dump_json())
-    (directory / "summary.txt").write_text(_layer_table(network))
+    (directory / SUMMARY_FILE).write_text(_layer_table(network))
     subject = f"{order.plan.architecture_name} on {order.plan.dataset}"
     title = f"{subject}, test accuracy {evaluation.accuracy:.4f}"
     curves = draw_curves(fit.history, title, is_best_kept=order.plan.early_stopping is not None)
-    (directory / "curves.png").write_bytes(curves)
-    (directory / "confusion-matrix.png").write_bytes(draw_confusion_matrix(evaluation, subject))
-    (directory / "calibration.png").write_bytes(draw_calibration(evaluation.calibration, subject))
-    (directory / "mistakes.png").write_bytes(draw_mistakes(dataset.test_images, mistakes, subject))
-    (directory / "predictions.png").write_bytes(
+    (directory / CURVES_PICTURE).write_bytes(curves)
+    (directory / CONFUSION_MATRIX_PICTURE).write_bytes(draw_confusion_matrix(evaluation, subject))
+    (directory / CALIBRATION_PICTURE).write_bytes(draw_calibration(evaluation.calibration, subject))
+    (directory / MISTAKES_PICTURE).write_bytes(draw_mistakes(dataset.test_images, mistakes, subject))
+    (directory / PREDICTIONS_PICTURE).write_bytes(
         draw_predictions(dataset.test_images, dataset.test_labels, probabilities, dataset.info.classes, subject)
     )
 

@@ -7,8 +7,11 @@ import httpx
 import pytest
 
 from service.cli.client import Client
+from worker.jobs.plan import plan
 from worker.jobs.records import JobRecord
+from worker.jobs.request import JobRequest
 
+PLAN = plan(JobRequest(architecture="lenet5-fashion", dataset="fashion_mnist", epochs=3))
 Respond = Callable[[httpx.Request], httpx.Response]
 
 
@@ -18,7 +21,7 @@ def make_job() -> Callable[..., JobRecord]:
         job = {
             "id": "k3v9x2m7qd",
             "state": "running",
-            "request": {"architecture": "lenet5-fashion", "dataset": "fashion_mnist", "epochs": 3},
+            "request": PLAN,
             "created_at": "2026-01-02T03:04:05Z",
         }
         return JobRecord.model_validate(job | changes)

@@ -1,0 +1,24 @@
+"""Names of what a version consists of: the files a trainer publishes, and the tensors of the exported network.
+
+The trainer writes under these names and the API reads under them. Published versions have them, so they do not change.
+`manifest.json` is the model store's own.
+"""
+
+ONNX_FILE = "model.onnx"
+KERAS_FILE = "model.keras"
+
+HISTORY_FILE = "history.json"
+EVALUATION_FILE = "evaluation.json"
+MISTAKES_FILE = "mistakes.json"
+SUMMARY_FILE = "summary.txt"
+
+CURVES_PICTURE = "curves.png"
+CONFUSION_MATRIX_PICTURE = "confusion-matrix.png"
+CALIBRATION_PICTURE = "calibration.png"
+PREDICTIONS_PICTURE = "predictions.png"
+MISTAKES_PICTURE = "mistakes.png"
+
+INPUT_TENSOR = "images"
+"""float32, shape (n, height, width, channels), values in [0, 1]."""
+OUTPUT_TENSOR = "probabilities"
+"""float32, shape (n, n_classes), rows sum to 1."""
