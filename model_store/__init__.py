@@ -1,6 +1,6 @@
 """Versioned models on disk or object storage: published whole, read verified, named by aliases.
 
-Knows neither the HTTP side nor the training side, and nothing of what the files it keeps mean.
+Not here: HTTP and training. It does not know what the files that it keeps mean.
 """
 
 from model_store.aliases import AliasChange

@@ -1,7 +1,8 @@
 """The `convserve` command: starts the processes, and talks HTTP to a running server like any other client.
 
-Every subcommand imports what it needs when it runs, so that `--help` is quick, `convserve api` starts quickly, and
-`convserve worker` never loads the web framework.
+Not here: what the processes do; no command reaches into a server except over HTTP. Every subcommand imports what it
+needs when it runs, so that `--help` is quick, `convserve api` starts quickly, and `convserve worker` never loads the
+web framework.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Pictures that a process of their own draws: curves, comparisons, contact sheets.
+"""Pictures that other processes draw: starts them, waits for them, and keeps what they drew.
 
-Not in here: drawing code, so no matplotlib.
+Not here: the drawing code, so no matplotlib.
 """

@@ -1,4 +1,4 @@
-"""The fast lane: answers simple predictions at the connection, without ASGI and FastAPI.
+"""The short way of a simple prediction: from the connection to the answer, without ASGI and FastAPI.
 
-Not in here: refusals. Requests that are not simple go on to the routes.
+Not here: refusals. A request that is not simple goes on to the routes.
 """

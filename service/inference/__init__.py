@@ -1,4 +1,4 @@
 """Networks in memory: loading, batching and running them with ONNX Runtime.
 
-Not in here: pictures, no labels and no requests.
+Not here: picture files, labels and requests; it takes pixels and gives probabilities.
 """

@@ -1,4 +1,4 @@
-"""What the routes of jobs and groups call: the queue as HTTP sees it, group answers, dry runs.
+"""What the routes of jobs and groups call: the queue as HTTP sees it, answers about groups, dry runs.
 
-Not in here: Redis commands; these are in `worker.job_store`.
+Not here: Redis commands, which are in `worker.job_store`.
 """

@@ -1,4 +1,4 @@
 """ASGI layers around the routes: one HTTP exchange, admission of predictions, checks of request bodies.
 
-Not in here: routes and their answers.
+Not here: routes, and what a route answers.
 """

@@ -1,4 +1,4 @@
 """What the routes of models call: the catalog of published versions, answers about them, their files.
 
-Not in here: inference.
+Not here: running a network, which is in `service.inference`.
 """

@@ -1,4 +1,4 @@
 """What any HTTP server needs: multipart forms, strict JSON, problem bodies, client presence.
 
-Not in here: anything about models, jobs or datasets.
+Not here: anything about models, jobs or datasets.
 """

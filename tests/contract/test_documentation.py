@@ -33,6 +33,14 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         assert not anchor or anchor in headings(target), link
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
+def test_every_file_that_is_named_exists(page: Path) -> None:
+    named = re.findall(
+        r"`((?:service|worker|model_store|tests|benchmarks|deploy|requirements)/[\w/.*-]*)`", page.read_text()
+    )
+    assert [path for path in named if not any(PROJECT.glob(path.rstrip("/")))] == []
+
+
 def test_every_page_can_be_reached_from_the_index() -> None:
     index = PROJECT / "docs" / "README.md"
     linked = {(index.parent / link.partition("#")[0]).resolve() for link in links(index)}

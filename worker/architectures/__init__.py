@@ -1,6 +1,6 @@
-"""Networks as data: the grammar they are described in, what a description tells about them, and the presets.
+"""Networks as data: the grammar that describes them, what follows from a description, and the presets.
 
-Shared with the HTTP side, so nothing here imports Keras.
+Not here: Keras, because the HTTP side uses this too.
 """
 
 from worker.architectures.analysis import Analysis, LayerRow, analyse

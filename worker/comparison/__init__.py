@@ -1,6 +1,6 @@
-"""Runs side by side: what they were asked for, how they went, and whether the difference is more than chance.
+"""Runs side by side: what they were asked for, how they went, and whether they differ by more than chance.
 
-Shared with the HTTP side, so nothing here imports matplotlib; `worker.comparison.picture` alone does.
+Not here: matplotlib, except in `worker.comparison.picture`, which only runs in a process of its own.
 """
 
 from worker.comparison.compare import Comparison, Run, Setting, Spread, compare

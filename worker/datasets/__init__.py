@@ -1,6 +1,6 @@
 """Datasets: what is known about them, their official files, and their pictures as arrays.
 
-Shared with the HTTP side: numpy, httpx and pydantic, no Keras.
+Not here: Keras, because the HTTP side uses this too; and no HTTP routes.
 """
 
 from worker.datasets.built_in import DATASETS, DatasetInfo, dataset_info

@@ -1,4 +1,7 @@
-"""What a training will take, told before it begins: arithmetic, memory, time, the size of its files."""
+"""What a training will need, before it begins: operations, memory, time, the size of its files.
+
+Not here: measuring. It computes from the network's description and from past runs.
+"""
 
 from worker.estimates.estimate import Estimate, estimate, past_run
 from worker.estimates.memory import FileSizes, MemoryEstimate

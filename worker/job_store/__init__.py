@@ -1,4 +1,4 @@
 """The store of jobs in Redis: scripts, wake-ups for workers, the reaper of lost jobs.
 
-Not in here: HTTP, and no training.
+Not here: HTTP and training.
 """

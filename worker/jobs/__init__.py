@@ -1,4 +1,4 @@
 """What a job is: request, plan, grid, record, states, errors.
 
-Not in here: Redis and no Keras; how jobs are stored is in `worker.job_store`.
+Not here: Redis and Keras. How jobs are stored is in `worker.job_store`.
 """

@@ -1,4 +1,4 @@
 """Picture files: their headers, their pixels, and how our own pictures are drawn.
 
-Not in here: dataset and no model.
+Not here: datasets and models.
 """

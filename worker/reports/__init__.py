@@ -1,4 +1,4 @@
-"""What a finished run says of itself beside its model: mistakes, curves.
+"""What a finished run says about itself besides its model: mistakes and curves.
 
-Not in here: Keras and no HTTP.
+Not here: Keras and HTTP.
 """

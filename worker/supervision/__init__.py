@@ -1,4 +1,4 @@
 """The worker process: the Celery app, the runner of jobs, the supervisor of one trainer process.
 
-Not in here: Keras; the trainer process imports it.
+Not here: Keras, which only the trainer process imports.
 """

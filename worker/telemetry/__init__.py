@@ -1,4 +1,4 @@
 """Log lines and traces of every process.
 
-Not in here: metric; the API counts in `service.telemetry`.
+Not here: metrics, which the API counts in `service.telemetry`.
 """

@@ -1,4 +1,4 @@
 """Everything on one machine: a private Valkey server, one worker and the API, started, watched and stopped together.
 
-Knows how to run processes; knows nothing of jobs, models or HTTP routes beyond the readiness check.
+Not here: jobs, models and HTTP routes, except the readiness check; it knows how to run processes.
 """
