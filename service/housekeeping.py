@@ -1,7 +1,7 @@
-"""Keeps a process that nobody asks anything in step with the others, so that it holds no memory for what is gone.
+"""Keeps an idle process in step with the others, so that it holds no memory for models that are gone.
 
-Whoever is asked looks at the store and at what is unloaded with every request; this is for the processes on which the
-kernel happens to bestow none.
+A busy process sees deleted and unloaded models with every request. The kernel may give one of several processes no
+connections at all; that one looks from here.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ PAUSE_S = 2.0
 
 @asynccontextmanager
 async def housekeeping(state: ServiceState) -> AsyncIterator[None]:
-    """Look now and then while the block lasts, if there are other processes."""
+    """Look regularly while the block lasts, if there are other processes."""
     if state.settings.api_shared_dir is None:
         yield
         return
@@ -32,6 +32,6 @@ async def housekeeping(state: ServiceState) -> AsyncIterator[None]:
 async def _look(state: ServiceState) -> None:
     while True:
         await asyncio.sleep(PAUSE_S)
-        state.engine.look()
-        with suppress(StoreError):  # whoever asks is told
+        state.engine.sync_unloaded()
+        with suppress(StoreError):  # the next request reports it
             await state.catalog.index()

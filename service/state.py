@@ -1,6 +1,6 @@
-"""What the API process holds while it runs: built when it starts, taken down when it stops, typed throughout.
+"""What the API process holds while it runs: built when it starts, closed when it stops, typed throughout.
 
-Nothing here is durable; another process with the same settings serves just as well.
+Nothing here is durable; another process with the same settings serves equally well.
 """
 
 from collections.abc import Iterator
@@ -13,13 +13,14 @@ from service.datasets.listing import DatasetListing
 from service.drawing.comparison_pictures import ComparisonPictures
 from service.drawing.contact_sheets import ContactSheets
 from service.drawing.curve_pictures import CurvePictures
-from service.inference.batching import BatchRules
+from service.inference.batch_queue import BatchRules
 from service.inference.engine import Engine, EngineRules
 from service.inference.model_memory import MemoryRules
 from service.inference.unloaded import UnloadedModels
 from service.jobs.queue import JobQueue
 from service.models.catalog import Catalog
 from service.predict.capacity import Capacity
+from service.predict.decoding import Decoder
 from service.predict.predictor import Predictor
 from service.settings import ApiSettings
 from service.telemetry.metrics import Metrics
@@ -34,7 +35,7 @@ from worker.pictures.pixels import PictureLimits
 from worker.telemetry.spans import Tracing
 
 UNFINISHED_BODIES = 8
-"""So many of the largest bodies, or as much of smaller ones, are held before they are complete."""
+"""Unfinished bodies hold at most as many bytes as this many of the largest ones."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class ServiceState:
     store: ModelStore
     catalog: Catalog
     engine: Engine
+    decoder: Decoder
     predictor: Predictor
     queue: JobQueue
     curves: CurvePictures
@@ -91,24 +93,24 @@ def _datasets(settings: ApiSettings, store: ModelStore) -> tuple[DatasetListing,
 
 @contextmanager
 def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing: Tracing) -> Iterator[ServiceState]:
-    """Build the state, and let go of its threads and connections at the end."""
+    """Build the state, and close its threads and connections at the end."""
     stages = Stages(metrics, tracing)
     catalog = Catalog(store, settings.catalog_refresh_s)
-    engine = Engine(store, stages, _engine_rules(settings), UnloadedModels(settings.api_shared_dir))
-    engine.memory.latest = catalog.latest
-    catalog.on_lost = engine.memory.forget
+    engine = Engine(store, stages, _engine_rules(settings), catalog.latest, UnloadedModels(settings.api_shared_dir))
+    catalog.on_lost(engine.forget)
     limits = PictureLimits(
         max_bytes=settings.max_picture_bytes,
         max_pixels=settings.max_picture_pixels,
         max_side=settings.max_picture_side,
     )
-    predictor = Predictor(catalog, engine, stages, limits, settings.decode_threads)
+    decoder = Decoder(stages, limits, settings.decode_threads)
+    predictor = Predictor(catalog, engine, decoder)
     redis_client = connect(settings.redis_url)
     job_store = JobStore(redis_client)
     groups = GroupStore(redis_client, job_store)
     queue = JobQueue(job_store, groups, WakeUps(settings.broker_url), settings.redis_url, tracing)
-    # A worker's reaper does not outlive its machine; this one looks after the jobs of workers that are all gone. Its
-    # wake-ups have connections of their own: those of requests may hang.
+    # A worker's reaper ends with its machine; this one takes care of jobs when all workers are gone. Its wake-ups have
+    # connections of their own, because those of requests may hang.
     reaper = Reaper(job_store, WakeUps(settings.broker_url))
     reaper.start()
     try:
@@ -120,6 +122,7 @@ def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing:
             store,
             catalog,
             engine,
+            decoder,
             predictor,
             queue,
             *pictures,
@@ -132,6 +135,6 @@ def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing:
     finally:
         reaper.stop()
         redis_client.close()
-        predictor.close()
+        decoder.close()
         engine.close()
         catalog.close()

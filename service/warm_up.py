@@ -1,4 +1,4 @@
-"""Loads what will be asked first before the process says that it is ready: the newest version, and the pinned ones."""
+"""Loads the newest version and the pinned models before the process says that it is ready."""
 
 import asyncio
 import logging
@@ -10,11 +10,11 @@ from service.state import ServiceState
 logger = logging.getLogger(__name__)
 
 LIMIT_S = 30.0
-"""After so long the process gets ready all the same, and loading goes on."""
+"""After this time the process is ready anyway, and loading goes on."""
 
 
 async def warm_up(state: ServiceState) -> None:
-    """Load them; what cannot be loaded is logged, and is nobody's obstacle."""
+    """Load them. A version that cannot be loaded is logged and does not prevent the start."""
     pinned = [_reference(name) for name in state.settings.pinned_names()]
     loading = [asyncio.create_task(_load(state, reference)) for reference in [*pinned, Reference()]]
     await asyncio.wait(loading, timeout=LIMIT_S)

@@ -47,10 +47,10 @@ async def _rounds(directory: Path) -> dict[int, float]:
     engine = Engine(store, Stages(Metrics(), NoTracing()), EngineRules())
     manifest = store.manifest("cnn", 1)
     pictures = np.zeros((64, *manifest.input_shape), np.uint8)
-    await engine.predict(manifest, pictures)
+    await engine.infer(manifest, pictures)
     found = {0: _resident_mib()}  # loaded for the first time
     for number in range(1, ROUNDS + 1):
-        await engine.predict(manifest, pictures)
+        await engine.infer(manifest, pictures)
         engine.forget(manifest.model)
         if number % EVERY == 0:
             await asyncio.sleep(0.2)  # the memory is given back a moment later

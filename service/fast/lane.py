@@ -16,11 +16,12 @@ import numpy as np
 
 from model_store import Manifest
 from service.fast.simple_requests import Call
-from service.inference.batching import Answer, BatchQueue
+from service.inference.batch import Answer
+from service.inference.batch_queue import BatchQueue
 from service.inference.network import Pixels
 from service.predict.answers import picture_answers, whole_answer
+from service.predict.decoding import is_small
 from service.predict.picture_forms import FIELD
-from service.predict.predictor import is_small
 from service.predict.uploads import shown_filename
 from service.protocols.encodings import chosen_encoding
 from service.protocols.infer_answers import write_infer_answer
@@ -80,6 +81,7 @@ class FastLane:
         self.capacity = state.capacity
         self.metrics = state.metrics
         self._predictor = state.predictor
+        self._limits = state.decoder.limits
         self._max_pictures = state.settings.max_pictures
         self._heads = KnownHeads()
 
@@ -109,7 +111,7 @@ class FastLane:
         def decoded(start: int, end: int) -> Pixels:
             nonlocal decoding_s
             began_at = time.perf_counter()
-            pixels = decode_pictures(files[start:end], manifest.input_shape, self._predictor.limits)
+            pixels = decode_pictures(files[start:end], manifest.input_shape, self._limits)
             decoding_s += time.perf_counter() - began_at
             return pixels
 

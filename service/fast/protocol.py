@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from service.errors import Overloaded
 from service.fast.lane import LANE, Asked, FastLane, Headers, NotSimple, Reply
 from service.fast.simple_requests import Call, simple_call, simple_headers
-from service.inference.batching import Answer
+from service.inference.batch import Answer
 from service.layers.exchange import (
     CLIENT_LEFT,
     NO_SNIFFING,

@@ -1,9 +1,10 @@
-"""Probabilities from any published version: the one door to the networks in memory and the queues before them.
+"""Probabilities from any published version: the only way to the networks in memory and the queues before them.
 
-Given a manifest and pixels it returns probabilities, and knows neither requests nor labels. What takes long happens in
+Given a manifest and pixels the engine returns probabilities; it knows neither requests nor labels. Slow work happens in
 threads, so that a slow store or a large network never stops the event loop.
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from model_store import Manifest, ModelStore
 from service.errors import ModelUnloaded
-from service.inference.batching import BatchQueue, BatchRules
+from service.inference.batch_queue import BatchQueue, BatchRules
 from service.inference.model_memory import MemoryRules, ModelMemory
 from service.inference.network import Network, Pixels
 from service.inference.unloaded import UnloadedModels
@@ -23,13 +24,13 @@ from service.web.client_presence import while_client_stays
 
 @dataclass(frozen=True)
 class EngineRules:
-    """How much the engine takes on.
+    """Limits of the engine.
 
     Attributes:
         threads: threads of ONNX Runtime for one batch.
         workers: batches that run in threads at once.
         batches: how batches are made.
-        memory: what stays in memory.
+        memory: which networks stay in memory.
     """
 
     threads: int = 1
@@ -42,29 +43,35 @@ class Engine:
     """Probabilities from any published version."""
 
     def __init__(
-        self, store: ModelStore, stages: Stages, rules: EngineRules, unloaded: UnloadedModels | None = None
+        self,
+        store: ModelStore,
+        stages: Stages,
+        rules: EngineRules,
+        latest: Callable[[str], int | None] = lambda _model: None,
+        unloaded: UnloadedModels | None = None,
     ) -> None:
         """Make an engine with nothing loaded.
 
         Args:
             store: where the networks are.
-            stages: told how long everything took.
-            rules: how much it takes on.
-            unloaded: the models not to serve; default: this engine's own.
+            stages: measures how long everything takes.
+            rules: its limits.
+            latest: tells a model's latest version; default: not known, so that no model is pinned by its name alone.
+            unloaded: the models not to serve; default: none, and known to this engine only.
         """
         self._stages = stages
         self._rules = rules
         self._unloaded = unloaded or UnloadedModels()
         self._threads = ThreadPoolExecutor(rules.workers, "infer")
-        self.memory = ModelMemory(store, rules.memory, rules.threads, self._queue_for, stages.loaded)
-        self._unloaded.on_added = self.memory.forget
+        self.memory = ModelMemory(store, rules.memory, rules.threads, latest, self._queue_for, stages.loaded)
 
-    async def predict(self, manifest: Manifest, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    async def infer(self, manifest: Manifest, pixels: Pixels) -> NDArray[np.float32]:
         """Classify pictures.
 
         Args:
             manifest: the version to ask.
-            images: uint8, shape (n, height, width, channels) of the manifest's `input_shape`, values 0-255.
+            pixels: shape (n, height, width, channels) of the manifest's `input_shape`; uint8 with values 0-255, or
+                float32 in [0, 1].
 
         Returns:
             float32, shape (n, n_classes), rows sum to 1.
@@ -72,30 +79,33 @@ class Engine:
         Raises:
             ArtifactCorrupt: the version's network is damaged, or no network.
             Overloaded: too many pictures wait for this version.
-            ClientLeft: nobody waits for the answer any more.
+            ClientLeft: the client disconnected before the answer.
         """
-        return await self._ask(manifest, images)
-
-    async def infer(self, manifest: Manifest, scaled: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Like `predict`, for pixels that are already float32 in [0, 1]."""
-        return await self._ask(manifest, scaled)
+        queue = self.memory.cached(manifest) or await self._load(manifest)
+        with self._stages.inference(manifest.model, manifest.version, len(pixels)) as run:
+            if queue.is_quick(len(pixels)):
+                answer = await queue.ask(pixels)
+            else:
+                answer = await while_client_stays(queue.ask(pixels))
+            run.took(answer.queue_s, answer.compute_s)
+        return answer.probabilities
 
     async def load(self, manifest: Manifest) -> None:
-        """Have a version in memory. Raises `ModelUnloaded`, `ArtifactCorrupt`, and the store's errors."""
+        """Load a version into memory. Raises `ModelUnloaded`, `ArtifactCorrupt`, and the store's errors."""
         self.refuse_unloaded(manifest.model)
         if self.memory.cached(manifest) is None:
             await self.memory.load(manifest)
 
     def cached(self, manifest: Manifest) -> BatchQueue | None:
-        """The queue of a version that can be asked at once."""
+        """The queue of a version that is in memory and may be served; None of any other."""
         return None if self.is_unloaded(manifest.model) else self.memory.cached(manifest)
 
     def is_ready(self, manifest: Manifest) -> bool:
-        """Whether a version can be asked at once."""
+        """Whether a version is in memory and may be served."""
         return self.cached(manifest) is not None
 
     def unload(self, model: str) -> None:
-        """Serve a model no more, until it is restored or deleted; requests that were let in before end well."""
+        """Stop serving a model until it is restored or deleted; requests that were let in before are still answered."""
         self.memory.forget(model)
         self._unloaded.add(model)
 
@@ -109,41 +119,33 @@ class Engine:
             raise ModelUnloaded(model)
 
     def is_unloaded(self, model: str) -> bool:
-        """Whether a model is unloaded on purpose."""
+        """Whether a model is unloaded on purpose, by this process or another one."""
+        self.sync_unloaded()
         return model in self._unloaded
 
     def forget(self, model: str, version: int | None = None) -> None:
-        """Drop a version, or all there is of a model; a batch under way still ends well."""
+        """Drop one version, or all versions of a model; a batch that runs is still answered."""
         if version is None:
             self._unloaded.discard(model)
         self.memory.forget(model, version)
 
-    def look(self) -> None:
-        """Unload what other processes were asked to unload, if that is not known already."""
-        self._unloaded.look()
+    def sync_unloaded(self) -> None:
+        """Drop the models that other processes were asked to unload."""
+        for model in self._unloaded.refresh():
+            self.memory.forget(model)
 
     def loaded(self) -> list[LoadedModel]:
         """The versions in memory now, the one used last at the end."""
         return self.memory.loaded()
 
     def close(self) -> None:
-        """Let the threads go."""
+        """Stop the threads."""
         self.memory.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _ask(self, manifest: Manifest, pixels: Pixels) -> NDArray[np.float32]:
-        queue = self.memory.cached(manifest) or await self._load(manifest)
-        with self._stages.inference(manifest.model, manifest.version, len(pixels)) as run:
-            if queue.is_quick(len(pixels)):
-                answer = await queue.ask(pixels)
-            else:
-                answer = await while_client_stays(queue.ask(pixels))
-            run.took(answer.queue_s, answer.compute_s)
-        return answer.probabilities
-
     async def _load(self, manifest: Manifest) -> BatchQueue:
         if self.is_unloaded(manifest.model):
-            return await self.memory.load_apart(manifest)  # for a request let in before: its own, not kept
+            return await self.memory.load_apart(manifest)  # a request that was let in before gets a copy of its own
         return await self.memory.load(manifest)
 
     def _queue_for(self, network: Network) -> BatchQueue:

@@ -1,7 +1,8 @@
-"""Which networks are in memory: loaded off the event loop when first asked for, the one not used longest makes room.
+"""The networks in memory: loaded off the event loop when first needed, the least recently used is evicted.
 
-A network counts with the memory it is expected to take. Pinned ones stay; every other may stay for a minimum after it
-was loaded, so that two that do not fit together take turns instead of evicting each other at every request.
+A network counts with the memory it is expected to take. Pinned networks are never evicted; every other one stays for a
+minimum time after it was loaded, so that two that do not fit together take turns instead of evicting each other at
+every request.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from model_store import ArtifactCorrupt, Manifest, ModelStore
-from service.inference.batching import BatchQueue
+from service.inference.batch_queue import BatchQueue
 from service.inference.c_memory import give_back
 from service.inference.network import Network
 from service.telemetry.metrics import LoadedModel
@@ -27,20 +28,20 @@ MEMORY_PER_FILE_BYTE = 2.0
 """Memory of a network ÷ size of its file: ONNX Runtime keeps the weights as they came and as its kernels want them
 (measured: 2.3 for a file of 0.9 MiB, 2.07 for one of 6.2 MiB)."""
 TRIM_AFTER_S = 0.05
-"""Between the end of a network and the look for free memory: whoever dropped it is done with taking it apart then."""
+"""Between the end of a network and the trimming of free memory: by then the network is deallocated."""
 
 Key = tuple[str, int]
 
 
 @dataclass(frozen=True)
 class MemoryRules:
-    """What may stay in memory.
+    """Which networks may stay in memory.
 
     Attributes:
-        budget_bytes: all networks together; a single one that is larger is loaded alone.
-        max_models: how many at most.
-        minimum_stay_s: how long a network stays at least.
-        pinned: models, as `name` (its latest version) or `name/version`, that stay for good.
+        budget_bytes: of all networks together; a single larger one is loaded alone.
+        max_models: most networks.
+        minimum_stay_s: seconds that a network stays at least.
+        pinned: models, as `name` (its latest version) or `name/version`, that are never evicted.
     """
 
     budget_bytes: int = 2 * 1024**3
@@ -65,6 +66,7 @@ class ModelMemory:
         store: ModelStore,
         rules: MemoryRules,
         threads: int,
+        latest: Callable[[str], int | None],
         queue_for: Callable[[Network], BatchQueue],
         on_loaded: Callable[[float], None],
     ) -> None:
@@ -72,24 +74,24 @@ class ModelMemory:
 
         Args:
             store: where the networks are.
-            rules: what may stay.
+            rules: which networks may stay.
             threads: threads for one batch.
+            latest: tells a model's latest version, which is the pinned one where only the model is named.
             queue_for: makes the queue before a network that was loaded.
-            on_loaded: told how many seconds a network took.
+            on_loaded: called with the seconds that loading a network took.
         """
         self._store = store
         self._rules = rules
         self._n_threads = threads
+        self._latest = latest
         self._queue_for = queue_for
         self._on_loaded = on_loaded
         self._entries: OrderedDict[Key, _Entry] = OrderedDict()  # the one used last at the end
         self._one_loads = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, "load")
-        self.latest: Callable[[str], int | None] = lambda _: None
-        """Tells a model's latest version, which is the pinned one where only the model is named."""
 
     def cached(self, manifest: Manifest) -> BatchQueue | None:
-        """The queue of a version in memory; None when it would have to be loaded."""
+        """The queue of a version in memory; None if it is not loaded."""
         key = (manifest.model, manifest.version)
         entry = self._entries.get(key)
         if entry is None or entry.queue is None:
@@ -98,7 +100,7 @@ class ModelMemory:
         return entry.queue
 
     async def load(self, manifest: Manifest) -> BatchQueue:
-        """The queue of a version, which is in memory from then on. Raises `ArtifactCorrupt`, and the store's errors."""
+        """The queue of a version, which is loaded if necessary. Raises `ArtifactCorrupt` and the store's errors."""
         key = (manifest.model, manifest.version)
         entry = self._entries.get(key)
         if entry is None:
@@ -106,14 +108,14 @@ class ModelMemory:
             entry.loading = asyncio.create_task(self._load(entry))
             entry.loading.add_done_callback(lambda _: self._drop_failed(key, entry))
         self._entries.move_to_end(key)
-        return await asyncio.shield(entry.loading)  # shared: a caller who leaves must not take it along
+        return await asyncio.shield(entry.loading)  # shared: it goes on when one caller leaves
 
     async def load_apart(self, manifest: Manifest) -> BatchQueue:
-        """A version's queue that is not kept here. Raises like `load`."""
+        """The queue of a version that is loaded for this caller and not kept. Raises like `load`."""
         return self._queue_for(await self._opened(manifest))
 
     def forget(self, model: str, version: int | None = None) -> None:
-        """Drop a version, or all there is of a model; a batch under way still ends well."""
+        """Drop one version, or all versions of a model; a batch that runs is still answered."""
         for key in [key for key in self._entries if key[0] == model and version in (None, key[1])]:
             self._evict(key)
 
@@ -126,7 +128,7 @@ class ModelMemory:
         ]
 
     def close(self) -> None:
-        """Let the thread go."""
+        """Stop the thread."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _load(self, entry: _Entry) -> BatchQueue:
@@ -135,7 +137,7 @@ class ModelMemory:
             began_at = time.perf_counter()
             network = await self._opened(entry.manifest)
             self._on_loaded(time.perf_counter() - began_at)
-            # Before the next one looks for room, so that this one counts.
+            # Before the next network is loaded, so that this one counts.
             entry.queue, entry.loaded_at = self._queue_for(network), time.monotonic()
         return entry.queue
 
@@ -153,7 +155,7 @@ class ModelMemory:
             raise ArtifactCorrupt(manifest.model, manifest.version, ONNX_FILE)
         data = self._store.read(manifest.model, manifest.version, ONNX_FILE)
         network = Network(manifest, data, self._n_threads)
-        # Whoever drops it last, be it a batch or a request that was let in before it was unloaded.
+        # It is called after the last user is gone: a batch, or a request that was let in before the unloading.
         weakref.finalize(network, at_its_end).atexit = False
         return network
 
@@ -161,10 +163,10 @@ class ModelMemory:
         if entry.queue is None and self._entries.get(key) is entry:
             del self._entries[key]
         if not entry.loading.cancelled():
-            entry.loading.exception()  # looked at, should everybody who waited have left
+            entry.loading.exception()  # retrieved, in case every caller has left
 
     async def _evict_until_fits(self, manifest: Manifest) -> None:
-        """Evict until there is room, waiting for a minimum stay to end where that is all that is in the way."""
+        """Evict until the version fits; if only minimum stays prevent that, wait for one to end."""
         wanted = _memory_bytes(manifest)
         while not self._fits(wanted):
             candidates = [key for key, entry in self._entries.items() if entry.queue and not self._is_pinned(key)]
@@ -176,7 +178,7 @@ class ModelMemory:
             if victim is None:
                 await asyncio.sleep(min(free_at.values()) - now)
             else:
-                logger.info("version %d of model %s makes room in memory", victim[1], victim[0])
+                logger.info("version %d of model %s is evicted from memory", victim[1], victim[0])
                 self._evict(victim)
 
     def _fits(self, wanted_bytes: int) -> bool:
@@ -188,12 +190,12 @@ class ModelMemory:
         model, version = key
         if f"{model}/{version}" in self._rules.pinned:
             return True
-        return model in self._rules.pinned and self.latest(model) == version
+        return model in self._rules.pinned and self._latest(model) == version
 
     def _evict(self, key: Key) -> None:
         entry = self._entries.pop(key)
         if entry.queue is not None:
-            # The last reference goes in the thread, if no batch has one: taking a large network apart takes a while.
+            # The thread drops the last reference, unless a batch has one: deallocating a large network takes a while.
             with suppress(RuntimeError):  # the process ends
                 self._thread.submit([entry].clear)
 
@@ -204,6 +206,6 @@ def _memory_bytes(manifest: Manifest) -> int:
 
 
 def _trim(thread: Executor) -> None:
-    """Have the C library return what is free now, which it would keep otherwise."""
+    """Make the C library return the free memory, which it would keep otherwise."""
     with suppress(RuntimeError):  # the process ends
         thread.submit(give_back)

@@ -1,7 +1,7 @@
-"""One published network in memory: opened, tried out, run. It learns how long it takes, and says what it will take.
+"""One published network in memory: opened, tried out, run. It measures how long batches take and predicts the next.
 
-Knows ONNX Runtime, and nothing of requests, queues or what else is in memory. Everything here blocks; callers choose
-the thread.
+Knows ONNX Runtime, and nothing about requests, queues or other networks. Everything here blocks; callers choose the
+thread.
 """
 
 import time
@@ -18,22 +18,22 @@ from worker.pictures.pixels import to_unit_range
 
 WARM_UP_BATCH = 8
 WARM_UP_LIMIT_S = 0.02
-"""A network that takes longer for one picture is not tried with eight: batches gain it nothing."""
+"""A network that takes longer for one picture is not tried with eight: batching does not make it faster."""
 _ONLY_ERRORS = 3  # ONNX Runtime's log severity
 _WEIGHT_OF_NEWEST = 0.1
 _LONGEST_SAMPLE = 4.0
-"""A run that took this many times what was expected was interrupted by something else, and counts as no more."""
+"""A run that took more than this many times the expected time was interrupted, and counts as this much."""
 _DAMAGE: tuple[type[Exception], ...] = (
     ValueError,
     *(kind for kind in vars(ort_errors).values() if isinstance(kind, type) and issubclass(kind, Exception)),
 )
-"""ONNX Runtime gives its errors no common ancestor."""
+"""ONNX Runtime's errors have no common base class."""
 
 Pixels = NDArray[np.uint8] | NDArray[np.float32]
 
 
 def scaled(pixels: Pixels) -> NDArray[np.float32]:
-    """Pixels as networks take them: uint8 scaled to [0, 1], float32 as it is."""
+    """Pixels as networks take them: uint8 scaled to [0, 1], float32 unchanged."""
     if pixels.dtype == np.uint8:
         return to_unit_range(cast(NDArray[np.uint8], pixels))
     return cast(NDArray[np.float32], pixels)
@@ -47,7 +47,7 @@ class Network:
     """
 
     def __init__(self, manifest: Manifest, data: bytes, threads: int) -> None:
-        """Open it, and run it a few times, so that the first caller is served as fast as every other.
+        """Open it, and run it a few times, so that the first request is as fast as every other.
 
         Args:
             manifest: the version the file belongs to.
@@ -55,15 +55,15 @@ class Network:
             threads: threads for one batch.
 
         Raises:
-            ArtifactCorrupt: the file holds no network, or not the version's.
+            ArtifactCorrupt: the file holds no network, or another one than the version's.
         """
         self.manifest = manifest
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = _ONLY_ERRORS
-        # The arena keeps what the largest batch needed for as long as the session lives. Without it nothing is
-        # kept, and batches of 1 to 128 pictures of the preset `cnn` took equally long.
+        # The arena keeps the memory of the largest batch for as long as the session lives. Without it nothing is
+        # kept, and batches of 1 to 128 pictures of the preset `cnn` took the same time.
         options.enable_cpu_mem_arena = False
         try:
             self._session: Any = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
@@ -83,7 +83,7 @@ class Network:
             float32, shape (n, n_classes), rows sum to 1. Rows of float32 pixels outside [0, 1] may be anything.
 
         Raises:
-            ArtifactCorrupt: the network does not run, or has no numbers for sound pixels.
+            ArtifactCorrupt: the network does not run, or gives no finite numbers for valid pixels.
         """
         began_at = time.perf_counter()
         probabilities = self._checked(scaled(pixels))
@@ -91,7 +91,7 @@ class Network:
         return probabilities
 
     def expected_s(self, n_pictures: int) -> float:
-        """Seconds that a batch will take, after what batches took so far."""
+        """Seconds that a batch is expected to take, from the batches so far."""
         return self._first_s + (n_pictures - 1) * self._further_s
 
     @property
@@ -100,7 +100,7 @@ class Network:
         return max(self._further_s, self._first_s / WARM_UP_BATCH)
 
     def pictures_within(self, seconds: float) -> int:
-        """The largest batch expected to take no longer; at least 1."""
+        """Pictures of the largest batch that is expected to take no longer; at least 1."""
         further = max(self._further_s, 1e-7)
         return max(1, 1 + int((seconds - self._first_s) / further))
 
@@ -133,8 +133,8 @@ class Network:
             (probabilities,) = self._session.run([OUTPUT_TENSOR], {INPUT_TENSOR: images})
         except _DAMAGE as error:
             raise _broken(manifest) from error
-        is_fit = probabilities.shape == (len(images), len(manifest.classes))
-        if not is_fit or not _is_sound(probabilities, images):
+        has_shape = probabilities.shape == (len(images), len(manifest.classes))
+        if not has_shape or not _is_sound(probabilities, images):
             raise ArtifactCorrupt(manifest.model, manifest.version, ONNX_FILE)
         return np.asarray(probabilities, dtype=np.float32)
 
@@ -144,7 +144,7 @@ def _broken(manifest: Manifest) -> ArtifactCorrupt:
 
 
 def _is_sound(probabilities: NDArray[np.float32], scaled: NDArray[np.float32]) -> bool:
-    """Whether every picture with pixels in [0, 1], which NaN is not, has a finite answer."""
+    """Whether every picture with pixels in [0, 1] has a finite answer; NaN is not in [0, 1]."""
     if np.isfinite(probabilities).all():
         return True
     strange = ~np.isfinite(probabilities).all(axis=1)

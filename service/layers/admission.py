@@ -1,6 +1,6 @@
 """Admits as many predictions at once as this process can answer soon; the others are told when to try again.
 
-`service.predict.capacity` counts requests of every protocol. `service.inference.batching` bounds what waits for one
+`service.predict.capacity` counts requests of every protocol. `service.inference.batch_queue` bounds what waits for one
 version.
 """
 

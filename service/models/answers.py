@@ -1,4 +1,4 @@
-"""How models, versions and aliases look in answers. The facts are the manifest's own; only the frame is made here."""
+"""How models, versions and aliases look in answers. The facts come from the manifest; this module arranges them."""
 
 from datetime import datetime
 
@@ -39,14 +39,14 @@ class ModelList(BaseModel):
 
 
 class Version(Manifest):
-    """A version, whole: what it was trained on and how, how good it is, and its files."""
+    """Everything about a version: its data, its training, its metrics and its files."""
 
     aliases: list[str] = Field(description="Aliases that point at it.")
     size_bytes: int = Field(description="All its files together.")
 
 
 class AliasTarget(BaseModel):
-    """Where an alias shall point."""
+    """Where an alias is to point."""
 
     model_config = {"extra": "forbid"}
 
@@ -96,7 +96,7 @@ def version_answer(entry: ModelEntry, manifest: Manifest) -> Version:
 
 
 def mistakes_answer(kept: Mistakes, true: str | None, predicted: str | None, limit: int) -> MistakeList:
-    """The mistakes between two classes; of a class that is not named, all."""
+    """The mistakes between two classes; a class that is not named stands for every class."""
     matching = [
         mistake for mistake in kept.mistakes if true in {None, mistake.true} and predicted in {None, mistake.predicted}
     ]

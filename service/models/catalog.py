@@ -1,7 +1,7 @@
-"""What is in the store, kept in memory: turns a reference (model, version, alias, or nothing) into a manifest.
+"""The store's contents, cached in memory: turns a reference (model, version, alias, or nothing) into a manifest.
 
-Manifests never change and are read once; what exists and where aliases point is read again when older than a moment.
-It does not know how a model is run, but is told when a version proved to be damaged.
+Manifests never change and are read once; the list of versions and the aliases are read again after a moment. The
+catalog does not know how a model is run, but is told when a version turns out to be damaged.
 """
 
 import asyncio
@@ -28,9 +28,9 @@ from service.models.index import Damage, Index, ModelEntry, Reference
 logger = logging.getLogger(__name__)
 
 STORE_PATIENCE_S = 5.0
-"""How long a store may take to answer until it counts as away."""
+"""Seconds after which a store that does not answer counts as unavailable."""
 HIT_PATIENCE_S = 0.25
-"""How long a prediction whose version is known waits for a store that is slow to answer."""
+"""Seconds that a prediction whose version is known waits for a slow store."""
 
 
 class Catalog:
@@ -41,27 +41,30 @@ class Catalog:
         self._refresh_s = refresh_s
         self._clock = clock
         self._index: Index | None = None
-        self._resolved: tuple[Index | None, dict[Reference, Manifest]] = (None, {})  # what one index was asked
+        self._resolved: tuple[Index | None, dict[Reference, Manifest]] = (None, {})  # answers of one index
         self._reading: asyncio.Task[Index] | None = None
         self._reported: set[Damage] = set()
         self._one_reader = asyncio.Lock()
-        self._manifests: dict[tuple[str, int], Manifest] = {}  # the reading thread's own
+        self._manifests: dict[tuple[str, int], Manifest] = {}  # used by the reading thread only
         self._thread = ThreadPoolExecutor(1, "catalog")
-        self.on_lost: Callable[[str, int], None] = lambda _model, _version: None
-        """Told every version that is no longer to be served: deleted, by whomever, or damaged."""
+        self._listeners: list[Callable[[str, int], None]] = []
+
+    def on_lost(self, listener: Callable[[str, int], None]) -> None:
+        """Call `listener` with the model and number of every version that was deleted or turned out to be damaged."""
+        self._listeners.append(listener)
 
     async def index(self) -> Index:
         """The index, never older than the refresh interval. Raises `StoreUnavailable`."""
         return await self._index_since(self._clock() - self._refresh_s)
 
     async def refresh(self) -> Index:
-        """The index as it is from now on: whatever was changed before this call is in it."""
+        """The index read anew: it contains every change that was made before this call."""
         return await self._index_since(self._clock())
 
     async def is_store_up(self) -> bool:
-        """Whether the model store answers, so that pictures can be classified."""
+        """Whether the model store answers, which predicting needs."""
         try:
-            with suppress(StoreFull):  # a full store can be read, which is all that predicting needs
+            with suppress(StoreFull):  # a full store can still be read
                 await asyncio.wait_for(asyncio.to_thread(self._store.check), STORE_PATIENCE_S)
             await asyncio.wait_for(self.index(), STORE_PATIENCE_S)
         except (StoreUnavailable, TimeoutError) as error:
@@ -70,10 +73,10 @@ class Catalog:
         return True
 
     def cached(self, reference: Reference) -> Manifest | None:
-        """The version meant, when the index is fresh enough to say so at once; None to ask `resolve`.
+        """The version meant, if the index is fresh enough to tell at once; otherwise None: call `resolve`.
 
-        An index that is due to be read again, but no older than twice the interval, still counts, and is read again
-        meanwhile: while requests keep coming, none of them waits for the store.
+        An index older than the refresh interval, but not than twice the interval, is still used, and is read again
+        in the background: while requests keep coming, none of them waits for the store.
         """
         index, age_s = self._index, 0.0
         if index is not None:
@@ -94,24 +97,24 @@ class Catalog:
         return manifest
 
     def has(self, manifest: Manifest) -> bool:
-        """Whether a version still is one of the sound ones, as far as is known."""
+        """Whether a version is still in the cached index and not damaged."""
         entry = self._index.models.get(manifest.model) if self._index else None
         return entry is not None and manifest.version in entry.versions
 
     def latest(self, model: str) -> int | None:
-        """Number of a model's latest sound version, as far as is known."""
+        """Number of a model's latest sound version in the cached index."""
         entry = self._index.models.get(model) if self._index else None
         return entry.latest.version if entry is not None and entry.latest is not None else None
 
     async def resolve(self, reference: Reference) -> Manifest:
         """The version meant.
 
-        A version that is already known is answered even when the store is slow or gone.
+        A version that is known already is found even when the store is slow or unavailable.
 
         Raises:
-            ModelNotFound, VersionNotFound, AliasNotFound, NothingPublished: a fresh look did not find it.
+            ModelNotFound, VersionNotFound, AliasNotFound, NothingPublished: a fresh index does not have it.
             ArtifactCorrupt: it is known to be damaged.
-            StoreUnavailable: it is not known and the store does not answer.
+            StoreUnavailable: it is not known, and the store does not answer.
         """
         index = await self._index_soon()
         try:
@@ -120,16 +123,16 @@ class Catalog:
             return (await self.refresh()).resolve(reference)
 
     async def mark_damaged(self, damage: Damage) -> None:
-        """Take a version out of service until it is deleted or the process starts anew."""
+        """Stop serving a version until it is deleted or the process restarts."""
         self._report({damage})
         self._take((await self.index()).without({damage}))
 
     def close(self) -> None:
-        """Let the reading thread go."""
+        """Stop the reading thread."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _index_soon(self) -> Index:
-        """A fresh index if it can be had at once, else the one there is."""
+        """A fresh index if it can be read soon, otherwise the cached one."""
         if self._index is None:
             return await self.index()
         if self._index.read_at < self._clock() - self._refresh_s:
@@ -146,7 +149,7 @@ class Catalog:
         if self._index is not None and self._index.read_at >= moment:
             return self._index
         async with self._one_reader:
-            # Whoever waited for the lock is content with what was read meanwhile, if reading began late enough.
+            # Another caller may have read it while this one waited for the lock; it counts if it began late enough.
             if self._index is None or self._index.read_at < moment:
                 read = await asyncio.get_running_loop().run_in_executor(self._thread, self._read)
                 self._report(read.damaged())
@@ -157,7 +160,8 @@ class Catalog:
         before, self._index = self._index, index
         if before is not None:
             for model, version in before.versions() - index.versions():
-                self.on_lost(model, version)
+                for listener in self._listeners:
+                    listener(model, version)
         return index
 
     def _report(self, damages: set[Damage]) -> None:
@@ -174,7 +178,7 @@ class Catalog:
         began = self._clock()
         entries = [entry for name in self._store.models() if (entry := self._entry(name))]
         known = {(entry.name, number) for entry in entries for number in entry.versions}
-        self._manifests = {place: self._manifests[place] for place in known}
+        self._manifests = {key: self._manifests[key] for key in known}
         return Index({entry.name: entry for entry in entries if entry.versions or entry.damaged}, began)
 
     def _entry(self, name: str) -> ModelEntry | None:
@@ -190,7 +194,7 @@ class Catalog:
                     continue  # deleted since it was listed
             return ModelEntry(name, versions, damaged, self._store.aliases(name))
         except ModelNotFound:
-            return None  # likewise
+            return None  # deleted since it was listed
 
     def _manifest(self, name: str, number: int) -> Manifest:
         if (name, number) not in self._manifests:

@@ -1,4 +1,4 @@
-"""Sends files of published versions: streamed, with the right type, and never as something a browser would run."""
+"""Sends files of published versions: streamed, with the right type, and never as something that a browser executes."""
 
 import asyncio
 import hashlib
@@ -15,14 +15,14 @@ SHOWN: dict[str, str] = {
     ".png": "image/png",
     ".txt": "text/plain; charset=utf-8",
 }
-"""Types that a browser may show; everything else is an attachment of opaque bytes."""
+"""Types that a browser may show; everything else is sent as an attachment of opaque bytes."""
 
 
 async def answer_file(store: ModelStore, manifest: Manifest, file: str, if_none_match: str | None) -> Response:
     """One file of a version, or 304 when the client has it.
 
     Raises:
-        FileNotInVersion, ArtifactCorrupt, StoreUnavailable: found out before the answer begins.
+        FileNotInVersion, ArtifactCorrupt, StoreUnavailable: always before the answer begins.
     """
     if file == MANIFEST_FILE:
         data = manifest.to_bytes()
@@ -39,7 +39,7 @@ async def answer_file(store: ModelStore, manifest: Manifest, file: str, if_none_
 
 
 def _opened(store: ModelStore, manifest: Manifest, file: str) -> Iterator[bytes]:
-    """The file's chunks, the first one already read, so that what is wrong with it is known in time."""
+    """The file's chunks; the first one is read already, so that errors are found before the answer begins."""
     chunks = store.stream(manifest.model, manifest.version, file)
     first = next(chunks, b"")
 

@@ -12,7 +12,7 @@ from service.errors import NothingPublished
 
 
 class Reference(NamedTuple):
-    """Which version is meant: of one model or of whichever was published last, by number, by alias, or the latest."""
+    """Which version is meant: by number, by alias, or the latest; of one model, or of the model published last."""
 
     model: str | None = None
     version: int | None = None
@@ -20,7 +20,7 @@ class Reference(NamedTuple):
 
     @property
     def is_open(self) -> bool:
-        """Any good version will do."""
+        """Whether any sound version will do."""
         return self.version is None and self.alias is None
 
 
@@ -77,7 +77,7 @@ class ModelEntry:
 
 @dataclass(frozen=True)
 class Index:
-    """All models as they were at one moment, by the clock of whoever read them."""
+    """All models as they were at one moment, by the clock of the catalog."""
 
     models: Mapping[str, ModelEntry]
     read_at: float
@@ -108,7 +108,7 @@ class Index:
         }
 
     def without(self, damages: Collection[Damage]) -> "Index":
-        """This index with more versions known to be damaged; those it does not have are ignored."""
+        """This index with more versions known to be damaged; versions that it does not have are ignored."""
         models = dict(self.models)
         for damage in damages:
             entry = models.get(damage.model)

@@ -1,8 +1,8 @@
-"""Rolls over to a new version: it is loaded and tried while the one before it answers, and nobody fails because of it.
+"""Rolls over to a new version: it is loaded and tried while the previous one answers, so no request fails.
 
-A few may wait for the new version, for a second after its loading began, so that who asks just after a publication
-mostly gets what was published. Everybody else is answered by the previous version at once: with many who ask, waiting
-would fill the process and end in refusals.
+A few requests may wait for the new version, for a second after its loading began: a client that asks just after a
+publication usually gets the published version. All others are answered by the previous version at once: under load,
+waiting would fill the process and end in refusals.
 """
 
 import asyncio
@@ -17,19 +17,18 @@ from service.inference.engine import Engine
 logger = logging.getLogger(__name__)
 
 PATIENCE_S = 1.0
-"""How long after the start of its loading requests wait for a new version."""
+"""Seconds after the start of its loading in which requests wait for a new version."""
 MOST_WAITING = 8
-"""How many do; one process lets in 256 by default, and a client that asks in turn is one."""
+"""Requests that wait; a process lets in 256 by default, and a client that asks one after the other is one of them."""
 RETRY_S = 1.0
-"""A version that could not be read, as when the store is away, is tried again after so long."""
-
+"""Seconds after which a version that could not be read, for example because the store is down, is tried again."""
 
 Key = tuple[str, int]
 
 
 @dataclass
-class _Swap:
-    loading: asyncio.Task[None]
+class _Loading:
+    task: asyncio.Task[None]
     began_at: float
     n_waiting: int = 0
 
@@ -39,11 +38,11 @@ class Rollover:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._under_way: dict[Key, _Swap] = {}
+        self._under_way: dict[Key, _Loading] = {}
         self._retry_at: dict[Key, float] = {}
 
     async def either(self, previous: Manifest, new: Manifest) -> Manifest:
-        """The version to ask: the new one, or the one before it while the new one is not there yet.
+        """The version to ask: the new one, or the previous one while the new one is not loaded.
 
         Args:
             previous: in memory.
@@ -53,39 +52,39 @@ class Rollover:
             ArtifactCorrupt: the new version is damaged.
             ModelUnloaded: it is not to be served.
         """
-        swap = self._swap_to(new)
-        if swap is None or not await _is_over(swap):
+        under_way = self._loading_of(new)
+        if under_way is None or not await _has_ended(under_way):
             return previous
-        error = swap.loading.exception()
+        error = under_way.task.exception()
         if isinstance(error, (ArtifactCorrupt, ModelUnloaded)):
             raise error
         return new if error is None else previous
 
-    def _swap_to(self, new: Manifest) -> _Swap | None:
-        """The one under way, or a new one; none for a moment after it failed."""
+    def _loading_of(self, new: Manifest) -> _Loading | None:
+        """The loading of a version, which is started if necessary; none for a moment after it failed."""
         key = (new.model, new.version)
         now = time.monotonic()
         if key not in self._under_way and self._retry_at.get(key, now) <= now:
-            swap = self._under_way[key] = _Swap(asyncio.create_task(self._engine.load(new)), now)
-            swap.loading.add_done_callback(lambda loading: self._settle(key, loading))
+            started = self._under_way[key] = _Loading(asyncio.create_task(self._engine.load(new)), now)
+            started.task.add_done_callback(lambda task: self._settle(key, task))
         return self._under_way.get(key)
 
-    def _settle(self, key: Key, loading: asyncio.Task[None]) -> None:
+    def _settle(self, key: Key, task: asyncio.Task[None]) -> None:
         del self._under_way[key]
         self._retry_at.pop(key, None)
-        error = None if loading.cancelled() else loading.exception()
+        error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, (ArtifactCorrupt, ModelUnloaded)):
             self._retry_at[key] = time.monotonic() + RETRY_S
-            logger.warning("version %d of model %s is not swapped in yet: %s", key[1], key[0], error)
+            logger.warning("version %d of model %s cannot be loaded yet: %s", key[1], key[0], error)
 
 
-async def _is_over(swap: _Swap) -> bool:
-    """Whether loading has ended, well or not, after the wait that this request may afford."""
-    patience_s = swap.began_at + PATIENCE_S - time.monotonic()
-    if not swap.loading.done() and swap.n_waiting < MOST_WAITING and patience_s > 0:
-        swap.n_waiting += 1
+async def _has_ended(loading: _Loading) -> bool:
+    """Whether loading has ended, with or without success, after the time that this request may wait."""
+    patience_s = loading.began_at + PATIENCE_S - time.monotonic()
+    if not loading.task.done() and loading.n_waiting < MOST_WAITING and patience_s > 0:
+        loading.n_waiting += 1
         try:
-            await asyncio.wait({swap.loading}, timeout=patience_s)
+            await asyncio.wait({loading.task}, timeout=patience_s)
         finally:
-            swap.n_waiting -= 1
-    return swap.loading.done() and not swap.loading.cancelled()
+            loading.n_waiting -= 1
+    return loading.task.done() and not loading.task.cancelled()

@@ -1,6 +1,6 @@
-"""Reads pictures from a request: a form, one raw body, or JSON. Hands on bytes, and does not look inside them.
+"""Reads pictures from a request: a form, one raw body, or JSON. Returns their bytes and does not look inside them.
 
-Everything stays in memory, within the limit that `service.layers.body_guard` counts; nothing a client names becomes a
+Everything stays in memory, within the limit that `service.layers.body_guard` counts; no name from a client becomes a
 path.
 """
 
@@ -17,6 +17,7 @@ from starlette.datastructures import Headers
 
 from service.errors import BodyTypeUnsupported, TooManyPictures, UploadRejected
 from service.predict.picture_forms import Part, PictureForm
+from service.predict.rejection import Rejection
 from service.web.content_types import refuse_encoded, shown_type
 from service.web.strict_json import parse_json
 from worker.pictures.pixels import PictureRejected, PictureTooLarge
@@ -24,7 +25,7 @@ from worker.pictures.pixels import PictureRejected, PictureTooLarge
 MAX_FILENAME = 255
 MAX_OUTSIDE_STRINGS = 64 * 1024
 SOON_READ_BYTES = 16 * 1024
-"""JSON of this size is parsed about as fast as a thread is woken."""
+"""Parsing JSON of this size takes about as long as handing it to a thread."""
 EXPECTED = (
     "multipart/form-data with a field 'file' (once or many times), one picture as image/* or "
     'application/octet-stream, or application/json {"images": [{"b64": "…"}]}'
@@ -40,12 +41,18 @@ class Upload:
     Attributes:
         filename: the client's name for it, to tell answers apart; never used as a path.
         data: the file's bytes.
-        fault: why there are no bytes to look at.
+        rejection: why there are no bytes.
     """
 
     filename: str | None
     data: bytes
-    fault: PictureRejected | None = None
+    rejection: Rejection | None = None
+
+    def read(self) -> bytes:
+        """The file's bytes. Raises `PictureRejected` when there are none."""
+        if self.rejection is not None:
+            raise self.rejection.error()
+        return self.data
 
 
 class EncodedPicture(BaseModel):
@@ -55,7 +62,7 @@ class EncodedPicture(BaseModel):
 
     b64: str = Field(description="The picture file in base64.", examples=["iVBORw0KGgoAAAANSUhEUg…"])
     filename: str | None = Field(
-        default=None, max_length=MAX_FILENAME, description="Comes back beside the answer.", examples=["boot.png"]
+        default=None, max_length=MAX_FILENAME, description="Returned with the answer.", examples=["boot.png"]
     )
 
 
@@ -75,8 +82,8 @@ async def read_uploads(
     Args:
         headers: of the request.
         body: in pieces, as they come.
-        max_pictures: more end the reading.
-        max_picture_bytes: a larger one is not kept; it becomes its upload's fault.
+        max_pictures: with more, reading stops.
+        max_picture_bytes: a larger picture is not kept; its upload has a rejection instead.
 
     Raises:
         BodyTooLarge: while reading.
@@ -148,7 +155,8 @@ def _decode_base64(picture: EncodedPicture, max_picture_bytes: int) -> Upload:
     try:
         return Upload(filename, base64.b64decode(picture.b64, validate=True))
     except (binascii.Error, ValueError):
-        return Upload(filename, b"", PictureRejected("b64 does not hold base64; expected RFC 4648 with padding"))
+        reason = "b64 does not hold base64; expected RFC 4648 with padding"
+        return Upload(filename, b"", Rejection(PictureRejected, reason))
 
 
 def _refuse_empty(body: bytearray) -> None:
@@ -158,7 +166,7 @@ def _refuse_empty(body: bytearray) -> None:
 
 def _too_large(filename: str | None, max_bytes: int) -> Upload:
     reason = f"the picture file is too large; expected at most {max_bytes} bytes, came more"
-    return Upload(filename, b"", PictureTooLarge(reason))
+    return Upload(filename, b"", Rejection(PictureTooLarge, reason))
 
 
 def shown_filename(filename: str | None) -> str | None:

@@ -5,7 +5,7 @@ Bodies are read whatever their Content-Type says. Work that takes long runs off 
 
 import json
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,6 @@ from service.protocols.encodings import decompressed, is_plain
 from service.protocols.pictures import Pictures
 from service.protocols.tensors import Pixels
 from service.state import ServiceState
-from worker.pictures.pixels import PictureRejected
 
 BATCH = 64
 """Pictures given to the network at once: its intermediate results are many times the size of its input."""
@@ -55,7 +54,7 @@ async def read_call(
 
     if is_plain(encoding) and _n_json_bytes(json_length, body) <= _READ_INLINE_BYTES:
         return work()
-    return await state.predictor.in_decoding_thread(work)
+    return await state.decoder.in_thread(work)
 
 
 async def probabilities_of(state: ServiceState, manifest: Manifest, pictures: Pictures) -> NDArray[np.float32]:
@@ -74,7 +73,7 @@ async def probabilities_of(state: ServiceState, manifest: Manifest, pictures: Pi
         TooManyPictures: more files than one request may have.
     """
     pixels = await _decoded(state, manifest, pictures) if isinstance(pictures, list) else pictures
-    parts = [await _infer(state, manifest, pixels[at : at + BATCH]) for at in range(0, len(pixels), BATCH)]
+    parts = [await state.engine.infer(manifest, pixels[at : at + BATCH]) for at in range(0, len(pixels), BATCH)]
     return np.concatenate(parts) if parts else np.empty((0, len(manifest.classes)), np.float32)
 
 
@@ -82,7 +81,7 @@ async def write_answer(state: ServiceState, probabilities: NDArray[np.float32], 
     """Serialise the probabilities with `write`, in a thread when there are many."""
     if probabilities.size <= _WRITTEN_INLINE:
         return write()
-    return await state.predictor.in_decoding_thread(write)
+    return await state.decoder.in_thread(write)
 
 
 def answer_json(content: Any) -> Response:  # noqa: ANN401 - any JSON value
@@ -118,15 +117,7 @@ def _n_json_bytes(announced: str | None, body: bytes) -> int:
 async def _decoded(state: ServiceState, manifest: Manifest, files: list[bytes]) -> Pixels:
     if len(files) > state.settings.max_pictures:
         raise TooManyPictures(state.settings.max_pictures)
-    images: list[NDArray[np.uint8]] = []
-    for picture in await state.predictor.pixels(manifest, [Upload(None, file) for file in files]):
-        if isinstance(picture, PictureRejected):
-            raise CallRejected(f"picture {len(images)} cannot be classified: {picture}") from picture
-        images.append(picture)
-    return np.stack(images)
-
-
-async def _infer(state: ServiceState, manifest: Manifest, pixels: Pixels) -> NDArray[np.float32]:
-    if pixels.dtype == np.uint8:
-        return await state.engine.predict(manifest, cast(NDArray[np.uint8], pixels))
-    return await state.engine.infer(manifest, cast(NDArray[np.float32], pixels))
+    decoded = await state.decoder.decode(manifest, [Upload(None, file) for file in files])
+    for position, rejection in sorted(decoded.rejections.items()):
+        raise CallRejected(f"picture {position} cannot be classified: {rejection.reason}")
+    return decoded.stacked()

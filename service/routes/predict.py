@@ -22,7 +22,7 @@ from service.errors import (
     UploadRejected,
 )
 from service.models.index import Reference
-from service.predict.predictor import Prediction
+from service.predict.answers import Prediction
 from service.predict.urls import DEFAULT_TOP_K, PREDICT, PREDICT_ALIAS, PREDICT_LATEST, PREDICT_VERSION
 from service.web.problem_docs import problem_responses
 from worker.pictures.pixels import PictureFormatUnsupported, PictureRejected, PictureTooLarge

@@ -1,7 +1,7 @@
-"""What all our pictures share: colours, a figure without pyplot, how wide words are, and how a figure becomes bytes.
+"""What all drawn pictures share: colours, figures without pyplot, widths of text, and writing a figure to bytes.
 
-Figures are made directly, not through `pyplot`: no global state, and less to import. Class and dataset names are drawn
-as they are written, so a `$` in one is no formula.
+Figures are made directly and not through `pyplot`: there is no global state, and less to import. Names of classes and
+datasets are drawn as they are written: a `$` does not begin a formula.
 """
 
 import io
@@ -25,7 +25,7 @@ matplotlib.rcParams["text.parse_math"] = False
 
 Format = Literal["png", "svg"]
 
-# Okabe and Ito's colour-blind safe palette (2008). Nothing is told by colour alone: lines differ in style, too.
+# Okabe and Ito's colour-blind safe palette (2008). Colour is never the only difference: lines differ in style, too.
 ORANGE = "#E69F00"
 BLUE = "#0072B2"
 GREEN = "#009E73"
@@ -38,7 +38,7 @@ ELLIPSIS = "…"
 
 
 def new_figure(width: float, height: float, *, dpi: int = DPI, layout: Literal["constrained"] | None = None) -> Figure:
-    """An empty figure of so many inches; with `"constrained"`, its parts make room for each other."""
+    """An empty figure, width and height in inches; with `"constrained"`, its parts do not overlap."""
     figure = Figure(figsize=(width, height), dpi=dpi, layout=layout)
     FigureCanvasAgg(figure)
     return figure
@@ -63,7 +63,7 @@ def text_width(text: str, points: float, *, is_bold: bool = False) -> float:
 
 @cache
 def shortened(text: str, width: float, points: float, *, is_bold: bool = False) -> str:
-    """The text, no wider than `width` inches; of a wider one, beginning and end, because names often differ there."""
+    """The text, at most `width` inches wide. Of a wider text the beginning and the end, where names often differ."""
     if text_width(text, points, is_bold=is_bold) <= width:
         return text
     n_letters = bisect_right(
@@ -79,7 +79,7 @@ def _cut(text: str, most: int) -> str:
 
 @contextmanager
 def _without_glyph_warnings() -> Iterator[None]:
-    """A letter that no font has becomes a box; a warning about each of them would help nobody."""
+    """A character that no font has becomes a box; a warning about each of them is of no use."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         yield

@@ -1,7 +1,7 @@
-"""What can be told about a picture file from its outer structure, before anything decodes it.
+"""What the outer structure of a picture file tells before anything decodes it.
 
-Finds the format, the camera's orientation, and files built to cost far more time than their size suggests. Works on
-bytes alone: knows no picture library, and parses no metadata beyond the one orientation tag.
+Finds the format, the camera's orientation, and files that are built to cost far more time than their size suggests.
+Works on bytes alone: knows no picture library, and parses no metadata except the orientation.
 """
 
 import re
@@ -14,7 +14,7 @@ SIGNATURES: dict[str, re.Pattern[bytes]] = {
     "WEBP": re.compile(rb"RIFF.{4}WEBPVP8[ LX]", re.DOTALL),
     "BMP": re.compile(rb"BM"),
 }
-"""How a file of each format we decode begins, by the name Pillow knows it by."""
+"""How a file of each decoded format begins, by Pillow's name of the format."""
 
 FOREIGN: dict[str, re.Pattern[bytes]] = {
     "GIF": re.compile(rb"GIF8[79]a"),
@@ -30,13 +30,13 @@ FOREIGN: dict[str, re.Pattern[bytes]] = {
     "a zip archive": re.compile(rb"PK\x03\x04"),
     "text": re.compile(rb"[\t\n\r\x20-\x7e]{1,64}\Z"),
 }
-"""How files begin that people send by mistake; named in the error, never opened. The first that fits counts."""
+"""How files begin that people send by mistake. The error names them; they are never opened. The first match counts."""
 
 MAX_JPEG_SEGMENTS = 1000
 MAX_STRAY_BYTES = 1024
-"""Between two segments of a JPEG there should be none."""
+"""Between two segments of a JPEG; there should be none."""
 MAX_JPEG_SCANS = 100
-"""A progressive JPEG has about ten scans. Each is a pass over all pixels, and may be but forty bytes long."""
+"""A progressive JPEG has about ten scans. Each is a pass over all pixels, and may be only forty bytes long."""
 MAX_PNG_CHUNKS = 20_000
 UNTOLD_AREA = 2**40
 """Pixels of a picture whose header does not say: more than any limit."""
@@ -49,9 +49,9 @@ _EXIF_ORIENTATION, _EXIF_SHORT = 0x0112, 3
 
 
 def picture_format(data: bytes) -> str | None:
-    """The format by its signature, among those we decode; a file's name counts for nothing."""
+    """The format by its signature, if it is one that we decode; the file's name does not matter."""
     if data.startswith(PNG_SIGNATURE):
-        return "PNG"  # most of the small ones, of which thousands come in a second
+        return "PNG"  # most small pictures are, and thousands come in a second
     return next((name for name, signature in SIGNATURES.items() if signature.match(data)), None)
 
 
@@ -73,7 +73,7 @@ def picture_area(data: bytes) -> int:
 
 
 def foreign_format(data: bytes) -> str:
-    """What a file that is none of ours seems to be, in words."""
+    """What a file of another format seems to be, in words."""
     start = data[:1024]
     known = (name for name, signature in FOREIGN.items() if signature.match(start[:64] if name == "text" else start))
     return next(known, "something else")
@@ -97,7 +97,7 @@ def orientation(exif: bytes) -> int:
             if tag == _EXIF_ORIENTATION:
                 return value if (kind, count) == (_EXIF_SHORT, 1) and 1 <= value <= 8 else 1
     except struct.error:
-        pass  # cut short or pointing outside: metadata never spoils a picture
+        pass  # cut short, or an offset outside the file: bad metadata never makes a picture unreadable
     return 1
 
 
@@ -121,7 +121,7 @@ def _jpeg_area(data: bytes) -> int:
 
 
 def is_laborious(data: bytes, kind: str) -> bool:
-    """Whether the file is built of so many parts that no honest one would be, and each costs time of its own."""
+    """Whether the file has more parts than any ordinary file; each part costs time of its own."""
     match kind:
         case "JPEG":
             return _jpeg_is_laborious(data)
@@ -143,7 +143,7 @@ def _jpeg_is_laborious(data: bytes) -> bool:
 
 
 def _has_too_many_scans(data: bytes, position: int) -> bool:
-    """Count markers for real: the two bytes of one may also stand in metadata, or behind the end of the picture."""
+    """Walk through the markers: their two bytes may also occur in metadata, or after the end of the picture."""
     scans = 1
     while scans <= MAX_JPEG_SCANS and (marker := _JPEG_MARKER.search(data, position)):
         code = data[marker.end() - 1]

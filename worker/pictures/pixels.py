@@ -1,7 +1,7 @@
 """Pixels on their way into a model: picture files to uint8, and uint8 to [0, 1].
 
-The only place where pixels are scaled, used by the trainer and the API alike, so that the two cannot disagree. Files
-are hostile until proven otherwise. Knows no HTTP and no model.
+The only place where pixels are scaled, used by the trainer and by the API, so that the two cannot disagree. Every file
+may be hostile. Knows nothing about HTTP and models.
 """
 
 import io
@@ -16,14 +16,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-# The plugins are named one by one, so that Pillow never goes looking for a format among its forty others.
+# Only these plugins are imported, so that Pillow never searches its forty other formats.
 from PIL import BmpImagePlugin, Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: F401
 
 from worker.pictures.headers import foreign_format, is_laborious, orientation, picture_format
 from worker.pictures.simple_png import raw_pixels, read_equal_pngs, read_simple_png
 
 FORMATS = {"JPEG": "JPEG", "PNG": "PNG", "WEBP": "WebP", "BMP": "BMP"}
-"""What is decoded: Pillow's name, and the name for people."""
+"""The formats that are decoded: Pillow's name, and the name for people."""
 
 EXPECTED = "JPEG, PNG, WebP or BMP"
 DRAFT_FACTOR = 16
@@ -45,7 +45,7 @@ FAILURES = (
     struct.error,
     zlib.error,
 )
-"""What Pillow was seen to raise on damaged files."""
+"""Errors that Pillow was seen to raise on damaged files."""
 
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -56,16 +56,16 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""EXIF orientation to what makes the picture upright; from 5 on, width and height change places."""
+"""EXIF orientation to the operation that turns the picture upright; from 5 on, width and height are swapped."""
 
 _BMP_RUN_LENGTH = (1, 2)
 
 
 class PictureRejected(Exception):
-    """The bytes are no picture that can be classified.
+    """The bytes are not a picture that can be classified.
 
     Attributes:
-        reason: what is wrong, what was expected, what came; fit to be shown to whoever sent it.
+        reason: what is wrong, what was expected, what came; fit to be shown to the client.
     """
 
     def __init__(self, reason: str) -> None:
@@ -78,7 +78,7 @@ class PictureTooLarge(PictureRejected):
 
 
 class PictureFormatUnsupported(PictureRejected):
-    """Perhaps a picture, but of a kind that is not decoded here."""
+    """Perhaps a picture, but of a format that is not decoded here."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class PictureLimits:
 
 
 def to_unit_range(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Scale pixels to what models are trained on and served with.
+    """Scale pixels to the range that models are trained and served with.
 
     Args:
         images: uint8, shape (n, height, width, channels), values 0-255.
@@ -100,7 +100,7 @@ def to_unit_range(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         float32, same shape, values in [0, 1].
 
     Raises:
-        TypeError: not uint8; such images may have been scaled already.
+        TypeError: they are not uint8, and may have been scaled already.
     """
     if images.dtype != np.uint8:
         raise TypeError(f"images cannot be scaled; expected uint8, came {images.dtype}")
@@ -110,9 +110,9 @@ def to_unit_range(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 def decode_picture(data: bytes, image_shape: tuple[int, int, int], limits: PictureLimits) -> NDArray[np.uint8]:
     """Decode a picture file into the shape a model takes.
 
-    The picture is turned upright as its EXIF orientation says, laid on white where it is transparent, made grey or
-    coloured as the model wants, cropped around its centre to the model's aspect ratio and resized with antialiasing.
-    A picture of the model's own size keeps its pixels. Of an animation the first frame counts.
+    The picture is turned upright as its EXIF orientation says, gets a white background where it is transparent,
+    becomes grey or coloured as the model needs it, is cropped around its centre to the model's aspect ratio and resized
+    with antialiasing. A picture of the model's own size keeps its pixels. Of an animation, the first frame is used.
 
     Args:
         data: the whole file.
@@ -123,9 +123,9 @@ def decode_picture(data: bytes, image_shape: tuple[int, int, int], limits: Pictu
         uint8, of the given shape, C-contiguous, values 0-255.
 
     Raises:
-        PictureTooLarge: more bytes, pixels or a longer side than `limits` allow.
-        PictureFormatUnsupported: neither JPEG, PNG, WebP nor BMP.
-        PictureRejected: damaged, cut short, empty, or built to be slow.
+        PictureTooLarge: it has more bytes or pixels or a longer side than `limits` allow.
+        PictureFormatUnsupported: it is neither JPEG, PNG, WebP nor BMP.
+        PictureRejected: it is damaged, cut short, empty, or built to be slow.
         ValueError: `image_shape` has neither one nor three channels.
     """
     if image_shape[2] not in (1, 3):
@@ -133,9 +133,9 @@ def decode_picture(data: bytes, image_shape: tuple[int, int, int], limits: Pictu
     kind = _accepted_format(data, limits)
     try:
         if kind == "PNG":
-            plain = read_simple_png(data, limits.max_side, limits.max_pixels)
-            if plain is not None:
-                return _as_model_takes_it(plain, 1, image_shape)
+            simple = read_simple_png(data, limits.max_side, limits.max_pixels)
+            if simple is not None:
+                return _in_shape(simple, 1, image_shape)
         return _decode(data, kind, image_shape, limits)
     except Image.DecompressionBombError as error:
         raise PictureTooLarge(f"{_too_many_pixels(limits)}, came far more") from error
@@ -149,7 +149,7 @@ def decode_picture(data: bytes, image_shape: tuple[int, int, int], limits: Pictu
 def decode_pictures(
     files: Sequence[bytes], image_shape: tuple[int, int, int], limits: PictureLimits
 ) -> NDArray[np.uint8]:
-    """Decode several picture files like `decode_picture`, fastest when all are plain PNGs of the model's own size.
+    """Decode several picture files like `decode_picture`, fastest when all are simple PNGs of the model's own size.
 
     Returns:
         uint8, shape (n, *image_shape).
@@ -161,7 +161,7 @@ def decode_pictures(
     may_be_alike = max(map(len, files)) <= limits.max_bytes and max(width, height) <= limits.max_side
     if may_be_alike and width * height <= limits.max_pixels:
         mode = "L" if channels == 1 else "RGB"
-        with suppress(*FAILURES):  # decoding one by one finds it again, and says what it is
+        with suppress(*FAILURES):  # decoding one by one finds the error again, and names it
             picture = read_equal_pngs(files, mode, width, height)
             if picture is not None:
                 return np.frombuffer(raw_pixels(picture), np.uint8).reshape(len(files), *image_shape)
@@ -188,7 +188,7 @@ def _decode(data: bytes, kind: str, image_shape: tuple[int, int, int], limits: P
         raise PictureRejected(
             f"the picture file has too many parts; expected an ordinary {FORMATS[kind]} file, came one built to be slow"
         )
-    _hush_pillow()
+    _silence_pillow()
     with Image.open(io.BytesIO(data), formats=(kind,)) as picture:
         _check_header(picture, kind, limits)
         if kind == "JPEG":
@@ -196,10 +196,10 @@ def _decode(data: bytes, kind: str, image_shape: tuple[int, int, int], limits: P
             picture.draft(None, (enough, enough))
         picture.load()
         turn = orientation(picture.info.get("exif", b""))
-        return _as_model_takes_it(_in_plain_mode(picture), turn, image_shape)
+        return _in_shape(_in_resizable_mode(picture), turn, image_shape)
 
 
-def _as_model_takes_it(picture: Image.Image, turn: int, image_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+def _in_shape(picture: Image.Image, turn: int, image_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
     height, width, channels = image_shape
     flat = _flatten(_fit(picture, (width, height), turn), "L" if channels == 1 else "RGB")
     return np.frombuffer(raw_pixels(flat), np.uint8).reshape(image_shape)
@@ -210,7 +210,7 @@ def _check_header(picture: Image.Image, kind: str, limits: PictureLimits) -> Non
     if max(width, height) > limits.max_side or width * height > limits.max_pixels:
         raise PictureTooLarge(f"{_too_many_pixels(limits)}, came {width} x {height}")
     if kind == "BMP" and picture.info.get("compression") in _BMP_RUN_LENGTH:
-        # Pillow unpacks these in Python, at seconds per file.
+        # Pillow unpacks these in Python, which takes seconds per file.
         raise PictureFormatUnsupported("not a BMP of a supported kind; expected it uncompressed, came run lengths")
 
 
@@ -220,8 +220,8 @@ def _too_many_pixels(limits: PictureLimits) -> str:
     )
 
 
-def _in_plain_mode(picture: Image.Image) -> Image.Image:
-    """The picture as "L", "RGB" or "RGBA", which are the modes that can be resized without loss."""
+def _in_resizable_mode(picture: Image.Image) -> Image.Image:
+    """The picture as "L", "RGB" or "RGBA", the modes that are resized without loss."""
     if picture.mode.startswith("I"):
         return _to_eight_bits(picture)
     if picture.has_transparency_data:
@@ -232,7 +232,7 @@ def _in_plain_mode(picture: Image.Image) -> Image.Image:
 
 
 def _to_eight_bits(picture: Image.Image) -> Image.Image:
-    """Scale 16-bit grey, which Pillow would clip, to 8 bits; a transparent value becomes white at once."""
+    """Scale 16-bit grey, which Pillow would clip, to 8 bits; the transparent value becomes white."""
     deep = np.asarray(picture).astype(np.uint32).clip(max=0xFFFF)
     values = ((deep * 255 + 0x807F) >> 16).astype(np.uint8)  # rounds exactly, like libpng's PNG_DIV257
     if "transparency" in picture.info:
@@ -241,7 +241,7 @@ def _to_eight_bits(picture: Image.Image) -> Image.Image:
 
 
 def _fit(picture: Image.Image, size: tuple[int, int], turn: int) -> Image.Image:
-    """Crop and resize to (width, height) as it will be once upright, then turn: that way round it is cheap."""
+    """Crop and resize, then turn upright, to `size` (width, height): turning the small picture is cheap."""
     target = size[::-1] if turn >= 5 else size
     if picture.size != target:
         box = _centre_box(picture.size, target)
@@ -250,7 +250,7 @@ def _fit(picture: Image.Image, size: tuple[int, int], turn: int) -> Image.Image:
 
 
 def _flatten(picture: Image.Image, mode: str) -> Image.Image:
-    """White where it is transparent, then grey or coloured: last, when the picture is small."""
+    """Add a white background, then make it grey or coloured: last, because the picture is small by then."""
     if picture.mode == "RGBA":
         layer, picture = picture, Image.new("RGB", picture.size, "white")
         picture.paste(layer, mask=layer)
@@ -266,21 +266,21 @@ def _centre_box(size: tuple[int, int], target: tuple[int, int]) -> tuple[float, 
     return left, top, width - left, height - top
 
 
-_hushing = threading.Lock()
+_silencing = threading.Lock()
 
 
-def _hush_pillow() -> None:
-    """Silence Pillow's warnings, and only Pillow's: what is wrong with a picture is said in the answer to it.
+def _silence_pillow() -> None:
+    """Ignore Pillow's warnings, and only Pillow's: the answer says what is wrong with a picture.
 
-    `warnings.catch_warnings` would do so for the length of a call, but not in several threads at once.
+    `warnings.catch_warnings` would do it for one call, but does not work in several threads at once.
     """
-    if not _is_hushed():
-        with _hushing:
-            if not _is_hushed():
+    if not _is_silent():
+        with _silencing:
+            if not _is_silent():
                 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-def _is_hushed() -> bool:
+def _is_silent() -> bool:
     if not warnings.filters:
         return False
     action, _, _, module, _ = warnings.filters[0]

@@ -1,4 +1,4 @@
-"""A process that nobody asks lets go of what others unloaded or deleted."""
+"""An idle process drops the models that other processes unloaded or deleted."""
 
 import asyncio
 import time

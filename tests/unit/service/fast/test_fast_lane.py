@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from model_store import ModelStore
 from service.app import create_app
 from service.fast.simple_requests import simple_call
-from service.predict.predictor import Prediction
+from service.predict.answers import Prediction
 from service.settings import ApiSettings
 from tests.unit.service.tiny_networks import encode, grey_picture, publish
 
@@ -105,7 +105,7 @@ async def test_the_newest_version_is_in_memory_before_the_process_is_ready(
 async def test_a_small_file_with_many_pixels_does_not_hold_up_the_loop(app: FastAPI, store: ModelStore) -> None:
     from PIL import Image  # noqa: PLC0415
 
-    from service.predict.predictor import INLINE_AREA  # noqa: PLC0415
+    from service.predict.decoding import INLINE_AREA  # noqa: PLC0415
     from worker.pictures.headers import picture_area  # noqa: PLC0415
 
     for kind, side in (("PNG", 2000), ("JPEG", 1000), ("BMP", 30)):

@@ -13,7 +13,7 @@ from model_store import Manifest, ModelStore
 from service.app import create_app
 from service.fast.lane import LANE, Asked, FastLane, Headers, Reply
 from service.fast.simple_requests import Call
-from service.inference.batching import Answer as BatchAnswer
+from service.inference.batch import Answer as BatchAnswer
 from service.settings import ApiSettings
 from tests.unit.service.connections import Answer, Connection, form, post
 from tests.unit.service.tiny_networks import SIDE, grey_picture

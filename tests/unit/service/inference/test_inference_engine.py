@@ -47,7 +47,7 @@ def greys(*tenths: int) -> NDArray[np.uint8]:
 
 
 async def test_probabilities_come_in_the_order_of_the_pictures(engine: Engine, store: ModelStore) -> None:
-    probabilities = await engine.predict(publish(store), greys(7, 0, 3))
+    probabilities = await engine.infer(publish(store), greys(7, 0, 3))
     assert probabilities.dtype == np.float32
     assert probabilities.shape == (3, len(CLASSES))
     assert probabilities.argmax(axis=1).tolist() == [7, 0, 3]
@@ -58,12 +58,12 @@ async def test_scaled_and_unscaled_pixels_mean_the_same(engine: Engine, store: M
     manifest = publish(store)
     images = greys(2, 5)
     scaled = images.astype(np.float32) / np.float32(255)
-    np.testing.assert_array_equal(await engine.predict(manifest, images), await engine.infer(manifest, scaled))
+    np.testing.assert_array_equal(await engine.infer(manifest, images), await engine.infer(manifest, scaled))
 
 
 async def test_thirty_callers_cause_one_loading(engine: Engine, counting: CountingStore) -> None:
     manifest = publish(counting)
-    await asyncio.gather(*(engine.predict(manifest, greys(1)) for _ in range(30)))
+    await asyncio.gather(*(engine.infer(manifest, greys(1)) for _ in range(30)))
     assert len(counting.reads) == 1
 
 
@@ -110,7 +110,7 @@ async def test_a_network_that_is_none_is_called_damaged_every_time(
     manifest = publish(store, "brightness", files, **changes)
     for _ in range(2):
         with pytest.raises(ArtifactCorrupt) as raised:
-            await engine.predict(manifest, greys(1))
+            await engine.infer(manifest, greys(1))
         assert raised.value.file == "model.onnx"
 
 
@@ -118,20 +118,20 @@ async def test_an_unloaded_model_is_refused_at_the_door_and_those_within_end_wel
     engine: Engine, counting: CountingStore
 ) -> None:
     manifest = publish(counting)
-    before = await engine.predict(manifest, greys(4))
+    before = await engine.infer(manifest, greys(4))
     engine.unload(manifest.model)
     with pytest.raises(ModelUnloaded):
         await engine.load(manifest)
-    np.testing.assert_array_equal(await engine.predict(manifest, greys(4)), before)
+    np.testing.assert_array_equal(await engine.infer(manifest, greys(4)), before)
     assert engine.loaded() == []
     engine.restore(manifest.model)
     await engine.load(manifest)
-    np.testing.assert_array_equal(await engine.predict(manifest, greys(4)), before)
+    np.testing.assert_array_equal(await engine.infer(manifest, greys(4)), before)
 
 
 async def test_unloading_while_a_version_is_loading_does_not_hurt_who_waits(engine: Engine, store: ModelStore) -> None:
     manifest = publish(store)
-    waiting = asyncio.create_task(engine.predict(manifest, greys(2)))
+    waiting = asyncio.create_task(engine.infer(manifest, greys(2)))
     await asyncio.sleep(0)
     engine.unload(manifest.model)
     assert (await waiting).argmax() == 2

@@ -1,4 +1,4 @@
-"""What is in memory: within a budget, pins aside, off the event loop, and given back."""
+"""The networks in memory: within a budget, except pinned ones; loaded off the event loop; their memory is returned."""
 
 import asyncio
 import gc
@@ -59,7 +59,7 @@ async def test_the_budget_counts_bytes_and_the_least_recently_used_makes_room(
     engine = engine_of(engines, slow_store, stages, budget_bytes=2 * ONE_NETWORK)
     alpha, beta, gamma = (publish(slow_store, name) for name in ("alpha", "beta", "gamma"))
     for manifest in (alpha, beta, alpha, gamma):
-        await engine.predict(manifest, grey(1))
+        await engine.infer(manifest, grey(1))
     assert in_memory(engine) == ["alpha", "gamma"]
 
 
@@ -68,17 +68,18 @@ async def test_a_network_larger_than_the_budget_is_served_alone(
 ) -> None:
     engine = engine_of(engines, slow_store, stages, budget_bytes=ONE_NETWORK // 2)
     for name in ("alpha", "beta"):
-        assert (await engine.predict(publish(slow_store, name), grey(6))).argmax() == 6
+        assert (await engine.infer(publish(slow_store, name), grey(6))).argmax() == 6
     assert in_memory(engine) == ["beta"]
 
 
 async def test_pinned_models_stay_by_version_or_as_the_latest(
     engines: list[Engine], slow_store: SlowStore, stages: Stages
 ) -> None:
-    engine = engine_of(engines, slow_store, stages, max_models=2, pinned={"alpha/1", "beta"})
-    engine.memory.latest = {"beta": 1}.get
+    memory = MemoryRules(minimum_stay_s=0, max_models=2, pinned={"alpha/1", "beta"})
+    engine = Engine(slow_store, stages, EngineRules(memory=memory), latest={"beta": 1}.get)
+    engines.append(engine)
     for name in ("alpha", "beta", "gamma", "delta"):
-        await engine.predict(publish(slow_store, name), grey(1))
+        await engine.infer(publish(slow_store, name), grey(1))
     assert set(in_memory(engine)) >= {"alpha", "beta"}
     assert "gamma" not in in_memory(engine)
 
@@ -97,13 +98,13 @@ async def test_two_that_do_not_fit_together_each_stay_for_a_while(
 ) -> None:
     engine = engine_of(engines, slow_store, stages, max_models=1, minimum_stay_s=0.3)
     alpha, beta = (publish(slow_store, name) for name in ("alpha", "beta"))
-    await engine.predict(alpha, grey(1))
+    await engine.infer(alpha, grey(1))
     loaded_at = time.monotonic()
-    waiting = asyncio.create_task(engine.predict(beta, grey(2)))
+    waiting = asyncio.create_task(engine.infer(beta, grey(2)))
     while not waiting.done():
         await asyncio.sleep(0.01)
         if in_memory(engine) == ["alpha"]:
-            assert (await engine.predict(alpha, grey(3))).argmax() == 3
+            assert (await engine.infer(alpha, grey(3))).argmax() == 3
     assert (await waiting).argmax() == 2
     assert time.monotonic() - loaded_at > 0.25
 
@@ -115,9 +116,9 @@ async def test_others_are_answered_while_one_loads(
     alpha, beta = (publish(slow_store, name) for name in ("alpha", "beta"))
     await engine.load(alpha)
     arrived = slow_store.hold("beta", 1)
-    loading = asyncio.create_task(engine.predict(beta, grey(4)))
+    loading = asyncio.create_task(engine.infer(beta, grey(4)))
     for tenth in range(10):
-        assert (await engine.predict(alpha, grey(tenth))).argmax() == tenth
+        assert (await engine.infer(alpha, grey(tenth))).argmax() == tenth
     assert not loading.done()
     arrived.set()
     assert (await loading).argmax() == 4
@@ -129,7 +130,7 @@ async def test_memory_comes_back_after_unloading(engines: list[Engine], slow_sto
 
     async def rounds(n: int) -> float:
         for _ in range(n):
-            assert (await engine.predict(manifest, grey(8))).argmax() == 8
+            assert (await engine.infer(manifest, grey(8))).argmax() == 8
             engine.forget(manifest.model)
         return resident_mib()
 
@@ -138,7 +139,7 @@ async def test_memory_comes_back_after_unloading(engines: list[Engine], slow_sto
 
 
 @pytest.mark.parametrize("case", ["evicted", "held by a batch", "forgotten while loading", "loaded apart"])
-async def test_free_memory_is_looked_for_whoever_dropped_the_network_last(
+async def test_free_memory_is_returned_whatever_dropped_the_network_last(
     engines: list[Engine], slow_store: SlowStore, stages: Stages, monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:
     trims: list[bool] = []
@@ -178,13 +179,16 @@ def resident_mib() -> float:
 def test_processes_that_share_a_directory_share_what_is_unloaded(tmp_path: Path) -> None:
     now = 0.0
     one, other = UnloadedModels(tmp_path), UnloadedModels(tmp_path, clock=lambda: now)
+    assert not other.refresh()
     assert "shirts" not in other
     one.add("shirts")
     now += 1
     assert "shirts" in one
+    assert other.refresh() == {"shirts"}
     assert "shirts" in other
     one.discard("shirts")
     now += 1
+    assert not other.refresh()
     assert "shirts" not in other
 
 
@@ -192,13 +196,13 @@ async def test_what_another_process_unloads_leaves_the_memory_of_this_one(
     engines: list[Engine], slow_store: SlowStore, stages: Stages, tmp_path: Path
 ) -> None:
     now = 0.0
-    engine = Engine(slow_store, stages, EngineRules(), UnloadedModels(tmp_path, clock=lambda: now))
+    engine = Engine(slow_store, stages, EngineRules(), unloaded=UnloadedModels(tmp_path, clock=lambda: now))
     engines.append(engine)
     for name in ("alpha", "beta"):
         await engine.load(publish(slow_store, name))
     UnloadedModels(tmp_path).add("alpha")
     now += 1
-    engine.look()
+    engine.sync_unloaded()
     assert in_memory(engine) == ["beta"]
 
 
@@ -207,7 +211,7 @@ async def test_versions_that_the_catalog_loses_leave_memory(
 ) -> None:
     engine = engine_of(engines, slow_store, stages)
     catalog = Catalog(slow_store, refresh_s=0)
-    catalog.on_lost = engine.memory.forget
+    catalog.on_lost(engine.forget)
     for name in ("alpha", "alpha", "beta", "gamma"):
         await engine.load(publish(slow_store, name))
     await catalog.refresh()
@@ -226,5 +230,5 @@ async def test_a_request_let_in_before_its_model_was_unloaded_has_a_network_of_i
     engine = engine_of(engines, slow_store, stages)
     manifest = publish(slow_store)
     engine.unload(manifest.model)
-    assert (await engine.predict(manifest, grey(7))).argmax() == 7
+    assert (await engine.infer(manifest, grey(7))).argmax() == 7
     assert in_memory(engine) == []

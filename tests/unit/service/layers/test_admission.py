@@ -128,13 +128,13 @@ async def test_unfinished_bodies_are_bounded_by_their_bytes(settings: ApiSetting
 
 
 def test_a_refusal_tells_how_long_predictions_take() -> None:
-    room = Capacity(slots=1, held_bytes=1)
+    capacity = Capacity(slots=1, held_bytes=1)
     for _ in range(200):
-        room.enter()
-        room.leave(took_s=3.0)
-    room.enter()
+        capacity.enter()
+        capacity.leave(took_s=3.0)
+    capacity.enter()
     with pytest.raises(Overloaded) as refused:
-        room.enter()
+        capacity.enter()
     assert refused.value.retry_after_s == 3
-    room.leave(took_s=3.0)
-    room.enter()
+    capacity.leave(took_s=3.0)
+    capacity.enter()

@@ -1,4 +1,4 @@
-"""A new version is swapped in while many ask: nobody fails, and every answer is one version's own."""
+"""A new version replaces the old one under load: no request fails, and every answer comes from one version."""
 
 import asyncio
 import time
@@ -13,6 +13,7 @@ from service.app import create_app
 from service.inference.engine import Engine, EngineRules
 from service.models.catalog import Catalog
 from service.models.index import Reference
+from service.predict.decoding import Decoder
 from service.predict.predictor import Predictor
 from service.predict.rollover import MOST_WAITING
 from service.settings import ApiSettings
@@ -36,9 +37,9 @@ def slow_store(store: ModelStore) -> SlowStore:
 @pytest.fixture
 def predictor(slow_store: SlowStore, stages: Stages) -> Iterator[Predictor]:
     catalog, engine = Catalog(slow_store, refresh_s=0), Engine(slow_store, stages, EngineRules())
-    predictor = Predictor(catalog, engine, stages, PictureLimits(1000), 1)
-    yield predictor
-    predictor.close()
+    decoder = Decoder(stages, PictureLimits(1000), 1)
+    yield Predictor(catalog, engine, decoder)
+    decoder.close()
     engine.close()
     catalog.close()
 
@@ -55,7 +56,7 @@ async def test_who_asks_after_a_publication_is_answered_by_what_was_published(
     assert await version(predictor) == 2
 
 
-async def test_nobody_waits_longer_than_a_moment_after_the_loading_began(
+async def test_no_request_waits_longer_than_a_moment_after_the_loading_began(
     predictor: Predictor, slow_store: SlowStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.predict.rollover.PATIENCE_S", 0.05)

@@ -9,7 +9,7 @@ from starlette.types import Message
 
 from model_store import ModelStore
 from service.errors import ClientLeft
-from service.inference.batching import BatchRules
+from service.inference.batch_queue import BatchRules
 from service.inference.engine import Engine, EngineRules
 from service.inference.network import Network, Pixels
 from service.telemetry.stages import Stages
@@ -92,10 +92,10 @@ async def test_a_client_who_leaves_the_queue_is_not_worked_for(
     engine = Engine(store, stages, EngineRules(workers=1, batches=BatchRules(max_pictures=1)))
     manifest, picture = publish(store), np.zeros((1, SIDE, SIDE, 3), np.uint8)
     await engine.load(manifest)
-    first = asyncio.create_task(engine.predict(manifest, picture))
+    first = asyncio.create_task(engine.infer(manifest, picture))
     await asyncio.sleep(0.01)
     receive_of_request.set(connection.receive)
-    second = asyncio.create_task(engine.predict(manifest, picture))
+    second = asyncio.create_task(engine.infer(manifest, picture))
     await asyncio.sleep(0.01)
     connection.leave()
     with pytest.raises(ClientLeft):

@@ -64,7 +64,7 @@ def test_pixels_are_the_same_either_way(mode: str, level: int, monkeypatch: pyte
     ],
     ids=["rgba", "la", "palette", "bilevel", "16 bits", "transparent", "exif", "large", "empty", "signature"],
 )
-def test_what_is_not_plain_is_left_to_pillow(data: bytes) -> None:
+def test_a_file_that_is_not_simple_is_left_to_pillow(data: bytes) -> None:
     assert read_simple_png(data, 8192, 10**7) is None
 
 

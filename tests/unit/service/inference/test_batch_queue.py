@@ -1,4 +1,4 @@
-"""The queue before a network: what waits goes together, who leaves is dropped, and nobody waits for ever."""
+"""The queue before a network: waiting pictures share a run, clients that left are dropped, and waits are bounded."""
 
 import asyncio
 import threading
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from model_store import ArtifactCorrupt, Manifest, ModelStore
 from service.errors import Overloaded
-from service.inference.batching import INLINE_S, BatchQueue, BatchRules
+from service.inference.batch_queue import INLINE_S, BatchQueue, BatchRules
 from service.inference.network import Network, Pixels
 from tests.unit.service.tiny_networks import SIDE, brightness_network, publish
 
@@ -118,7 +118,7 @@ async def test_a_request_larger_than_a_batch_is_worked_on_in_parts(
     assert max(quick.batches) <= 4
 
 
-async def test_whoever_leaves_is_dropped_and_the_others_get_their_own_answers(
+async def test_a_client_that_leaves_is_dropped_and_the_others_get_their_own_answers(
     slow: WatchedNetwork, threads: ThreadPoolExecutor
 ) -> None:
     queue = queue_of(slow, threads)
@@ -195,8 +195,8 @@ async def test_damage_is_told_to_everybody_in_the_batch(quick: WatchedNetwork, t
 async def test_uint8_and_scaled_pixels_may_share_a_run(quick: WatchedNetwork, threads: ThreadPoolExecutor) -> None:
     queue = queue_of(quick, threads)
     scaled = grey(7).astype(np.float32) / np.float32(255)
-    plain, same = await asyncio.gather(queue.ask(grey(7)), queue.ask(scaled))
-    np.testing.assert_array_equal(plain.probabilities, same.probabilities)
+    unscaled, same = await asyncio.gather(queue.ask(grey(7)), queue.ask(scaled))
+    np.testing.assert_array_equal(unscaled.probabilities, same.probabilities)
     assert quick.batches == [2]
 
 
@@ -217,7 +217,9 @@ async def test_a_full_queue_refuses_and_says_when_to_come_back(
     assert await ask(queue, 2) == [2]
 
 
-async def test_nobody_is_let_in_to_wait_longer_than_allowed(slow: WatchedNetwork, threads: ThreadPoolExecutor) -> None:
+async def test_a_request_that_would_wait_longer_than_allowed_is_refused(
+    slow: WatchedNetwork, threads: ThreadPoolExecutor
+) -> None:
     queue = queue_of(slow, threads, queue_s=10 * INLINE_S)
     slow.may_run.clear()
     accepted = [asyncio.create_task(ask(queue, 1))]
