@@ -1,6 +1,6 @@
-"""Versioned models on disk or object storage: published whole, read verified, named by aliases.
+"""Models, datasets and checkpoints on disk or in object storage: published atomically, read with checksums verified.
 
-Not here: HTTP and training. It does not know what the files that it keeps mean.
+Not here: HTTP, training, and the meaning of the stored files.
 """
 
 from model_store.aliases import AliasChange

@@ -1,8 +1,8 @@
 """Names that point at versions, each kept as the list of its changes.
 
-A change is one small object, numbered and written by put-if-absent, and the highest number is in force. Two writers at
-once therefore both end up in the history, in one order, on every kind of storage; nothing is ever overwritten.
-Whether a version exists is the store's question, not asked here.
+A change is one small numbered object, written by put-if-absent; the change with the highest number is in force. Two
+concurrent writers therefore both appear in the history, in one order, on every kind of storage, and nothing is ever
+overwritten. This module does not check whether a version exists; the store does.
 """
 
 import logging
@@ -22,12 +22,12 @@ class AliasChange(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    version: int | None = Field(description="Where the alias points from then on; null when it was deleted.")
+    version: int | None = Field(description="Version the alias points at from then on; null when it was deleted.")
     at: AwareDatetime = Field(description="UTC, to the microsecond.")
 
 
 def append_change(objects: Objects, model: str, alias: str, version: int | None, known: Sequence[int]) -> AliasChange:
-    """Write the next change of an alias, after the `known` ones and any a rival writes meanwhile."""
+    """Write the next change of an alias, after the `known` ones and any that another process writes meanwhile."""
     change = AliasChange(version=version, at=datetime.now(UTC))
     data = change.model_dump_json().encode()
     sequence = max(known, default=0) + 1
@@ -37,7 +37,7 @@ def append_change(objects: Objects, model: str, alias: str, version: int | None,
 
 
 def current_version(objects: Objects, model: str, alias: str, known: Sequence[int]) -> int | None:
-    """Where the alias points now; None when it was deleted, or its last change cannot be read."""
+    """The version the alias points at; None when the alias was deleted or its last change cannot be read."""
     change = _read_change(objects, model, alias, max(known))
     return change.version if change else None
 
@@ -54,6 +54,6 @@ def _read_change(objects: Objects, model: str, alias: str, sequence: int) -> Ali
     except FileNotFoundError:
         return None  # the model was deleted between the listing and this read
     except ValueError:
-        # Falling back to an earlier change would silently serve another version than the one last chosen.
+        # Falling back to an earlier change would silently serve a version other than the one chosen last.
         logger.warning("change %s of alias %s of model %s does not parse; set the alias again", sequence, alias, model)
         return None

@@ -1,7 +1,6 @@
-"""Reading a published file so that nobody takes damaged bytes for the ones that were published.
+"""Reads a published file and verifies it, so that damaged bytes are never returned as good ones.
 
-The manifest says what is right; size and SHA-256 decide. Which version is wanted, and whether it exists, was settled
-before.
+Size and SHA-256 are compared with the manifest. The caller has already chosen the version and read its manifest.
 """
 
 import hashlib
@@ -27,7 +26,7 @@ def read_artifact(objects: Objects, manifest: Manifest, file: str) -> bytes:
 
 
 def stream_artifact(objects: Objects, manifest: Manifest, file: str) -> Iterator[bytes]:
-    """The file in chunks: existence and size are checked now, the SHA-256 before the last chunk is handed out."""
+    """The file in chunks: existence and size are checked now, the SHA-256 before the last chunk is yielded."""
     _entry(manifest, file)
     try:
         opened = objects.open(layout.file_path(manifest.model, manifest.version, file))
@@ -47,7 +46,7 @@ def _verified(opened: OpenedObject, manifest: Manifest, file: str) -> Iterator[b
                 yield held
             held = chunk
     except FileNotFoundError as error:
-        raise _corrupt(manifest, file, "it went missing while it was read") from error
+        raise _corrupt(manifest, file, "it disappeared while it was being read") from error
     if digest.hexdigest() != manifest.files[file].sha256:
         raise _corrupt(manifest, file, "its SHA-256 differs from the manifest's")
     if held:

@@ -1,7 +1,7 @@
-"""Objects in S3, Google Cloud Storage, Azure or memory: the one place that talks to obstore.
+"""Objects in S3, Google Cloud Storage, Azure or memory: the only module that uses obstore.
 
-Put-if-absent is the service's own conditional write. Parts of an upload whose writer died are kept by the service, out
-of sight of any listing: a lifecycle rule on the bucket removes them, this class cannot.
+Put-if-absent is the storage service's conditional write. When a writer dies during an upload in parts, the service
+keeps those parts and no listing shows them: this class cannot remove them, a lifecycle rule on the bucket can.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 SCHEMES = ("s3", "gs", "az")
 
-# Only an endpoint that the operator writes with http:// is spoken to in plain HTTP; the defaults are all https.
-# The total limit is for one request, and the largest preset's file (550 MB) is read in one.
+# Plain HTTP is used only for an endpoint that the operator writes with http://; all defaults are https.
+# `timeout` limits one request as a whole, and the largest preset's file (550 MB) is read in one request.
 CLIENT: "ClientConfig" = {"allow_http": True, "connect_timeout": "5s", "read_timeout": "30s", "timeout": "10m"}
 RETRIES: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=30)}
 
@@ -38,14 +38,14 @@ class Bucket:
 
     @classmethod
     def in_memory(cls) -> Self:
-        """An empty store of its own, gone with the process."""
+        """A new, empty store that lives only as long as the process."""
         return cls(MemoryStore(), "memory://")
 
     @classmethod
     def at(cls, url: str) -> Self:
         """Open `s3://bucket/prefix`, `gs://bucket/prefix` or `az://account/container/prefix`.
 
-        Credentials, region and endpoint come from the service's usual environment variables, read by obstore.
+        Credentials, region and endpoint come from the storage service's usual environment variables, read by obstore.
         """
         shown = _without_secrets(url)
         with _reported(shown):
@@ -57,12 +57,12 @@ class Bucket:
         return self._url
 
     def put(self, path: str, data: bytes | Path) -> None:
-        """Write an object, replacing any other; large files go up in parts."""
+        """Write an object, replacing any existing one; large files are uploaded in parts."""
         with _reported(self._url):
             obstore.put(self._store, path, data)
 
     def create(self, path: str, data: bytes) -> bool:
-        """Write an object only if there is none, or find these very bytes there."""
+        """Write an object if there is none. True also when the existing object has exactly these bytes."""
         try:
             with _reported(self._url, AlreadyExistsError):
                 obstore.put(self._store, path, data, mode="create")
@@ -76,7 +76,7 @@ class Bucket:
             return bytes(obstore.get(self._store, path).bytes())
 
     def open(self, path: str) -> OpenedObject:
-        """An object to be read piece by piece."""
+        """An object to be read in chunks."""
         with _reported(self._url, FileNotFoundError):
             found = obstore.get(self._store, path)
         return OpenedObject(found.meta["size"], self._chunks(found))
@@ -90,22 +90,22 @@ class Bucket:
             ]
 
     def delete(self, paths: Iterable[str]) -> None:
-        """Remove objects; those already gone are no error."""
+        """Remove objects; missing ones are not an error."""
         wanted = list(paths)
         try:
             with _reported(self._url, FileNotFoundError):
                 obstore.delete(self._store, wanted)
         except FileNotFoundError:
-            # Some services stop at the first missing object, so the rest is asked for one by one.
+            # Some services stop at the first missing object, so each of them is deleted on its own.
             for path in wanted:
-                self._delete_if_there(path)
+                self._delete_if_present(path)
 
     def discard_unfinished(self, older_than_s: float) -> int:
-        """Nothing to do: unfinished uploads are the service's to forget."""
+        """Does nothing: the storage service removes unfinished uploads."""
         return 0
 
     def free_bytes(self) -> int | None:
-        """Nobody knows."""
+        """None: a bucket does not tell."""
         return None
 
     def _holds(self, path: str, data: bytes) -> bool:
@@ -120,7 +120,7 @@ class Bucket:
                 for start in range(0, len(received), CHUNK_BYTES):
                     yield bytes(received[start : start + CHUNK_BYTES])
 
-    def _delete_if_there(self, path: str) -> None:
+    def _delete_if_present(self, path: str) -> None:
         try:
             with _reported(self._url, FileNotFoundError):
                 obstore.delete(self._store, path)
@@ -129,14 +129,14 @@ class Bucket:
 
 
 @contextmanager
-def _reported(url: str, *answers: type[Exception]) -> Iterator[None]:
-    """Turn what obstore raises into `StoreUnavailable`, except for the `answers` the caller waits for.
+def _reported(url: str, *expected: type[Exception]) -> Iterator[None]:
+    """Turn obstore's exceptions into `StoreUnavailable`, except for the `expected` ones, which the caller handles.
 
     Only the first line of obstore's message is kept: the rest is its internal state.
     """
     try:
         yield
-    except answers:
+    except expected:
         raise
     except (BaseError, OSError, NotImplementedError, ValueError) as error:
         lines = str(error).splitlines()
@@ -144,6 +144,6 @@ def _reported(url: str, *answers: type[Exception]) -> Iterator[None]:
 
 
 def _without_secrets(url: str) -> str:
-    """The URL without user, password and query, where credentials travel."""
+    """The URL without user, password and query, which may hold credentials."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()

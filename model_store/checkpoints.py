@@ -1,10 +1,10 @@
-"""Checkpoints in the store: what a training needs to go on where it was interrupted, written whole or not at all.
+"""Checkpoints in the store: what a training needs to resume after an interruption, written atomically.
 
-    checkpoints/<job>/<epoch>-<step>-<fence>/<file>           what the checkpoint consists of
+    checkpoints/<job>/<epoch>-<step>-<fence>/<file>           the files of the checkpoint
     checkpoints/<job>/<epoch>-<step>-<fence>/manifest.json    written last, with every file's SHA-256
 
-The fence keeps apart what two trainers of one job write, should one that was given up for dead still be alive. What
-the files mean is not known here.
+The fence separates the files of two trainers of one job, in case a trainer that was presumed dead is still alive. This
+module does not know what the files mean.
 """
 
 from collections import defaultdict
@@ -24,17 +24,17 @@ from model_store.objects import Objects, StoredObject
 
 ROOT = "checkpoints/"
 KEPT = 2
-"""Checkpoints of a job that stay: the newest, and the one before in case the newest proves damaged."""
+"""Checkpoints kept per job: the newest, and the one before it in case the newest is damaged."""
 
 
 @dataclass(frozen=True, order=True)
 class Position:
-    """How far a training had come.
+    """How far a training has come.
 
     Attributes:
-        epoch: epochs that are complete.
-        step: batches done of the epoch after those.
-        fence: of the claim the training ran under.
+        epoch: number of complete epochs.
+        step: number of batches done in the epoch after them.
+        fence: fence of the claim under which the training runs.
     """
 
     epoch: int
@@ -43,7 +43,7 @@ class Position:
 
     @classmethod
     def parse(cls, name: str) -> "Position | None":
-        """Back from the name of a directory; None for any other name."""
+        """The position that a directory name stands for; None for any other name."""
         parts = name.split("-")
         if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) <= 12 for part in parts):
             return None
@@ -62,18 +62,18 @@ class _Manifest(BaseModel):
 
 
 class CheckpointStore:
-    """The store's checkpoints; every call blocks, and may be made from any thread or process."""
+    """The store's checkpoints. Every call blocks; any thread or process may call."""
 
     def __init__(self, objects: Objects, require_free_space: Callable[[int], None]) -> None:
         self._objects = objects
         self._require_free_space = require_free_space
 
     def save(self, job: str, position: Position, files: Mapping[str, Path]) -> None:
-        """Write a checkpoint, and remove all but the newest `KEPT` of this job.
+        """Write a checkpoint, then remove all but the newest `KEPT` of this job.
 
         Raises:
-            StoreFull: there is no room for it beside what is to be left alone.
-            StoreUnavailable: the storage refuses. What was written of the checkpoint counts for nothing.
+            StoreFull: the checkpoint would not leave enough free space.
+            StoreUnavailable: the storage refuses. The files already written are removed.
         """
         check_job(job)
         self._require_free_space(sum(path.stat().st_size for path in files.values()))
@@ -92,7 +92,7 @@ class CheckpointStore:
             self._remove(job, older)
 
     def newest(self, job: str) -> tuple[Position, dict[str, bytes]] | None:
-        """The files of the newest checkpoint that is whole and undamaged; None when there is none.
+        """The files of the newest complete and undamaged checkpoint; None when there is none.
 
         Raises:
             StoreUnavailable: the storage cannot be read.
@@ -110,7 +110,7 @@ class CheckpointStore:
         self._objects.delete(stored.path for stored in self._objects.list(f"{ROOT}{job}/"))
 
     def idle_jobs(self, older_than_s: float) -> list[str]:
-        """Jobs that have checkpoints and have written none for this long, ascending."""
+        """Jobs that have checkpoints but have written none for this long, ascending."""
         limit = datetime.now(UTC) - timedelta(seconds=older_than_s)
         found: defaultdict[str, list[datetime]] = defaultdict(list)
         for stored in self._objects.list(ROOT):
@@ -120,7 +120,7 @@ class CheckpointStore:
         return sorted(job for job, times in found.items() if max(times) <= limit)
 
     def _found(self, job: str) -> dict[Position, list[StoredObject]]:
-        """What lies there by position, whole or not."""
+        """A job's checkpoints by position, complete or not."""
         found: defaultdict[Position, list[StoredObject]] = defaultdict(list)
         for stored in self._objects.list(f"{ROOT}{job}/"):
             position = Position.parse(stored.path.split("/")[2])
@@ -129,7 +129,7 @@ class CheckpointStore:
         return found
 
     def _remove(self, job: str, position: Position) -> None:
-        # Without its manifest a checkpoint is none, whatever happens in between.
+        # The manifest first: without it the rest no longer counts as a checkpoint, even after a crash in between.
         self._objects.delete([_path(job, position, MANIFEST_FILE)])
         self._objects.delete(stored.path for stored in self._objects.list(f"{ROOT}{job}/{position}/"))
 

@@ -1,10 +1,10 @@
 """What can go wrong with the datasets in the store.
 
 StoreError
-├── DatasetMissing      nothing was published under this name
-├── DatasetTaken        something was, and a published dataset never changes
-├── DatasetDamaged      stored bytes differ from what was published
-└── UploadWithdrawn     the upload was deleted while it was worked on
+├── DatasetMissing      no dataset is published under this name
+├── DatasetTaken        the name is in use, and a published dataset never changes
+├── DatasetDamaged      stored bytes differ from the published ones
+└── UploadWithdrawn     the upload was deleted during its conversion
 """
 
 from model_store.errors import StoreError
@@ -21,13 +21,13 @@ class DatasetMissing(StoreError):
 class DatasetTaken(StoreError):
     """Another dataset has this name."""
 
-    def __init__(self, name: str, reason: str = "it is published already, and a dataset never changes") -> None:
-        super().__init__(f"dataset {name!r} cannot be made: {reason}; choose another name, or delete that one first")
+    def __init__(self, name: str, reason: str = "it is already published, and a dataset never changes") -> None:
+        super().__init__(f"dataset {name!r} cannot be created: {reason}; choose another name, or delete that one first")
         self.name = name
 
 
 class DatasetDamaged(StoreError):
-    """What is stored is not what was published."""
+    """The stored bytes are not the published ones."""
 
     def __init__(self, name: str, file: str, reason: str) -> None:
         super().__init__(f"{file} of dataset {name!r} is damaged: {reason}")
@@ -37,7 +37,7 @@ class DatasetDamaged(StoreError):
 
 
 class UploadWithdrawn(StoreError):
-    """The upload was deleted while it was worked on."""
+    """The upload was deleted during its conversion."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"the upload of dataset {name!r} was deleted")

@@ -1,7 +1,7 @@
-"""The two records of an uploaded dataset: how its conversion goes, and, once it is whole, its manifest.
+"""The two records of an uploaded dataset: the status of its conversion and, once it is published, its manifest.
 
-The status is replaced every few seconds by the process that converts; the manifest is written once. Neither says where
-it lies.
+The converting process replaces the status every few seconds; the manifest is written once. This module does not know
+where they are stored.
 """
 
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from model_store.manifest import FileEntry, FileName
 from model_store.names import MANIFEST_FILE
 
 SILENCE_S = 60.0
-"""A conversion that has said nothing for so long has died with its process: twelve missed heartbeats."""
+"""After this silence a conversion counts as dead, together with its process: twelve missed heartbeats."""
 
 Phase = Literal["reading", "decoding", "packing", "storing"]
 
@@ -30,21 +30,21 @@ class ConversionFailure(BaseModel):
 
 
 class ConversionStatus(BaseModel):
-    """How the conversion of one upload goes, or why it failed."""
+    """The progress of an upload's conversion, or why it failed."""
 
     model_config = ConfigDict(frozen=True)
 
     upload: str = Field(description="Id of the upload; ids sort by time.")
     state: Literal["converting", "failed"] = "converting"
     phase: Phase = "reading"
-    done: int = Field(default=0, description="Files dealt with in this phase.")
-    total: int = Field(default=0, description="Files to deal with.")
+    done: int = Field(default=0, description="Files processed in this phase.")
+    total: int = Field(default=0, description="Files to process in this phase.")
     started_at: AwareDatetime
-    heartbeat_at: AwareDatetime = Field(description="When the converting process last said something.")
+    heartbeat_at: AwareDatetime = Field(description="When the converting process last reported.")
     error: ConversionFailure | None = None
 
     def as_seen(self, now: datetime) -> "ConversionStatus":
-        """This status, or the failure that a long silence amounts to."""
+        """This status, or `failed` (`interrupted`) when the converting process has been silent too long."""
         if self.state == "failed" or now - self.heartbeat_at < timedelta(seconds=SILENCE_S):
             return self
         return self.model_copy(update={"state": "failed", "error": INTERRUPTED})
@@ -52,13 +52,13 @@ class ConversionStatus(BaseModel):
 
 INTERRUPTED = ConversionFailure(
     code="interrupted",
-    message="The process that converted the upload has ended before it was done.",
+    message="The process that converted the upload ended before the conversion was complete.",
     hint="Upload the archive again.",
 )
 
 
 class DatasetFacts(BaseModel):
-    """What the conversion knows about the dataset it made."""
+    """What the conversion knows about the dataset it produced."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -67,13 +67,15 @@ class DatasetFacts(BaseModel):
     image_shape: tuple[int, int, int] = Field(description="Height, width, channels.")
     train_per_class: tuple[int, ...]
     test_per_class: tuple[int, ...]
-    mean: tuple[FiniteFloat, ...] = Field(description="Of each channel of the training pictures, scaled to [0, 1].")
-    deviation: tuple[FiniteFloat, ...] = Field(description="Standard deviation, likewise.")
+    mean: tuple[FiniteFloat, ...] = Field(
+        description="Mean of each channel over the training pictures, scaled to [0, 1]."
+    )
+    deviation: tuple[FiniteFloat, ...] = Field(description="Standard deviation of each channel, on the same scale.")
     fingerprint: str = Field(description="SHA-256 over shapes, pixels and labels.")
     licence: str
     source: str
-    options: dict[str, JsonValue] = Field(description="What the upload asked for, defaults filled in.")
-    report: dict[str, JsonValue] = Field(description="What was skipped and what looks odd.")
+    options: dict[str, JsonValue] = Field(description="Options of the upload, with defaults filled in.")
+    report: dict[str, JsonValue] = Field(description="What was skipped and what looks unusual.")
 
 
 class DatasetManifest(DatasetFacts):
@@ -86,7 +88,7 @@ class DatasetManifest(DatasetFacts):
     files: dict[FileName, FileEntry]
 
     def to_bytes(self) -> bytes:
-        """UTF-8 JSON, indented for the human who opens it."""
+        """UTF-8 JSON, indented for people who open the file."""
         return self.model_dump_json(indent=1).encode() + b"\n"
 
 
@@ -94,7 +96,7 @@ def parse_dataset_manifest(data: bytes, name: str) -> DatasetManifest:
     """Read a manifest back.
 
     Raises:
-        DatasetDamaged: the bytes are no manifest, or that of another dataset.
+        DatasetDamaged: the bytes are not a manifest, or are the manifest of another dataset.
     """
     try:
         manifest = DatasetManifest.model_validate_json(data)

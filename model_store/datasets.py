@@ -1,11 +1,11 @@
-"""Datasets in the store: uploaded, converted elsewhere, published whole, never changed.
+"""Datasets in the store: uploaded, converted elsewhere, published atomically, never changed.
 
     datasets/<name>/manifest.json                  put only if absent: with it, the dataset exists
-    datasets/<name>/uploads/<upload>/status.json   how the conversion goes; gone once it is published
+    datasets/<name>/uploads/<upload>/status.json   status of the conversion; removed once the dataset is published
     datasets/<name>/uploads/<upload>/<file>        arrays and picture of one upload
 
-Every upload has a directory of its own, so that two of one name never mix: the manifest says whose files count. What
-the files mean is not known here.
+Every upload has its own directory, so that two uploads of one name never mix; the manifest names the upload whose
+files count. This module does not know what the files mean.
 """
 
 import hashlib
@@ -25,21 +25,21 @@ STATUS_FILE = "status.json"
 
 
 class DatasetStore:
-    """The store's datasets; every call blocks, and may be made from any thread or process."""
+    """The store's datasets. Every call blocks; any thread or process may call."""
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
 
     def names(self) -> list[str]:
-        """Every name under which something was published or is being converted, ascending. One listing."""
+        """Every name that is published or has an upload, ascending. One listing."""
         found = (stored.path.split("/") for stored in self._objects.list(ROOT))
         return sorted({parts[1] for parts in found if is_name(parts[1], MODEL_PATTERN)})
 
     def manifest(self, name: str) -> DatasetManifest:
-        """What was published under this name.
+        """The manifest published under this name.
 
         Raises:
-            DatasetMissing: nothing was.
+            DatasetMissing: there is none.
             DatasetDamaged: the manifest does not parse.
         """
         check_dataset(name)
@@ -50,7 +50,7 @@ class DatasetStore:
         return parse_dataset_manifest(data, name)
 
     def is_published(self, name: str) -> bool:
-        """Whether there is a manifest, sound or not."""
+        """Whether there is a manifest, readable or not."""
         try:
             self.manifest(name)
         except DatasetMissing:
@@ -60,53 +60,53 @@ class DatasetStore:
         return True
 
     def status(self, name: str) -> ConversionStatus | None:
-        """How the newest upload of this name goes; None when there is none.
+        """The status of the newest upload of this name; None when there is none.
 
         Raises:
-            DatasetDamaged: its record does not parse.
+            DatasetDamaged: the record does not parse.
         """
         check_dataset(name)
         uploads = [upload for upload, files in self._uploads(name).items() if STATUS_FILE in files]
         return self._read_status(name, max(uploads)) if uploads else None
 
     def begin(self, name: str, status: ConversionStatus) -> None:
-        """Announce an upload, and clear away what failed ones of this name left.
+        """Announce an upload, after removing what failed uploads of this name left behind.
 
         Raises:
-            DatasetTaken: the name is published, or another upload of it is being converted.
+            DatasetTaken: the name is published, or another upload of this name is being converted.
         """
         self.refuse_taken(name)
         self._objects.delete(file.path for files in self._uploads(name).values() for file in files.values())
         self._objects.put(_file_path(name, status.upload, STATUS_FILE), status.model_dump_json().encode())
 
     def refuse_taken(self, name: str) -> None:
-        """Raise `DatasetTaken` unless `begin` could go ahead."""
+        """Raise `DatasetTaken` if `begin` would."""
         if self.is_published(name):
             raise DatasetTaken(name)
         try:
             current = self.status(name)
         except DatasetDamaged:
-            return  # whoever converts replaces its record every few seconds: this one is nobody's
+            return  # a running conversion replaces its record every few seconds, so this one belongs to none
         if current is not None and current.as_seen(datetime.now(UTC)).state == "converting":
             raise DatasetTaken(name, "another upload of this name is being converted")
 
     def report(self, name: str, status: ConversionStatus) -> None:
-        """Say how an upload goes.
+        """Replace the status of an upload.
 
         Raises:
-            UploadWithdrawn: it was deleted meanwhile.
+            UploadWithdrawn: the upload was deleted meanwhile.
         """
         path = _file_path(name, status.upload, STATUS_FILE)
         self._require_announced(name, status.upload)
         self._objects.put(path, status.model_dump_json().encode())
 
     def publish(self, name: str, upload: str, facts: DatasetFacts, files: Mapping[str, Path]) -> DatasetManifest:
-        """Store the files of an upload, then make the dataset exist from one moment to the next.
+        """Store the files of an upload, then publish the dataset atomically.
 
         On any failure the files are removed again.
 
         Raises:
-            DatasetTaken: another upload of this name came first.
+            DatasetTaken: another upload of this name was published first.
             UploadWithdrawn: the upload was deleted meanwhile.
         """
         check_dataset(name)
@@ -127,10 +127,10 @@ class DatasetStore:
         return manifest
 
     def stream(self, manifest: DatasetManifest, file: str) -> Iterator[bytes]:
-        """A file in chunks; the last one is held back until the SHA-256 of all of them agrees.
+        """A file in chunks; the last chunk is held back until the SHA-256 of the whole file matches.
 
         Raises:
-            DatasetDamaged: it is missing, cut short or changed.
+            DatasetDamaged: the file is missing, truncated or changed.
         """
         entry = manifest.files.get(file)
         if entry is None:
@@ -151,26 +151,28 @@ class DatasetStore:
     def delete(self, name: str) -> int:
         """Remove a dataset with all its uploads, finished or not, and return the bytes freed.
 
-        The manifest goes first: a reader finds a dataset whole or not at all. A conversion under way notices.
+        The manifest is removed first, so that readers see a complete dataset or none. A running conversion notices
+        that its status is gone and ends.
 
         Raises:
-            DatasetMissing: there is nothing of this name.
+            DatasetMissing: nothing is stored under this name.
         """
         check_dataset(name)
         found = self._objects.list(f"{ROOT}{name}/")
         if not found:
             raise DatasetMissing(name)
-        last_words = {_manifest_path(name)} | {stored.path for stored in found if stored.path.endswith(STATUS_FILE)}
-        self._objects.delete([_manifest_path(name)])
-        self._objects.delete(path for path in last_words if path != _manifest_path(name))
-        self._objects.delete(stored.path for stored in found if stored.path not in last_words)
+        manifest = _manifest_path(name)
+        records = {stored.path for stored in found if stored.path.endswith(STATUS_FILE)} - {manifest}
+        self._objects.delete([manifest])
+        self._objects.delete(records)
+        self._objects.delete(stored.path for stored in found if stored.path not in records | {manifest})
         return sum(stored.size_bytes for stored in found)
 
     def sweep(self, older_than_s: float) -> int:
-        """Remove what dead conversions left, all but their status, and say how many files that was.
+        """Remove the files of dead conversions, except their status, and return how many were removed.
 
         Args:
-            older_than_s: only uploads in which nothing was written for this long.
+            older_than_s: only uploads to which nothing was written for this long.
         """
         limit = datetime.now(UTC) - timedelta(seconds=older_than_s)
         stale = [path for name in self.names() for path in self._leftovers(name, limit)]
@@ -200,7 +202,7 @@ class DatasetStore:
         try:
             return ConversionStatus.model_validate_json(self._objects.read(_file_path(name, upload, STATUS_FILE)))
         except FileNotFoundError:
-            return None  # published or deleted since it was listed
+            return None  # published or deleted after it was listed
         except ValueError as error:
             raise DatasetDamaged(name, STATUS_FILE, "it does not parse") from error
 

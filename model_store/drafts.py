@@ -1,8 +1,9 @@
-"""Publishing a version: take a number, upload the files, commit by writing the manifest.
+"""Publishes a version: reserve a number, upload the files, commit by writing the manifest.
 
-Until the manifest is there, readers see nothing; leaving a draft without committing removes its files, and what a
-killed publisher left is swept later. A sweep and a commit that meet decide by one put-if-absent on the manifest's path,
-so a version is never committed over files that were swept. What the files mean is not known here.
+Until the manifest exists, readers see nothing. Leaving a draft without a commit removes its files; the files of a
+killed publisher are swept later. A sweep and a commit at the same time are decided by one put-if-absent on the
+manifest's path, so that a version is never committed after its files were swept. This module does not know what the
+files mean.
 """
 
 import hashlib
@@ -25,7 +26,7 @@ logger = logging.getLogger(__name__)
 class Draft:
     """A version that is being written: files first, then one `commit`.
 
-    Made by `ModelStore.draft`; used by one thread.
+    Created by `ModelStore.draft`; for use by one thread.
     """
 
     def __init__(
@@ -46,8 +47,8 @@ class Draft:
 
         Raises:
             InvalidName: the name does not match the file pattern, or is `manifest.json`.
-            DraftRefused: the draft has this file already, or was committed or left.
-            StoreFull: there is no room for it beside what is to be left alone.
+            DraftRefused: the draft already has this file, or was committed or closed.
+            StoreFull: the file would not leave enough free space.
             StoreUnavailable: the storage refuses.
         """
         self._require_open()
@@ -62,11 +63,11 @@ class Draft:
         self._files[name] = entry
 
     def commit(self, facts: VersionFacts) -> Manifest:
-        """Make the version exist, from one moment to the next.
+        """Publish the version atomically.
 
         Raises:
-            DraftRefused: there are no files, or the draft was committed, left, or swept as abandoned.
-            StoreUnavailable: the storage refuses; the version then does not exist after the draft is left.
+            DraftRefused: there are no files, or the draft was committed, closed, or swept as abandoned.
+            StoreUnavailable: the storage refuses; once the draft is closed, the version does not exist.
         """
         self._require_open()
         if not self._files:
@@ -77,36 +78,41 @@ class Draft:
         self._is_open = False
         self._manifest_may_exist = True
         if not self._objects.create(layout.manifest_path(self.model, self.number), manifest.to_bytes()):
-            raise DraftRefused(self.model, self.number, "it took so long that a sweep gave it up")
+            raise DraftRefused(self.model, self.number, "it took so long that a sweep removed it as abandoned")
         self._is_committed = True
         return manifest
 
     def close(self) -> None:
-        """Remove everything uploaded, unless it was committed. Called on leaving `ModelStore.draft`."""
+        """Remove everything uploaded, unless the draft was committed. Called at the end of `ModelStore.draft`."""
         self._is_open = False
         if self._is_committed:
             return
         try:
             self._discard()
         except StoreUnavailable:
-            # The error that made us leave matters more to the caller, and a sweep will finish this.
-            logger.warning("files of draft %s of model %s stay until a sweep", self.number, self.model, exc_info=True)
+            # The caller needs the error that ended the draft, not this one; a sweep removes the files later.
+            logger.warning(
+                "cannot remove the files of draft %s of model %s; a sweep removes them later",
+                self.number,
+                self.model,
+                exc_info=True,
+            )
 
     def _discard(self) -> None:
         if self._manifest_may_exist:
-            # A commit whose answer was lost may still arrive: taking its place first keeps it out for good.
+            # A commit whose response was lost may still arrive. Writing to its path first makes it fail.
             self._objects.put(layout.manifest_path(self.model, self.number), ABANDONED)
         self._objects.delete(self._paths)
 
     def _require_open(self) -> None:
         if not self._is_open:
-            raise DraftRefused(self.model, self.number, "expected an open draft, got one already committed or left")
+            raise DraftRefused(self.model, self.number, "expected an open draft, got one already committed or closed")
 
 
 def reserve_number(objects: Objects, model: str) -> int:
-    """Take the next version number of a model; nobody else ever gets it, not even after a deletion."""
+    """Reserve the next version number of a model. No other draft ever gets it, not even after a deletion."""
     found = layout.inventories(objects.list(layout.model_prefix(model))).get(model, layout.Inventory())
-    # The token makes rivals differ, so that only one of them finds its own bytes there.
+    # The token makes concurrent writers differ, so that only one of them finds its own bytes there.
     mark = json.dumps({"reserved_at": datetime.now(UTC).isoformat(), "token": uuid4().hex}).encode()
     number = found.next_number
     while not objects.create(layout.number_path(model, number), mark):
@@ -115,7 +121,7 @@ def reserve_number(objects: Objects, model: str) -> int:
 
 
 def sweep_drafts(objects: Objects, older_than_s: float) -> int:
-    """Remove the files of drafts in which nothing was written for this long, and say how many files that was."""
+    """Remove the files of drafts to which nothing was written for this long, and return how many were removed."""
     limit = datetime.now(UTC) - timedelta(seconds=older_than_s)
     removed = 0
     for model, inventory in layout.inventories(objects.list(layout.MODELS)).items():
@@ -130,12 +136,12 @@ def sweep_drafts(objects: Objects, older_than_s: float) -> int:
 
 
 def give_up_draft(objects: Objects, model: str, number: int) -> bool:
-    """Close a draft against a late commit, however often it is asked; False when the commit came first."""
+    """Prevent a late commit of a draft (idempotent); False when the commit came first."""
     return objects.create(layout.manifest_path(model, number), ABANDONED)
 
 
 def entry_of(content: Path | bytes) -> FileEntry:
-    """Size and SHA-256 of what is to be published."""
+    """Size and SHA-256 of content to be published."""
     digest = hashlib.sha256()
     size_bytes = 0
     for chunk in _chunks_of(content):

@@ -1,33 +1,33 @@
 """What can go wrong with the store.
 
 StoreError
-├── InvalidName            a name that must never become part of a path
-├── ModelNotFound          no committed version under this model
+├── InvalidName            a name that must not become part of a path
+├── ModelNotFound          the model has no committed version
 ├── VersionNotFound        this number was never committed, or was deleted
 ├── AliasNotFound          the model has no such alias
 ├── FileNotInVersion       the manifest does not list this file
-├── ArtifactCorrupt        stored bytes differ from what was published
-├── VersionInUse           an alias points at the version that was to be deleted
+├── ArtifactCorrupt        stored bytes differ from the published ones
+├── VersionInUse           an alias points at the version to be deleted
 ├── DraftRefused           a draft used twice, too late, or without files
-└── StoreUnavailable       the storage below cannot be read or written
-    └── StoreFull          there is no room, or less than is to be left alone
+└── StoreUnavailable       the storage cannot be read or written
+    └── StoreFull          the disk is full, or would have too little free space left
 
-Errors carry facts (model, version, file), never HTTP statuses; what caused them is chained.
+Errors carry facts (model, version, file), never HTTP statuses; their causes are chained.
 """
 
 import errno
 from collections.abc import Sequence
 
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-"""What `OSError.errno` may be when a disk is full."""
+"""Values of `OSError.errno` that mean a full disk."""
 
 
 class StoreError(Exception):
-    """Root of this package's errors."""
+    """Base class of this package's errors."""
 
 
 class InvalidName(StoreError):
-    """A name from outside that does not fit the one pattern its kind allows."""
+    """A name from outside does not match the pattern for its kind."""
 
     def __init__(self, name: str, kind: str = "name", pattern: str = "") -> None:
         expected = f": expected {pattern}" if pattern else ""
@@ -73,7 +73,7 @@ class FileNotInVersion(StoreError):
 
 
 class ArtifactCorrupt(StoreError):
-    """What is stored is not what was published: bytes missing, cut short or changed."""
+    """The stored bytes are not the published ones: missing, truncated or changed."""
 
     def __init__(self, model: str, version: int, file: str, reason: str = "") -> None:
         because = f": {reason}" if reason else ""
@@ -98,17 +98,17 @@ class VersionInUse(StoreError):
 
 
 class DraftRefused(StoreError):
-    """A draft was used in a way that cannot end in a whole version."""
+    """A draft was used in a way that cannot produce a complete version."""
 
     def __init__(self, model: str, version: int, reason: str) -> None:
-        super().__init__(f"the draft of version {version} of model {model!r} cannot go on: {reason}")
+        super().__init__(f"the draft of version {version} of model {model!r} cannot continue: {reason}")
         self.model = model
         self.version = version
         self.reason = reason
 
 
 class StoreUnavailable(StoreError):
-    """The storage refuses or does not answer: network, permission."""
+    """The storage refuses or does not answer, for example because of the network or of permissions."""
 
     def __init__(self, url: str, reason: str) -> None:
         super().__init__(f"the model store {url} cannot be used: {reason}")
@@ -117,9 +117,9 @@ class StoreUnavailable(StoreError):
 
 
 class StoreFull(StoreUnavailable):
-    """Nothing can be added until something was removed; what is there can be read."""
+    """Nothing can be added until something is removed; reading still works."""
 
 
 def _shortened(name: str) -> str:
-    """The name as Python would write it, cut so that a hostile one cannot flood a log."""
+    """The name as Python writes it, shortened so that a hostile one cannot flood a log."""
     return repr(name if len(name) <= 80 else name[:80] + "…")

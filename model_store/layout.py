@@ -1,11 +1,11 @@
-"""Where everything lies below the store's root, and what a listing of it means.
+"""The paths of models below the store's root, and how to read a listing of them.
 
-    models/<model>/numbers/<n>                   a number that was given out, kept for ever
-    models/<model>/versions/<n>/<file>           what a version consists of
+    models/<model>/numbers/<n>                   a reserved number, kept for ever
+    models/<model>/versions/<n>/<file>           the files of a version
     models/<model>/versions/<n>/manifest.json    written last: with it, the version exists
     models/<model>/aliases/<alias>/<k>.json      the k-th change of an alias; the highest is in force
 
-No other module builds or takes apart a path. Whatever does not fit this picture is somebody else's and ignored.
+No other module builds or parses these paths. Objects that do not match this layout are ignored.
 """
 
 from collections import defaultdict
@@ -21,12 +21,12 @@ PROBE = "probe.json"
 
 
 def model_prefix(model: str) -> str:
-    """Below this lies everything of one model."""
+    """The prefix of all objects of one model."""
     return f"{MODELS}{model}/"
 
 
 def number_path(model: str, number: int) -> str:
-    """The mark that a version number was given out."""
+    """The mark that a version number is reserved."""
     return f"{model_prefix(model)}numbers/{number:d}"
 
 
@@ -47,7 +47,7 @@ def alias_change_path(model: str, alias: str, sequence: int) -> str:
 
 @dataclass(slots=True)
 class Inventory:
-    """What one listing shows of one model."""
+    """What one listing shows about one model."""
 
     numbers: set[int] = field(default_factory=set)
     versions: defaultdict[int, dict[str, StoredObject]] = field(default_factory=lambda: defaultdict(dict))
@@ -55,36 +55,36 @@ class Inventory:
 
     @property
     def committed(self) -> list[int]:
-        """Versions that exist, ascending; whether their manifests parse is not known here."""
+        """Versions that exist, ascending; their manifests are not read."""
         return sorted(number for number in self.versions if self._is_committed(number))
 
     @property
     def uncommitted(self) -> list[int]:
-        """Numbers given out whose files lie there without a manifest."""
+        """Reserved numbers that have files but no manifest."""
         return sorted(number for number in self.versions if number in self.numbers and not self._is_committed(number))
 
     @property
     def next_number(self) -> int:
-        """The first number nobody has taken, as far as this listing knows."""
+        """The first number that is free according to this listing."""
         return max(self.numbers | set(self.versions), default=0) + 1
 
     def _is_committed(self, number: int) -> bool:
         manifest = self.versions[number].get(MANIFEST_FILE)
-        # No manifest is as short as the mark of an abandoned draft, so its size alone tells them apart.
+        # No manifest is as short as the mark of an abandoned draft, so the size alone distinguishes them.
         return manifest is not None and manifest.size_bytes != len(ABANDONED)
 
 
 def inventories(objects: Iterable[StoredObject]) -> dict[str, Inventory]:
-    """Sort a listing by model, leaving out whatever is not laid out as above."""
+    """Group a listing by model, ignoring objects that do not match the layout."""
     found: defaultdict[str, Inventory] = defaultdict(Inventory)
     for stored in objects:
         match stored.path.split("/"):
             case ["models", model, *rest] if is_name(model, MODEL_PATTERN):
-                _file_away(found[model], rest, stored)
+                _add(found[model], rest, stored)
     return dict(found)
 
 
-def _file_away(inventory: Inventory, parts: list[str], stored: StoredObject) -> None:
+def _add(inventory: Inventory, parts: list[str], stored: StoredObject) -> None:
     match parts:
         case ["numbers", number] if is_name(number, NUMBER_PATTERN):
             inventory.numbers.add(int(number))

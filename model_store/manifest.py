@@ -1,7 +1,7 @@
 """The record that makes a version exist: what the trainer knows, plus every file's size and SHA-256.
 
-A manifest is written once and never changed. This module knows its shape and how it reads and writes as JSON; it does
-not know where the manifest lies.
+A manifest is written once and never changed. This module defines its fields and its JSON; it does not know where the
+manifest is stored.
 """
 
 from datetime import datetime
@@ -12,7 +12,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from model_store.errors import ArtifactCorrupt
 from model_store.names import FILE_PATTERN, MANIFEST_FILE
 
-# Stands where a manifest would, once a draft was given up: its number can never be committed any more.
+# Takes the manifest's place when a draft is given up: its number can then never be committed.
 ABANDONED = b'{"abandoned":true}\n'
 
 
@@ -26,7 +26,7 @@ FileName = Annotated[str, Field(pattern=FILE_PATTERN), AfterValidator(_not_the_m
 
 
 class FileEntry(BaseModel):
-    """One published file, as it was when it was published."""
+    """Size and checksum of a file at the time of its publication."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -43,13 +43,13 @@ class VersionFacts(BaseModel):
     input_shape: tuple[int, int, int] = Field(description="Height, width, channels of one picture.")
     parameters: int
     metrics: dict[str, FiniteFloat]
-    recipe: dict[str, JsonValue] = Field(description="Hyperparameters the job was run with.")
-    architecture: dict[str, JsonValue] = Field(description="The network, as the architecture grammar writes it.")
+    recipe: dict[str, JsonValue] = Field(description="Hyperparameters of the job.")
+    architecture: dict[str, JsonValue] = Field(description="The network, in the architecture grammar.")
     job: str
     dataset: str
     dataset_fingerprint: str
     parity: FiniteFloat = Field(description="Largest difference between Keras and ONNX on real test pictures.")
-    runtime: dict[str, str] = Field(description="Versions of the libraries that made it.")
+    runtime: dict[str, str] = Field(description="Versions of the libraries that produced it.")
 
 
 class Manifest(VersionFacts):
@@ -71,20 +71,20 @@ class Manifest(VersionFacts):
         published_at: datetime,
         files: dict[str, FileEntry],
     ) -> "Manifest":
-        """Join the trainer's facts with the store's own."""
+        """Combine the trainer's facts with the store's own."""
         own = {"model": model, "version": version, "published_at": published_at, "files": files}
         return cls.model_validate({**facts.model_dump(), **own, "format": 1})
 
     def to_bytes(self) -> bytes:
-        """UTF-8 JSON, indented for the human who opens it."""
+        """UTF-8 JSON, indented for people who open the file."""
         return self.model_dump_json(indent=2).encode() + b"\n"
 
 
 def parse_manifest(data: bytes, model: str, version: int) -> Manifest:
-    """Read a manifest back and check that it lies where it says it belongs.
+    """Read a manifest back and check that it describes the version it was stored for.
 
     Raises:
-        ArtifactCorrupt: the bytes are no manifest, or the manifest of another version.
+        ArtifactCorrupt: the bytes are not a manifest, or are the manifest of another version.
     """
     try:
         manifest = Manifest.model_validate_json(data)

@@ -1,7 +1,7 @@
 """The only strings that may become part of a path in the store.
 
 Names come from HTTP paths and job requests, so each is matched in full against a short ASCII pattern before a path
-is built from it. This module knows nothing about where objects lie.
+is built from it. This module does not know where objects are stored.
 """
 
 import re
@@ -17,7 +17,7 @@ MANIFEST_FILE = "manifest.json"
 
 
 def check_model(name: str) -> None:
-    """Refuse what cannot be the name of a model.
+    """Refuse an invalid model name.
 
     Raises:
         InvalidName: the name does not match `MODEL_PATTERN`.
@@ -26,7 +26,7 @@ def check_model(name: str) -> None:
 
 
 def check_dataset(name: str) -> None:
-    """Refuse what cannot be the name of a dataset.
+    """Refuse an invalid dataset name.
 
     Raises:
         InvalidName: the name does not match `MODEL_PATTERN`, which datasets share.
@@ -35,7 +35,7 @@ def check_dataset(name: str) -> None:
 
 
 def check_job(name: str) -> None:
-    """Refuse what cannot be the id of a job.
+    """Refuse an invalid job id.
 
     Raises:
         InvalidName: the id does not match `MODEL_PATTERN`, which jobs share.
@@ -44,7 +44,7 @@ def check_job(name: str) -> None:
 
 
 def check_alias(name: str) -> None:
-    """Refuse what cannot be the name of an alias.
+    """Refuse an invalid alias name.
 
     Raises:
         InvalidName: the name does not match `ALIAS_PATTERN`.
@@ -53,18 +53,18 @@ def check_alias(name: str) -> None:
 
 
 def check_file(name: str) -> None:
-    """Refuse what cannot be the name of a published file.
+    """Refuse an invalid name of a published file.
 
     Raises:
-        InvalidName: the name does not match `FILE_PATTERN`, or is the manifest's own.
+        InvalidName: the name does not match `FILE_PATTERN`, or is the manifest's.
     """
     _check(name, "file name", FILE_PATTERN)
     if name == MANIFEST_FILE:
-        raise InvalidName(name, "file name", "a name other than the manifest's own")
+        raise InvalidName(name, "file name", "a name other than the manifest's")
 
 
 def is_name(name: str, pattern: str) -> bool:
-    """Whether the whole of `name` matches (`$` alone would let a trailing newline pass)."""
+    """Whether the whole `name` matches (`$` alone would accept a trailing newline)."""
     return re.fullmatch(pattern, name) is not None
 
 

@@ -1,7 +1,7 @@
-"""What the store asks of the storage below it: eight verbs on objects named by path.
+"""The storage interface below the store: operations on objects named by path.
 
-`LocalDisk` answers them with a directory, `Bucket` with anything obstore can reach (and with memory, in tests). The
-verbs know bytes and paths; what a model is, they do not know.
+`LocalDisk` implements it with a directory, `Bucket` with everything obstore can reach (and with memory, in tests). The
+operations handle bytes and paths and do not know what a model is.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ CHUNK_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """One object, as a listing shows it."""
+    """One object in a listing."""
 
     path: str
     size_bytes: int
@@ -24,7 +24,7 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True)
 class OpenedObject:
-    """An object whose size is known and whose bytes are still to be read, in chunks of about `CHUNK_BYTES`."""
+    """An object of known size whose bytes are read later, in chunks of about `CHUNK_BYTES`."""
 
     size_bytes: int
     chunks: Iterator[bytes]
@@ -33,8 +33,8 @@ class OpenedObject:
 class Objects(Protocol):
     """Storage of immutable objects.
 
-    Each verb raises `StoreUnavailable` when the storage refuses or does not answer, `StoreFull` when that is for want
-    of room. Readers of a path that holds no object get the built-in `FileNotFoundError`.
+    Each operation raises `StoreUnavailable` when the storage refuses or does not answer, and `StoreFull` when the disk
+    is full. Reading a path without an object raises the built-in `FileNotFoundError`.
     """
 
     @property
@@ -43,14 +43,14 @@ class Objects(Protocol):
         ...
 
     def put(self, path: str, data: bytes | Path) -> None:
-        """Write an object, replacing any other; a reader sees the old one or the whole new one."""
+        """Write an object, replacing any existing one; a reader sees the old one or the complete new one."""
         ...
 
     def create(self, path: str, data: bytes) -> bool:
-        """Write an object only if there is none: exactly one of many rivals gets True.
+        """Write an object only if there is none: of many concurrent writers exactly one gets True.
 
-        The answer is also True when the object there has these very bytes, so a network that lost the first answer
-        does no harm. Rivals must therefore differ in what they write.
+        The result is also True when the existing object has exactly these bytes, so that a retry after a lost network
+        response succeeds. Concurrent writers must therefore write different bytes.
         """
         ...
 
@@ -59,21 +59,21 @@ class Objects(Protocol):
         ...
 
     def open(self, path: str) -> OpenedObject:
-        """An object to be read piece by piece."""
+        """An object to be read in chunks."""
         ...
 
     def list(self, prefix: str) -> list[StoredObject]:
-        """Every object below a prefix that ends at a path separator, at any depth, in no order."""
+        """Every object below a prefix that ends at a path separator, at any depth, in no particular order."""
         ...
 
     def delete(self, paths: Iterable[str]) -> None:
-        """Remove objects; those already gone are no error."""
+        """Remove objects; missing ones are not an error."""
         ...
 
     def discard_unfinished(self, older_than_s: float) -> int:
-        """Remove what writers that died in the middle of `put` left, and say how many pieces that was."""
+        """Remove the leftovers of writers that died during `put`, and return how many were removed."""
         ...
 
     def free_bytes(self) -> int | None:
-        """Room that is left; None where there is no telling, as in a bucket."""
+        """Free space in bytes; None where it is unknown, as in a bucket."""
         ...

@@ -1,4 +1,4 @@
-"""From the one setting that says where the store is to a store that is ready to use."""
+"""Opens a store from the one setting that says where it is."""
 
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -11,16 +11,16 @@ from model_store.store import ModelStore
 
 
 def open_store(url: str, min_free_bytes: int = 0) -> ModelStore:
-    """Open a store, making its directory when it is a missing local one.
+    """Open a store; a local directory is created when it is missing.
 
     Args:
         url: A directory, `file:///directory`, `s3://bucket/prefix`, `gs://bucket/prefix`,
             `az://account/container/prefix`, or `memory://` for an empty store that lives as long as the object.
-        min_free_bytes: Room to be left alone where the storage tells how much there is.
+        min_free_bytes: Space that stays free, where the storage tells how much is free.
 
     Raises:
-        StoreUnavailable: the place cannot be understood, or a local directory cannot be made. A remote place is first
-            contacted by the first call; `ModelStore.check` is the way to find out.
+        StoreUnavailable: the URL is not understood, or a local directory cannot be created. Remote storage is first
+            contacted by the first call; use `ModelStore.check` to test it.
     """
     return ModelStore(open_objects(url), min_free_bytes)
 

@@ -1,7 +1,7 @@
 """The model store: versioned models that are published once, read with their checksums verified, and named by aliases.
 
 A version exists exactly when its manifest does. All calls block; any number of threads and processes may share a
-store. It knows neither networks nor HTTP: a version is facts and files.
+store. It knows neither neural networks nor HTTP: a version is facts and files.
 """
 
 from collections.abc import Iterator
@@ -39,12 +39,12 @@ class ModelStore:
 
     @property
     def datasets(self) -> DatasetStore:
-        """The datasets that lie beside the models."""
+        """The datasets in this store."""
         return DatasetStore(self._objects)
 
     @property
     def checkpoints(self) -> CheckpointStore:
-        """What interrupted trainings go on from."""
+        """The checkpoints from which interrupted trainings resume."""
         return CheckpointStore(self._objects, self.require_free_space)
 
     @contextmanager
@@ -53,8 +53,8 @@ class ModelStore:
 
         Raises:
             InvalidName: the model's name does not match the model pattern.
-            StoreFull: there is less room than is to be left alone.
-            StoreUnavailable: no number could be taken.
+            StoreFull: there is too little free space.
+            StoreUnavailable: no number could be reserved.
         """
         check_model(model)
         self.require_free_space()
@@ -65,12 +65,12 @@ class ModelStore:
             draft.close()
 
     def models(self) -> list[str]:
-        """Names of the models with at least one committed version, ascending. One listing of the whole store."""
+        """Names of the models with at least one committed version, ascending. Lists the whole store once."""
         found = layout.inventories(self._objects.list(layout.MODELS))
         return sorted(model for model, inventory in found.items() if inventory.committed)
 
     def versions(self, model: str) -> list[int]:
-        """Committed versions, ascending. One listing; a version with a damaged manifest is among them.
+        """Committed versions, ascending, including those with a damaged manifest. One listing.
 
         Raises:
             ModelNotFound: there is none.
@@ -78,12 +78,12 @@ class ModelStore:
         return self._inventory(model).committed
 
     def manifest(self, model: str, version: int) -> Manifest:
-        """What was published under this number.
+        """The manifest of a version.
 
         Raises:
             ModelNotFound: the model has no version at all.
-            VersionNotFound: it has others, but not this one.
-            ArtifactCorrupt: the manifest does not parse, or is that of another version.
+            VersionNotFound: the model has other versions, but not this one.
+            ArtifactCorrupt: the manifest does not parse, or belongs to another version.
         """
         check_model(model)
         if not is_name(str(version), NUMBER_PATTERN):
@@ -101,7 +101,7 @@ class ModelStore:
 
         Raises:
             FileNotInVersion: the manifest does not list it.
-            ArtifactCorrupt: it is missing, or its bytes are not those that were published.
+            ArtifactCorrupt: the file is missing, or its bytes are not the published ones.
         """
         with self._unless_deleted(model, version):
             return read_artifact(self._objects, self.manifest(model, version), file)
@@ -109,20 +109,20 @@ class ModelStore:
     def stream(self, model: str, version: int, file: str) -> Iterator[bytes]:
         """A file in chunks, for downloads; never held in memory as a whole.
 
-        Existence and size are checked before this returns. The last chunk is held back until the SHA-256 of all of
-        them agrees, so whoever got everything got what was published.
+        Existence and size are checked before this returns. The last chunk is held back until the SHA-256 of the whole
+        file matches, so that a complete download is a correct one.
 
         Raises:
             FileNotInVersion: the manifest does not list it.
-            ArtifactCorrupt: it is missing or cut short; or, while reading, its bytes turn out to be others.
+            ArtifactCorrupt: the file is missing or truncated; or, during reading, its bytes prove to be different.
         """
         with self._unless_deleted(model, version):
             return stream_artifact(self._objects, self.manifest(model, version), file)
 
     def aliases(self, model: str) -> dict[str, int]:
-        """Where each alias points. One listing, and one read per alias.
+        """The version each alias points at. One listing, and one read per alias.
 
-        An alias whose version was deleted at the very moment it was set is left out.
+        An alias whose version was deleted while the alias was being set is left out.
 
         Raises:
             ModelNotFound: the model has no version.
@@ -130,7 +130,7 @@ class ModelStore:
         return self._aliases(model, self._inventory(model))
 
     def set_alias(self, model: str, alias: str, version: int) -> AliasChange:
-        """Point a new or an existing alias at a version; rolling back is the same call.
+        """Point a new or existing alias at a version; a rollback is the same call.
 
         Raises:
             VersionNotFound: the model has no such version.
@@ -142,7 +142,7 @@ class ModelStore:
         return aliases.append_change(self._objects, model, alias, version, inventory.alias_changes[alias])
 
     def delete_alias(self, model: str, alias: str) -> None:
-        """Remove an alias; its history stays and gains an entry without a version.
+        """Remove an alias; its history stays and gets an entry without a version.
 
         Raises:
             AliasNotFound: the model has no such alias.
@@ -157,7 +157,7 @@ class ModelStore:
         """Every change of an alias, oldest first; deleted aliases keep theirs.
 
         Raises:
-            AliasNotFound: there never was such an alias.
+            AliasNotFound: the alias never existed.
         """
         check_alias(alias)
         known = self._inventory(model).alias_changes.get(alias)
@@ -166,7 +166,7 @@ class ModelStore:
         return aliases.read_history(self._objects, model, alias, known)
 
     def delete_version(self, model: str, version: int) -> int:
-        """Remove a version and return the bytes freed. Its number is never given out again.
+        """Remove a version and return the bytes freed. Its number is never used again.
 
         Raises:
             VersionNotFound: the model has no such version.
@@ -183,8 +183,8 @@ class ModelStore:
     def delete_model(self, model: str) -> int:
         """Remove all versions and aliases of a model and return the bytes freed by the versions.
 
-        Numbers stay taken, so a model published again under this name goes on counting. A draft in progress is left
-        alone.
+        Numbers stay reserved, so that a model published again under this name continues the numbering. A draft in
+        progress is not touched.
         """
         inventory = self._inventory(model)
         freed_bytes = self._remove_versions(model, inventory, inventory.committed)
@@ -196,19 +196,19 @@ class ModelStore:
         return freed_bytes
 
     def sweep(self, older_than_s: float) -> int:
-        """Remove files of drafts that were never committed and say how many.
+        """Remove files of drafts that were never committed, and return how many were removed.
 
         Args:
-            older_than_s: Only drafts in which nothing was written for this long. Choose it longer than any upload
-                takes: a publisher that is swept cannot commit any more.
+            older_than_s: Only drafts to which nothing was written for this long. Choose it longer than any upload
+                takes: a draft that was swept can no longer be committed.
         """
         return sweep_drafts(self._objects, older_than_s) + self._objects.discard_unfinished(older_than_s)
 
     def settle(self, model: str, version: int) -> Manifest | None:
-        """Decide a draft whose publisher was lost: its manifest when it was committed, else it never will be.
+        """Decide a draft whose publisher was lost: its manifest if it was committed, else None and no later commit.
 
         Raises:
-            ArtifactCorrupt: it was committed, and the manifest is damaged.
+            ArtifactCorrupt: the draft was committed, and its manifest is damaged.
         """
         check_model(model)
         if give_up_draft(self._objects, model, version):
@@ -216,10 +216,10 @@ class ModelStore:
         return self.manifest(model, version)
 
     def require_free_space(self, size_bytes: int = 0) -> None:
-        """Return when so much can be added and the room to be left alone remains.
+        """Check that so many bytes can be added and enough space stays free.
 
         Raises:
-            StoreFull: it cannot.
+            StoreFull: there is too little free space.
         """
         free_bytes = self._objects.free_bytes()
         if free_bytes is not None and not leaves_enough(free_bytes, size_bytes, self._min_free_bytes):
@@ -230,7 +230,7 @@ class ModelStore:
         """Write and read one small object.
 
         Raises:
-            StoreUnavailable: one of the two failed.
+            StoreUnavailable: writing or reading failed.
         """
         self._objects.put(layout.PROBE, datetime.now(UTC).isoformat().encode())
         try:
@@ -254,7 +254,7 @@ class ModelStore:
         return {alias: version for alias, version in found.items() if version in committed}
 
     def _no_such_version(self, model: str, version: int) -> StoreError:
-        """The error for a number without a manifest: is only the version unknown, or the whole model?"""
+        """The error for a number without a manifest: `ModelNotFound` when the whole model is unknown."""
         try:
             self._inventory(model)
         except ModelNotFound as error:
@@ -263,7 +263,7 @@ class ModelStore:
 
     @contextmanager
     def _unless_deleted(self, model: str, version: int) -> Iterator[None]:
-        """Tell damage from a deletion that came between reading the manifest and reading the file."""
+        """Distinguish damage from a deletion between reading the manifest and reading the file."""
         try:
             yield
         except ArtifactCorrupt:
@@ -271,7 +271,7 @@ class ModelStore:
             raise
 
     def _remove_versions(self, model: str, inventory: layout.Inventory, versions: list[int]) -> int:
-        """Manifests first: a reader finds a version whole or not at all, and a crash leaves work for `sweep` only."""
+        """Remove manifests first: readers see complete versions or none, and `sweep` cleans up after a crash."""
         self._objects.delete(layout.manifest_path(model, version) for version in versions)
         stored = [file for version in versions for file in inventory.versions[version].items()]
         self._objects.delete(file.path for name, file in stored if name != MANIFEST_FILE)
