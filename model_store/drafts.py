@@ -92,7 +92,7 @@ class Draft:
         except StoreUnavailable:
             # The caller needs the error that ended the draft, not this one; a sweep removes the files later.
             logger.warning(
-                "cannot remove the files of draft %s of model %s; a sweep removes them later",
+                "files of draft %s of model %s stay until a sweep removes them",
                 self.number,
                 self.model,
                 exc_info=True,

@@ -1,12 +1,12 @@
 """Objects as files below one directory, durable in the order they were written.
 
-Every object is written to `staging/`, synced, and only then linked or renamed to its place, whose directory is synced
-in turn: after a power cut an object is absent or whole, and no later object is there without the earlier ones.
-Symbolic links below the directory are never followed. Modes are the umask's defaults, so that an API and a worker of
-different users can share a store through a group.
+Every object is written to `staging/`, synced, and only then linked or renamed to its final path, whose directory is
+synced in turn. After a power cut an object is therefore absent or complete, and no later object exists without the
+earlier ones. Symbolic links below the directory are never followed. The process's umask decides the modes, so that an
+API and a worker of different users can share a store through a group.
 
-obstore's own local backend is not used: it links without syncing, follows symbolic links out of its directory, cannot
-list a directory with one file name that is not UTF-8, and does not show what a killed writer left.
+obstore's local backend is not used: it links without syncing, follows symbolic links out of its directory, cannot
+list a directory that holds a file name that is not UTF-8, and does not show what a killed writer left behind.
 """
 
 import errno
@@ -28,7 +28,7 @@ STAGING = "staging"
 
 
 class LocalDisk:
-    """Objects below one directory, which is made when it is missing."""
+    """Objects below one directory, which is created when it is missing."""
 
     def __init__(self, directory: Path) -> None:
         self._url = directory.absolute().as_uri()
@@ -42,16 +42,16 @@ class LocalDisk:
         return self._url
 
     def put(self, path: str, data: bytes | Path) -> None:
-        """Write an object, replacing any other."""
+        """Write an object, replacing any existing one."""
         with self._reported(), self._staged(data) as staged:
-            target = self._place_for(path)
+            target = self._target_of(path)
             staged.replace(target)
             _sync_directory(target.parent)
 
     def create(self, path: str, data: bytes) -> bool:
-        """Write an object only if there is none, or find these very bytes there."""
+        """Write an object if there is none. True also when the existing object has exactly these bytes."""
         with self._reported(), self._staged(data) as staged:
-            target = self._place_for(path)
+            target = self._target_of(path)
             try:
                 target.hardlink_to(staged)
             except FileExistsError:
@@ -65,13 +65,13 @@ class LocalDisk:
             return file.read()
 
     def open(self, path: str) -> OpenedObject:
-        """An object to be read piece by piece."""
+        """An object to be read in chunks."""
         with self._reported(FileNotFoundError), self._opened(path) as file:
             size_bytes = os.fstat(file.fileno()).st_size
         return OpenedObject(size_bytes, self._chunks(path))
 
     def list(self, prefix: str) -> list[StoredObject]:
-        """Every regular file below a prefix; names are reported as they are, junk included."""
+        """Every regular file below a prefix, including files that do not belong to the store."""
         with self._reported():
             self._root.stat()
             try:
@@ -81,7 +81,7 @@ class LocalDisk:
             return list(_walk(self._root / prefix, prefix))
 
     def delete(self, paths: Iterable[str]) -> None:
-        """Remove objects, and the directories of theirs that are empty then."""
+        """Remove objects, and their directories once they are empty."""
         with self._reported():
             parents = set()
             for path in paths:
@@ -93,7 +93,7 @@ class LocalDisk:
                 _sync_after_removal(parent)
 
     def discard_unfinished(self, older_than_s: float) -> int:
-        """Remove staged files whose writer is long gone."""
+        """Remove staged files that are older than this: their writers died."""
         limit = time.time() - older_than_s
         removed = 0
         with self._reported():
@@ -104,7 +104,7 @@ class LocalDisk:
         return removed
 
     def free_bytes(self) -> int | None:
-        """Room on the directory's file system for whoever is not root."""
+        """Free space on the directory's file system for users other than root."""
         with self._reported():
             return shutil.disk_usage(self._root).free
 
@@ -116,8 +116,8 @@ class LocalDisk:
 
     @contextmanager
     def _staged(self, data: bytes | Path) -> Iterator[Path]:
-        """A synced file with this content, on the same file system as every object; gone afterwards."""
-        self._root.stat()  # a directory that is gone must not come back empty
+        """A synced file with this content, on the file system of the objects; removed afterwards."""
+        self._root.stat()  # a root directory that was removed must not be recreated empty
         _make_directory(self._root / STAGING)
         staged = self._root / STAGING / uuid4().hex
         try:
@@ -129,13 +129,14 @@ class LocalDisk:
         finally:
             staged.unlink(missing_ok=True)
 
-    def _place_for(self, path: str) -> Path:
+    def _target_of(self, path: str) -> Path:
+        """The file to write for a path, with its directory created."""
         target = self._inside(path)
         _make_directory(target.parent)
         return target
 
     def _inside(self, path: str) -> Path:
-        """The file for a path, unless a symbolic link lies on the way to it."""
+        """The file for a path. Raises `FileNotFoundError` when a symbolic link is on the way to it."""
         target = self._root / path
         self._refuse_links(target.parent)
         return target
@@ -149,7 +150,7 @@ class LocalDisk:
 
     @contextmanager
     def _opened(self, path: str) -> Iterator[BinaryIO]:
-        """A regular file; a link, a pipe or a directory in its place counts as no object."""
+        """A regular file; a link, a pipe or a directory does not count as an object."""
         try:
             # Without O_NONBLOCK, opening a pipe would wait for its writer.
             descriptor = os.open(self._inside(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -169,11 +170,11 @@ class LocalDisk:
                 yield chunk
 
     @contextmanager
-    def _reported(self, *answers: type[OSError]) -> Iterator[None]:
-        """Turn errors of the file system into `StoreUnavailable`, except for the `answers` the caller waits for."""
+    def _reported(self, *expected: type[OSError]) -> Iterator[None]:
+        """Turn file system errors into `StoreUnavailable`, except for the `expected` ones, which the caller handles."""
         try:
             yield
-        except answers:
+        except expected:
             raise
         except OSError as error:
             kind = StoreFull if error.errno in NO_SPACE else StoreUnavailable
@@ -193,7 +194,7 @@ def _write(data: bytes | Path, file: BinaryIO) -> None:
 
 
 def _walk(directory: Path, prefix: str) -> Iterator[StoredObject]:
-    """Regular files below a directory; entries that vanish meanwhile are skipped."""
+    """Regular files below a directory; entries that disappear meanwhile are skipped."""
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(directory) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
@@ -206,7 +207,7 @@ def _walk(directory: Path, prefix: str) -> Iterator[StoredObject]:
 
 
 def _make_directory(directory: Path) -> None:
-    """Make a directory and those above it, each synced into its parent."""
+    """Create a directory and its parents, each synced into its own parent."""
     if directory.is_dir():
         return
     _make_directory(directory.parent)
@@ -223,11 +224,11 @@ def _sync_directory(directory: Path) -> None:
 
 
 def _sync_after_removal(directory: Path) -> None:
-    """Drop a directory that is empty now, and make the removal last."""
+    """Remove a directory if it is empty, and sync the removal to disk."""
     try:
         directory.rmdir()
     except OSError:
-        # Not empty, or removed by another: either way only the sync is left to do.
+        # Not empty, or already removed by another process: in both cases only the sync remains.
         with suppress(FileNotFoundError):
             _sync_directory(directory)
     else:

@@ -41,6 +41,7 @@ from service.telemetry.metrics import Metrics
 from service.warm_up import warm_up
 from service.web import problems
 from service.web.problem_docs import common_responses
+from worker.settings import use_umask
 from worker.telemetry.tracing import NoTracing, open_tracing
 
 DESCRIPTION = """
@@ -122,4 +123,6 @@ def create_app(settings: ApiSettings, store: ModelStore | None = None) -> FastAP
 
 def from_environment() -> FastAPI:
     """The service with settings from the environment."""
-    return create_app(ApiSettings())
+    settings = ApiSettings()
+    use_umask(settings)
+    return create_app(settings)

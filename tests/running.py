@@ -40,7 +40,11 @@ class running_stack:  # noqa: N801 - used as a context manager
         environment |= {"CONVSERVE_DATA_DIR": str(self._data_dir), "CONVSERVE_PORT": str(port)} | self._environment
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "service.cli", "up"], env=environment, stdout=log, stderr=log
+                [sys.executable, "-m", "service.cli", "up"],
+                env=environment,
+                stdout=log,
+                stderr=log,
+                umask=0o022,  # as in most shells, so that tests see what the stack itself does about it
             )
         stack = Stack(f"http://127.0.0.1:{port}", self._data_dir, self._log, self._process)
         try:

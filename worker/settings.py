@@ -4,6 +4,7 @@ Library code never touches `os.environ`; it is handed what it needs. Hyperparame
 to a job and end up in its manifest.
 """
 
+import os
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import parse_qs, urlsplit
@@ -46,7 +47,13 @@ class SharedSettings(BaseSettings):
     min_free_bytes: int = Field(
         default=256 * 1024 * 1024,
         ge=0,
-        description="Room in bytes left alone on the store's disk: below it, jobs, uploads and publishing are refused.",
+        description="Space in bytes that stays free on the disks of the store and of uploads; jobs, uploads and "
+        "publishing that would use it are refused.",
+    )
+    umask: Annotated[str, Field(pattern=r"^0?[0-7]{3}$")] = Field(
+        default="077",
+        description="Octal umask of the processes: with `077` new files and directories are for their user alone; "
+        "`007` shares a store between users of one group.",
     )
     log_format: Annotated[LogFormat, BeforeValidator(_lowered)] = Field(
         default="readable", description="Log lines for people (`readable`), or one JSON object per line (`json`)."
@@ -82,6 +89,11 @@ class SharedSettings(BaseSettings):
             return self.redis_url
         database = parse_qs(parts.query).get("db", ["0"])[0]
         return f"redis+socket://{parts.path}?virtual_host={database}"
+
+
+def use_umask(settings: SharedSettings) -> None:
+    """Set the umask of this process and of the processes it starts; called at entry points."""
+    os.umask(int(settings.umask, 8))
 
 
 class WorkerSettings(SharedSettings):

@@ -72,9 +72,11 @@ def up(host: Host = None, port: Port = None, data_dir: DataDir = None, workers: 
     from service.cli.environment import read_settings, refuse_traces_without_packages
     from service.cli.up import run_up
     from service.settings import ApiSettings
+    from worker.settings import use_umask
 
     settings = read_settings(ApiSettings, host=host, port=port, data_dir=data_dir, api_workers=workers)
     refuse_traces_without_packages(settings)
+    use_umask(settings)
     run_up(settings)
 
 
@@ -90,9 +92,11 @@ def api(
     from service.cli.listening import adopt, listen
     from service.inference.c_memory import use_one_heap
     from service.settings import ApiSettings
+    from worker.settings import use_umask
 
     settings = read_settings(ApiSettings, host=host, port=port, api_workers=workers)
     refuse_traces_without_packages(settings)
+    use_umask(settings)
     listener = listen(settings.host, settings.port) if fd is None else adopt(fd)
     if settings.api_workers > 1:
         from service.cli.api_workers import run_api_workers
@@ -261,5 +265,9 @@ def demo(
 ) -> None:
     """See it work: start everything, train a network, classify pictures, stop everything."""
     from service.cli.demo import run_demo
+    from service.cli.environment import read_settings
+    from service.settings import ApiSettings
+    from worker.settings import use_umask
 
+    use_umask(read_settings(ApiSettings))
     run_demo(directory)

@@ -1,5 +1,6 @@
 """Uploaded datasets on the real stack: from a zip of class folders to a right prediction."""
 
+import stat
 import time
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,16 @@ def test_a_network_learns_from_an_upload_and_predicts_its_classes(api: httpx.Cli
     answer = api.post("/predict", params={"model": job["model"]["name"]}, files=files).json()
     right = [line["label"] == name.split("/")[0] for name, line in zip(unseen, answer["predictions"], strict=True)]
     assert sum(right) >= 19
+
+
+@pytest.mark.usefixtures("job")
+def test_nothing_in_the_data_directory_is_open_to_other_users(stack: Stack) -> None:
+    found = [stack.data_dir, *stack.data_dir.rglob("*")]
+    kinds = {path.relative_to(stack.data_dir).parts[:1] for path in found}
+    assert {("store",), ("datasets",), ("valkey",), ("convserve.lock",)} <= kinds
+    assert {path.name for path in found} >= {"model.onnx", "manifest.json", "appendonlydir"}
+    is_open = {str(path): oct(mode) for path in found if (mode := path.lstat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO)}
+    assert not is_open
 
 
 def test_the_model_names_the_dataset_it_was_trained_on_by_its_fingerprint(

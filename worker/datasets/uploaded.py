@@ -10,8 +10,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,7 +142,8 @@ def _copy(
     folder.parent.mkdir(parents=True, exist_ok=True)
     _remove_unused(folder.parent, store)
     total, done = sum(manifest.files[file].size_bytes for file in FILES), 0
-    staged = Path(mkdtemp(prefix=STAGED, dir=folder.parent))
+    staged = folder.parent / f"{STAGED}{uuid4().hex}"
+    staged.mkdir()  # not `mkdtemp`, whose mode ignores the umask: workers of different users may share the copies
     try:
         for file in FILES:
             with (staged / file).open("wb") as target:

@@ -14,7 +14,7 @@ from worker.job_store.connection import connect
 from worker.job_store.reaper import Reaper
 from worker.job_store.store import JobStore
 from worker.job_store.wake_ups import QUEUE, TASK, WakeUps, celery_app
-from worker.settings import WorkerSettings
+from worker.settings import WorkerSettings, use_umask
 from worker.supervision.runner import Runner
 from worker.telemetry.logs import configure_logging
 
@@ -44,6 +44,7 @@ def _configure_logging(**_: Any) -> None:  # noqa: ANN401 - Celery's signal argu
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]
 def _open_runner(**_: Any) -> None:  # noqa: ANN401
     global _runner  # noqa: PLW0603 - Celery offers no other place for a pool process's own state
+    use_umask(settings)
     _runner = Runner(settings)
 
 

@@ -1,4 +1,4 @@
-"""How every store moves aliases and deletes what they do not need."""
+"""How every store moves aliases and deletes versions and models."""
 
 import logging
 from concurrent.futures import ThreadPoolExecutor

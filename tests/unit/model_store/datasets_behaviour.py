@@ -1,4 +1,4 @@
-"""How every store keeps datasets: whole or not at all, and honest about uploads that came to nothing."""
+"""How every store keeps datasets: published atomically, and uploads that fail are reported as failed."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,7 +42,7 @@ def status(upload: str = "1", **changes: object) -> ConversionStatus:
     return ConversionStatus.model_validate(known | changes)
 
 
-FAILED: dict[str, Any] = {"state": "failed", "error": ConversionFailure(code="disk_full", message="no room")}
+FAILED: dict[str, Any] = {"state": "failed", "error": ConversionFailure(code="disk_full", message="no free space")}
 
 
 def stored(objects: Objects) -> set[str]:
@@ -109,7 +109,7 @@ class DatasetsBehaviour:
         assert current is not None
         assert current.upload == "2"
 
-    def test_an_unreadable_status_is_damage_and_stands_in_nobodys_way(
+    def test_an_unreadable_status_is_damage_and_does_not_block_the_name(
         self, objects: Objects, store: ModelStore
     ) -> None:
         objects.put("datasets/pets/uploads/1/status.json", b"{")

@@ -1,4 +1,4 @@
-"""How every store publishes: whole or not at all, whoever else publishes, and whenever a publisher dies."""
+"""How every store publishes: atomically, with concurrent publishers, and when a publisher dies at any moment."""
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +19,7 @@ from model_store import (
 from model_store.drafts import Draft, reserve_number
 from model_store.objects import Objects
 from tests.unit.model_store.faulty_objects import (
-    HasRoomFor,
+    HasFreeBytes,
     LosesTheAnswerToCommits,
     RefusesDeletes,
     RefusesFile,
@@ -108,8 +108,8 @@ class DraftsBehaviour:
 
         assert version_files(objects) == []
 
-    def test_a_file_larger_than_the_room_that_may_be_taken_is_refused(self, objects: Objects) -> None:
-        store = ModelStore(HasRoomFor(objects, 1000), min_free_bytes=900)
+    def test_a_file_that_would_leave_too_little_free_space_is_refused(self, objects: Objects) -> None:
+        store = ModelStore(HasFreeBytes(objects, 1000), min_free_bytes=900)
         with pytest.raises(StoreFull):
             publish(store, files={"fits.bin": b"x" * 100, "too-large.bin": b"x" * 101})
         assert version_files(objects) == []

@@ -1,4 +1,4 @@
-"""Storage that fails at the worst moment: real objects below, one verb that goes wrong."""
+"""Storage that fails at the worst moment: real objects with one operation that goes wrong."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -66,7 +66,7 @@ class RefusesFile(ForwardingObjects):
         super().put(path, data)
 
 
-class HasRoomFor(ForwardingObjects):
+class HasFreeBytes(ForwardingObjects):
     """So many bytes are free, however much is written."""
 
     def __init__(self, objects: Objects, free_bytes: int) -> None:

@@ -1,4 +1,4 @@
-"""Which names every store lets near a path."""
+"""Which names every store accepts as part of a path."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What every store answers when something is missing, damaged, or somebody else's."""
+"""What every store answers when something is missing, damaged or foreign."""
 
 import json
 
@@ -156,7 +156,7 @@ class ReadingBehaviour:
         with pytest.raises(VersionNotFound):
             slow.read("shirts", 2, "model.onnx")
 
-    def test_what_somebody_else_put_into_the_store_is_ignored(self, store: ModelStore, objects: Objects) -> None:
+    def test_foreign_files_in_the_store_are_ignored(self, store: ModelStore, objects: Objects) -> None:
         publish(store)
         manifest = objects.read("models/shirts/versions/1/manifest.json")
         junk = [

@@ -1,4 +1,4 @@
-"""Checkpoints: whole or absent, the newest sound one wins, two are kept."""
+"""Checkpoints: complete or absent; the newest undamaged one is used; two are kept."""
 
 import time
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from model_store import InvalidName, ModelStore, Position, StoreFull, StoreUnavailable
 from model_store.objects import Objects
-from tests.unit.model_store.faulty_objects import HasRoomFor, RefusesFile
+from tests.unit.model_store.faulty_objects import HasFreeBytes, RefusesFile
 
 JOB = "k3v9x2m7qd"
 
@@ -103,8 +103,8 @@ def test_a_storage_that_refuses_leaves_the_older_checkpoint(objects: Objects, tm
     assert not objects.list(f"checkpoints/{JOB}/2-0-1/")
 
 
-def test_a_checkpoint_leaves_alone_the_room_that_is_to_be_left_alone(objects: Objects, tmp_path: Path) -> None:
-    store = ModelStore(HasRoomFor(objects, 1000), min_free_bytes=900)
+def test_a_checkpoint_leaves_enough_free_space(objects: Objects, tmp_path: Path) -> None:
+    store = ModelStore(HasFreeBytes(objects, 1000), min_free_bytes=900)
     store.checkpoints.save(JOB, Position(1, 0, 1), _files(tmp_path, b"x" * 98))
     with pytest.raises(StoreFull):
         store.checkpoints.save(JOB, Position(2, 0, 1), _files(tmp_path, b"x" * 99))

@@ -1,9 +1,11 @@
+import os
+import stat
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from worker.settings import WorkerSettings
+from worker.settings import WorkerSettings, use_umask
 
 
 @pytest.mark.parametrize(
@@ -44,3 +46,24 @@ def test_log_settings_may_be_written_large(given: str, read: str, monkeypatch: p
 def test_a_log_format_nobody_knows_is_refused() -> None:
     with pytest.raises(ValidationError):
         WorkerSettings.model_validate({"log_format": "xml"})
+
+
+@pytest.mark.parametrize(("umask", "file_mode", "directory_mode"), [(None, 0o600, 0o700), ("007", 0o660, 0o770)])
+def test_new_files_are_private_unless_the_umask_says_otherwise(
+    umask: str | None, file_mode: int, directory_mode: int, tmp_path: Path
+) -> None:
+    before = os.umask(0o022)
+    try:
+        use_umask(WorkerSettings() if umask is None else WorkerSettings(umask=umask))
+        (tmp_path / "file").touch()
+        (tmp_path / "directory").mkdir()
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == file_mode
+    assert stat.S_IMODE((tmp_path / "directory").stat().st_mode) == directory_mode
+
+
+@pytest.mark.parametrize("umask", ["", "77", "0o77", "089", "-1", "00077"])
+def test_an_umask_that_is_not_three_octal_digits_is_refused(umask: str) -> None:
+    with pytest.raises(ValidationError):
+        WorkerSettings(umask=umask)
