@@ -1,8 +1,7 @@
 """The `convserve` command: starts the processes, and talks HTTP to a running server like any other client.
 
-Not here: what the processes do; no command reaches into a server except over HTTP. Every subcommand imports what it
-needs when it runs, so that `--help` is quick, `convserve api` starts quickly, and `convserve worker` never loads the
-web framework.
+Not here: what the processes do; commands reach a server only over HTTP. Every subcommand imports its modules when it
+runs, so that `--help` and `convserve api` start quickly and `convserve worker` never loads the web framework.
 """
 
 import sys
@@ -13,7 +12,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit code.
 
     Args:
-        arguments: instead of the process's own, without the program's name.
+        arguments: command-line arguments without the program's name; default: those of the process.
     """
     from service.cli.commands import app  # noqa: PLC0415 - see the module's docstring
     from service.cli.errors import CommandFailed, Stopped  # noqa: PLC0415

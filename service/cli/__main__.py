@@ -1,4 +1,4 @@
-"""`python -m service.cli`: the `convserve` command for interpreters whose scripts are not on the PATH."""
+"""`python -m service.cli`: the `convserve` command where its script is not on the PATH."""
 
 from service.cli import main
 

@@ -1,4 +1,4 @@
-"""Talks HTTP to a server, and turns what can go wrong on the way into one clear line. Knows no route's meaning."""
+"""Talks HTTP to a server, and turns every error into one clear line. Does not know what the routes mean."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from service.cli.errors import CommandFailed
 
 JsonObject = dict[str, Any]
 UPLOAD_PIECE_BYTES = 1024 * 1024
-STREAM_SILENCE_S = 30.0  # the server says something every ten seconds
+STREAM_SILENCE_S = 30.0  # the server sends something every ten seconds
 
 
 class ServerRefused(CommandFailed):
@@ -19,7 +19,7 @@ class ServerRefused(CommandFailed):
 
     Attributes:
         status: the HTTP status.
-        code: the error's name for programs; empty when the answer was not a problem document.
+        code: the error's name for programs; empty when the response was not a problem document.
     """
 
     def __init__(self, status: int, code: str, message: str) -> None:
@@ -29,26 +29,26 @@ class ServerRefused(CommandFailed):
 
 
 class ServerUnreachable(CommandFailed):
-    """No answer came."""
+    """The server does not respond."""
 
 
 class Client:
-    """A convserve server seen through its HTTP contract.
+    """A convserve server, used through its HTTP contract.
 
     Args:
-        url: where it is, such as `http://127.0.0.1:8000`.
-        transport: instead of the network.
+        url: the server's address, such as `http://127.0.0.1:8000`.
+        transport: replaces the network, for tests.
     """
 
     def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
         self.url = url.rstrip("/")
         try:
-            # Predictions with a cold model and large uploads take a while; silence for a minute does not.
+            # A prediction with a model that is not loaded, or a large upload, takes a while, but not a silent minute.
             self._http = httpx.Client(
                 base_url=self.url, timeout=httpx.Timeout(60.0, connect=5.0), transport=transport, trust_env=False
             )
         except httpx.InvalidURL as error:
-            raise CommandFailed(f"--url is not an address: {error}, got {url!r}") from error
+            raise CommandFailed(f"--url is not a valid address: {error}, got {url!r}") from error
 
     def __enter__(self) -> Self:
         return self
@@ -57,11 +57,11 @@ class Client:
         self._http.close()
 
     def get(self, path: str, **parameters: object) -> JsonObject:
-        """The JSON object at a path."""
+        """Get the JSON object at a path."""
         return self._json("GET", path, params=_given(parameters))
 
     def post(self, path: str, body: JsonObject | None = None) -> JsonObject:
-        """Send a JSON body; the JSON object that comes back."""
+        """Send a JSON body and return the JSON object of the response."""
         return self._json("POST", path, json=body)
 
     def post_files(self, path: str, files: list[tuple[str, bytes]], **parameters: object) -> JsonObject:
@@ -70,24 +70,24 @@ class Client:
         return self._json("POST", path, files=parts, params=_given(parameters))
 
     def upload(self, path: str, file: Path, media_type: str, parameters: Mapping[str, object]) -> JsonObject:
-        """Send a file as the body, a piece at a time. Raises `OSError` when it cannot be read."""
+        """Send a file as the body, in pieces. Raises `OSError` when it cannot be read."""
         with file.open("rb") as opened:
             headers = {"Content-Type": media_type, "Content-Length": str(file.stat().st_size)}
             pieces = iter(lambda: opened.read(UPLOAD_PIECE_BYTES), b"")
             return self._json("POST", path, content=pieces, headers=headers, params=_given(parameters))
 
     def delete(self, path: str) -> JsonObject:
-        """Delete what is at a path; the JSON object that comes back."""
+        """Delete the object at a path and return the JSON object of the response."""
         return self._json("DELETE", path)
 
     def download(self, path: str) -> bytes:
-        """The bytes at a path."""
+        """Get the bytes at a path."""
         with self._reaching():
             return _accepted(self._http.get(path)).content
 
     @contextmanager
     def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
-        """An open answer whose body comes bit by bit."""
+        """Open a response whose body is read while it arrives."""
         with self._reaching(), self._http.stream("GET", path, headers=headers, timeout=STREAM_SILENCE_S) as response:
             if response.is_error:
                 response.read()
@@ -111,7 +111,7 @@ class Client:
         except httpx.ConnectError as error:
             raise ServerUnreachable(
                 f"no server answers at {self.url}",
-                "Start one with `convserve up`, or name another with --url.",
+                "Start one with `convserve up`, or choose another with --url.",
             ) from error
         except httpx.UnsupportedProtocol as error:
             raise CommandFailed(f"--url must begin with http:// or https://, got {self.url!r}") from error
@@ -125,7 +125,7 @@ def _given(parameters: Mapping[str, object]) -> dict[str, Any]:
 
 
 def _accepted(response: httpx.Response) -> httpx.Response:
-    """The response when it is a good one; raises `ServerRefused` with everything the problem document says."""
+    """The response if it is a success; otherwise raises `ServerRefused` with all details of the problem document."""
     if response.is_success:
         return response
     try:
@@ -139,9 +139,9 @@ def _accepted(response: httpx.Response) -> httpx.Response:
     lines = [str(problem.get("detail") or problem.get("title") or f"the server answered {response.status_code}")]
     for error in problem.get("errors") or ():
         if str(error.get("message")) not in lines[0]:
-            lines.append(f"  {_place(error.get('loc', ()))}: {error.get('message')}")
+            lines.append(f"  {_field(error.get('loc', ()))}: {error.get('message')}")
     raise ServerRefused(response.status_code, str(problem.get("code", "")), "\n".join(lines))
 
 
-def _place(loc: object) -> str:
+def _field(loc: object) -> str:
     return ".".join(map(str, loc)) if isinstance(loc, list | tuple) else str(loc)

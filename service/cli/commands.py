@@ -1,4 +1,4 @@
-"""The command line: every subcommand, its options and its help. What each one does is in the module of its name."""
+"""The command line: every subcommand, its options and its help. Each is implemented in the module of its name."""
 
 # Heavy imports happen inside the commands: see the package's docstring.
 # ruff: noqa: PLC0415
@@ -15,13 +15,13 @@ USING = "Use a running server"
 EXAMPLES = """\
 [bold]Examples[/bold]
 
-  convserve demo                            see it work, in under a minute
+  convserve demo                            see everything work, in under a minute
 
-  convserve up                              everything on this machine
+  convserve up                              run everything on this machine
 
-  convserve train cnn cifar10 --epochs 10   train and watch
+  convserve train cnn cifar10 --epochs 10   train a network and watch
 
-  convserve predict shoe.png shirt.jpg      classify with the newest model
+  convserve predict shoe.png shirt.jpg      classify pictures with the newest model
 """
 
 app = typer.Typer(
@@ -36,15 +36,24 @@ app = typer.Typer(
 )
 
 Host = Annotated[
-    str | None, typer.Option(help="Address to listen on; default $CONVSERVE_HOST, else this machine only.")
+    str | None,
+    typer.Option(help="Address to listen on; default: $CONVSERVE_HOST, or only this machine."),
 ]
-Port = Annotated[int | None, typer.Option(help="Port to listen on, 0 for a free one; default $CONVSERVE_PORT.")]
-DataDir = Annotated[Path | None, typer.Option(help="Where everything is kept; default $CONVSERVE_DATA_DIR.")]
+Port = Annotated[
+    int | None, typer.Option(help="Port to listen on; 0 chooses a free one; default: $CONVSERVE_PORT, or 8000.")
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="Directory for all data; default: $CONVSERVE_DATA_DIR, or ./convserve-data."),
+]
 Workers = Annotated[
-    int | None, typer.Option(help="API processes that share the port and the cores; default $CONVSERVE_API_WORKERS.")
+    int | None,
+    typer.Option(help="Number of API processes that share the port and the cores; default: $CONVSERVE_API_WORKERS."),
 ]
-Url = Annotated[str | None, typer.Option(help="The server; default this machine, port $CONVSERVE_PORT.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON, for programs.")]
+Url = Annotated[
+    str | None, typer.Option(help="Address of the server; default: this machine, port $CONVSERVE_PORT or 8000.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the server's response as JSON, for programs.")]
 
 
 def _version(wanted: bool) -> None:
@@ -67,7 +76,7 @@ def _convserve(
 def up(host: Host = None, port: Port = None, data_dir: DataDir = None, workers: Workers = None) -> None:
     """Run everything on this machine: API, worker and a private Valkey server.
 
-    With $CONVSERVE_REDIS_URL set, that server is used instead of a private one. Ctrl-C stops everything in order.
+    If $CONVSERVE_REDIS_URL is set, that server is used instead of a private one. Ctrl-C stops everything in order.
     """
     from service.cli.environment import read_settings, refuse_traces_without_packages
     from service.cli.up import run_up
@@ -87,7 +96,7 @@ def api(
     workers: Workers = None,
     fd: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
-    """Run the HTTP side alone. Predictions need nothing else; jobs need Redis and a worker."""
+    """Run only the API. Predictions need nothing else; jobs also need Redis and a worker."""
     from service.cli.environment import read_settings, refuse_traces_without_packages
     from service.cli.listening import adopt, listen
     from service.inference.c_memory import use_one_heap
@@ -104,7 +113,7 @@ def api(
         run_api_workers(settings, listener)
         return
     use_one_heap()
-    # Imported after the port is known to be free: a busy one is told at once.
+    # Imported only now: the imports take a while, and a port in use has already been reported.
     from service.cli.api import run_api
 
     run_api(settings, listener)
@@ -112,9 +121,9 @@ def api(
 
 @app.command(rich_help_panel=SERVING)
 def worker() -> None:
-    """Run one worker alone: it takes jobs from Redis and trains, one at a time.
+    """Run only one worker: it takes jobs from Redis and trains, one job at a time.
 
-    Start one per GPU, on any machine that reaches the same $CONVSERVE_REDIS_URL and $CONVSERVE_STORE_URL.
+    Start one worker per GPU, on any machine that can reach the same $CONVSERVE_REDIS_URL and $CONVSERVE_STORE_URL.
     """
     from service.cli.environment import read_settings, refuse_traces_without_packages
     from service.cli.worker import run_worker
@@ -131,27 +140,30 @@ def worker() -> None:
     "  convserve train my-network.json fashion_mnist --epochs 5 --optimizer sgd --learning-rate 0.05",
 )
 def train(
-    architecture: Annotated[str, typer.Argument(help="A preset's name, or a .json file with layers of your own.")],
+    architecture: Annotated[str, typer.Argument(help="Name of a preset, or a .json file that describes a network.")],
     dataset: Annotated[str, typer.Argument(help="Name of a dataset.")],
-    epochs: Annotated[int | None, typer.Option(help="Default: the preset's recipe.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Number of epochs; default: from the preset.")] = None,
     batch_size: Annotated[
-        int | None, typer.Option(help="Default: the preset's recipe, or less for few pictures.")
+        int | None, typer.Option(help="Pictures per batch; default: from the preset, smaller for few pictures.")
     ] = None,
-    optimizer: Annotated[str | None, typer.Option(help="adam, adamw, rmsprop or sgd.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Of the --optimizer.")] = None,
+    optimizer: Annotated[
+        str | None, typer.Option(help="adam, adamw, rmsprop or sgd; default: from the preset.")
+    ] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Learning rate; needs --optimizer.")] = None,
     validation: Annotated[
-        str | None, typer.Option(help="A share of the training pictures, or `test` for the test split.")
+        str | None,
+        typer.Option(help="Share of the training pictures for validation, such as 0.1, or `test` for the test split."),
     ] = None,
-    model: Annotated[str | None, typer.Option(help="Name to publish under.")] = None,
-    seed: Annotated[int | None, typer.Option(help="For a run that can be repeated.")] = None,
-    train_samples: Annotated[int | None, typer.Option(help="Train on the first n shuffled pictures only.")] = None,
+    model: Annotated[str | None, typer.Option(help="Name of the model to publish.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of all random numbers, to repeat a run.")] = None,
+    train_samples: Annotated[int | None, typer.Option(help="Train only on the first n shuffled pictures.")] = None,
     grid: Annotated[
         list[str] | None,
-        typer.Option(help="A field and values to try, such as seed=1,2,3; may be repeated. Queues every combination."),
+        typer.Option(help="Field and values to try, such as seed=1,2,3; repeatable. Queues one job per combination."),
     ] = None,
-    follow: Annotated[bool, typer.Option(help="Stay until the job ends.")] = True,
+    follow: Annotated[bool, typer.Option(help="Show the progress until the job ends.")] = True,
     cancel_on_interrupt: Annotated[
-        bool, typer.Option("--cancel-on-interrupt", help="Ctrl-C cancels the job, too.")
+        bool, typer.Option("--cancel-on-interrupt", help="Ctrl-C also cancels the job.")
     ] = False,
     url: Url = None,
 ) -> None:
@@ -181,13 +193,15 @@ def train(
 
 @app.command(rich_help_panel=USING)
 def compare(
-    jobs: Annotated[list[str] | None, typer.Argument(metavar="[ID…]", help="Jobs to compare.")] = None,
-    group: Annotated[str | None, typer.Option(help="Compare all jobs of a group instead.")] = None,
-    picture: Annotated[Path | None, typer.Option(help="Write accuracy and loss curves to this .png or .svg.")] = None,
+    jobs: Annotated[list[str] | None, typer.Argument(metavar="[ID…]", help="IDs of the jobs to compare.")] = None,
+    group: Annotated[str | None, typer.Option(help="Compare all jobs of this group instead.")] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="Write accuracy and loss curves to this .png or .svg file.")
+    ] = None,
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """Put jobs side by side, and say whether they differ by more than chance."""
+    """Compare jobs, and say whether they differ by more than chance."""
     from service.cli.comparison import run_compare
     from service.cli.server import connect
 
@@ -198,10 +212,12 @@ def compare(
 @app.command(rich_help_panel=USING)
 def predict(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Pictures: JPEG, PNG, WebP or BMP.")],
-    model: Annotated[str | None, typer.Option(help="Default: the model published last.")] = None,
-    version: Annotated[int | None, typer.Option(help="A version of the --model; default its newest.")] = None,
-    alias: Annotated[str | None, typer.Option(help="An alias of the --model instead of a version.")] = None,
-    top_k: Annotated[int, typer.Option(min=1, help="How many classes to show per picture.")] = 3,
+    model: Annotated[
+        str | None, typer.Option(help="Name of the model; default: the most recently published one.")
+    ] = None,
+    version: Annotated[int | None, typer.Option(help="Version of the --model; default: the newest.")] = None,
+    alias: Annotated[str | None, typer.Option(help="Alias of the --model, instead of a version.")] = None,
+    top_k: Annotated[int, typer.Option(min=1, help="Number of classes to show per picture.")] = 3,
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
@@ -216,13 +232,13 @@ def predict(
 
 @app.command(rich_help_panel=USING)
 def jobs(
-    job: Annotated[str | None, typer.Argument(metavar="[ID]", help="One job instead of the list.")] = None,
-    state: Annotated[str | None, typer.Option(help="Only jobs in this state.")] = None,
-    cancel: Annotated[bool, typer.Option("--cancel", help="Cancel the job ID.")] = False,
+    job: Annotated[str | None, typer.Argument(metavar="[ID]", help="Show this job instead of the list.")] = None,
+    state: Annotated[str | None, typer.Option(help="List only jobs in this state.")] = None,
+    cancel: Annotated[bool, typer.Option("--cancel", help="Cancel the job with this ID.")] = False,
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """List training jobs, show one, or cancel it."""
+    """List training jobs, show one job, or cancel it."""
     from service.cli.job_list import cancel_job, list_jobs, show_job
     from service.cli.server import connect
 
@@ -240,12 +256,12 @@ def jobs(
 @app.command(rich_help_panel=USING)
 def models(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="One model's versions instead of the list.")
+        str | None, typer.Argument(metavar="[NAME]", help="Show the versions of this model instead of the list.")
     ] = None,
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """List published models, or the versions of one."""
+    """List published models, or the versions of one model."""
     from service.cli.model_list import list_models, show_model
     from service.cli.server import connect
 
@@ -261,9 +277,9 @@ app.add_typer(datasets_app, rich_help_panel=USING)
 
 @app.command(rich_help_panel=SERVING)
 def demo(
-    directory: Annotated[Path, typer.Option("--dir", help="Where the demo keeps its files.")] = Path("convserve-demo"),
+    directory: Annotated[Path, typer.Option("--dir", help="Directory for the demo's files.")] = Path("convserve-demo"),
 ) -> None:
-    """See it work: start everything, train a network, classify pictures, stop everything."""
+    """Show how it works: start everything, train a network, classify pictures, stop everything."""
     from service.cli.demo import run_demo
     from service.cli.environment import read_settings
     from service.settings import ApiSettings

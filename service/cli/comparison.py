@@ -1,4 +1,4 @@
-"""`convserve train --grid` and `convserve compare`: a question asked as several jobs, and its answer."""
+"""`convserve train --grid` and `convserve compare`: submits several jobs for one question, and compares jobs."""
 
 import json
 from collections.abc import Sequence
@@ -14,18 +14,18 @@ from service.cli.errors import CommandFailed
 
 
 def grid_of(words: Sequence[str]) -> JsonObject:
-    """A grid from words such as `optimizer.learning_rate=0.1,0.01`; values are JSON, or text where they are not."""
+    """A grid from words such as `optimizer.learning_rate=0.1,0.01`; values that are not JSON are taken as text."""
     grid: dict[str, list[Any]] = {}
     for word in words:
         path, equals, values = word.partition("=")
         if not equals or not path or not values:
-            raise CommandFailed(f"--grid must be a field and its values such as seed=1,2,3; got {word!r}")
+            raise CommandFailed(f"--grid must be a field and its values, such as seed=1,2,3; got {word!r}")
         grid[path] = [_value(text) for text in values.split(",")]
     return grid
 
 
 def submit_grid(client: Client, request: JsonObject) -> None:
-    """Queue all combinations and say how to go on; a grid is not followed."""
+    """Queue all combinations and say how to compare them; the progress of a grid is not shown."""
     console = Console()
     group = client.post("/jobs", request)
     console.print(f"Group [bold]{group['id']}[/bold]: {len(group['jobs'])} jobs")
@@ -36,7 +36,7 @@ def submit_grid(client: Client, request: JsonObject) -> None:
 
 
 def run_compare(client: Client, jobs: Sequence[str], group: str | None, picture: Path | None, as_json: bool) -> None:
-    """Show settings, best first, and the verdict."""
+    """Show the settings, best first, and the verdict."""
     query = {"jobs": ",".join(jobs) or None, "group": group}
     found = client.get("/compare", **query)
     if picture is not None:

@@ -1,4 +1,4 @@
-"""`convserve datasets`: what there is to train on, and how one's own pictures become a dataset."""
+"""`convserve datasets`: lists and shows datasets, uploads pictures as a dataset, deletes datasets."""
 
 import json
 import time
@@ -17,7 +17,7 @@ POLL_S = 0.3
 
 
 def list_datasets(client: Client, as_json: bool) -> None:
-    """All datasets, a line each."""
+    """Show all datasets, one line each."""
     answer = client.get("/datasets")
     console = Console()
     if as_json:
@@ -33,7 +33,7 @@ def list_datasets(client: Client, as_json: bool) -> None:
 
 
 def show_dataset(client: Client, name: str, as_json: bool) -> None:
-    """One dataset: a line per class, and what was noticed."""
+    """Show one dataset: one line per class, and the remarks of its conversion."""
     dataset = client.get(f"/datasets/{name}")
     console = Console()
     if as_json:
@@ -54,10 +54,10 @@ def show_dataset(client: Client, name: str, as_json: bool) -> None:
 
 
 def upload_dataset(client: Client, archive: Path, options: Mapping[str, object]) -> None:
-    """Send an archive, and show its conversion until it has ended.
+    """Send an archive, and show the progress of its conversion until it ends.
 
     Raises:
-        CommandFailed: the file cannot be read, the server refuses it, or its conversion fails.
+        CommandFailed: the file cannot be read, the server refuses it, or the conversion fails.
     """
     try:
         dataset = client.upload("/datasets", archive, "application/zip", options)
@@ -72,12 +72,12 @@ def upload_dataset(client: Client, archive: Path, options: Mapping[str, object])
             time.sleep(POLL_S)
             dataset = client.get(f"/datasets/{dataset['name']}")
     if dataset["state"] == "failed":
-        raise CommandFailed(f"no dataset: {dataset['error']['message']}", dataset["error"]["hint"])
+        raise CommandFailed(f"the conversion failed: {dataset['error']['message']}", dataset["error"]["hint"])
     show_dataset(client, str(dataset["name"]), as_json=False)
 
 
 def delete_dataset(client: Client, name: str) -> None:
-    """Delete a dataset, and say what that gained."""
+    """Delete a dataset, and show how many bytes that freed."""
     freed = client.delete(f"/datasets/{name}")["freed_bytes"]
     Console().print(f"{name} deleted, {freed / 1e6:.1f} MB freed")
 
@@ -90,13 +90,13 @@ def _shape(dataset: JsonObject) -> str:
 
 
 def _remarks(report: JsonObject) -> list[str]:
-    """What a person should know, a line each."""
+    """What the user should know, one line each."""
     if not report:
         return []
     remarks = [f"{n:,} files skipped: {reason.replace('_', ' ')}" for reason, n in report["skipped"].items()]
     repeated = report["duplicates"]
     for count, meaning in (
-        ("across_splits", "test pictures are training pictures, too"),
+        ("across_splits", "test pictures are also training pictures"),
         ("across_classes", "pictures are in more than one class"),
     ):
         if repeated[count]:

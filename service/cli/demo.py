@@ -1,8 +1,8 @@
-"""`convserve demo`: the product start to end on one machine, over HTTP like any client, in under a minute.
+"""`convserve demo`: the whole product on one machine, over HTTP like any client, in under a minute.
 
-Everything it makes stays in one directory. It starts the same stack as `convserve up` and talks to it with the same
-client as `convserve train` and `convserve predict`. Nothing set in the environment reaches it, and its jobs are
-forgotten, so that it neither disturbs other work nor waits behind what an interrupted demo left.
+All its files stay in one directory. It starts the same stack as `convserve up` and talks to it with the same client as
+`convserve train` and `convserve predict`. It ignores settings in the environment and discards its jobs, so that it
+neither disturbs other work nor waits for jobs of an interrupted demo.
 """
 
 import json
@@ -42,11 +42,11 @@ REQUEST: JsonObject = {
 }
 N_PICTURES = 6
 TOP_K = 3
-WORKER_STOP_LIMIT_S = 3.0  # a training cut short here is of no use to anybody
+WORKER_STOP_LIMIT_S = 3.0  # the demo discards its jobs, so an interrupted training need not be saved
 
 
 def run_demo(directory: Path) -> None:
-    """Start, train, classify, stop."""
+    """Start the stack, train, classify and stop."""
     started_at = time.monotonic()
     console = Console()
     with (
@@ -65,12 +65,12 @@ def run_demo(directory: Path) -> None:
             worker_stop_limit_s=WORKER_STOP_LIMIT_S,
         ) as stack,
     ):
-        console.print("Starting the API, a worker and a private Valkey server; they log to", log.name, soft_wrap=True)
+        console.print("Starting the API, a worker and a private Valkey server. Log file:", log.name, soft_wrap=True)
         stack.start()
         with signals.interrupting(), Client(stack.url) as client:
             curves = _train_and_classify(client, data.path, console)
         console.print("Stopping everything ...")
-    console.print(f"Done in {time.monotonic() - started_at:.0f} s. The training's curves:", curves, soft_wrap=True)
+    console.print(f"Done in {time.monotonic() - started_at:.0f} s. Training curves:", curves, soft_wrap=True)
     console.print(
         _what_next(default_url(read_settings(ApiSettings)), directory), soft_wrap=True, highlight=False, markup=False
     )
@@ -81,13 +81,13 @@ def _unconfigured(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _train_and_classify(client: Client, directory: Path, console: Console) -> Path:
-    """The demo proper; returns where the curves picture is."""
-    console.print(f"\nTraining {REQUEST['architecture']} on {REQUEST['dataset']}: real pictures, over HTTP\n")
+    """Train and classify over HTTP; returns the path of the curves picture."""
+    console.print(f"\nTraining {REQUEST['architecture']} on {REQUEST['dataset']} over HTTP\n")
     job = watch(client, JobRecord.model_validate(client.post("/jobs", REQUEST)), console)
     curves = directory / CURVES_PICTURE
     curves.write_bytes(client.download(curves_path(report_end(job, console))))
 
-    console.print("\nClassifying pictures the network has never seen\n")
+    console.print("\nClassifying pictures that the network has never seen\n")
     pictures = write_pictures(directory / "pictures", directory / "datasets")
     answer = ask(client, "/predict", [(path.name, path.read_bytes()) for path in pictures], TOP_K)
     console.print(_table(pictures, answer))
@@ -98,8 +98,8 @@ def write_pictures(target: Path, datasets_dir: Path) -> dict[Path, str]:
     """Write the first test picture of several classes as PNG files.
 
     Args:
-        target: directory for them.
-        datasets_dir: where datasets are.
+        target: directory for the files; created if it is missing.
+        datasets_dir: directory of the datasets.
 
     Returns:
         The true label of each file.
@@ -130,7 +130,7 @@ def _table(pictures: dict[Path, str], answer: JsonObject) -> Table:
 def _what_next(url: str, directory: Path) -> str:
     picture = next((directory / "pictures").glob("*.png"))
     return (
-        "\nKeep it running with `make run` or `convserve up`, and do the same from anywhere with curl:\n"
+        "\nStart a server that keeps running with `make run` or `convserve up`, and use it with curl:\n"
         f"  curl {url}/jobs -H 'Content-Type: application/json' -d '{json.dumps(REQUEST)}'\n"
         f"  curl {url}/predict -F file=@{picture}\n"
         f"  curl -O {url}/models/{REQUEST['dataset']}-{REQUEST['architecture']}/versions/1/files/{KERAS_FILE}"

@@ -1,4 +1,4 @@
-"""Builds a process's settings from the environment and the command line, and says in one line what is wrong there."""
+"""Builds a process's settings from the environment and the command line, and reports errors in one line."""
 
 from collections.abc import Mapping
 from typing import TypeVar
@@ -15,14 +15,14 @@ SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
 def read_settings(kind: type[SettingsT], **overrides: object) -> SettingsT:
-    """Settings of one process.
+    """Read the settings of one process.
 
     Args:
         kind: the settings class.
         overrides: values from the command line; None means not given there.
 
     Raises:
-        CommandFailed: a variable or an option has a value that cannot be used.
+        CommandFailed: a variable or an option has an invalid value.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
@@ -32,7 +32,7 @@ def read_settings(kind: type[SettingsT], **overrides: object) -> SettingsT:
 
 
 def refuse_traces_without_packages(settings: SharedSettings) -> None:
-    """Raise `CommandFailed` before anything starts, when traces are asked for and what sends them is not installed."""
+    """Raise `CommandFailed` before anything starts if traces are enabled but their packages are not installed."""
     try:
         check_packages(settings.otel_endpoint)
     except TracingUnavailable as error:

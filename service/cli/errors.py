@@ -1,16 +1,16 @@
-"""How a command may end early: with a message for the person at the terminal, never with a traceback.
+"""How a command ends early: with a message for the user, never with a traceback.
 
-CommandFailed              it cannot go on; printed as one line, perhaps with a hint below
-Stopped                    a signal asked for the end; nothing went wrong
+CommandFailed              the command cannot continue; printed as one line, with an optional hint below
+Stopped                    a signal ended the command; nothing went wrong
 """
 
 
 class CommandFailed(Exception):
-    """A command cannot go on.
+    """A command cannot continue.
 
     Attributes:
-        message: what is wrong, what was expected, what came.
-        hint: what to try, on a line of its own.
+        message: what is wrong, what was expected, what was found.
+        hint: what to try, printed on its own line.
     """
 
     def __init__(self, message: str, hint: str | None = None) -> None:
@@ -20,10 +20,10 @@ class CommandFailed(Exception):
 
 
 class Stopped(Exception):
-    """Somebody pressed Ctrl-C or sent a signal.
+    """The user pressed Ctrl-C, or a signal arrived.
 
     Attributes:
-        exit_code: what the process ends with, by the shells' convention.
+        exit_code: the process's exit code by the shells' convention.
     """
 
     def __init__(self, number: int) -> None:

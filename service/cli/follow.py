@@ -1,4 +1,4 @@
-"""Follows a job to its end: by Server-Sent Events, and by asking now and then where those do not get through."""
+"""Follows a job to its end: by Server-Sent Events, or by polling where event streams do not get through."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -10,11 +10,11 @@ from service.cli.client import Client, ServerRefused, ServerUnreachable
 from worker.jobs.records import History, JobRecord, Progress
 
 RETRY_S = 1.0
-RETRIES = 60  # in a row, without a single answer: about a minute, enough for a server to be restarted
+RETRIES = 60  # consecutive attempts without a response: about a minute, enough for a server to restart
 
 
 class _Epoch(BaseModel):
-    """What an `epoch` event says."""
+    """The data of an `epoch` event."""
 
     epoch: int
     loss: float
@@ -24,10 +24,10 @@ class _Epoch(BaseModel):
 
 
 class JobFollower:
-    """One job as seen from here.
+    """Follows one job.
 
     Attributes:
-        job: what is known of it now.
+        job: the job's latest known record.
     """
 
     def __init__(self, client: Client, job: JobRecord, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -37,17 +37,17 @@ class JobFollower:
         self._last_event_id = ""
 
     def updates(self) -> Iterator[JobRecord]:
-        """The job each time something about it has changed, the last time when it has ended.
+        """Yield the job after every change, the last time when it has ended.
 
         Raises:
-            ServerUnreachable: the server has not answered for a while; the job goes on.
+            ServerUnreachable: the server has not responded for a while; the job continues.
         """
         failures = 0
         while not self.job.is_finished:
             try:
                 yield from self._streamed()
-                if not self.job.is_finished:  # the stream was cut: a question works where a stream does not
-                    self._ask()
+                if not self.job.is_finished:  # the stream broke off: polling works where streams do not
+                    self._poll()
                     yield self.job
                 failures = 0
             except (ServerUnreachable, ServerRefused) as error:
@@ -65,17 +65,17 @@ class JobFollower:
             with self._client.stream(f"/jobs/{self.job.id}/events", headers) as response:
                 for event in httpx_sse.EventSource(response).iter_sse():
                     self._last_event_id = event.id or self._last_event_id
-                    self._take(event)
+                    self._apply(event)
                     yield self.job
                     if self.job.is_finished:
                         return
         except (ServerUnreachable, httpx_sse.SSEError):
             return
 
-    def _ask(self) -> None:
+    def _poll(self) -> None:
         self.job = JobRecord.model_validate(self._client.get(f"/jobs/{self.job.id}"))
 
-    def _take(self, event: httpx_sse.ServerSentEvent) -> None:
+    def _apply(self, event: httpx_sse.ServerSentEvent) -> None:
         match event.event:
             case "state":
                 self.job = JobRecord.model_validate_json(event.data)
@@ -88,7 +88,7 @@ class JobFollower:
 
 
 def _with_epoch(job: JobRecord, epoch: _Epoch) -> History:
-    """The job's history with this epoch at its place; one that was known already changes nothing."""
+    """The job's history with this epoch appended; unchanged if the epoch is already known."""
     if len(job.history.loss) != epoch.epoch - 1:
         return job.history
     return job.history.with_epoch(epoch.model_dump(exclude={"epoch"}), job.request.early_stopping)

@@ -1,4 +1,4 @@
-"""`convserve jobs`: what is queued, running and done, one job in full, and the end of one."""
+"""`convserve jobs`: lists jobs, shows one in full, and cancels one."""
 
 import json
 from datetime import datetime
@@ -22,7 +22,7 @@ COLOURS = {
 
 
 def list_jobs(client: Client, state: str | None, as_json: bool) -> None:
-    """The newest jobs."""
+    """Show the newest jobs."""
     page = client.get("/jobs", state=state)
     console = Console()
     if as_json:
@@ -36,11 +36,11 @@ def list_jobs(client: Client, state: str | None, as_json: bool) -> None:
         table.add_row(*_row(job))
     console.print(table if jobs else "No jobs. Submit one with `convserve train`.")
     if page["total"] > len(jobs):
-        console.print(f"The newest {len(jobs)} of {page['total']}.")
+        console.print(f"These are the newest {len(jobs)} of {page['total']} jobs.")
 
 
 def show_job(client: Client, job_id: str, as_json: bool) -> None:
-    """One job in full."""
+    """Show one job in full."""
     answer = client.get(f"/jobs/{job_id}")
     console = Console()
     if as_json:
@@ -54,12 +54,12 @@ def show_job(client: Client, job_id: str, as_json: bool) -> None:
 
 
 def cancel_job(client: Client, job_id: str) -> None:
-    """Ask for the end of a job and say what came of it."""
+    """Cancel a job and say what happened."""
     job = JobRecord.model_validate(client.post(f"/jobs/{job_id}/cancel"))
     if job.state is JobState.CANCELLED:
         Console().print(f"Job {job.id} is cancelled.")
     elif job.is_finished:
-        Console().print(f"Job {job.id} had ended already: {job.state}.")
+        Console().print(f"Job {job.id} had already ended: {job.state}.")
     elif job.cancel_requested:
         Console().print(f"Job {job.id} is being cancelled.")
     else:

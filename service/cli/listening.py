@@ -1,4 +1,4 @@
-"""Opens the port the API listens on, before anything else is started, so that a busy port is one clear line."""
+"""Opens the API's port before anything else starts, so that a port in use is reported in one clear line."""
 
 import errno
 import socket
@@ -7,10 +7,10 @@ from service.cli.errors import CommandFailed
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening TCP socket; port 0 takes a free one.
+    """Open a listening TCP socket; port 0 chooses a free port.
 
     Raises:
-        CommandFailed: the port is taken, not allowed, or the host is not an address of this machine.
+        CommandFailed: the port is in use or not allowed, or the host is not an address of this machine.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -22,7 +22,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        # Only a listening socket keeps others from binding the same port.
+        # Only a listening socket prevents other programs from binding the same port.
         listener.listen(2048)
     except OSError as error:
         listener.close()
@@ -31,7 +31,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def adopt(descriptor: int) -> socket.socket:
-    """The listening socket that the parent process opened and passed on."""
+    """The listening socket that the parent process opened and passed to this one."""
     try:
         return socket.socket(fileno=descriptor)
     except OSError as error:
@@ -39,14 +39,14 @@ def adopt(descriptor: int) -> socket.socket:
 
 
 def url_of(listener: socket.socket) -> str:
-    """Where a browser on this machine finds it."""
+    """The socket's address for a browser on this machine."""
     host, port = listener.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def is_reachable_from_outside(listener: socket.socket) -> bool:
-    """The socket accepts connections that do not come from this machine."""
+    """Whether the socket accepts connections from other machines."""
     host = str(listener.getsockname()[0])
     return not (host.startswith("127.") or host == "::1")
 

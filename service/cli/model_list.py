@@ -1,4 +1,4 @@
-"""`convserve models`: what has been published, and the versions of one model."""
+"""`convserve models`: lists the published models, and the versions of one model."""
 
 import json
 from datetime import datetime
@@ -10,7 +10,7 @@ from service.cli.client import Client, JsonObject
 
 
 def list_models(client: Client, as_json: bool) -> None:
-    """All models, each with its newest version."""
+    """Show all models, each with its newest version."""
     answer = client.get("/models")
     console = Console()
     if as_json:
@@ -35,7 +35,7 @@ def list_models(client: Client, as_json: bool) -> None:
 
 
 def show_model(client: Client, name: str, as_json: bool) -> None:
-    """The versions of one model, newest first."""
+    """Show the versions of one model, newest first."""
     model = client.get(f"/models/{name}")
     console = Console()
     if as_json:

@@ -1,6 +1,6 @@
-"""A command that keeps `openapi/openapi.json` current.
+"""Keeps `openapi/openapi.json` up to date.
 
-`python -m service.cli.openapi` writes the file; with `--check` it only compares, and fails when they differ.
+`python -m service.cli.openapi` writes the file; with `--check` it only compares, and fails if the file differs.
 """
 
 import argparse
@@ -15,7 +15,7 @@ DOCUMENT = Path(__file__).parents[2] / "openapi" / "openapi.json"
 
 
 def document_text() -> str:
-    """The document as the file holds it; the environment plays no part in it."""
+    """The document as the file contains it; it does not depend on the environment."""
     document = create_app(ApiSettings.model_construct()).openapi()
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
@@ -28,7 +28,7 @@ def main() -> int:
     if parser.parse_args().check:
         if DOCUMENT.is_file() and DOCUMENT.read_text(encoding="utf-8") == text:
             return 0
-        sys.stderr.write("openapi/openapi.json is not current; run: python -m service.cli.openapi\n")
+        sys.stderr.write("openapi/openapi.json is out of date; run: python -m service.cli.openapi\n")
         return 1
     DOCUMENT.parent.mkdir(exist_ok=True)
     DOCUMENT.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""`convserve predict`: sends picture files to a server and shows what it sees in them."""
+"""`convserve predict`: sends picture files to a server and shows their classes."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -13,18 +13,18 @@ from service.cli.errors import CommandFailed
 
 PICTURES_PER_REQUEST = 32
 BYTES_PER_REQUEST = 16 * 1024 * 1024
-"""Well within what a server takes by default; its own limits have the last word."""
+"""Well below the server's default limits."""
 
 Picture = tuple[str, bytes]
 
 
 def prediction_path(model: str | None, version: int | None, alias: str | None) -> str:
-    """The route that asks the version meant."""
+    """The route of the chosen model version."""
     if version is not None and alias is not None:
-        raise CommandFailed("--version and --alias exclude each other")
+        raise CommandFailed("--version and --alias cannot be used together")
     if model is None:
         if version is not None or alias is not None:
-            raise CommandFailed("--version and --alias belong to a model; name it with --model")
+            raise CommandFailed("--version and --alias need a model; name it with --model")
         return "/predict"
     if version is not None:
         return f"/models/{model}/versions/{version}/predict"
@@ -32,10 +32,10 @@ def prediction_path(model: str | None, version: int | None, alias: str | None) -
 
 
 def run_predict(client: Client, path: str, files: Sequence[Path], top_k: int, as_json: bool) -> None:
-    """Classify the files and show the answers, those that could not be read included.
+    """Classify the files and show the results, including the pictures that could not be classified.
 
     Raises:
-        CommandFailed: a file could not be read, here or by the server.
+        CommandFailed: a file could not be read here, or a picture could not be classified.
     """
     answers = [ask(client, path, batch, top_k) for batch in _batches([_read(file) for file in files])]
     console = Console()
@@ -50,7 +50,7 @@ def run_predict(client: Client, path: str, files: Sequence[Path], top_k: int, as
 
 
 def ask(client: Client, path: str, pictures: list[Picture], top_k: int) -> JsonObject:
-    """The server's answer for a few pictures; an error says which picture it is about where there is only one."""
+    """Ask the server to classify a few pictures; an error about a single picture names its file."""
     try:
         return client.post_files(path, pictures, top_k=top_k)
     except ServerRefused as refusal:
@@ -60,7 +60,7 @@ def ask(client: Client, path: str, pictures: list[Picture], top_k: int) -> JsonO
 
 
 def show(answer: JsonObject, console: Console) -> None:
-    """A table of the answers."""
+    """Show the results as a table."""
     table = Table(title=f"{answer['model']}, version {answer['version']}", title_justify="left")
     table.add_column("picture", overflow="fold")
     table.add_column("class")

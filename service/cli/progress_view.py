@@ -1,4 +1,4 @@
-"""Shows a job's way to its end on a terminal: a line per epoch, and below them one bar that moves."""
+"""Shows the progress of a job on a terminal: one line per epoch, and a progress bar below."""
 
 from types import TracebackType
 from typing import Self
@@ -12,12 +12,12 @@ from worker.jobs.states import JobState
 
 
 class ProgressView:
-    """The live view. Without a terminal only the epochs' lines are written."""
+    """The live view. Without a terminal only the lines of the epochs are written."""
 
     def __init__(self, console: Console) -> None:
         self._bar = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=None),  # whatever the words leave of the line
+            BarColumn(bar_width=None),  # fills the rest of the line
             TextColumn("{task.fields[figures]}"),
             console=console,
             expand=True,
@@ -36,7 +36,7 @@ class ProgressView:
         self._bar.stop()
 
     def show(self, job: JobRecord) -> None:
-        """Bring the view up to date."""
+        """Update the view."""
         self._show_epochs(job)
         progress = job.progress
         self._bar.update(
@@ -49,7 +49,7 @@ class ProgressView:
 
     def _show_epochs(self, job: JobRecord) -> None:
         history = job.history
-        self._epochs_shown = min(self._epochs_shown, len(history.loss))  # a job that began again starts at 1
+        self._epochs_shown = min(self._epochs_shown, len(history.loss))  # a job that is run again starts at epoch 1
         width = len(str(job.request.epochs))
         for index in range(self._epochs_shown, len(history.loss)):
             self._console.print(
@@ -63,7 +63,7 @@ class ProgressView:
 
 
 def describe(job: JobRecord) -> str:
-    """What a job is doing, in a few words."""
+    """A short description of what a job is doing."""
     if job.state is not JobState.RUNNING:
         return f"queued, number {job.position} in line" if job.position else str(job.state)
     if job.cancel_requested:
@@ -75,7 +75,7 @@ def describe(job: JobRecord) -> str:
 
 
 def figures(progress: JobProgress) -> str:
-    """The numbers beside the bar."""
+    """The figures beside the progress bar."""
     if progress.phase != "training":
         return ""
     parts = []
@@ -91,7 +91,7 @@ def figures(progress: JobProgress) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person says them: 40 s, 3:05, 2:10:00."""
+    """Seconds in a readable form: 40 s, 3:05, 2:10:00."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

@@ -1,4 +1,4 @@
-"""Which server the commands talk to: the one named, else the one that `convserve up` starts on this machine."""
+"""Chooses the server for a command: the given one, or the one that `convserve up` starts on this machine."""
 
 from service.cli.client import Client
 from service.cli.environment import read_settings
@@ -13,6 +13,6 @@ def connect(url: str | None) -> Client:
 
 
 def default_url(settings: ApiSettings) -> str:
-    """Where a server with these settings answers on this machine."""
+    """The address of a server with these settings, seen from this machine."""
     host = _ANY_ADDRESS.get(settings.host, f"[{settings.host}]" if ":" in settings.host else settings.host)
     return f"http://{host}:{settings.port}"

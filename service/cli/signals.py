@@ -1,6 +1,6 @@
-"""Turns SIGINT, SIGTERM and SIGHUP into a wish to stop that is acted on where it is safe, and nowhere else.
+"""Turns SIGINT, SIGTERM and SIGHUP into stop requests that take effect only where it is safe.
 
-A handler that raised wherever it happened to run could lose a child between its start and the note of its start.
+A handler that raises an exception anywhere could lose a child process between its start and the line that records it.
 Here a signal is only counted, except inside `interrupting`.
 """
 
@@ -16,10 +16,10 @@ HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopSignals:
-    """Counts the signals that ask for the end, while the `with` block lasts.
+    """Counts stop signals while the `with` block lasts.
 
     Attributes:
-        received: how many have come. The second one means: do not wait any longer.
+        received: number of signals received. The second one means: do not wait any longer.
     """
 
     def __init__(self) -> None:
@@ -37,13 +37,13 @@ class StopSignals:
             signal.signal(number, handler)
 
     def check(self) -> None:
-        """Raise `Stopped` when a signal has come."""
+        """Raise `Stopped` if a signal was received."""
         if self.received:
             raise Stopped(self._last)
 
     @contextmanager
     def interrupting(self) -> Iterator[None]:
-        """Inside this block a signal raises `Stopped` at once; the block must not start processes."""
+        """Inside this block a signal raises `Stopped` immediately; the block must not start processes."""
         self._may_raise = True
         try:
             self.check()

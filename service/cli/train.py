@@ -1,4 +1,4 @@
-"""`convserve train`: submits a job over HTTP and stays with it to its end."""
+"""`convserve train`: submits a job over HTTP and shows its progress until it ends."""
 
 import json
 import signal
@@ -21,37 +21,37 @@ def job_request(
     optimizer: str | None,
     learning_rate: float | None,
     validation: str | None,
-    **plain: object,
+    **others: object,
 ) -> JsonObject:
-    """The body of `POST /jobs` from the command line's words; checking them is the server's part.
+    """Build the body of `POST /jobs` from command-line arguments; the server validates it.
 
     Args:
-        architecture: a preset's name, or the path of a `.json` file.
-        dataset: its name.
-        optimizer: its name.
+        architecture: name of a preset, or path of a `.json` file.
+        dataset: name of the dataset.
+        optimizer: name of the optimizer.
         learning_rate: needs `optimizer`.
         validation: `test`, or a number.
-        plain: fields that are sent as they are; None is left out.
+        others: fields that are sent unchanged; None is left out.
     """
     if learning_rate is not None and optimizer is None:
-        raise CommandFailed("--learning-rate belongs to an optimizer; name one with --optimizer")
+        raise CommandFailed("--learning-rate needs an optimizer; name one with --optimizer")
     request = {
         "architecture": _read_architecture(Path(architecture)) if architecture.endswith(".json") else architecture,
         "dataset": dataset,
         "optimizer": {"name": optimizer, "learning_rate": learning_rate} if learning_rate is not None else optimizer,
         "validation": validation if validation in {None, "test"} else _number(str(validation)),
     }
-    return {name: value for name, value in (request | plain).items() if value is not None}
+    return {name: value for name, value in (request | others).items() if value is not None}
 
 
 def run_train(client: Client, request: JsonObject, follow: bool, cancel_on_interrupt: bool) -> None:
-    """Submit, follow, and say how it ended."""
+    """Submit a job, show its progress, and say how it ended."""
     console = Console()
     job = JobRecord.model_validate(client.post("/jobs", request))
-    try:  # from the first word on: whoever reads it may press Ctrl-C before this process gets any further
+    try:  # the user may press Ctrl-C as soon as the first line is shown
         console.print(f"Job [bold]{job.id}[/bold]: {job.request.architecture_name} on {job.request.dataset}")
         if not follow:
-            console.print(f"Look at it with: convserve jobs {job.id}")
+            console.print(f"Show it with: convserve jobs {job.id}")
             return
         job = watch(client, job, console)
     except KeyboardInterrupt:
@@ -61,7 +61,7 @@ def run_train(client: Client, request: JsonObject, follow: bool, cancel_on_inter
 
 
 def watch(client: Client, job: JobRecord, console: Console) -> JobRecord:
-    """Show a job's progress until it has ended, and return it as it is then."""
+    """Show a job's progress until it ends, and return its final record."""
     follower = JobFollower(client, job)
     with ProgressView(console) as view:
         for update in follower.updates():
@@ -70,10 +70,10 @@ def watch(client: Client, job: JobRecord, console: Console) -> JobRecord:
 
 
 def report_end(job: JobRecord, console: Console) -> PublishedModel:
-    """Say how a job ended, and return what it published.
+    """Say how a job ended, and return the model it published.
 
     Raises:
-        CommandFailed: it did not succeed.
+        CommandFailed: the job did not succeed.
     """
     if job.state is JobState.FAILED and job.error is not None:
         raise CommandFailed(f"job {job.id} failed ({job.error.code}): {job.error.message}", job.error.hint)
@@ -86,7 +86,7 @@ def report_end(job: JobRecord, console: Console) -> PublishedModel:
 
 
 def curves_path(model: PublishedModel) -> str:
-    """Where a server keeps the picture of a version's curves."""
+    """The path of a version's curves picture on a server."""
     return f"/models/{model.name}/versions/{model.version}/files/{CURVES_PICTURE}"
 
 
@@ -95,7 +95,7 @@ def _leave(client: Client, job: JobRecord, console: Console, cancel: bool) -> No
         client.post(f"/jobs/{job.id}/cancel")
         console.print(f"Job {job.id} is being cancelled.")
     else:
-        console.print(f"Job {job.id} goes on. Cancel it with: convserve jobs {job.id} --cancel")
+        console.print(f"Job {job.id} continues. Cancel it with: convserve jobs {job.id} --cancel")
     raise Stopped(signal.SIGINT)
 
 
@@ -112,4 +112,4 @@ def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError as error:
-        raise CommandFailed(f"--validation must be a share such as 0.1, or test; got {text!r}") from error
+        raise CommandFailed(f"--validation must be a share such as 0.1, or `test`; got {text!r}") from error

@@ -1,4 +1,4 @@
-"""`convserve up`: the stack in the foreground, until Ctrl-C or a signal."""
+"""`convserve up`: runs the stack in the foreground until Ctrl-C or a signal."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ from service.settings import ApiSettings
 
 
 def run_up(settings: ApiSettings) -> None:
-    """Start everything, watch over it, and stop it in order when a signal comes."""
+    """Start everything, keep it running, and stop it in order when a signal arrives."""
     lines = StatusLines(sys.stderr, settings.log_format)
     external_redis_url = settings.redis_url if "redis_url" in settings.model_fields_set else None
     with (
@@ -24,7 +24,7 @@ def run_up(settings: ApiSettings) -> None:
     ):
         lines.say("up", f"convserve {__version__} is starting")
         if is_reachable_from_outside(listener):
-            lines.say("up", f"listening on {settings.host}: everyone who can reach this machine can use it")
+            lines.say("up", f"listening on {settings.host}: everyone who can reach this machine can use this server")
         stack.start()
         lines.say("up", f"ready: page {stack.url}/  docs {stack.url}/docs  data {data.path}  (Ctrl-C stops)")
         stack.supervise()

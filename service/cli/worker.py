@@ -1,4 +1,4 @@
-"""`convserve worker`: Celery's worker in this process. Knows Celery's options, nothing of training."""
+"""`convserve worker`: runs Celery's worker in this process. Sets Celery's options; does not train."""
 
 import logging
 import os
@@ -8,12 +8,12 @@ from worker.job_store.wake_ups import QUEUE
 
 
 def run_worker() -> None:
-    """Take jobs from the queue until a signal asks for the end; the process becomes Celery's main process."""
-    # Celery reads this when it is imported: a plain SIGTERM would wait for the training to end, hours perhaps.
+    """Take jobs from the queue until a signal arrives; this process becomes Celery's main process."""
+    # Celery reads this on import. Without it, SIGTERM would wait for the end of the training, possibly for hours.
     os.environ["REMAP_SIGTERM"] = "SIGQUIT"
-    # Celery warns root about pickled messages; ours are JSON, and it accepts nothing else.
+    # Celery warns root users about pickled messages; this app uses JSON and accepts nothing else.
     warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
-    logging.getLogger("celery.apps.worker").setLevel(logging.WARNING)  # says `ready` a second time
+    logging.getLogger("celery.apps.worker").setLevel(logging.WARNING)  # would report `ready` a second time
     from worker.supervision.celery_app import app  # noqa: PLC0415
 
     app.worker_main(
@@ -23,7 +23,7 @@ def run_worker() -> None:
             "--pool=prefork",
             "--concurrency=1",  # one trainer, one GPU
             f"--queues={QUEUE}",
-            f"--hostname=worker-{os.getpid()}@%h",  # several on one machine need names of their own
+            f"--hostname=worker-{os.getpid()}@%h",  # several workers on one machine need different names
             "--without-gossip",
             "--without-mingle",
             "--loglevel=INFO",

@@ -1,4 +1,4 @@
-"""Pictures that other processes draw: starts them, waits for them, and keeps what they drew.
+"""Curves, comparisons and contact sheets: starts the processes that draw them, and caches the pictures.
 
-Not here: the drawing code, so no matplotlib.
+Not here: the drawing code, and so no matplotlib.
 """

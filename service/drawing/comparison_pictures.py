@@ -1,4 +1,4 @@
-"""Pictures of comparisons; the last few are kept for as long as nothing in them changes."""
+"""Pictures of comparisons; the most recent ones are cached as long as the comparison does not change."""
 
 import hashlib
 
@@ -15,10 +15,10 @@ class ComparisonPictures:
         self._drawings = Drawings(KEPT)
 
     async def draw(self, comparison: Comparison, picture_format: str) -> bytes:
-        """A comparison as a picture.
+        """Draw a comparison.
 
         Args:
-            comparison: of any number of runs.
+            comparison: a comparison of any number of runs.
             picture_format: `png` or `svg`.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Contact sheets: those of uploaded datasets from the store, those of built-in ones drawn by a process of their own."""
+"""Contact sheets: of uploaded datasets read from the store, of built-in ones drawn by a separate process."""
 
 import asyncio
 import hashlib
@@ -12,7 +12,7 @@ from worker.datasets.upload.packing import PREVIEW_FILE
 
 
 class ContactSheets:
-    """Draws a built-in dataset's sheet once: built-in datasets do not change."""
+    """Draws the sheet of a built-in dataset only once, since built-in datasets do not change."""
 
     def __init__(self, store: DatasetStore, datasets_dir: Path) -> None:
         self._store = store
@@ -23,9 +23,9 @@ class ContactSheets:
         """A dataset's contact sheet as PNG, and its SHA-256.
 
         Raises:
-            PreviewUnavailable: the dataset's files are not here, or it is not ready.
+            PreviewUnavailable: the dataset's files are not on this server, or the dataset is not ready.
             DatasetNotFound: no dataset has this name.
-            DatasetDamaged, StoreUnavailable: the store's fault.
+            DatasetDamaged, StoreUnavailable: the store cannot deliver the picture.
         """
         if name in DATASETS:
             picture = await self._drawings.get(name, lambda: self._drawn(name))
@@ -39,10 +39,10 @@ class ContactSheets:
         except DatasetMissing as error:
             if self._store.status(name) is None:
                 raise DatasetNotFound(name, [*DATASETS, *self._store.names()]) from error
-            raise PreviewUnavailable(name, "it is not converted") from error
+            raise PreviewUnavailable(name, "its conversion is not complete") from error
         return b"".join(self._store.stream(manifest, PREVIEW_FILE))
 
     async def _drawn(self, name: str) -> bytes:
         if not await asyncio.to_thread(is_available, name, self._datasets_dir):
-            raise PreviewUnavailable(name, "its files are not on this server; a training fetches them")
+            raise PreviewUnavailable(name, "its files are not on this server yet; the first training downloads them")
         return await drawn("worker.datasets.contact_sheet", name, str(self._datasets_dir))

@@ -1,4 +1,4 @@
-"""Pictures of a job's curves; the last few are kept, one per job, attempt, number of epochs and format."""
+"""Pictures of jobs' curves; the most recent ones are cached by job, attempt, number of epochs and format."""
 
 from service.drawing.process import Drawings, drawn
 from worker.jobs.records import JobRecord
@@ -13,10 +13,10 @@ class CurvePictures:
         self._drawings = Drawings(KEPT)
 
     async def draw(self, job: JobRecord, picture_format: str) -> bytes:
-        """The curves of a job so far.
+        """Draw the curves of a job so far.
 
         Args:
-            job: running or finished.
+            job: a running or finished job.
             picture_format: `png` or `svg`.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Draws pictures in processes of their own, one at a time: matplotlib never enters the API process."""
+"""Draws pictures in separate processes, one at a time, so that matplotlib never enters the API process."""
 
 import asyncio
 import sys
@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Hashable
 
 
 class Drawings:
-    """Draws one picture at a time, and keeps the last few."""
+    """Draws one picture at a time, and caches the most recent ones."""
 
     def __init__(self, most_kept: int) -> None:
         self._most_kept = most_kept
@@ -15,7 +15,7 @@ class Drawings:
         self._kept: OrderedDict[Hashable, bytes] = OrderedDict()
 
     async def get(self, key: Hashable, draw: Callable[[], Awaitable[bytes]]) -> bytes:
-        """The picture kept under a key, or the one that `draw` makes now. Raises what `draw` does."""
+        """The cached picture for a key; `draw` is awaited if there is none, and its exceptions are raised."""
         async with self._one_at_a_time:
             if key not in self._kept:
                 self._kept[key] = await draw()
@@ -42,7 +42,7 @@ async def drawn(module: str, *arguments: str, data: bytes = b"") -> bytes:
     try:
         picture, complaint = await process.communicate(data)
     except asyncio.CancelledError:
-        process.kill()  # nobody waits for the picture any more
+        process.kill()  # the client that asked for the picture has disconnected
         raise
     if process.returncode:
         raise RuntimeError(f"{module} could not draw: {complaint.decode(errors='replace')[-500:]}")

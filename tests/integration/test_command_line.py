@@ -119,7 +119,7 @@ def test_a_server_that_is_not_running_is_one_line_and_a_hint() -> None:
     assert refused.returncode == 1
     assert refused.stderr == (
         "convserve: no server answers at http://127.0.0.1:9\n"
-        "  Start one with `convserve up`, or name another with --url.\n"
+        "  Start one with `convserve up`, or choose another with --url.\n"
     )
 
 
@@ -132,12 +132,12 @@ def test_a_job_is_cancelled(stack: Stack, api: httpx.Client) -> None:
 
 def test_a_job_that_has_ended_is_not_cancelled(stack: Stack, trained: subprocess.CompletedProcess[str]) -> None:
     job = trained.stdout.split()[1].rstrip(":")
-    assert "had ended already: succeeded" in convserve("jobs", job, "--cancel", "--url", stack.url).stdout
+    assert "had already ended: succeeded" in convserve("jobs", job, "--cancel", "--url", stack.url).stdout
 
 
 @pytest.mark.parametrize(
     ("options", "said", "state"),
-    [((), "goes on. Cancel it with:", "running"), (("--cancel-on-interrupt",), "is being cancelled", "cancelled")],
+    [((), "continues. Cancel it with:", "running"), (("--cancel-on-interrupt",), "is being cancelled", "cancelled")],
 )
 def test_ctrl_c_leaves_the_job_or_cancels_it(
     options: tuple[str, ...], said: str, state: str, stack: Stack, api: httpx.Client

@@ -240,7 +240,7 @@ def test_a_signal_ends_everything_in_order(number: signal.Signals, tmp_path: Pat
         assert not up.left()
         assert not runtime.exists()
         assert not is_ready(url)
-        assert "did not end by itself" not in up.log
+        assert "did not end in time" not in up.log
         assert up.log.endswith("up      stopped\n")
 
 

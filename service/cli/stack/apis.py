@@ -1,7 +1,7 @@
 """The API's processes: one, or several that share the listening socket and the machine's cores.
 
-Each accepts connections from the same socket, so the kernel gives a connection to whoever is free. What one of them is
-told about a model (not to serve it) the others read from a directory they share.
+All accept connections from the same socket, so the kernel gives each connection to a process that is free. When one of
+them is told not to serve a model, the others read that from a shared directory.
 """
 
 import os
@@ -17,13 +17,13 @@ STOP_LIMIT_S = 6.0
 def api_specs(
     settings: ApiSettings, descriptor: int, environment: Mapping[str, str], shared_dir: Path
 ) -> list[ChildSpec]:
-    """What to run.
+    """The processes to run.
 
     Args:
-        settings: say how many, and which numbers of threads somebody chose.
-        descriptor: of the listening socket.
-        environment: what every process finds in its own.
-        shared_dir: an existing directory for what they have in common.
+        settings: the number of processes, and the numbers of threads if they were set.
+        descriptor: file descriptor of the listening socket.
+        environment: environment variables for every process.
+        shared_dir: an existing directory for shared state.
     """
     n_processes = settings.api_workers
     several = environment if n_processes == 1 else {**environment, **_shares(settings, shared_dir)}
@@ -40,8 +40,8 @@ def api_specs(
 
 
 def _shares(settings: ApiSettings, shared_dir: Path) -> dict[str, str]:
-    """Each process's share of the cores, unless somebody chose its threads, and of the memory."""
-    share = max(1, len(os.sched_getaffinity(0)) // settings.api_workers)  # cores we may use, not all there are
+    """Each process's share of the cores, unless the threads were set explicitly, and of the memory."""
+    share = max(1, len(os.sched_getaffinity(0)) // settings.api_workers)  # only cores that this process may use
     threads = {
         f"CONVSERVE_{name.upper()}": str(min(share, getattr(settings, name)))
         for name in ("inference_workers", "decode_threads")

@@ -1,8 +1,8 @@
-"""One process of the stack: started, kept alive with growing pauses, and ended within a limit.
+"""One process of the stack: started, restarted with growing pauses, and stopped within a time limit.
 
-A child leads a session of its own, so that Ctrl-C in the terminal reaches the parent only, which then stops the
-children in order; and it is tethered, so that it cannot outlive a parent that was killed. Must be started from the
-main thread: the kernel watches the thread that forked.
+A child leads its own session, so that Ctrl-C in the terminal reaches only the parent, which then stops the children in
+order. It is also tethered, so that it cannot outlive a parent that was killed. Children must be started from the main
+thread, because the kernel ties a tethered child to the thread that forked it.
 """
 
 import contextlib
@@ -20,13 +20,13 @@ from service.cli.stack.lines import StatusLines
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 15.0
-SETTLED_S = 30.0  # alive for this long, and the pauses begin anew
+SETTLED_S = 30.0  # after running for this long, a process restarts with the first pause again
 _POLL_S = 0.02
 
 
 def our_command(*arguments: str) -> tuple[str, ...]:
-    """This program with other arguments, for a process of its own."""
-    # -P: a folder called `worker` in the current directory must not stand in for ours.
+    """The command that runs this program with other arguments in a new process."""
+    # -P: a folder called `worker` in the current directory must not be imported instead of ours.
     return (sys.executable, "-P", "-m", "service.cli", *arguments)
 
 
@@ -35,14 +35,14 @@ class ChildSpec:
     """What to run.
 
     Attributes:
-        name: as shown in the log.
+        name: name in the log.
         command: program and arguments.
-        environment: the child's whole environment.
-        stop_limit_s: how long it may take to end by itself.
+        environment: the child's complete environment.
+        stop_limit_s: how long it may take to end by itself, in seconds.
         directory: its working directory; None keeps the parent's.
-        output: file for what it writes; None puts its standard error, where our processes log, among the status
-            lines and drops its standard output, where Celery chats.
-        descriptors: open files it inherits.
+        output: file for its output; None writes its standard error, where our processes log, among the status lines,
+            and discards its standard output, where Celery prints its banner.
+        descriptors: file descriptors that it inherits.
     """
 
     name: str
@@ -55,7 +55,7 @@ class ChildSpec:
 
 
 class Child:
-    """A process started from its `ChildSpec`, again and again if need be."""
+    """A process started from its `ChildSpec`, and restarted when it ends."""
 
     def __init__(self, spec: ChildSpec, lines: StatusLines) -> None:
         self.spec = spec
@@ -67,22 +67,22 @@ class Child:
 
     @property
     def pid(self) -> int | None:
-        """Process id while it runs."""
+        """The process id; None when it is not running."""
         return self._process.pid if self._process is not None and self.is_running() else None
 
     def is_running(self) -> bool:
-        """It was started and has not ended."""
+        """Whether it was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
     def ending(self) -> str:
-        """How the last run ended, in words."""
+        """How its last run ended, in words."""
         status = None if self._process is None else self._process.poll()
         if status is None:
             return "is running"
         return f"ended with status {status}" if status >= 0 else f"was ended by {signal.Signals(-status).name}"
 
     def start(self) -> None:
-        """Start it now."""
+        """Start the process now."""
         with contextlib.ExitStack() as files:
             stdout, stderr = subprocess.DEVNULL, self._lines.fileno()
             if self.spec.output is not None:
@@ -101,14 +101,15 @@ class Child:
         self._lines.say(self.spec.name, f"started (process {self._process.pid})")
 
     def keep_alive(self) -> None:
-        """Start it again when it has ended, at once the first time, then after growing pauses."""
+        """Restart the process if it has ended, after a pause that grows with each restart."""
         now = time.monotonic()
         if self.is_running():
             if now - self._started_at > SETTLED_S:
                 self._pause_s = FIRST_PAUSE_S
             return
         if self._next_start is None:
-            self._end_group()
+            if self._process is not None:
+                _end_group(self._process)
             self._next_start = now + self._pause_s
             self._lines.say(self.spec.name, f"{self.ending()}; starting it again in {self._pause_s:g} s")
             self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S)
@@ -117,10 +118,10 @@ class Child:
             self.start()
 
     def stop(self, is_urgent: Callable[[], bool]) -> None:
-        """Ask it to end, wait, then end its whole process group.
+        """Ask the process to end, wait, then kill its whole process group.
 
         Args:
-            is_urgent: True as soon as nobody wants to wait any longer.
+            is_urgent: returns True as soon as waiting must stop.
         """
         if self._process is None:
             return
@@ -130,12 +131,12 @@ class Child:
             while self.is_running() and time.monotonic() < deadline and not is_urgent():
                 time.sleep(_POLL_S)
             if self.is_running():
-                self._lines.say(self.spec.name, "did not end by itself and is killed")
-        self._end_group()
+                self._lines.say(self.spec.name, "did not end in time and is killed")
+        _end_group(self._process)
         self._process.wait()
         self._process = None
 
-    def _end_group(self) -> None:
-        assert self._process is not None
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+
+def _end_group(leader: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader.pid, signal.SIGKILL)

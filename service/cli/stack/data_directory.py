@@ -1,7 +1,7 @@
-"""The data directory of a stack: made, checked for writing, and locked against a second instance.
+"""The data directory of a stack: created, checked for write access, and locked against a second instance.
 
-The lock is the kernel's (`flock`), so it goes when its holders go, however they end. The private server inherits it:
-while an old server still writes, no new one can start on the same files.
+The lock is a kernel lock (`flock`), so it is released when its holders end, no matter how. The private server inherits
+it: while an old server still writes, no new one can start on the same files.
 """
 
 import contextlib
@@ -17,15 +17,15 @@ from typing import Self
 from service.cli.errors import CommandFailed
 
 LOCK_FILE = "convserve.lock"
-LINGER_S = 3.0  # how long the processes of an instance that was killed may take to end
+LINGER_S = 3.0  # how long processes of a killed instance may take to end
 RUNTIME_PREFIX = "convserve-run-"
 
 
 class DataDirectory:
-    """A data directory that belongs to this process while the `with` block lasts.
+    """A data directory that this process owns while the `with` block lasts.
 
     Raises:
-        CommandFailed: on entering, when it cannot be written or another instance has it.
+        CommandFailed: on entering, if the directory is not writable or another instance uses it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -53,7 +53,7 @@ class DataDirectory:
         os.close(self.lock)
 
     def note_runtime_directory(self, directory: Path) -> None:
-        """Remember where temporary files are, so that the next instance can tidy up after a kill."""
+        """Record where temporary files are, so that the next instance can remove them after a kill."""
         _write(self.lock, f"{os.getpid()}\n{directory}\n")
 
     def _claim(self) -> None:
@@ -73,7 +73,7 @@ class DataDirectory:
 
 
 def remove_left_behind(runtime_dir: Path) -> None:
-    """Remove the runtime directory of an instance that was killed, if it is one beyond doubt."""
+    """Remove the runtime directory of a killed instance, if it clearly is one."""
     with contextlib.suppress(OSError):
         facts = runtime_dir.lstat()
         is_one = runtime_dir.name.startswith(RUNTIME_PREFIX) and stat.filemode(facts.st_mode) == "drwx------"

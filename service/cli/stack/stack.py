@@ -1,4 +1,4 @@
-"""The whole product on one machine, in the order it starts: valkey, worker, API. It stops in the opposite order."""
+"""The whole product on one machine, in the order in which it starts: valkey, worker, API. It stops in reverse order."""
 
 import contextlib
 import shutil
@@ -29,23 +29,23 @@ from service.settings import ApiSettings
 
 READY_LIMIT_S = 60.0
 EXTERNAL_ANSWER_LIMIT_S = 3.0
-WORKER_STOP_LIMIT_S = 45.0  # a training under way is given back to the queue first
+WORKER_STOP_LIMIT_S = 45.0  # a running training is returned to the queue first
 SUPERVISION_PERIOD_S = 0.1
 
 
 class Stack:
-    """Starts, watches and stops the processes. Leaving the `with` block stops them all.
+    """Starts, supervises and stops the processes. Leaving the `with` block stops all of them.
 
     Args:
         data: the locked data directory.
         listener: the listening socket for the API.
-        environment: what the processes find in theirs, besides where things are.
-        signals: where a wish to stop is noticed.
-        lines: where the processes write.
+        environment: environment variables for the processes; addresses and directories are added.
+        signals: counts stop signals.
+        lines: receives log lines.
         external_redis_url: a server to use; None starts a private one.
-        jobs_dir: where the private server keeps the jobs; default below the data directory.
-        settings: how many API processes there are, and their threads; default: one.
-        worker_stop_limit_s: how long the worker may take to end.
+        jobs_dir: directory of the private server; default: inside the data directory.
+        settings: number of API processes and their threads; default: one process.
+        worker_stop_limit_s: how long the worker may take to end, in seconds.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Stack:
 
     @property
     def url(self) -> str:
-        """Where the API answers."""
+        """The API's address."""
         return url_of(self._listener)
 
     def __enter__(self) -> Self:
@@ -91,12 +91,13 @@ class Stack:
         """Start everything and wait until it is ready.
 
         Raises:
-            CommandFailed: something ended while starting, or did not get ready in time.
+            CommandFailed: a process ended during the start, or the API was not ready in time.
         """
-        url = self._external_server() if self._external_redis_url else self._private_server()
-        places = {"CONVSERVE_REDIS_URL": url, "CONVSERVE_DATA_DIR": str(self._data.path)}
-        # Temporary files go with the stack, even those of a process that had to be killed.
-        environment = {**self._environment, **places, "TMPDIR": str(self._runtime_dir)}
+        external_url = self._external_redis_url
+        url = self._external_server(external_url) if external_url else self._private_server()
+        locations = {"CONVSERVE_REDIS_URL": url, "CONVSERVE_DATA_DIR": str(self._data.path)}
+        # Temporary files are removed with the stack, even those of a process that had to be killed.
+        environment = {**self._environment, **locations, "TMPDIR": str(self._runtime_dir)}
         self._add(ChildSpec("worker", our_command("worker"), environment, self._worker_stop_limit_s))
         shared_dir = self._runtime_dir / "api"
         shared_dir.mkdir()
@@ -105,37 +106,36 @@ class Stack:
         self._wait_until_ready()
 
     def supervise(self) -> None:
-        """Keep everything alive until a signal asks for the end."""
+        """Keep all processes running until a stop signal arrives."""
         while not self._signals.received:
             for child in self._children:
                 child.keep_alive()
             time.sleep(SUPERVISION_PERIOD_S)
 
     def check(self) -> None:
-        """Raise when it is pointless to wait: a signal came, or a process has ended."""
+        """Raise if waiting is pointless: a stop signal arrived, or a process has ended."""
         self._signals.check()
         for child in self._children:
             if not child.is_running():
                 log = child.spec.output
                 raise CommandFailed(
                     f"the {child.spec.name} process {child.ending()}; "
-                    + (f"its log is {log}" if log else "its lines say why")
+                    + (f"see its log {log}" if log else "see its lines above")
                 )
 
     def _private_server(self) -> str:
         self._add(valkey_spec(self._jobs_dir, self._runtime_dir, self._data.lock))
         url = redis_url(self._runtime_dir)
         wait_until_it_answers(url, self.check)
-        self._lines.say("valkey", "answers on a private Unix socket; every write reaches the disk")
+        self._lines.say("valkey", "ready on a private Unix socket; every write is synced to disk")
         return url
 
-    def _external_server(self) -> str:
-        assert self._external_redis_url is not None
+    def _external_server(self, url: str) -> str:
         try:
-            wait_until_it_answers(self._external_redis_url, self.check, EXTERNAL_ANSWER_LIMIT_S)
+            wait_until_it_answers(url, self.check, EXTERNAL_ANSWER_LIMIT_S)
         except ServerSilent as failure:
             self._lines.say("up", f"{failure}; jobs can be submitted once it does")
-        return self._external_redis_url
+        return url
 
     def _add(self, spec: ChildSpec) -> None:
         self._signals.check()
@@ -148,7 +148,7 @@ class Stack:
         while not _is_ready(self.url):
             self.check()
             if time.monotonic() > deadline:
-                raise CommandFailed(f"the API did not get ready within {READY_LIMIT_S:g} s; its lines say why")
+                raise CommandFailed(f"the API was not ready within {READY_LIMIT_S:g} s; see its lines above")
             time.sleep(0.05)
 
 

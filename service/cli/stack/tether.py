@@ -1,7 +1,7 @@
-"""Ties a command to the process that starts it: when the parent dies, however it dies, the kernel ends the command.
+"""Ties a command to the process that starts it: when the parent dies for any reason, the kernel kills the command.
 
 Run as a script, `tether.py PARENT_PID COMMAND…`, with an interpreter that loads nothing else; it replaces itself
-with the command. A wrapper rather than code between fork and exec, which is not safe in every parent.
+with the command. It is a wrapper because running code between fork and exec is not safe in every parent.
 """
 
 import ctypes
@@ -13,7 +13,7 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h; survives exec
 
 
 def main(parent: int, command: list[str]) -> None:
-    """Become `command`, tied to process `parent`."""
+    """Replace this process by `command`, tied to process `parent`."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:

