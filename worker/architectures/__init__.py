@@ -1,6 +1,6 @@
-"""Networks as data: the grammar that describes them, what follows from a description, and the presets.
+"""Networks as data: the grammar of their descriptions, the analysis of a description, and the presets.
 
-Not here: Keras, because the HTTP side uses this too.
+Not here: Keras, which builds a network from its description (`worker.training.network`). The API imports this.
 """
 
 from worker.architectures.analysis import Analysis, LayerRow, analyse

@@ -1,7 +1,7 @@
 """A network on paper: each layer's name, output shape, parameters and FLOPs, before anything is built.
 
-The API answers and refuses with it, the trainer takes its layer names from it. All integers are Python's and
-exact; Keras is unknown here. How FLOPs are counted stands in `shapes`.
+The API answers and refuses requests with it, and the trainer takes the names of its layers from it. All integers are
+Python's and exact. This module does not import Keras. `shapes` says how FLOPs are counted.
 """
 
 from collections import Counter
@@ -12,16 +12,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from worker.architectures.description import Architecture
 from worker.architectures.errors import ArchitectureError, Loc
-from worker.architectures.fields import by
 from worker.architectures.grammar import Branches, Dense, Layer, Residual
+from worker.architectures.layer_fields import by
 from worker.architectures.layer_path import RESIZING_INDEX, LayerPath
 from worker.architectures.shapes import Measured, Shape, measure
 from worker.artifacts import OUTPUT_TENSOR
 
 MAX_PARAMETERS = 200_000_000
-"""Of one network: VGG16 has 138 million. As float32 with Adam's two moments this is 2.4 GB."""
+"""Parameters of one network: VGG16 has 138 million. As float32 with Adam's two moments, the limit is 2.4 GB."""
 MAX_VALUES = 200_000_000
-"""Of all layers' outputs for one picture, which training keeps: VGG16 has 15 million."""
+"""Output values of all layers for one picture, which training keeps: VGG16 has 15 million."""
 
 
 class LayerRow(BaseModel):
@@ -29,7 +29,7 @@ class LayerRow(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    index: str = Field(description="Place in the description: `3`, or `3.branch0.1` inside a composite.")
+    index: str = Field(description="Position in the description: `3`, or `3.branch0.1` inside a composite.")
     name: str = Field(description="Name of the Keras layer.")
     type: str
     output_shape: tuple[int, ...] = Field(description="Of one picture: height, width, channels; or values.")
@@ -50,17 +50,17 @@ class Analysis(BaseModel):
 
     @property
     def outputs(self) -> int:
-        """Numbers that all layers put out for one picture."""
+        """How many values all layers put out for one picture."""
         return sum(prod(row.output_shape) for row in self.layers)
 
 
 def analyse(architecture: Architecture, image_shape: tuple[int, int, int], n_classes: int) -> Analysis:
-    """Follow a picture's shape through a network and count.
+    """Follow a picture's shape through a network, and count parameters and FLOPs.
 
     Args:
         architecture: the description.
         image_shape: height, width and channels of the dataset's pictures.
-        n_classes: what `"classes"` stands for, at least 2.
+        n_classes: the number that `"classes"` stands for, at least 2.
 
     Raises:
         ArchitectureError: the description cannot work for these pictures and classes, or is too large.
@@ -80,7 +80,7 @@ def analyse(architecture: Architecture, image_shape: tuple[int, int, int], n_cla
 
 
 class _Ledger:
-    """What has been counted so far; refuses as soon as a total is too large."""
+    """The counts so far; raises an error as soon as a total is too large."""
 
     def __init__(self, n_classes: int, last: Loc) -> None:
         self.n_classes = n_classes
@@ -125,7 +125,7 @@ class _Ledger:
             raise path.error(
                 wrong=f"the network has too many {what}",
                 expected=f"at most {most:,} in all",
-                came=f"{total:,} up to this layer",
+                got=f"{total:,} up to this layer",
             )
 
 
@@ -133,10 +133,10 @@ def _check_question(image_shape: tuple[int, int, int], n_classes: int) -> None:
     if len(image_shape) != 3 or min(image_shape) < 1:
         raise ArchitectureError(
             (),
-            f"not a picture's shape; expected height, width and channels of at least 1, came {image_shape}",
+            f"not a picture's shape; expected height, width and channels of at least 1, got {image_shape}",
         )
     if n_classes < 2:
-        raise ArchitectureError((), f"too few classes to tell apart; expected at least 2, came {n_classes}")
+        raise ArchitectureError((), f"too few classes to tell apart; expected at least 2, got {n_classes}")
 
 
 def _check_last(layers: Sequence[Layer], n_classes: int) -> None:
@@ -144,20 +144,20 @@ def _check_last(layers: Sequence[Layer], n_classes: int) -> None:
     path = LayerPath(("layers", len(layers) - 1), last.type)
     expected = '{"type": "dense", "units": "classes", "activation": "softmax"} at the end'
     if not isinstance(last, Dense):
-        raise path.error(wrong="the final layer is missing", expected=expected, came=last.type)
+        raise path.error(wrong="the final layer is missing", expected=expected, got=last.type)
     if last.units not in ("classes", n_classes):
         raise path.error(
             "units",
             wrong="the final layer must have one unit per class",
             expected=f'"classes" or {n_classes}',
-            came=str(last.units),
+            got=str(last.units),
         )
     if last.activation != "softmax":
         raise path.error(
             "activation",
             wrong="the final layer must give probabilities",
             expected='"softmax"',
-            came=f'"{last.activation}"' if last.activation else "none",
+            got=f'"{last.activation}"' if last.activation else "none",
         )
 
 
@@ -194,7 +194,7 @@ def _follow_branches(layer: Branches, path: LayerPath, shape: Shape, ledger: _Le
                 number,
                 wrong=f"branch {number} ends in another height and width than branch 0",
                 expected=f"{by(ends[0][:-1]) or 'a vector'} from every branch",
-                came=by(end[:-1]) or "a vector",
+                got=by(end[:-1]) or "a vector",
             )
     joined = (*ends[0][:-1], sum(end[-1] for end in ends))
     return ledger.enter_at(path, Measured(joined), keras_name="concatenate")
@@ -207,6 +207,6 @@ def _follow_residual(layer: Residual, path: LayerPath, shape: Shape, ledger: _Le
         raise path.error(
             wrong="its layers end in another shape than what they are added to",
             expected=f"{by(start)} (a shortcut can change that)",
-            came=by(end),
+            got=by(end),
         )
     return ledger.enter_at(path, Measured(end, flops=prod(end)), keras_name="add")

@@ -1,7 +1,7 @@
 """A whole network as data: the size its pictures are brought to, and its layers.
 
-How large a description may be is decided here, by a look at its outline before any layer is read, so that a
-hostile one costs nothing. What the layers do is unknown here.
+This module also limits the size of a description: it looks at the outline before it reads any layer, so that a hostile
+description costs nothing. It does not know what the layers do.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,11 +10,11 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from worker.architectures.fields import Count
 from worker.architectures.grammar import MAX_BRANCHES, MAX_LAYERS, Branches, Layer, Residual
+from worker.architectures.layer_fields import Count
 
 MAX_NESTING = 4
-"""How many composites may stand inside one another."""
+"""How many composites may be nested inside one another."""
 MAX_INPUT_SIDE = 512
 
 InputSide = Annotated[int, Field(strict=True, ge=1, le=MAX_INPUT_SIDE)]
@@ -31,13 +31,13 @@ def _refuse_oversized(layers: object) -> object:
         if n_layers > MAX_LAYERS:
             raise PydanticCustomError(
                 "too_many_layers",
-                "too many layers; expected at most {most} in all, came more",
+                "too many layers; expected at most {most} in all, got more",
                 {"most": MAX_LAYERS},
             )
         if depth > MAX_NESTING:
             raise PydanticCustomError(
                 "nested_too_deep",
-                "composites nested too deep; expected at most {most} inside one another, came more",
+                "composites nested too deep; expected at most {most} inside one another, got more",
                 {"most": MAX_NESTING},
             )
         waiting += [(inner, depth + 1) for entry in entries for inner in _lists_inside(entry)]
@@ -52,7 +52,7 @@ def _lists_inside(entry: object) -> Iterator[object]:
             yield from (entry.layers, entry.shortcut)
         case Mapping():
             branches = entry.get("branches")
-            # One more than is allowed; the composite itself then refuses the number of its branches.
+            # One more than is allowed, so that the composite itself reports that it has too many branches.
             yield from branches[: MAX_BRANCHES + 1] if isinstance(branches, list | tuple) else ()
             yield from (entry.get("layers"), entry.get("shortcut"))
 
@@ -64,7 +64,7 @@ class Architecture(BaseModel):
 
     input_size: tuple[InputSide, InputSide] | None = Field(
         default=None,
-        description="Height and width that pictures are resized to inside the network; default: their own.",
+        description="Height and width that pictures are resized to inside the network. Default: no resizing.",
     )
     layers: Annotated[tuple[Layer, ...], Count(1, MAX_LAYERS, "layers"), BeforeValidator(_refuse_oversized)] = Field(
         description="The layers in order; the last one must be "

@@ -1,10 +1,10 @@
-"""Everything that can be wrong with a description of a network, told by place.
+"""Everything that can be wrong with a description of a network, and where.
 
-    ArchitectureError           a description that cannot work; knows where (`loc`)
+    ArchitectureError           a description that cannot work, with the path of the fault (`loc`)
     ├── ArchitectureNotFound    no preset has this name
-    └── OverrideError           a change that a network cannot take
+    └── OverrideError           a change that does not fit the network
 
-Knows nothing of HTTP: the same `loc` becomes a field path there, and a line of a job's error here.
+This module does not know HTTP. The API shows `loc` as the path of a field.
 """
 
 from collections.abc import Iterable
@@ -35,9 +35,9 @@ class ArchitectureNotFound(ArchitectureError):
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         expected = ", ".join(sorted(known))
-        super().__init__((), f"no such architecture; expected one of {expected}, came {name[:64]!r}")
+        super().__init__((), f"no such architecture; expected one of {expected}, got {name[:64]!r}")
         self.name = name
 
 
 class OverrideError(ArchitectureError):
-    """A change that a network cannot take: `loc` is `("overrides", field)`, or without field if no single one is."""
+    """A change that does not fit the network: `loc` is `("overrides", field)`, or only `("overrides",)`."""

@@ -1,8 +1,7 @@
-"""The language in which networks are described: layers with bounded numbers, and two ways to combine them.
+"""The grammar of network descriptions: layers with bounded numbers, and two ways to combine them.
 
-Field names and defaults are Keras's own, so whoever reads the Keras manual can write a description. This
-module knows which sentences are well formed; whether their shapes fit together is `analysis`'s question, and
-Keras is unknown here.
+Field names and defaults are those of Keras, so the Keras manual also explains a description. This module checks each
+layer by itself; `analysis` checks that their shapes fit together. It does not import Keras.
 """
 
 from collections.abc import Mapping
@@ -12,12 +11,12 @@ from typing import Annotated, Literal, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from worker.architectures.fields import Count, Flag, Share, Sides, Units
+from worker.architectures.layer_fields import Count, Flag, Share, Sides, Units
 
 MAX_LAYERS = 200
-"""Layers of one description, the composites themselves and the layers inside them included."""
+"""Layers of one description, counting composites and the layers inside them."""
 MAX_BRANCHES = 16
-"""Of one composite."""
+"""Branches of one composite."""
 
 Activation = Literal[
     "elu",
@@ -34,8 +33,8 @@ Activation = Literal[
     "softsign",
     "tanh",
 ]
-"""Those of Keras that survive the export to ONNX. GELU does not (tf2onnx 1.17 leaves an `Erfc` that ONNX lacks), nor
-do grouped convolutions, so neither is in the language."""
+"""Keras's activations that can be exported to ONNX. GELU cannot (tf2onnx 1.17 leaves an `Erfc` that ONNX lacks), and
+neither can grouped convolutions; so the grammar has neither."""
 Initializer = Literal[
     "glorot_normal",
     "glorot_uniform",
@@ -44,14 +43,15 @@ Initializer = Literal[
     "lecun_normal",
     "lecun_uniform",
 ]
-"""How weights are drawn before training. He's suits ReLU: deep networks of it keep their signal, and so learn."""
+"""How weights are drawn before training. He's initializers suit ReLU: the signal survives in deep networks, so they
+learn."""
 Padding = Literal["valid", "same"]
 MAX_FILTERS = 4096
 Filters = Annotated[int, Field(strict=True, ge=1, le=MAX_FILTERS)]
 KernelSize = Annotated[tuple[int, int], Sides(1, 32)]
 Strides = Annotated[tuple[int, int], Sides(1, 32)]
 EvenStrides = Annotated[int, Field(strict=True, ge=1, le=32)]
-"""One stride for both sides: TensorFlow has no depthwise convolution with two different ones."""
+"""The same stride in both directions: TensorFlow has no depthwise convolution with two different strides."""
 PoolSize = Annotated[tuple[int, int], Sides(1, 512)]
 
 
@@ -97,7 +97,7 @@ class SeparableConv2D(_Layer):
 
 
 class MaxPooling2D(_Layer):
-    """The largest value of each window; without `strides` the windows do not overlap."""
+    """The largest value of each window. Without `strides`, windows do not overlap."""
 
     type: Literal["max_pooling2d"]
     pool_size: PoolSize = (2, 2)
@@ -106,7 +106,7 @@ class MaxPooling2D(_Layer):
 
 
 class AveragePooling2D(_Layer):
-    """The mean of each window; without `strides` the windows do not overlap."""
+    """The mean of each window. Without `strides`, windows do not overlap."""
 
     type: Literal["average_pooling2d"]
     pool_size: PoolSize = (2, 2)
@@ -129,7 +129,7 @@ class BatchNormalization(_Layer):
 
 
 class Dropout(_Layer):
-    """A share of the values set to zero, in training only."""
+    """A share of the values is set to zero, in training only."""
 
     type: Literal["dropout"]
     rate: Share
@@ -159,21 +159,21 @@ class ActivationLayer(_Layer):
 
 
 class ZeroPadding2D(_Layer):
-    """Zeros around a map: `[height, width]` of them on either side."""
+    """Zeros around a map: `[height, width]` gives their number on each side."""
 
     type: Literal["zero_padding2d"]
     padding: Annotated[tuple[int, int], Sides(0, 64)] = (1, 1)
 
 
 class Branches(_Layer):
-    """Lists that start from the same input, concatenated on channels; an empty one hands its input through."""
+    """Lists of layers with the same input, their outputs concatenated on channels; an empty list is the input."""
 
     type: Literal["branches"]
     branches: Annotated[tuple[tuple["Layer", ...], ...], Count(2, MAX_BRANCHES, "branches")]
 
 
 class Residual(_Layer):
-    """A list added to its own input, or to what `shortcut` makes of that input."""
+    """A list of layers whose output is added to its input, or to the output of `shortcut` for that input."""
 
     type: Literal["residual"]
     layers: Annotated[tuple["Layer", ...], Count(1, MAX_LAYERS, "layers")]
@@ -203,22 +203,21 @@ _CLASSES: dict[str, type[_Layer]] = {
 def _as_layer(value: object) -> object:
     """Read one layer by its type.
 
-    Done here because pydantic's own choice puts the type into every error's path: (layers, 3, conv2d,
-    filters). An error of `model_validate` keeps its own path and gets the path to this layer in front:
-    (layers, 3, filters).
+    Pydantic's discriminator would put the type into the path of every error: (layers, 3, conv2d, filters). Errors of
+    `model_validate` get only the path of this layer in front of their own: (layers, 3, filters).
     """
     if isinstance(value, _Layer):
         return value
     if not isinstance(value, Mapping):
         raise PydanticCustomError(
-            "layer", "not a layer; expected an object with a type, came {came}", {"came": short_repr(value)}
+            "layer", "not a layer; expected an object with a type, got {got}", {"got": short_repr(value)}
         )
     name = value.get("type")
     if not isinstance(name, str) or name not in _CLASSES:
         raise PydanticCustomError(
             "layer_type",
-            "no such type of layer; expected one of {known}, came {came}",
-            {"known": ", ".join(sorted(_CLASSES)), "came": short_repr(name)},
+            "no such type of layer; expected one of {known}, got {got}",
+            {"known": ", ".join(sorted(_CLASSES)), "got": short_repr(name)},
         )
     return _CLASSES[name].model_validate(value)
 

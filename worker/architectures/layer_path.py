@@ -1,6 +1,6 @@
-"""Where a layer stands in a description: one path, spelled as a path, as a short index, and in words.
+"""The path of a layer in a description, written as a path, as a short index, or as words.
 
-The layer table, error messages and the Keras builder all name layers by it, so they cannot disagree. It does
+The layer table, error messages and the Keras builder all name layers by it, so they cannot disagree. This module does
 not know what layers do.
 """
 
@@ -28,6 +28,6 @@ class LayerPath:
     def __str__(self) -> str:
         return f"layer {self.index} ({self.type})"
 
-    def error(self, *field: str | int, wrong: str, expected: str, came: str) -> ArchitectureError:
+    def error(self, *field: str | int, wrong: str, expected: str, got: str) -> ArchitectureError:
         """The error to raise for this layer, or for one of its fields."""
-        return ArchitectureError((*self.loc, *field), f"{self}: {wrong}; expected {expected}, came {came}")
+        return ArchitectureError((*self.loc, *field), f"{self}: {wrong}; expected {expected}, got {got}")

@@ -1,7 +1,7 @@
-"""Changes to a network by request: another activation, more depth or width, another input size, another dropout.
+"""Changes to a network that a request asks for: activation, depth, width, input size, dropout.
 
-From a description and the changes comes another description, in the same grammar, so whatever holds for a network of
-one's own holds for the outcome. How layers are changed is `changes`'s knowledge, what shapes come out `analysis`'s.
+The result is a description in the same grammar, so everything that applies to a network of one's own applies to it.
+`layer_changes` changes the layers; `analysis` finds the new shapes.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import PydanticCustomError
 
 from worker.architectures.analysis import Analysis, analyse
-from worker.architectures.changes import (
+from worker.architectures.description import MAX_INPUT_SIDE, Architecture, InputSide
+from worker.architectures.errors import ArchitectureError, OverrideError
+from worker.architectures.grammar import Activation, Layer, SimpleLayer
+from worker.architectures.layer_changes import (
     deepened,
     has_width,
     is_activated,
@@ -23,10 +26,7 @@ from worker.architectures.changes import (
     with_activation,
     with_dropout,
 )
-from worker.architectures.description import MAX_INPUT_SIDE, Architecture, InputSide
-from worker.architectures.errors import ArchitectureError, OverrideError
-from worker.architectures.fields import Share, Sides, by
-from worker.architectures.grammar import Activation, Layer, SimpleLayer
+from worker.architectures.layer_fields import Share, Sides, by
 
 MAX_DEPTH = 16
 MAX_WIDTH = 64
@@ -40,29 +40,29 @@ def _as_size(value: object) -> object:
     except PydanticCustomError:
         raise PydanticCustomError(
             "input_size",
-            'not a valid size; expected "native", a whole number from 1 to {most}, or [height, width], came {came}',
-            {"most": MAX_INPUT_SIDE, "came": short_repr(value)},
+            'not a valid size; expected "native", a whole number from 1 to {most}, or [height, width], got {got}',
+            {"most": MAX_INPUT_SIDE, "got": short_repr(value)},
         ) from None
 
 
 class Overrides(BaseModel):
-    """What to change in a network before it is trained; what is left out stays as it is."""
+    """What to change in a network before it is trained. Fields that are left out change nothing."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     activation: Activation | None = Field(
         default=None,
-        description="Takes the place of every hidden activation. The output's softmax stays, layers without an "
-        "activation stay without, and weights are drawn as before.",
+        description="Replaces every hidden activation. The softmax of the output stays, layers without an "
+        "activation stay without one, and weights are drawn as before.",
     )
     depth: int | None = Field(
         default=None,
         strict=True,
         ge=1,
         le=MAX_DEPTH,
-        description="How often each convolution stands: 2 puts one more behind each, 1 changes nothing. A copy has the "
-        "same filters and activation, and the batch normalization that follows the original; stride 1, padding `same`, "
-        "a kernel of at most 3x3. Shortcuts and depthwise convolutions stay single.",
+        description="How often each convolution is repeated: 2 adds one copy after each, 1 changes nothing. A copy has "
+        "the same filters and activation and is followed by the same batch normalization; it has stride 1, padding "
+        "`same` and a kernel of at most 3x3. Shortcuts and depthwise convolutions are not repeated.",
     )
     width: float | None = Field(
         default=None,
@@ -71,7 +71,7 @@ class Overrides(BaseModel):
         le=MAX_WIDTH,
         allow_inf_nan=False,
         description="Factor for the filters of every convolution and the units of every hidden dense layer; the "
-        "outcome is rounded, at least 1.",
+        "result is rounded and at least 1.",
     )
     input_size: Annotated[
         Literal["native"] | InputSide | tuple[InputSide, InputSide] | None, BeforeValidator(_as_size)
@@ -81,7 +81,7 @@ class Overrides(BaseModel):
         "the dataset's own size, without resizing.",
         examples=["native", 64, [96, 128]],
     )
-    dropout: Share | None = Field(default=None, description="Rate of every dropout layer; 0 switches them off.")
+    dropout: Share | None = Field(default=None, description="Rate of every dropout layer; 0 switches dropout off.")
 
     @property
     def slug(self) -> str:
@@ -99,10 +99,10 @@ class Overrides(BaseModel):
 
 
 def override(architecture: Architecture, overrides: Overrides) -> Architecture:
-    """The network with the changes made.
+    """The network with the changes applied.
 
     Raises:
-        OverrideError: there is nothing that one of them could change, or it goes beyond the grammar's bounds.
+        OverrideError: a change applies to none of the layers, or exceeds the limits of the grammar.
     """
     *hidden, last = architecture.layers
     _check_subjects(hidden, overrides)
@@ -117,7 +117,7 @@ def override(architecture: Architecture, overrides: Overrides) -> Architecture:
     try:
         return Architecture(input_size=_input_size(architecture, overrides), layers=(*hidden, last))
     except ValidationError as error:
-        # Depth alone adds layers, and bounds of single layers have been kept.
+        # Only depth adds layers, and the limits of single layers have been checked.
         message = f"the network becomes too deep: {error.errors()[0]['msg']}, with depth {overrides.depth}"
         raise OverrideError(("overrides", "depth"), message) from None
 
@@ -125,11 +125,11 @@ def override(architecture: Architecture, overrides: Overrides) -> Architecture:
 def analyse_overridden(
     architecture: Architecture, overrides: Overrides | None, image_shape: tuple[int, int, int], n_classes: int
 ) -> Analysis:
-    """What `analyse` says of a network after its changes.
+    """Analyse a network after its changes.
 
     Raises:
-        ArchitectureError: the network cannot work, changed or not.
-        OverrideError: it would work without the changes.
+        ArchitectureError: the network does not work, with or without the changes.
+        OverrideError: the network works without the changes, but not with them.
     """
     if overrides is None:
         return analyse(architecture, image_shape, n_classes)
@@ -147,15 +147,15 @@ _SUBJECTS: tuple[tuple[str, str, Callable[[SimpleLayer], bool]], ...] = (
     ("width", "a convolution with filters or a hidden dense layer", has_width),
     ("dropout", "a dropout layer", is_dropout),
 )
-"""What a network needs for each change, in words and as a question to a layer."""
+"""For each change: the layer that a network needs for it, in words and as a test."""
 
 
 def _check_subjects(hidden: list[Layer], overrides: Overrides) -> None:
     layers = list(simple_layers(hidden))
     for field, needed, is_subject in _SUBJECTS:
         if getattr(overrides, field) is not None and not any(map(is_subject, layers)):
-            came = f"none before the output, and {field} {getattr(overrides, field)}"
-            message = f"{field} has nothing to change in this network; expected {needed}, came {came}"
+            got = f"none before the output, and {field} {getattr(overrides, field)}"
+            message = f"{field} has nothing to change in this network; expected {needed}, got {got}"
             raise OverrideError(("overrides", field), message)
 
 

@@ -1,7 +1,7 @@
-"""The networks that come with the product: each one data in the grammar, with its source and its recipe.
+"""The networks that come with the product: each a description with its source and its recipe.
 
-A preset resizes pictures to its classic input inside the network, or takes any size, so each trains on every dataset.
-Adding one is adding an entry to the list at the end; nothing else here or elsewhere knows their names.
+A preset resizes pictures to its classic input size inside the network, or accepts any size, so each trains on every
+dataset. To add one, add an entry to the list at the end; no other module knows their names.
 """
 
 from collections.abc import Mapping
@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from worker.architectures.description import Architecture
 from worker.architectures.errors import ArchitectureNotFound
-from worker.architectures.fast import fast, fast_large
-from worker.architectures.imagenet import OUTPUT, alexnet, googlenet, vgg16
+from worker.architectures.fast_networks import fast, fast_large
+from worker.architectures.imagenet_networks import OUTPUT, alexnet, googlenet, vgg16
 from worker.recipe.options import Augmentation, Optimizer, Precision
 from worker.recipe.schedules import Constant, Cosine, OneCycle, Schedule
 
@@ -37,7 +37,7 @@ RESIDUAL_PAPER = "K. He et al.: Deep Residual Learning for Image Recognition, 20
 
 
 class Recipe(BaseModel):
-    """How a network is trained when a job does not say otherwise."""
+    """How a network is trained unless a job says otherwise."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -66,10 +66,10 @@ class Preset(BaseModel):
 
 
 def get_preset(name: str) -> Preset:
-    """The preset of this name.
+    """The preset with this name.
 
     Raises:
-        ArchitectureNotFound: there is none.
+        ArchitectureNotFound: no preset has this name.
     """
     try:
         return PRESETS[name]
@@ -102,12 +102,12 @@ def _preset(
 
 
 def _small_steps(learning_rate: float, batch_size: int) -> Recipe:
-    """For the three networks of ImageNet.
+    """For the three ImageNet networks.
 
-    The papers trained them for weeks on a million pictures, by SGD whose rate was lowered by hand. A job here has
-    minutes and thousands of pictures: Adam with a small rate learns from the first epoch on (see `imagenet` for how the
-    weights are drawn). Measured with 3,000 pictures of Fashion-MNIST, val_accuracy: VGG16 at 32x32 0.67 after one
-    epoch, AlexNet at 67x67 0.71 after two, GoogLeNet at 32x32 0.73 after five.
+    The papers trained them for weeks on a million pictures, with SGD whose rate was lowered by hand. A job here has
+    minutes and thousands of pictures: Adam with a small rate learns from the first epoch on (see `imagenet_networks`
+    for how the weights are drawn). Measured with 3,000 pictures of Fashion-MNIST, val_accuracy: VGG16 at 32x32 0.67
+    after one epoch, AlexNet at 67x67 0.71 after two, GoogLeNet at 32x32 0.73 after five.
     """
     return Recipe(
         optimizer=Optimizer(name="adam", learning_rate=learning_rate),
@@ -120,7 +120,10 @@ def _small_steps(learning_rate: float, batch_size: int) -> Recipe:
 def _one_cycle(
     learning_rate: float, weight_decay: float, epochs: int, peak_at: float, augmentation: Augmentation
 ) -> Recipe:
-    """For our own networks: as high a rate as they bear, soon lowered to almost nothing (see `FAST_SOURCES`)."""
+    """For our own networks: the highest rate at which they still train, soon lowered to almost zero.
+
+    See `FAST_SOURCES`.
+    """
     return Recipe(
         optimizer=Optimizer(name="adamw", learning_rate=learning_rate, weight_decay=weight_decay),
         batch_size=256,
@@ -185,8 +188,8 @@ _LENET5 = _preset(
         {"type": "dropout", "rate": 0.2},
         OUTPUT,
     ],
-    # The paper gives every weight its own step size from second derivatives. Adam's per-weight steps are the nearest
-    # that Keras has, with no schedule to tune; batch and epochs are those of the lesson's other LeNet.
+    # The paper gives every weight its own step size from second derivatives. Adam's per-weight steps come closest among
+    # Keras's optimizers and need no schedule. Batch size and epochs are those of the lesson's other LeNet.
     recipe=Recipe(optimizer=Optimizer(name="adam"), batch_size=128, epochs=10),
 )
 
@@ -273,4 +276,4 @@ _FAST_LARGE = _preset(
 
 _IN_ORDER = (_CNN, _CNN_WIDE, _LENET5, _LENET5_FASHION, _ALEXNET, _VGG16, _GOOGLENET, _FAST, _FAST_LARGE)
 PRESETS: Mapping[str, Preset] = MappingProxyType({preset.name: preset for preset in _IN_ORDER})
-"""Every preset by name, in the order they are listed to a reader."""
+"""Every preset by name, in the order in which they are listed."""

@@ -1,7 +1,7 @@
-"""What one layer makes of the shape it is given, and what that costs, in exact integers.
+"""The output shape, parameters and FLOPs of one layer for a given input shape, in exact integers.
 
-Every rule here is one that Keras follows; a test holds the two against each other. It sees one layer at a
-time: names, totals and composites are `analysis`'s.
+Every rule here is Keras's own; a test compares the two. This module sees one layer at a time: `analysis` handles names,
+totals and composites.
 
 FLOPs are for one picture in inference, a multiplication and an addition counted as two. A convolution or a
 dense layer is 2 per weight use, its bias included; batch normalization is 2 per value; pooling is one per
@@ -12,7 +12,6 @@ and resizing count as 0.
 from dataclasses import dataclass
 from math import prod
 
-from worker.architectures.fields import by
 from worker.architectures.grammar import (
     ActivationLayer,
     AveragePooling2D,
@@ -28,6 +27,7 @@ from worker.architectures.grammar import (
     SimpleLayer,
     ZeroPadding2D,
 )
+from worker.architectures.layer_fields import by
 from worker.architectures.layer_path import LayerPath
 
 Shape = tuple[int, ...]
@@ -36,7 +36,7 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Measured:
-    """One layer's output shape and cost; `frozen` parameters are those that gradients do not change."""
+    """One layer's output shape and cost. `frozen` parameters are those that gradients do not change."""
 
     output_shape: Shape
     parameters: int = 0
@@ -45,7 +45,7 @@ class Measured:
 
 
 def measure(layer: SimpleLayer, shape: Shape, n_classes: int, path: LayerPath) -> Measured:
-    """Follow one layer.
+    """Output shape and cost of one layer.
 
     Raises:
         ArchitectureError: the layer cannot take this shape.
@@ -95,7 +95,7 @@ def _as_map(shape: Shape, path: LayerPath) -> tuple[int, int, int]:
     raise path.error(
         wrong="this layer works on a map",
         expected="a shape of height, width and channels (is it after a flatten or a global pooling?)",
-        came=f"a vector of {shape[0]} values",
+        got=f"a vector of {shape[0]} values",
     )
 
 
@@ -104,7 +104,7 @@ def _dense(layer: Dense, shape: Shape, n_classes: int, path: LayerPath) -> Measu
         raise path.error(
             wrong="a dense layer works on a vector",
             expected="a flatten or global_average_pooling2d layer before it",
-            came=f"a map of {by(shape)}",
+            got=f"a map of {by(shape)}",
         )
     units = n_classes if layer.units == "classes" else layer.units
     weights = shape[0] * units
@@ -147,7 +147,7 @@ def _slide(
     shape: tuple[int, int, int],
     path: LayerPath,
 ) -> tuple[int, int]:
-    """Height and width after a window has slid over a map."""
+    """Height and width of the output of a window that slides over a map."""
     height, width, _ = shape
     if padding == "same":
         return (-(-height // strides[0]), -(-width // strides[1]))
@@ -156,6 +156,6 @@ def _slide(
             field,
             wrong="the window is larger than its input and nothing would be left",
             expected=f'{field} of at most {height}x{width}, or padding "same"',
-            came=by(window),
+            got=by(window),
         )
     return ((height - window[0]) // strides[0] + 1, (width - window[1]) // strides[1] + 1)

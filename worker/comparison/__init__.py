@@ -4,7 +4,7 @@ Not here: matplotlib, except in `worker.comparison.picture`, which only runs in 
 """
 
 from worker.comparison.compare import Comparison, Run, Setting, Spread, compare
-from worker.comparison.metrics import METRICS, MetricName
+from worker.comparison.run_metrics import METRICS, MetricName
 from worker.comparison.verdict import Difference, Verdict
 
 __all__ = ["METRICS", "Comparison", "Difference", "MetricName", "Run", "Setting", "Spread", "Verdict", "compare"]

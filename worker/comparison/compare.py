@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from worker.comparison.followup import followup
 from worker.comparison.hyperparameters import Flat, flattened, label_of, same_and_different
-from worker.comparison.metrics import METRICS, Metric, MetricName
+from worker.comparison.run_metrics import METRICS, Metric, MetricName
 from worker.comparison.verdict import Contender, Verdict, judge, not_comparable
 from worker.jobs.plan import TrainingPlan
 from worker.jobs.records import History, JobFailure, JobRecord, PublishedModel

@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from worker.comparison.compare import Comparison, Run, Setting
-from worker.comparison.metrics import METRICS
+from worker.comparison.run_metrics import METRICS
 from worker.pictures.drawing import GREY, Format, new_figure, picture_bytes, shortened
 
 # M. Petroff, Accessible Color Sequences for Data Visualization (2021): ten colours that colour-blind eyes tell apart.

@@ -10,8 +10,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from worker.comparison.metrics import Metric
-from worker.comparison.student import welch_interval
+from worker.comparison.run_metrics import Metric
+from worker.comparison.student_t import welch_interval
 
 Kind = Literal["clear", "partly_clear", "no_clear_difference", "cannot_tell", "one_setting", "not_comparable"]
 

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from model_store import Manifest
 from worker.architectures import Analysis, Architecture, ArchitectureError, analyse
 from worker.datasets import DatasetInfo
+from worker.estimates.duration import PastRun, TimeEstimate, Workload, estimate_time
 from worker.estimates.memory import FileSizes, MemoryEstimate, estimate_files, estimate_memory
-from worker.estimates.pace import PastRun, TimeEstimate, Workload, estimate_time
 from worker.jobs.plan import TrainingPlan
 from worker.recipe.schedules import CurvePoint, curve
 

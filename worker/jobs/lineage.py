@@ -38,7 +38,7 @@ def parse_reference(text: str) -> VersionReference:
         ValueError: it is none of them.
     """
     if not re.fullmatch(REFERENCE_PATTERN, text):
-        raise ValueError(f"no version of a model; expected name, name/version or name@alias, came {text!r}")
+        raise ValueError(f"no version of a model; expected name, name/version or name@alias, got {text!r}")
     model, _, version = text.partition("/")
     if version:
         return VersionReference(model, version=int(version))
@@ -71,7 +71,7 @@ def check_fit(manifest: Manifest, architecture: Architecture, image_shape: tuple
     if kept[0] != kept[1]:
         raise DoesNotFit(
             f"{where} was trained on pictures of another shape; expected {_shape(manifest.input_shape)}, "
-            f"came {_shape(image_shape)}"
+            f"got {_shape(image_shape)}"
         )
 
 

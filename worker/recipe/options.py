@@ -53,7 +53,7 @@ class Optimizer(BaseModel):
                 expected = " or ".join(sorted(names))
                 raise ValueError(f"{setting} does not belong to {self.name}; expected it only with {expected}")
         if self.nesterov and not self.momentum:
-            raise ValueError("nesterov needs a momentum above 0; came none")
+            raise ValueError("nesterov needs a momentum above 0; got none")
         return self
 
     def filled_in(self) -> "CompleteOptimizer":

@@ -144,8 +144,7 @@ class BestEpoch(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Keep the copy if this epoch is the best one."""
         best = self._reporter.history.best_epoch
-        assert best is not None
-        if best == epoch + 1:
+        if best is None or best == epoch + 1:
             self.weights = self._validated
         elif epoch + 1 - best >= self._patience:
             self.model.stop_training = True

@@ -73,7 +73,7 @@ class Start:
     epoch: int = 0
     step: int = 0
     account: Account = field(default_factory=Account)
-    metrics: State | None = None
+    metrics: State = field(default_factory=dict)
     best: State | None = None
     is_over: bool = False
 

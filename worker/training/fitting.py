@@ -116,7 +116,6 @@ class Training:
     def _fit(self, first: int, last: int, step: int) -> None:
         extra: list[keras.callbacks.Callback] = []
         if step:
-            assert self._start.metrics is not None
             extra.append(ResumedEpoch(self._start.metrics))
         raw = RawWeights() if self._plan.ema and last != self._plan.epochs else None
         if raw is not None:

@@ -63,8 +63,7 @@ class WorkerLink:
         line = self._orders.readline()
         if not line:
             return None
-        order = ORDERS.validate_json(line)
-        assert isinstance(order, Order)
+        order = Order.model_validate_json(line)
         threading.Thread(target=self._listen, daemon=True).start()
         return order
 

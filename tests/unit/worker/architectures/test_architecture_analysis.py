@@ -168,7 +168,7 @@ def test_an_analysis_is_plain_json() -> None:
             [conv(4, 3, "valid"), POOLING, conv(4, 16, "valid"), FLATTEN, OUTPUT],
             ("layers", 2, "kernel_size"),
             "layer 2 (conv2d)",
-            "larger than its input .* expected kernel_size of at most 15x15, .* came 16x16",
+            "larger than its input .* expected kernel_size of at most 15x15, .* got 16x16",
             id="kernel larger than its input",
         ),
         pytest.param(
@@ -187,63 +187,63 @@ def test_an_analysis_is_plain_json() -> None:
             [{"type": "average_pooling2d", "pool_size": 32}, POOLING, FLATTEN, OUTPUT],
             ("layers", 1, "pool_size"),
             "layer 1 (max_pooling2d)",
-            "nothing would be left; expected pool_size of at most 1x1, .* came 2x2",
+            "nothing would be left; expected pool_size of at most 1x1, .* got 2x2",
             id="pooling to nothing",
         ),
         pytest.param(
             [conv(4), OUTPUT],
             ("layers", 1),
             "layer 1 (dense)",
-            "works on a vector; expected a flatten .* came a map of 32x32x4",
+            "works on a vector; expected a flatten .* got a map of 32x32x4",
             id="dense before flatten",
         ),
         pytest.param(
             [FLATTEN, FLATTEN, OUTPUT],
             ("layers", 1),
             "layer 1 (flatten)",
-            "expected a shape of height, width and channels .* came a vector",
+            "expected a shape of height, width and channels .* got a vector",
             id="flatten twice",
         ),
         pytest.param(
             [FLATTEN, conv(4), OUTPUT],
             ("layers", 1),
             "layer 1 (conv2d)",
-            "came a vector of 3072",
+            "got a vector of 3072",
             id="conv after flatten",
         ),
         pytest.param(
             [GLOBAL_POOLING, POOLING, OUTPUT],
             ("layers", 1),
             "layer 1 (max_pooling2d)",
-            "came a vector of 3",
+            "got a vector of 3",
             id="pooling after global pooling",
         ),
         pytest.param(
             [conv(4), {"type": "residual", "layers": [conv(8)]}, FLATTEN, OUTPUT],
             ("layers", 1),
             "layer 1 (residual)",
-            "expected 32x32x4 .* came 32x32x8",
+            "expected 32x32x4 .* got 32x32x8",
             id="residual of another shape",
         ),
         pytest.param(
             [{"type": "residual", "layers": [conv(3)], "shortcut": [conv(3, 1, strides=2)]}, FLATTEN, OUTPUT],
             ("layers", 0),
             "layer 0 (residual)",
-            "expected 16x16x3 .* came 32x32x3",
+            "expected 16x16x3 .* got 32x32x3",
             id="shortcut of another shape",
         ),
         pytest.param(
             [{"type": "branches", "branches": [[], [POOLING]]}, FLATTEN, OUTPUT],
             ("layers", 0, "branches", 1),
             "layer 0 (branches)",
-            "expected 32x32 from every branch, came 16x16",
+            "expected 32x32 from every branch, got 16x16",
             id="branches of another height and width",
         ),
         pytest.param(
             [{"type": "branches", "branches": [[FLATTEN], []]}, OUTPUT],
             ("layers", 0, "branches", 1),
             "layer 0 (branches)",
-            "expected a vector from every branch, came 32x32",
+            "expected a vector from every branch, got 32x32",
             id="a vector beside a map",
         ),
         pytest.param(
@@ -262,28 +262,28 @@ def test_an_analysis_is_plain_json() -> None:
             [FLATTEN, {**OUTPUT, "units": 9}],
             ("layers", 1, "units"),
             "layer 1 (dense)",
-            'expected "classes" or 10, came 9',
+            'expected "classes" or 10, got 9',
             id="another number of classes",
         ),
         pytest.param(
             [FLATTEN, {**OUTPUT, "activation": "sigmoid"}],
             ("layers", 1, "activation"),
             "layer 1 (dense)",
-            'expected "softmax", came "sigmoid"',
+            'expected "softmax", got "sigmoid"',
             id="final layer without probabilities",
         ),
         pytest.param(
             [FLATTEN, {"type": "dense", "units": "classes"}],
             ("layers", 1, "activation"),
             "layer 1 (dense)",
-            'expected "softmax", came none',
+            'expected "softmax", got none',
             id="final layer without activation",
         ),
         pytest.param(
             [FLATTEN, dense(65_536), OUTPUT],
             ("layers", 1),
             "layer 1 (dense)",
-            "too many parameters; expected at most 200,000,000 in all, came 201,392,128 up to this layer",
+            "too many parameters; expected at most 200,000,000 in all, got 201,392,128 up to this layer",
             id="too many parameters",
         ),
         pytest.param(
@@ -320,7 +320,7 @@ def test_a_shape_that_is_no_picture_is_refused(image_shape: Any) -> None:  # noq
 
 
 def test_a_single_class_is_refused() -> None:
-    assert "expected at least 2, came 1" in refusal([FLATTEN, OUTPUT], n_classes=1).message
+    assert "expected at least 2, got 1" in refusal([FLATTEN, OUTPUT], n_classes=1).message
 
 
 def test_a_million_classes_are_refused_before_anything_is_built() -> None:

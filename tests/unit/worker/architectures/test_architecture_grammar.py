@@ -95,7 +95,7 @@ def test_something_that_is_no_layer_is_refused_at_its_place(layer: object) -> No
 
     assert loc == ("layers", 1)
     assert "; expected " in message
-    assert ", came " in message
+    assert ", got " in message
 
 
 def test_an_error_inside_composites_keeps_its_whole_path() -> None:
@@ -118,7 +118,7 @@ def test_a_bad_input_size_is_refused(size: object) -> None:
 def test_a_description_without_layers_is_refused() -> None:
     assert place_and_message({"layers": []}) == (
         ("layers",),
-        "not a possible number of layers; expected 1 to 200, came 0",
+        "not a possible number of layers; expected 1 to 200, got 0",
     )
 
 

@@ -140,11 +140,11 @@ def test_every_preset_takes_the_questions_of_the_lesson(preset: Preset) -> None:
 @pytest.mark.parametrize(
     ("layers", "overrides", "field", "words"),
     [
-        ([POOLING], {"activation": "relu"}, "activation", "expected a hidden layer with an activation, came none"),
-        ([POOLING], {"depth": 1}, "depth", "expected a conv2d or separable_conv2d layer, came none"),
-        ([POOLING], {"width": 2}, "width", "expected a convolution with filters or a hidden dense layer, came none"),
-        ([CONV], {"dropout": 0.5}, "dropout", "expected a dropout layer, came none .* dropout 0.5"),
-        ([{**CONV, "filters": 65}], {"width": 64}, "width", "expected at most 4096, came 65 x 64 = 4160"),
+        ([POOLING], {"activation": "relu"}, "activation", "expected a hidden layer with an activation, got none"),
+        ([POOLING], {"depth": 1}, "depth", "expected a conv2d or separable_conv2d layer, got none"),
+        ([POOLING], {"width": 2}, "width", "expected a convolution with filters or a hidden dense layer, got none"),
+        ([CONV], {"dropout": 0.5}, "dropout", "expected a dropout layer, got none .* dropout 0.5"),
+        ([{**CONV, "filters": 65}], {"width": 64}, "width", "expected at most 4096, got 65 x 64 = 4160"),
         ([CONV] * 20, {"depth": 16}, "depth", "too many layers; expected at most 200 in all, .* depth 16"),
     ],
 )
@@ -161,7 +161,7 @@ def test_a_change_that_a_network_cannot_take_is_refused_by_its_name(
 def test_a_network_that_only_works_without_its_overrides_blames_them() -> None:
     alexnet = get_preset("alexnet").architecture
 
-    with pytest.raises(OverrideError, match=r"the changed network does not work: layer 3 .* came 3x3") as refused:
+    with pytest.raises(OverrideError, match=r"the changed network does not work: layer 3 .* got 3x3") as refused:
         analyse_overridden(alexnet, Overrides(input_size="native"), (32, 32, 3), 10)
 
     assert refused.value.loc == ("overrides",)

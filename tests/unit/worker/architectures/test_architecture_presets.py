@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pytest
 
 from worker.architectures import PRESETS, ArchitectureNotFound, Preset, analyse, get_preset
-from worker.architectures.changes import simple_layers
 from worker.architectures.grammar import Branches, Conv2D, Dense, Layer
+from worker.architectures.layer_changes import simple_layers
 from worker.recipe.options import Optimizer
 
 every_preset = pytest.mark.parametrize("preset", [pytest.param(p, id=p.name) for p in PRESETS.values()])
@@ -110,7 +110,7 @@ def test_a_preset_names_its_title_and_source(preset: Preset) -> None:
 
 
 def test_an_unknown_preset_is_refused_with_the_known_ones_named() -> None:
-    with pytest.raises(ArchitectureNotFound, match=r"expected one of alexnet, cnn, .* came 'lenet6'") as refusal:
+    with pytest.raises(ArchitectureNotFound, match=r"expected one of alexnet, cnn, .* got 'lenet6'") as refusal:
         get_preset("lenet6")
 
     assert refusal.value.name == "lenet6"

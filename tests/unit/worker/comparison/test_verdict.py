@@ -2,8 +2,8 @@ import math
 
 import pytest
 
-from worker.comparison.metrics import METRICS
-from worker.comparison.student import t_quantile, welch_interval
+from worker.comparison.run_metrics import METRICS
+from worker.comparison.student_t import t_quantile, welch_interval
 from worker.comparison.verdict import Contender, judge
 
 ACCURACY, LOSS = METRICS["test_accuracy"], METRICS["test_loss"]

@@ -2,7 +2,7 @@ import pytest
 
 from worker.datasets import dataset_info
 from worker.estimates import Estimate, PastRun, estimate
-from worker.estimates.pace import Workload, estimate_time
+from worker.estimates.duration import Workload, estimate_time
 from worker.jobs.plan import plan
 from worker.jobs.request import JobRequest
 

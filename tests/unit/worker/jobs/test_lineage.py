@@ -63,7 +63,7 @@ def test_another_network_does_not_fit() -> None:
 
 
 def test_pictures_that_make_other_weights_do_not_fit() -> None:
-    with pytest.raises(DoesNotFit, match="expected 28 x 28 x 1, came 28 x 28 x 3"):
+    with pytest.raises(DoesNotFit, match="expected 28 x 28 x 1, got 28 x 28 x 3"):
         check_fit(published(ANY_SIZE), ANY_SIZE, (28, 28, 3))
 
 

@@ -1,25 +1,25 @@
-"""The layers of `fast` and `fast-large`, our own networks for small pictures on a processor without a GPU: data only.
+"""The layers of `fast` and `fast-large`, our own networks for small pictures on a CPU: data only.
 
-Every choice saves arithmetic or memory traffic, which is what a step costs there. Pooling comes before normalization
-and activation, which then touch a quarter of the values. The networks keep the pictures' own size: `same` everywhere
-and a mean over the last map let them take any.
+Every choice saves arithmetic or memory traffic, which determine the cost of a step on a CPU. Pooling comes before
+normalization and activation, which then process a quarter of the values. The networks do not resize pictures: with
+`same` padding everywhere and a mean over the last map they accept any size.
 
-`fast` wants a good accuracy in seconds: its first convolution has stride 2, so nothing is ever computed at full size,
-and no normalization behind it: there it cost a tenth of a step and gained nothing. `fast-large` wants a high one in
-minutes: it looks at every pixel, has more filters, and a second convolution in every block, around which a shortcut
-leads.
+`fast` aims at a good accuracy in seconds. Its first convolution has stride 2, so nothing is ever computed at full size,
+and no normalization after it: there it cost a tenth of a step and gained nothing. `fast-large` aims at a high accuracy
+in minutes. It processes every pixel and has more filters, and every block has a second convolution with a shortcut
+around it.
 """
 
 from typing import Any
 
-from worker.architectures.imagenet import OUTPUT, Layers
+from worker.architectures.imagenet_networks import OUTPUT, Layers
 
 SAME = {"padding": "same"}
 STEM_FILTERS = 16
-BLOCK_FILTERS = (32, 96, 192)  # the later a block, the smaller its maps, and the cheaper a filter
+BLOCK_FILTERS = (32, 96, 192)  # later blocks have smaller maps, so their filters cost less
 LARGE_STEM_FILTERS = 32
 LARGE_BLOCK_FILTERS = (64, 192, 256)
-# Keras's default of 0.99 averages over hundreds of steps, more than a training of two epochs has to spare.
+# Keras's default of 0.99 averages over hundreds of steps, too many for a training of two epochs.
 BATCH_NORMALIZATION: dict[str, Any] = {"type": "batch_normalization", "momentum": 0.9}
 RELU: dict[str, Any] = {"type": "activation", "activation": "relu"}
 POOLING: dict[str, Any] = {"type": "max_pooling2d", **SAME}
@@ -36,7 +36,7 @@ def fast() -> Layers:
 
 
 def fast_large() -> Layers:
-    """A 2x2 convolution, and three blocks that halve the picture and then refine what they found."""
+    """A 2x2 convolution, and three blocks that halve the picture and then add a residual convolution."""
     return [
         {"type": "conv2d", "filters": LARGE_STEM_FILTERS, "kernel_size": 2, **SAME, "activation": "relu"},
         *(

@@ -1,6 +1,6 @@
-"""The kinds of fields that layers are made of: bounded numbers, and sizes that stand for a height and a width.
+"""The kinds of fields that layers have: bounded numbers, and sizes that stand for a height and a width.
 
-Each refuses with one error at its own path, in words. What a field is for is the layer's business.
+Each kind reports an invalid value as one readable error at its own path. `grammar` decides which layer has which field.
 """
 
 from collections.abc import Iterable
@@ -17,15 +17,14 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 class Sides:
     """Annotation that makes a `tuple[int, int]` field a bounded (height, width) pair.
 
-    A field of its own, rather than a union of a number and a tuple, so that an error's path ends in the
-    field's name.
+    A union of a number and a tuple would add a level to an error's path; with this the path ends in the field's name.
     """
 
     lowest: int
     highest: int
 
     def read(self, value: object) -> tuple[int, int]:
-        """The pair that a description means by `value`."""
+        """The pair that `value` stands for."""
         match value:
             case [height, width] if self._is_side(height) and self._is_side(width):
                 return (height, width)
@@ -34,12 +33,12 @@ class Sides:
         raise PydanticCustomError(
             "sides",
             "not a valid size; expected a whole number from {lowest} to {highest}, "
-            "or [height, width] of such numbers, came {came}",
-            {"lowest": self.lowest, "highest": self.highest, "came": short_repr(value)},
+            "or [height, width] of such numbers, got {got}",
+            {"lowest": self.lowest, "highest": self.highest, "got": short_repr(value)},
         )
 
     def _is_side(self, value: object) -> TypeGuard[int]:
-        # `type`, not `isinstance`: true and false are integers to Python, not to a reader.
+        # `type`, not `isinstance`: to Python, true and false are integers too.
         return type(value) is int and self.lowest <= value <= self.highest
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -56,7 +55,7 @@ class Sides:
 class Count:
     """Annotation that refuses a list of too few or too many entries before any of them is read.
 
-    Pydantic's own lengths count the entries that turned out valid, and so report a faulty one twice.
+    Pydantic's own length check counts only the valid entries, and so reports a faulty one twice.
     """
 
     lowest: int
@@ -64,12 +63,12 @@ class Count:
     what: str
 
     def check(self, value: object) -> object:
-        """Hand `value` on unless it is a list of the wrong length."""
+        """Return `value` unless it is a list of the wrong length."""
         if isinstance(value, list | tuple) and not self.lowest <= len(value) <= self.highest:
             raise PydanticCustomError(
                 "count",
-                "not a possible number of {what}; expected {lowest} to {highest}, came {came}",
-                {"what": self.what, "lowest": self.lowest, "highest": self.highest, "came": len(value)},
+                "not a possible number of {what}; expected {lowest} to {highest}, got {got}",
+                {"what": self.what, "lowest": self.lowest, "highest": self.highest, "got": len(value)},
             )
         return value
 
@@ -87,13 +86,13 @@ Flag = Annotated[bool, Field(strict=True)]
 
 
 def _checked_units(units: object) -> object:
-    # `type`, not `isinstance`: true is an integer to Python, not to a reader.
+    # `type`, not `isinstance`: to Python, true is an integer too.
     if units == "classes" or (type(units) is int and 1 <= units <= MAX_UNITS):
         return units
     raise PydanticCustomError(
         "units",
-        'not a valid number of units; expected a whole number from 1 to {most} or "classes", came {came}',
-        {"most": MAX_UNITS, "came": short_repr(units)},
+        'not a valid number of units; expected a whole number from 1 to {most} or "classes", got {got}',
+        {"most": MAX_UNITS, "got": short_repr(units)},
     )
 
 
@@ -101,11 +100,11 @@ Units = Annotated[Literal["classes"] | Annotated[int, Field(ge=1, le=MAX_UNITS)]
 
 
 def as_written(sides: Iterable[int]) -> int | list[int]:
-    """The shortest way to write a pair: one number when both sides are the same."""
+    """The shortest form of a pair: one number if both sides are the same."""
     height, width = sides
     return height if height == width else [height, width]
 
 
 def by(sides: Iterable[int]) -> str:
-    """A pair, or a whole shape, in words: `5x5`, `28x28x6`."""
+    """A pair or a whole shape as text: `5x5`, `28x28x6`."""
     return "x".join(str(side) for side in sides)

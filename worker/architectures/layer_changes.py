@@ -1,14 +1,13 @@
-"""Ways to make one list of layers out of another: other activations, wider layers, more convolutions.
+"""Turns one list of layers into another: other activations, wider layers, more convolutions.
 
-Composites are changed from the inside. What the changes are asked for with, and the bounds of a whole network, are
-`overrides`'s business.
+The layers inside a composite are changed too. `overrides` defines the fields of a request and checks the limits of a
+whole network.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from math import floor
 
 from worker.architectures.errors import OverrideError
-from worker.architectures.fields import MAX_UNITS
 from worker.architectures.grammar import (
     MAX_FILTERS,
     Activation,
@@ -26,14 +25,15 @@ from worker.architectures.grammar import (
     SeparableConv2D,
     SimpleLayer,
 )
+from worker.architectures.layer_fields import MAX_UNITS
 
 Pooling = MaxPooling2D | AveragePooling2D
 COPY_KERNEL = 3
-"""Largest side of an added convolution's kernel: stacks of 3x3 are how VGG's authors made networks deeper."""
+"""Largest side of an added convolution's kernel: VGG's authors made networks deeper by stacks of 3x3 kernels."""
 
 
 def with_activation(layers: Sequence[Layer], activation: Activation) -> list[Layer]:
-    """Every activation replaced; a layer without one, or with `linear`, keeps that."""
+    """Replace every activation; a layer with none, or with `linear`, stays as it is."""
     return _changed(
         layers,
         lambda layer: layer.model_copy(update={"activation": activation}) if is_activated(layer) else layer,
@@ -41,14 +41,14 @@ def with_activation(layers: Sequence[Layer], activation: Activation) -> list[Lay
 
 
 def with_dropout(layers: Sequence[Layer], rate: float) -> list[Layer]:
-    """Every dropout layer with this rate."""
+    """Give every dropout layer this rate."""
     return _changed(
         layers, lambda layer: layer.model_copy(update={"rate": rate}) if isinstance(layer, Dropout) else layer
     )
 
 
 def widened(layers: Sequence[Layer], factor: float) -> list[Layer]:
-    """Filters of convolutions and units of dense layers times `factor`, rounded half up, at least 1.
+    """Multiply filters of convolutions and units of dense layers by `factor`, rounded half up, at least 1.
 
     Raises:
         OverrideError: a layer becomes wider than the grammar allows.
@@ -57,9 +57,9 @@ def widened(layers: Sequence[Layer], factor: float) -> list[Layer]:
 
 
 def deepened(layers: Sequence[Layer], depth: int) -> list[Layer]:
-    """Each convolution, with the normalization and activation behind it, followed by `depth - 1` copies.
+    """Add `depth - 1` copies after each convolution, each with the normalization and activation that follow it.
 
-    Pooling that stands between a convolution and its activation stays there, and is not copied.
+    Pooling between a convolution and its activation stays there and is not copied.
     """
     deeper: list[Layer] = []
     position = 0
@@ -83,7 +83,7 @@ def deepened(layers: Sequence[Layer], depth: int) -> list[Layer]:
 
 
 def simple_layers(layers: Sequence[Layer]) -> Iterator[SimpleLayer]:
-    """All layers that are no composites, those inside composites included."""
+    """All layers except the composites themselves, including the layers inside composites."""
     for layer in layers:
         match layer:
             case Branches():
@@ -96,7 +96,7 @@ def simple_layers(layers: Sequence[Layer]) -> Iterator[SimpleLayer]:
 
 
 def is_activated(layer: SimpleLayer) -> bool:
-    """Whether it has an activation; `linear` is how a description says that there is none on purpose."""
+    """Whether it has an activation. A description says `linear` if it has none on purpose."""
     match layer:
         case Conv2D() | DepthwiseConv2D() | SeparableConv2D() | Dense() | ActivationLayer():
             return layer.activation not in {None, "linear"}
@@ -104,7 +104,7 @@ def is_activated(layer: SimpleLayer) -> bool:
 
 
 def is_convolution(layer: SimpleLayer) -> bool:
-    """Whether it can be doubled; a depthwise convolution mixes no channels and is only half of one."""
+    """Whether it can be repeated. A depthwise convolution does not mix channels and is only half of a convolution."""
     return isinstance(layer, Conv2D | SeparableConv2D)
 
 
@@ -114,7 +114,7 @@ def is_dropout(layer: SimpleLayer) -> bool:
 
 
 def has_width(layer: SimpleLayer) -> bool:
-    """Whether its number of channels or values is its own, not its input's or the classes'."""
+    """Whether the description sets its number of channels or values, rather than its input or the classes."""
     return isinstance(layer, Conv2D | SeparableConv2D) or (isinstance(layer, Dense) and layer.units != "classes")
 
 
@@ -148,13 +148,13 @@ def _scaled(layer_type: str, n: int, factor: float, most: int) -> int:
     if scaled > most:
         raise OverrideError(
             ("overrides", "width"),
-            f"a {layer_type} layer would become too wide; expected at most {most}, came {n} x {factor:g} = {scaled}",
+            f"a {layer_type} layer would become too wide; expected at most {most}, got {n} x {factor:g} = {scaled}",
         )
     return scaled
 
 
 def _end_of_group(layers: Sequence[Layer], position: int, is_linear: bool) -> int:
-    """Where the normalization and activation end that belong to the convolution at `position`."""
+    """Index after the normalization and activation that belong to the convolution at `position`."""
     end = position + 1
     for ahead in range(position + 1, len(layers)):
         match layers[ahead]:

@@ -1,8 +1,8 @@
-"""The layers of the three networks that ImageNet made famous, as their papers' tables say: data only.
+"""The layers of three classic ImageNet networks, as in the tables of their papers: data only.
 
-All three draw their weights as He et al. proposed for ReLU (2015), not as their papers did: with a normal
-distribution of fixed width the signal fades on its way through, and VGG's authors had to train a shallower
-network first. The counts of parameters are the same either way.
+All three draw their weights as He et al. proposed for ReLU (2015), not as in their papers: with a normal distribution
+of fixed width the signal fades from layer to layer, and VGG's authors had to train a shallower network first. The
+number of parameters is the same.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ def _dense_with_dropout(units: int) -> Layers:
 
 
 def alexnet() -> Layers:
-    """Section 3.5 of the paper in one tower, without its local response normalization."""
+    """Section 3.5 of the paper, in one tower and without local response normalization."""
     return [
         _conv(96, 11, strides=4, padding="valid"),
         _pool(3, 2),
@@ -47,7 +47,7 @@ def alexnet() -> Layers:
 
 
 def vgg16() -> Layers:
-    """Configuration D of the paper's table 1: five blocks of 3x3 convolutions, each halved by pooling."""
+    """Configuration D of the paper's table 1: five blocks of 3x3 convolutions, each followed by pooling."""
     blocks: Sequence[tuple[int, int]] = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
     features = [layer for filters, n in blocks for layer in [*[_conv(filters, 3)] * n, _pool(2, 2)]]
     return [*features, FLATTEN, *_dense_with_dropout(4096), *_dense_with_dropout(4096), OUTPUT]
@@ -79,7 +79,14 @@ def googlenet() -> Layers:
 
 
 def _inception(one: int, three: tuple[int, int], five: tuple[int, int], pooled: int) -> dict[str, Any]:
-    """Filters of the 1x1 branch, of reduction and convolution in the 3x3 and 5x5 branches, and after the pooling."""
+    """An inception module.
+
+    Args:
+        one: filters of the 1x1 branch.
+        three: filters of the reduction and of the convolution in the 3x3 branch.
+        five: likewise in the 5x5 branch.
+        pooled: filters of the convolution after the pooling.
+    """
     return {
         "type": "branches",
         "branches": [
