@@ -269,22 +269,22 @@ def test_an_address_that_is_none_is_told(shelf: Shelf, tmp_path: Path, address: 
     if address:
         assert "http://" in refuse(official, tmp_path, mirror=address).reason
     else:
-        assert "404" in refuse(official, tmp_path, mirror=address).reason  # no mirror: the official home is asked
+        assert "404" in refuse(official, tmp_path, mirror=address).reason  # no mirror: the official address is asked
 
 
 def test_a_cut_connection_leaves_nothing(shelf: Shelf, tmp_path: Path) -> None:
     shelf.replies["/files/first.gz"] = lambda request: send(request, FIRST[:500_000], {}, length=len(FIRST))
-    assert refuse(two_files(shelf), tmp_path).reason == "the connection to 127.0.0.1 was cut"
+    assert refuse(two_files(shelf), tmp_path).reason == "the connection to 127.0.0.1 broke"
 
 
 def test_a_cut_connection_of_unknown_length_leaves_nothing(shelf: Shelf, tmp_path: Path) -> None:
     shelf.replies["/files/first.gz"] = lambda request: send_without_length(request, FIRST[:500_000])
-    assert refuse(two_files(shelf), tmp_path).reason == "first.gz is too short; expected 700000 bytes, came 500000"
+    assert refuse(two_files(shelf), tmp_path).reason == "first.gz is too short; expected 700000 bytes, got 500000"
 
 
 def test_a_page_in_place_of_the_file_is_told(shelf: Shelf, tmp_path: Path) -> None:
     shelf.put("/files/first.gz", b"<html>Please log in to the network</html>")
-    assert refuse(two_files(shelf), tmp_path).reason == "first.gz is too short; expected 700000 bytes, came 41"
+    assert refuse(two_files(shelf), tmp_path).reason == "first.gz is too short; expected 700000 bytes, got 41"
 
 
 def test_a_file_without_end_is_given_up(shelf: Shelf, tmp_path: Path) -> None:
@@ -295,13 +295,13 @@ def test_a_file_without_end_is_given_up(shelf: Shelf, tmp_path: Path) -> None:
             request.wfile.write(FIRST)
 
     shelf.replies["/files/first.gz"] = endless
-    assert refuse(two_files(shelf), tmp_path).reason == "first.gz is too long; expected 700000 bytes, came more"
+    assert refuse(two_files(shelf), tmp_path).reason == "first.gz is too long; expected 700000 bytes, got more"
 
 
 def test_other_bytes_of_the_same_length_are_told(shelf: Shelf, tmp_path: Path) -> None:
     shelf.put("/files/first.gz", FIRST[:-1] + bytes([FIRST[-1] ^ 1]))
     reason = refuse(two_files(shelf), tmp_path).reason
-    assert reason.startswith(f"first.gz is not the official file; expected sha256 {known('', FIRST).digest}, came ")
+    assert reason.startswith(f"first.gz is not the official file; expected sha256 {known('', FIRST).digest}, got ")
 
 
 def test_a_silent_server_is_given_up(shelf: Shelf, tmp_path: Path) -> None:
@@ -311,13 +311,13 @@ def test_a_silent_server_is_given_up(shelf: Shelf, tmp_path: Path) -> None:
         over.wait(5)
 
     shelf.replies["/files/first.gz"] = say_nothing
-    assert refuse(two_files(shelf), tmp_path).reason == "127.0.0.1 fell silent"
+    assert refuse(two_files(shelf), tmp_path).reason == "127.0.0.1 stopped responding"
     over.set()
 
 
 def test_redirects_in_circles_are_given_up(shelf: Shelf, tmp_path: Path) -> None:
     shelf.replies["/files/first.gz"] = lambda request: redirect(request, "/files/first.gz")
-    assert refuse(two_files(shelf), tmp_path).reason == "127.0.0.1 sends in circles"
+    assert refuse(two_files(shelf), tmp_path).reason == "127.0.0.1 redirects in circles"
 
 
 def test_what_came_whole_before_the_failure_stays(shelf: Shelf, tmp_path: Path) -> None:

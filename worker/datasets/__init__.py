@@ -1,6 +1,6 @@
-"""Datasets: what is known about them, their official files, and their pictures as arrays.
+"""Datasets: their facts, their official files, and their pictures as arrays.
 
-Not here: Keras, because the HTTP side uses this too; and no HTTP routes.
+Not here: HTTP routes, and Keras, since the HTTP side imports this package too.
 """
 
 from worker.datasets.built_in import DATASETS, DatasetInfo, dataset_info

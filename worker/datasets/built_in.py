@@ -1,6 +1,6 @@
-"""The built-in datasets as data: names, classes, counts, where they come from and under which terms.
+"""The built-in datasets as data: names, classes, counts, origin and licence.
 
-Says nothing about files; `worker.datasets.official` does. Answers without reading a single picture.
+The files are described in `worker.datasets.official`. No picture is read here.
 """
 
 from collections.abc import Mapping
@@ -49,23 +49,25 @@ class DatasetInfo(BaseModel):
     train_per_class: tuple[int, ...] = Field(description="Training pictures of each class.")
     test_per_class: tuple[int, ...] = Field(description="Test pictures of each class.")
     licence: str
-    source: str = Field(description="Where its publishers describe it.")
+    source: str = Field(description="Where the publishers describe the dataset.")
     fingerprint: str | None = Field(
-        default=None, description="SHA-256 over shapes, pixels and labels, where it is known in advance."
+        default=None, description="SHA-256 over shapes, pixels and labels, if known in advance."
     )
     mean: tuple[float, ...] | None = Field(
-        default=None, description="Of each channel of the training pictures, scaled to [0, 1]."
+        default=None, description="Mean of each channel over the training pictures, scaled to [0, 1]."
     )
-    deviation: tuple[float, ...] | None = Field(default=None, description="Standard deviation, likewise.")
+    deviation: tuple[float, ...] | None = Field(
+        default=None, description="Standard deviation of each channel, on the same scale."
+    )
 
     @property
     def n_train(self) -> int:
-        """Pictures in the training split."""
+        """Number of pictures in the training split."""
         return sum(self.train_per_class)
 
     @property
     def n_test(self) -> int:
-        """Pictures in the test split."""
+        """Number of pictures in the test split."""
         return sum(self.test_per_class)
 
 

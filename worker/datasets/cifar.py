@@ -1,8 +1,8 @@
 """Reads CIFAR-10's "python version": batches that Python 2 pickled as a dictionary with one array.
 
-A pickle can name any function to be called, so only stand-ins for the three names in the official files exist here,
-and nothing of numpy's own runs on a file's say-so. What a pickle may still do is ask for gigabytes of memory in a few
-bytes; whoever calls makes sure of the files' checksums first. Knows nothing of downloads.
+A pickle can make the reader call any function. This unpickler therefore resolves only the three names that occur in
+the official files, to stand-ins, and a file cannot make numpy's own functions run. A pickle of a few bytes can still
+ask for gigabytes of memory, so the caller verifies the files' checksums first. This module does not download.
 """
 
 import math
@@ -22,7 +22,7 @@ from worker.datasets.errors import DatasetCorrupt
 TRAIN_BATCHES = ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5")
 TEST_BATCHES = ("test_batch",)
 MAX_BATCH_BYTES = 64 * 1024 * 1024
-"""Twice an official batch; a larger file is refused unread."""
+"""Twice the size of an official batch; a larger file is refused without reading it."""
 
 FAILURES = (
     pickle.UnpicklingError,
@@ -36,14 +36,14 @@ FAILURES = (
     TypeError,
     ValueError,
 )
-"""What `pickle` documents, or was seen, to raise on bytes that are no honest pickle."""
+"""Exceptions that `pickle` raises, by its documentation or by observation, on bytes that are not a valid pickle."""
 
 
 def read_cifar10(folder: Path, info: DatasetInfo) -> tuple[LabelledImages, LabelledImages]:
     """Read the training and the test split from the official batches.
 
     Raises:
-        DatasetCorrupt: a batch is not one, or does not hold its share of the pictures.
+        DatasetCorrupt: a file is not a batch, or does not hold the expected number of pictures.
         OSError: a file cannot be read at all.
     """
     return (
@@ -60,7 +60,7 @@ def _read_split(folder: Path, names: tuple[str, ...], n: int, info: DatasetInfo)
     for number, name in enumerate(names):
         part = slice(number * share, (number + 1) * share)
         pixels, labels[part] = _read_batch(folder / name, (share, math.prod(info.image_shape)), info)
-        # In the file a picture is its red plane, then the green, then the blue one, each row by row.
+        # The file stores a picture as its red, green and blue plane, each row by row.
         images[part] = pixels.reshape(share, channels, height, width).transpose(0, 2, 3, 1)
     return LabelledImages(images, labels)
 
@@ -78,8 +78,8 @@ def _read_batch(path: Path, shape: tuple[int, int], info: DatasetInfo) -> tuple[
 
 def _pixels(batch: object, shape: tuple[int, int]) -> NDArray[np.uint8]:
     match batch:
-        case {b"data": _PickledArray(state=(_, came, _PickledDtype(code=b"u1"), False, bytes(values)))} if (
-            came == shape
+        case {b"data": _PickledArray(state=(_, found, _PickledDtype(code=b"u1"), False, bytes(values)))} if (
+            found == shape
         ):
             return np.frombuffer(values, dtype=np.uint8).reshape(shape)
     raise ValueError(f"no array 'data' of unsigned bytes of shape {shape}")
@@ -90,7 +90,7 @@ def _labels(batch: Mapping[bytes, Any], n: int, n_classes: int) -> NDArray[np.in
     if not isinstance(labels, list) or len(labels) != n:
         raise ValueError(f"no list 'labels' of {n} numbers")
     if not all(type(label) is int and 0 <= label < n_classes for label in labels):
-        raise ValueError(f"a label that is no whole number from 0 to {n_classes - 1}")
+        raise ValueError(f"a label is not a whole number from 0 to {n_classes - 1}")
     return np.array(labels, dtype=np.int64)
 
 
@@ -101,11 +101,11 @@ class _PickledDtype:
         self.code = code
 
     def __setstate__(self, state: object) -> None:
-        """Byte order and alignment mean nothing to single bytes."""
+        """Ignore byte order and alignment, which do not matter for single bytes."""
 
 
 class _PickledArray:
-    """Stands in for `numpy.ndarray`: keeps (version, shape, dtype, is_fortran, values) to be looked at later."""
+    """Stands in for `numpy.ndarray`: keeps (version, shape, dtype, is_fortran, values) for a later check."""
 
     state: object = None
 
@@ -114,12 +114,12 @@ class _PickledArray:
 
 
 def _reconstruct(*_: object) -> _PickledArray:
-    """Stands in for numpy's function of this name, which makes an empty array for `__setstate__` to fill."""
+    """Stands in for numpy's function of this name, which creates an empty array that `__setstate__` fills."""
     return _PickledArray()
 
 
 class _PlainUnpickler(pickle.Unpickler):
-    """Knows the three names in the official files, and no other."""
+    """Resolves only the three names that occur in the official files."""
 
     _KNOWN: Mapping[tuple[str, str], object] = MappingProxyType(
         {
@@ -133,4 +133,4 @@ class _PlainUnpickler(pickle.Unpickler):
         try:
             return self._KNOWN[module, name]
         except KeyError:
-            raise pickle.UnpicklingError(f"it wants {module}.{name}, which no official file does") from None
+            raise pickle.UnpicklingError(f"it refers to {module}.{name}, which no official file does") from None

@@ -1,7 +1,7 @@
-"""Draws a contact sheet: a row of pictures for every class, its label and its counts before them. Pillow only.
+"""Draws a contact sheet: for every class its label, its counts and a row of pictures. Uses Pillow only.
 
-`python -m worker.datasets.contact_sheet <dataset> <datasets directory>` draws that of a built-in dataset to standard
-output, in a process of its own: the pictures of a whole dataset never enter the API process.
+`python -m worker.datasets.contact_sheet <dataset> <datasets directory>` writes the sheet of a built-in dataset to
+standard output. It runs as a separate process, so that the pictures of a whole dataset never enter the API process.
 """
 
 import importlib.util
@@ -22,7 +22,8 @@ from worker.datasets.loading import load_dataset
 COLUMNS = 10
 MOST_ROWS = 100
 CELL = 64
-"""Height of a row's pictures in pixels, about; small pictures grow by a whole factor, so that pixels stay square."""
+"""Approximate height of a row's pictures, in pixels; small pictures are enlarged by a whole factor, so that their
+pixels stay square."""
 GAP, MARGIN = 4, 12
 LABEL_WIDTH = 190
 INK, FAINT, PAPER, NOTHING = "#1a1a1a", "#6b6b6b", "#ffffff", "#f0f0f0"
@@ -35,7 +36,7 @@ class Row:
     """One class.
 
     Attributes:
-        label: as people read it.
+        label: the class's name for people.
         train: number of training pictures.
         test: number of test pictures.
         images: uint8, shape (at most `COLUMNS`, height, width, channels).
@@ -48,13 +49,13 @@ class Row:
 
 
 def draw_contact_sheet(heading: str, rows: Iterable[Row], n_rows: int, image_shape: tuple[int, int, int]) -> bytes:
-    """A PNG with at most `MOST_ROWS` classes, the first ones; what is left out is said below.
+    """A PNG with the first `MOST_ROWS` classes; a note below says how many are left out.
 
     Args:
         heading: the line above the rows.
-        rows: asked for one by one, and no more of them than are drawn.
-        n_rows: how many there are.
-        image_shape: of every picture.
+        rows: consumed one by one, and only as many as are drawn.
+        n_rows: how many rows there are.
+        image_shape: height, width and channels of every picture.
     """
     height, width = _cell_size(image_shape)
     n_shown = min(n_rows, MOST_ROWS)
@@ -85,7 +86,7 @@ def draw_contact_sheet(heading: str, rows: Iterable[Row], n_rows: int, image_sha
 
 
 def heading_of(name: str, image_shape: tuple[int, int, int], n_train: int, n_test: int) -> str:
-    """The line above the rows: name, numbers, and what the small numbers before each row mean."""
+    """The line above the rows: the dataset's name, numbers of pictures, size and colour."""
     height, width, channels = image_shape
     colour = "grey" if channels == 1 else "colour"
     return f"{name}: {n_train:,} training + {n_test:,} test pictures, {height} x {width} {colour}"
@@ -105,7 +106,7 @@ def _cell(image: NDArray[np.uint8], size: tuple[int, int]) -> Image.Image:
 
 
 def _fitted(text: str, font: Font, width: int) -> str:
-    """The text, cut with an ellipsis where it would not fit."""
+    """The text, shortened with an ellipsis if it is too wide."""
     if font.getlength(text) <= width:
         return text
     while text and font.getlength(text + "…") > width:
@@ -115,7 +116,7 @@ def _fitted(text: str, font: Font, width: int) -> str:
 
 @lru_cache
 def _font(size: int) -> Font:
-    """DejaVu Sans, which comes with Matplotlib and has most alphabets; Pillow's own has English only."""
+    """DejaVu Sans, which comes with Matplotlib and covers most alphabets; Pillow's own font covers English only."""
     package = importlib.util.find_spec("matplotlib")  # found, not imported
     if package and package.origin:
         path = Path(package.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
@@ -125,7 +126,7 @@ def _font(size: int) -> Font:
 
 
 def main() -> None:
-    """Entry point: name and datasets directory as arguments, a PNG out."""
+    """Entry point: reads name and datasets directory from the arguments, writes a PNG to standard output."""
     dataset = load_dataset(sys.argv[1], Path(sys.argv[2]))
     info = dataset.info
     counts = zip(info.classes, info.train_per_class, info.test_per_class, strict=True)

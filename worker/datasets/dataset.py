@@ -1,6 +1,6 @@
-"""A dataset in memory, and the fingerprint that tells two of them apart.
+"""A dataset in memory, and the fingerprint that identifies its contents.
 
-Pixels stay uint8 as they are in the files; scaling is `worker.pictures.pixels`' business. Knows no file format.
+Pixels stay uint8 as they are in the files; `worker.pictures.pixels` scales them. This module reads no file format.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ class Dataset:
     """Both splits of a dataset. The arrays are read-only: every user sees the same pixels.
 
     Attributes:
-        info: what was known before reading.
+        info: the facts known before reading.
         train_images: uint8, shape (n, height, width, channels), values 0-255.
         train_labels: int64, shape (n,), values in [0, n_classes).
         test_images: as `train_images`.
@@ -47,7 +47,7 @@ class Dataset:
 
 
 def assemble(info: DatasetInfo, train: LabelledImages, test: LabelledImages) -> Dataset:
-    """Join two splits, make them read-only and take their fingerprint."""
+    """Combine two splits, make them read-only and compute their fingerprint."""
     for split in (train, test):
         split.images.setflags(write=False)
         split.labels.setflags(write=False)
@@ -65,9 +65,9 @@ def fingerprint(train: LabelledImages, test: LabelledImages) -> str:
 
 
 def split_heading(shape: tuple[int, ...]) -> bytes:
-    """What stands before a split's pixels and labels in the fingerprint.
+    """The bytes that precede a split's pixels and labels in the fingerprint.
 
     Args:
-        shape: of the split's pictures, (n, height, width, channels).
+        shape: shape of the split's pictures, (n, height, width, channels).
     """
     return f"images {shape} labels {(shape[0],)};".encode()

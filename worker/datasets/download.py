@@ -1,8 +1,8 @@
-"""Brings a dataset's official files into their directory, so that a file that is there is whole and right.
+"""Downloads a dataset's official files into their directory; a file that is there is complete and verified.
 
-A file is written under a temporary name beside its place, checked, synced and renamed. Several processes may do this
-at once: each writes its own temporary file, and the last rename puts the same bytes in place again. Files that
-were put there by hand are left alone. Knows nothing of what the files hold.
+A file is written under a temporary name in the same directory, checked, synced and renamed. Several processes may do
+this at once: each writes its own temporary file, and the last rename puts the same bytes in place again. Files that
+were put there by hand are not touched. This module does not know what the files contain.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 PART_SUFFIX = ".part"
 ABANDONED_AFTER_S = 3600.0
-"""A temporary file that nobody has written to for so long belongs to a process that was killed."""
+"""A temporary file that was not written to for this long belongs to a process that was killed."""
 COPY_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
 class DownloadProgress:
-    """How far one file has come."""
+    """How much of one file has been received."""
 
     dataset: str
     file: str
@@ -57,18 +57,18 @@ def download(
     on_progress: ProgressCallback | None = None,
     timeout: httpx.Timeout | None = None,
 ) -> None:
-    """Fetch the files that are missing.
+    """Fetch the missing files.
 
     Args:
-        dataset: name, for progress and errors.
+        dataset: name of the dataset, for progress and errors.
         official: what to fetch.
-        datasets_dir: directory of all datasets; made if it is not there.
-        mirror: address to use in place of `official.url`; what it serves must be the same bytes.
+        datasets_dir: directory of all datasets; created if it is missing.
+        mirror: address to use instead of `official.url`; it must serve the same bytes.
         on_progress: called after every chunk; an exception from it ends the download.
         timeout: how long to wait for a silent server.
 
     Raises:
-        DatasetUnavailable: the files cannot be had. Nothing half-done is left behind.
+        DatasetUnavailable: the files cannot be fetched or written. No partial file is left behind.
     """
     folder = datasets_dir / official.folder
     url = mirror or official.url
@@ -99,14 +99,14 @@ def download(
 def _prepare(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for part in folder.glob(f".*{PART_SUFFIX}"):
-        with suppress(FileNotFoundError):  # another process was quicker
+        with suppress(FileNotFoundError):  # another process removed it first
             if time.time() - part.stat().st_mtime > ABANDONED_AFTER_S:
                 part.unlink()
 
 
 @contextmanager
 def _temporary(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
-    """An open file of a name of its own beside `target`, gone when the block ends unless it was renamed."""
+    """An open file with a unique name in `target`'s directory; removed when the block ends unless it was renamed."""
     part = target.with_name(f".{target.name}.{uuid4().hex}{PART_SUFFIX}")
     try:
         with telling_disk_faults():
@@ -114,7 +114,7 @@ def _temporary(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
         try:
             yield sink, part
         finally:
-            with telling_disk_faults():  # closing writes what is still buffered, and may find the disk full
+            with telling_disk_faults():  # closing writes the rest of the buffer, and the disk may be full
                 sink.close()
     finally:
         part.unlink(missing_ok=True)
@@ -122,7 +122,7 @@ def _temporary(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
 
 @contextmanager
 def _staged(target: Path) -> Iterator[BinaryIO]:
-    """A file that takes its place as `target` when the block ends well, and vanishes when it does not."""
+    """A file that becomes `target` when the block succeeds, and is removed when it fails."""
     with _temporary(target) as (sink, part):
         yield sink
         with telling_disk_faults():
@@ -141,7 +141,7 @@ def _sync_directory(folder: Path) -> None:
 
 
 def _unpack(archive: BinaryIO, official: Official, wanted: Sequence[OfficialFile], folder: Path) -> None:
-    """Copy known members to known names: no path in an archive ever becomes a path on disk."""
+    """Copy known members to known names, so that no path in an archive becomes a path on disk."""
     by_member = {f"{official.folder}/{file.name}": file for file in wanted}
     with telling_disk_faults():
         archive.flush()

@@ -1,19 +1,19 @@
-"""Everything that can be wrong with a dataset.
+"""What can go wrong with a dataset.
 
     DatasetError
     ├── DatasetNotFound      no dataset has this name
-    ├── DatasetNotReady      an uploaded one whose conversion is not done, or failed
-    ├── DatasetUnavailable   its files are not here and cannot be had; the hint says what a person can do
-    └── DatasetCorrupt       a file is there, or came, and is not what it should be
+    ├── DatasetNotReady      the conversion of an uploaded dataset is still running or has failed
+    ├── DatasetUnavailable   the files are missing and cannot be fetched; the hint says what to do
+    └── DatasetCorrupt       a file is not the expected one
 
-Knows nothing of HTTP and nothing of jobs.
+Independent of HTTP and of jobs.
 """
 
 from collections.abc import Iterable
 
 
 class DatasetError(Exception):
-    """Root of this package's errors."""
+    """Base class of this package's errors."""
 
 
 class DatasetNotFound(DatasetError):
@@ -21,12 +21,12 @@ class DatasetNotFound(DatasetError):
 
     def __init__(self, name: str, known: Iterable[str] = ()) -> None:
         expected = ", ".join(sorted(known)) or "a dataset's name"
-        super().__init__(f"no such dataset; expected one of {expected}, came {name[:64]!r}")
+        super().__init__(f"no such dataset; expected one of {expected}, got {name[:64]!r}")
         self.name = name
 
 
 class DatasetNotReady(DatasetError):
-    """An uploaded dataset that cannot be used yet, or never will."""
+    """An uploaded dataset cannot be used: its conversion is still running or has failed."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"dataset {name} cannot be used: {reason}")
@@ -38,7 +38,7 @@ class DatasetUnavailable(DatasetError):
     """The files are not on this machine, and cannot be fetched or written.
 
     Attributes:
-        name: the dataset.
+        name: name of the dataset.
         reason: what went wrong.
         hint: what a person can do about it.
     """
@@ -51,12 +51,12 @@ class DatasetUnavailable(DatasetError):
 
 
 class DatasetCorrupt(DatasetError):
-    """A file is not what its publishers released.
+    """A file is not the one its publishers released.
 
     Attributes:
-        name: the dataset.
-        file: the file at fault, or several.
-        reason: what is wrong, what was expected, what came.
+        name: name of the dataset.
+        file: the damaged file, or several.
+        reason: what is wrong, what was expected, what was found.
         hint: what a person can do about it.
     """
 
@@ -65,8 +65,8 @@ class DatasetCorrupt(DatasetError):
         self.name = name
         self.file = file
         self.reason = reason
-        # Of a built-in dataset. Deleting is safe: what is missing is fetched again.
+        # The default is for built-in datasets. Deleting is safe: missing files are fetched again.
         self.hint = hint or (
-            f"Delete {self.file} from the datasets directory, and the next use fetches it again; "
-            "if it belongs to the sample that comes with the program, install the program again."
+            f"Delete {self.file} from the datasets directory; the next use fetches it again. "
+            "If it belongs to the sample that is part of the program, install the program again."
         )

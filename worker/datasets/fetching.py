@@ -1,8 +1,8 @@
-"""Fetches one file over HTTP into an open file, and proves on the way that it is the right one.
+"""Fetches one file over HTTP into an open file, and verifies size and checksum.
 
-Every fault becomes a `FetchFailed` with a sentence for people; nothing of a mirror's address but its host is told,
-since an address can carry a password. Knows neither directories nor datasets. httpx is imported when something is to
-be fetched: an API process, which imports this module too, never needs its 5 MB.
+Every error becomes a `FetchFailed` with a sentence for people. Of a mirror's address only the host is shown, since an
+address can contain a password. This module knows neither directories nor datasets. httpx is imported only for a
+download: an API process imports this module too, and never needs httpx's 5 MB.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 256 * 1024
 SILENCE_S, CONNECT_S = 30.0, 10.0
-"""Seconds without a byte, and seconds for a connection, after which a server is given up."""
+"""Time limits in seconds: without receiving a byte, and for opening a connection."""
 
 
 class FetchFailed(Exception):
-    """The file could not be had; the text says why."""
+    """The file could not be fetched; the message says why."""
 
 
 def fetch(
@@ -36,14 +36,14 @@ def fetch(
     """Stream a file into `sink`.
 
     Args:
-        url: where it is.
-        sink: receives the bytes; what it holds after a failure is worthless.
+        url: address of the file.
+        sink: receives the bytes; after a failure its contents are unusable.
         expected: size and checksum.
-        on_bytes: told how many bytes have come, after every chunk.
+        on_bytes: called after every chunk with the number of bytes received so far.
         timeout: how long to wait for a silent server; default `SILENCE_S` and `CONNECT_S`.
 
     Raises:
-        FetchFailed: no server, an HTTP error, a cut connection, the wrong bytes, or no room for them.
+        FetchFailed: no server, an HTTP error, a broken connection, wrong bytes, or a full disk.
     """
     digest = hashlib.new(expected.algorithm, usedforsecurity=False)
     received = 0
@@ -51,31 +51,31 @@ def fetch(
         for chunk in chunks:
             received += len(chunk)
             if received > expected.size_bytes:
-                raise FetchFailed(f"{expected.name} is too long; expected {expected.size_bytes} bytes, came more")
+                raise FetchFailed(f"{expected.name} is too long; expected {expected.size_bytes} bytes, got more")
             digest.update(chunk)
             with telling_disk_faults():
                 sink.write(chunk)
             on_bytes(received)
     if received < expected.size_bytes:
-        raise FetchFailed(f"{expected.name} is too short; expected {expected.size_bytes} bytes, came {received}")
+        raise FetchFailed(f"{expected.name} is too short; expected {expected.size_bytes} bytes, got {received}")
     check_digest(digest.hexdigest(), expected)
 
 
-def check_digest(came: str, expected: OfficialFile) -> None:
-    """Compare a checksum.
+def check_digest(digest: str, expected: OfficialFile) -> None:
+    """Compare a checksum with the official one.
 
     Raises:
-        FetchFailed: it is another one.
+        FetchFailed: they differ.
     """
-    if came != expected.digest:
+    if digest != expected.digest:
         raise FetchFailed(
-            f"{expected.name} is not the official file; expected {expected.algorithm} {expected.digest}, came {came}"
+            f"{expected.name} is not the official file; expected {expected.algorithm} {expected.digest}, got {digest}"
         )
 
 
 @contextmanager
 def telling_disk_faults() -> Iterator[None]:
-    """Turn the operating system's errors on writing (no space, no permission) into `FetchFailed`."""
+    """Turn the operating system's errors from writing (no space, no permission) into `FetchFailed`."""
     try:
         yield
     except OSError as error:
@@ -83,12 +83,12 @@ def telling_disk_faults() -> Iterator[None]:
 
 
 def _chunks(url: str, timeout: httpx.Timeout | None) -> Generator[bytes, None, None]:
-    """The body as it is on the wire: a server that calls a .gz file gzip-encoded must not have it unpacked."""
+    """The body as sent: httpx must not unpack a .gz file that the server declares as gzip-encoded."""
     import httpx  # noqa: PLC0415 - see the module's docstring
 
     try:
         address = httpx.URL(url)
-        # httpx writes the address to its log: a password in it goes into a header instead.
+        # httpx logs the address, so a password in it is sent as a header instead.
         auth = httpx.BasicAuth(address.username, address.password) if address.userinfo else None
         with httpx.stream(
             "GET",
@@ -108,7 +108,7 @@ def _reason(error: Exception, url: str) -> str:
     import httpx  # noqa: PLC0415 - see the module's docstring
 
     if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
-        return "its address is not one of http:// or https://"
+        return "its address does not begin with http:// or https://"
     host = httpx.URL(url).host
     match error:
         case httpx.HTTPStatusError():
@@ -116,7 +116,7 @@ def _reason(error: Exception, url: str) -> str:
         case httpx.ConnectError() | httpx.ConnectTimeout() | httpx.ProxyError():
             return f"no connection to {host}"
         case httpx.TimeoutException():
-            return f"{host} fell silent"
+            return f"{host} stopped responding"
         case httpx.TooManyRedirects():
-            return f"{host} sends in circles"
-    return f"the connection to {host} was cut"
+            return f"{host} redirects in circles"
+    return f"the connection to {host} broke"

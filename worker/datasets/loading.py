@@ -1,7 +1,7 @@
-"""Loads a built-in dataset: from its directory when its files are there, otherwise after a download.
+"""Loads a built-in dataset from its directory, after downloading the files that are missing.
 
-What comes out is compared with the fingerprint of the official files, so a loaded dataset is the published one,
-pixel for pixel, or an error. Knows the built-in datasets only.
+The result is compared with the fingerprint of the official files: a loaded dataset equals the published one pixel for
+pixel, or loading fails. Uploaded datasets are loaded elsewhere.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ Reader = Callable[[Path, DatasetInfo], tuple[LabelledImages, LabelledImages]]
 
 
 def is_available(name: str, datasets_dir: Path) -> bool:
-    """Whether every file of the dataset is in its place, so that loading needs no network.
+    """Whether every file of the dataset is present, so that loading needs no network.
 
     Raises:
         DatasetNotFound: no dataset has this name.
@@ -43,13 +43,13 @@ def load_dataset(
     *,
     mirror: str | None = None,
 ) -> Dataset:
-    """Read a dataset, and fetch the files that are missing first.
+    """Read a dataset, after fetching the missing files.
 
     Args:
         name: one of the built-in datasets.
         datasets_dir: directory of all datasets' official files.
-        on_progress: told how a download goes; an exception from it ends the download.
-        mirror: address to download from in place of the official home: of the archive for `cifar10`, of the
+        on_progress: called with the progress of a download; an exception from it ends the download.
+        mirror: address to download from instead of the official one: of the archive for `cifar10`, of the
             directory with the four files for `fashion_mnist`.
 
     Returns:
@@ -57,8 +57,8 @@ def load_dataset(
 
     Raises:
         DatasetNotFound: no dataset has this name.
-        DatasetUnavailable: its files are not here and cannot be fetched, or cannot be read.
-        DatasetCorrupt: a file is there but is not the official one.
+        DatasetUnavailable: files are missing and cannot be fetched, or cannot be read.
+        DatasetCorrupt: a file is not the official one.
     """
     info = dataset_info(name)
     folder = _folder_with_files(info, datasets_dir, on_progress, mirror)
@@ -84,10 +84,10 @@ def _folder_with_files(
 
 
 def _read_cifar10(folder: Path, info: DatasetInfo) -> tuple[LabelledImages, LabelledImages]:
-    """Open the pickles only if they are the official ones, byte for byte: another may fill the memory."""
+    """Open the pickles only if they are the official ones, byte for byte: any other could exhaust the memory."""
     damaged = _unofficial_files(info.name, folder)
     if damaged:
-        raise DatasetCorrupt(info.name, ", ".join(damaged), "not as published; its SHA-256 differs")
+        raise DatasetCorrupt(info.name, ", ".join(damaged), "not as published; the SHA-256 differs")
     return read_cifar10(folder, info)
 
 
@@ -104,7 +104,7 @@ def _read_fashion_split(folder: Path, prefix: str, n: int, info: DatasetInfo) ->
     labels = read_idx(labels_path, (n,), info.name)
     if labels.max() >= len(info.classes):
         raise DatasetCorrupt(
-            info.name, labels_path.name, f"unknown label; expected 0 to {len(info.classes) - 1}, came {labels.max()}"
+            info.name, labels_path.name, f"unknown label; expected 0 to {len(info.classes) - 1}, got {labels.max()}"
         )
     return LabelledImages(images[..., np.newaxis], labels.astype(np.int64))
 
@@ -115,13 +115,12 @@ def _compare(dataset: Dataset, folder: Path) -> None:
         raise DatasetCorrupt(
             info.name,
             ", ".join(_unofficial_files(info.name, folder)) or folder.name,
-            f"not the official pictures and labels; expected fingerprint {info.fingerprint}, "
-            f"came {dataset.fingerprint}",
+            f"not the official pictures and labels; expected fingerprint {info.fingerprint}, got {dataset.fingerprint}",
         )
 
 
 def _unofficial_files(name: str, folder: Path) -> list[str]:
-    """Names of the files whose checksum is not the official one."""
+    """Names of the files whose checksum differs from the official one."""
     official = OFFICIAL.get(name)
     return [file.name for file in (official.files if official else ()) if not _is_official(folder / file.name, file)]
 

@@ -1,12 +1,12 @@
-"""Draws the sample that comes with the program from Fashion-MNIST's official files.
+"""Draws the sample that is part of the program from Fashion-MNIST's official files.
 
 Run from the project's root, with the directory that holds the four official files:
 
     python -m worker.datasets.make_sample <directory> [--out worker/datasets/sample]
 
-The same pictures are drawn every time, on every machine: they are those with the smallest SHA-256 of a seed, the
-split and their position. The gzip files carry no time, so the same zlib writes the same bytes. Keep the LICENSE
-beside them: Fashion-MNIST may be passed on together with its notice.
+The same pictures are drawn every time, on every machine: those with the smallest SHA-256 of a seed, the split and
+their position. The gzip files contain no time, so the same zlib writes the same bytes. Keep the LICENSE beside them:
+Fashion-MNIST may be redistributed only with its notice.
 """
 
 import argparse
@@ -30,7 +30,7 @@ def make_sample(official_dir: Path, out_dir: Path) -> None:
 
     Args:
         official_dir: holds the four official files.
-        out_dir: receives files of the same names; must be there.
+        out_dir: receives files of the same names; must exist.
 
     Raises:
         DatasetCorrupt: the files are not the official ones.
@@ -53,12 +53,12 @@ def _sample_split(
 
 
 def choose(labels: NDArray[np.uint8], per_class: tuple[int, ...], split: str) -> NDArray[np.intp]:
-    """Positions of a balanced choice, in the order of the official file.
+    """Positions of a balanced random choice, in the order of the official file.
 
     Args:
-        labels: uint8, shape (n,): every picture's class.
-        per_class: how many to take of each class.
-        split: name of the split, so that both are drawn independently.
+        labels: uint8, shape (n,), the class of every picture.
+        per_class: how many pictures to take of each class.
+        split: name of the split; makes the two draws independent.
 
     Returns:
         intp, shape (sum of `per_class`,), ascending.
@@ -71,7 +71,7 @@ def choose(labels: NDArray[np.uint8], per_class: tuple[int, ...], split: str) ->
 
 
 def write_idx(path: Path, values: NDArray[np.uint8]) -> None:
-    """Write a gzipped IDX file whose bytes depend on the values alone."""
+    """Write a gzipped IDX file whose bytes depend only on the values."""
     header = struct.pack(f">BBBB{values.ndim}I", 0, 0, UNSIGNED_BYTE, values.ndim, *values.shape)
     with path.open("wb") as file, gzip.GzipFile("", "wb", compresslevel=9, fileobj=file, mtime=0) as packed:
         packed.write(header + values.tobytes())

@@ -1,6 +1,6 @@
-"""The official files as data: names, sizes, checksums, and the addresses their publishers serve them from.
+"""The official files as data: names, sizes, checksums, and their publishers' addresses.
 
-Sizes and SHA-256 sums were computed from files whose MD5 sums are the published ones. Knows no HTTP client.
+Sizes and SHA-256 sums were computed from files whose MD5 sums are the published ones. No HTTP client is used here.
 """
 
 from collections.abc import Mapping
@@ -15,10 +15,10 @@ class OfficialFile:
     """One file as its publishers released it.
 
     Attributes:
-        name: its name, without any directory.
+        name: name of the file, without a directory.
         size_bytes: exact size.
         digest: checksum in lowercase hexadecimal.
-        algorithm: of `digest`. MD5 only where nothing better is published: it finds damage, not malice.
+        algorithm: algorithm of `digest`. MD5 only where nothing better is published: it detects damage, not tampering.
     """
 
     name: str
@@ -29,14 +29,14 @@ class OfficialFile:
 
 @dataclass(frozen=True)
 class Official:
-    """Where a dataset's files come from and where they belong.
+    """Where a dataset's files come from and where they are stored.
 
     Attributes:
         folder: directory inside the datasets directory; also the directory inside `archive`.
-        url: address of `archive`, or of the directory that holds `files`.
-        mirror_setting: environment variable that names another address for `url`.
-        files: every file that is read.
-        archive: the .tar.gz that `files` travel in, if they do.
+        url: address of `archive`, or of the directory with `files`.
+        mirror_setting: environment variable that replaces `url` by another address.
+        files: all files that are read.
+        archive: the .tar.gz that contains `files`, if there is one.
     """
 
     folder: str
@@ -46,7 +46,7 @@ class Official:
     archive: OfficialFile | None = None
 
     def missing(self, datasets_dir: Path) -> tuple[OfficialFile, ...]:
-        """The files that are not in their place yet; what is inside them is not looked at."""
+        """The files that are not there yet; the contents of the others are not checked."""
         return tuple(file for file in self.files if not (datasets_dir / self.folder / file.name).is_file())
 
     def hint(self, datasets_dir: Path) -> str:
@@ -56,7 +56,7 @@ class Official:
         packed = f" (they are inside {self.archive.name})" if self.archive else ""
         return (
             f"Put the official files {names}{packed} into {folder}, or set {self.mirror_setting} to a mirror. "
-            f"Their official home is {self.url}"
+            f"Their official address is {self.url}"
         )
 
 
@@ -66,7 +66,7 @@ OFFICIAL: Mapping[str, Official] = MappingProxyType(
             folder="cifar-10-batches-py",
             url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
             mirror_setting="CONVSERVE_CIFAR10_URL",
-            # The archive's MD5 is the published one; its members have SHA-256 sums below.
+            # The MD5 of the archive is the published one; the files inside have SHA-256 sums below.
             archive=OfficialFile("cifar-10-python.tar.gz", 170_498_071, "c58f30108f718f92721af3b95e74349a", "md5"),
             files=(
                 OfficialFile(

@@ -1,7 +1,8 @@
-"""Uploaded datasets as the rest of the program knows datasets: their facts, and their arrays.
+"""Facts and arrays of uploaded datasets, in the same form as those of built-in datasets.
 
-They lie packed in the model store; whoever trains copies them once into the datasets directory, by fingerprint. What
-is in that copy is compared with the fingerprint at every use. Knows nothing of archives and HTTP.
+Uploaded datasets are stored packed in the model store. A trainer copies one to a directory named by its fingerprint
+inside the datasets directory, once, and compares the copy with the fingerprint at every use. Archives and HTTP are
+handled elsewhere.
 """
 
 import shutil
@@ -30,12 +31,12 @@ from worker.datasets.dataset import Dataset, LabelledImages, assemble
 from worker.datasets.errors import DatasetCorrupt, DatasetError, DatasetNotFound, DatasetNotReady, DatasetUnavailable
 
 FILES = ("train-images.npy", "train-labels.npy", "test-images.npy", "test-labels.npy")
-"""Of a packed dataset, in the order of its fingerprint."""
+"""Files of a packed dataset, in the order of its fingerprint."""
 FOLDER = "uploaded"
-"""Directory of the copies inside the datasets directory; it may be deleted at any time."""
+"""Directory of the copies inside the datasets directory; it can be deleted at any time."""
 STAGED = ".staged-"
 STAGED_S = 24 * 3600.0
-"""A copy that is not whole after so long never will be."""
+"""An incomplete copy of this age belongs to a process that was killed."""
 
 
 def find_dataset(name: str, store: DatasetStore) -> DatasetInfo:
@@ -43,8 +44,8 @@ def find_dataset(name: str, store: DatasetStore) -> DatasetInfo:
 
     Raises:
         DatasetNotFound: no dataset has this name.
-        DatasetNotReady: it is being converted, or its conversion failed.
-        DatasetCorrupt: its manifest is damaged.
+        DatasetNotReady: the conversion is still running or has failed.
+        DatasetCorrupt: the manifest is damaged.
         StoreUnavailable: the store does not answer.
     """
     if name in DATASETS:
@@ -53,7 +54,7 @@ def find_dataset(name: str, store: DatasetStore) -> DatasetInfo:
 
 
 def info_of(manifest: DatasetManifest) -> DatasetInfo:
-    """An uploaded dataset's facts in the words of the built-in ones."""
+    """An uploaded dataset's facts, in the form used for built-in datasets."""
     return DatasetInfo(
         name=manifest.name,
         title=manifest.title,
@@ -72,17 +73,17 @@ def info_of(manifest: DatasetManifest) -> DatasetInfo:
 def load_uploaded(
     name: str, store: DatasetStore, datasets_dir: Path, on_bytes: Callable[[int, int], None] | None = None
 ) -> Dataset:
-    """Both splits of an uploaded dataset, as read-only arrays over files: memory is taken as pictures are looked at.
+    """Both splits of an uploaded dataset, as read-only memory-mapped arrays: only pictures that are read use memory.
 
     Args:
-        name: of the dataset.
-        store: where it lies.
-        datasets_dir: where its copy goes.
-        on_bytes: told how many bytes of how many have been copied.
+        name: name of the dataset.
+        store: holds the packed dataset.
+        datasets_dir: receives the copy.
+        on_bytes: called with the number of bytes copied and the number of bytes in total.
 
     Raises:
-        DatasetNotFound, DatasetNotReady: there is no such dataset, or not yet.
-        DatasetCorrupt: what is stored is not what was published.
+        DatasetNotFound, DatasetNotReady: there is no such dataset, or it is not ready.
+        DatasetCorrupt: the stored bytes are not the published ones.
         DatasetUnavailable: the store does not answer, or the copy cannot be written.
     """
     try:
@@ -91,17 +92,19 @@ def load_uploaded(
         try:
             return _opened(manifest, folder)
         except (OSError, ValueError, DatasetCorrupt):
-            # No copy yet, or one that the disk has damaged: the store's is the one that counts.
+            # There is no copy yet, or the disk has damaged it: take a new one from the store.
             shutil.rmtree(folder, ignore_errors=True)
             _copy(manifest, store, folder, on_bytes)
             return _opened(manifest, folder)
     except DatasetDamaged as error:
         raise DatasetCorrupt(name, error.file, error.reason, UPLOAD_AGAIN) from error
     except StoreUnavailable as error:
-        raise DatasetUnavailable(name, "the model store does not answer", "GET /readyz says more.") from error
+        raise DatasetUnavailable(name, "the model store does not answer", "See GET /readyz for details.") from error
     except OSError as error:
         raise DatasetUnavailable(
-            name, f"its copy cannot be written: {error.strerror or error}", f"Look after {datasets_dir}."
+            name,
+            f"its copy cannot be written: {error.strerror or error}",
+            f"Check the free space and the permissions of {datasets_dir}.",
         ) from error
 
 
@@ -138,7 +141,7 @@ def _reason_for_absence(name: str, store: DatasetStore) -> DatasetError:
 def _copy(
     manifest: DatasetManifest, store: DatasetStore, folder: Path, on_bytes: Callable[[int, int], None] | None
 ) -> None:
-    """Fetch the arrays beside their place, then move them there whole; a rival's copy is as good."""
+    """Copy the arrays to a temporary directory, then rename it; a copy that another process made first is kept."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     _remove_unused(folder.parent, store)
     total, done = sum(manifest.files[file].size_bytes for file in FILES), 0
@@ -162,15 +165,15 @@ def _copy(
 
 
 def _remove_unused(copies: Path, store: DatasetStore) -> None:
-    """Make room: copies of datasets that were deleted, and what killed processes left of unfinished ones.
+    """Free space: remove copies of deleted datasets, and incomplete copies that killed processes left.
 
-    The copies are listed before the store is asked: one that is published and copied in between is not among them.
-    A training that still reads a removed one keeps its pages.
+    The copies are listed before the store, so that a dataset that is published and copied in between is not removed.
+    A training that still reads a removed copy keeps its memory-mapped pages.
     """
     found = list(copies.iterdir())
     used = {manifest.fingerprint for name in store.names() if (manifest := _manifest_or_none(name, store))}
     for folder in found:
-        with suppress(FileNotFoundError):  # a rival makes room, too
+        with suppress(FileNotFoundError):  # another process may remove it at the same time
             is_staged = folder.name.startswith(STAGED)
             if folder.stat().st_mtime < time.time() - STAGED_S if is_staged else folder.name not in used:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -191,13 +194,13 @@ def _opened(manifest: DatasetManifest, folder: Path) -> Dataset:
         raise DatasetCorrupt(
             manifest.name,
             "its arrays",
-            f"expected fingerprint {manifest.fingerprint}, came {dataset.fingerprint}",
+            f"expected fingerprint {manifest.fingerprint}, got {dataset.fingerprint}",
             UPLOAD_AGAIN,
         )
     return dataset
 
 
 def _mapped(path: Path) -> NDArray[Any]:
-    """An array over a file, as a plain read-only `ndarray`."""
+    """A memory-mapped file as a plain read-only `ndarray`."""
     array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     return array.view(np.ndarray)

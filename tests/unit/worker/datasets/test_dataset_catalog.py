@@ -29,7 +29,7 @@ def test_classes_are_in_the_official_order() -> None:
 
 
 def test_an_unknown_name_is_told_with_the_known_ones() -> None:
-    with pytest.raises(DatasetNotFound, match=r"expected one of cifar10, fashion_mnist, .* came 'imagenet'") as missing:
+    with pytest.raises(DatasetNotFound, match=r"expected one of cifar10, fashion_mnist, .* got 'imagenet'") as missing:
         dataset_info("imagenet")
     assert missing.value.name == "imagenet"
 

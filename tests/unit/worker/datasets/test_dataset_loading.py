@@ -75,7 +75,7 @@ def test_a_pickle_that_is_not_the_official_one_is_never_opened(tmp_path: Path) -
 @needs_official_files
 def test_a_label_that_no_class_has_is_refused(own_copy: Path) -> None:
     (own_copy / "train-labels-idx1-ubyte.gz").write_bytes(idx_gz(np.full(60_000, 10, dtype=np.uint8)))
-    with pytest.raises(DatasetCorrupt, match="expected 0 to 9, came 10"):
+    with pytest.raises(DatasetCorrupt, match="expected 0 to 9, got 10"):
         load_dataset("fashion_mnist", own_copy.parent)
 
 
