@@ -138,7 +138,7 @@ class ModelMemory:
             network = await self._opened(entry.manifest)
             self._on_loaded(time.perf_counter() - began_at)
             # Before the next network is loaded, so that this one counts.
-            entry.queue, entry.loaded_at = self._queue_for(network), time.monotonic()
+            entry.queue, entry.loaded_at = self._queue_for(network), asyncio.get_running_loop().time()
         return entry.queue
 
     async def _opened(self, manifest: Manifest) -> Network:
@@ -172,7 +172,7 @@ class ModelMemory:
             candidates = [key for key, entry in self._entries.items() if entry.queue and not self._is_pinned(key)]
             if not candidates:
                 return
-            now = time.monotonic()
+            now = asyncio.get_running_loop().time()
             free_at = {key: self._entries[key].loaded_at + self._rules.minimum_stay_s for key in candidates}
             victim = next((key for key in candidates if free_at[key] <= now), None)
             if victim is None:

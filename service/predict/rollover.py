@@ -7,7 +7,6 @@ waiting would fill the process and end in refusals.
 
 import asyncio
 import logging
-import time
 from dataclasses import dataclass
 
 from model_store import ArtifactCorrupt, Manifest
@@ -63,7 +62,7 @@ class Rollover:
     def _loading_of(self, new: Manifest) -> _Loading | None:
         """The loading of a version, which is started if necessary; none for a moment after it failed."""
         key = (new.model, new.version)
-        now = time.monotonic()
+        now = asyncio.get_running_loop().time()
         if key not in self._under_way and self._retry_at.get(key, now) <= now:
             started = self._under_way[key] = _Loading(asyncio.create_task(self._engine.load(new)), now)
             started.task.add_done_callback(lambda task: self._settle(key, task))
@@ -74,13 +73,13 @@ class Rollover:
         self._retry_at.pop(key, None)
         error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, (ArtifactCorrupt, ModelUnloaded)):
-            self._retry_at[key] = time.monotonic() + RETRY_S
+            self._retry_at[key] = task.get_loop().time() + RETRY_S
             logger.warning("version %d of model %s cannot be loaded yet: %s", key[1], key[0], error)
 
 
 async def _has_ended(loading: _Loading) -> bool:
     """Whether loading has ended, with or without success, after the time that this request may wait."""
-    patience_s = loading.began_at + PATIENCE_S - time.monotonic()
+    patience_s = loading.began_at + PATIENCE_S - asyncio.get_running_loop().time()
     if not loading.task.done() and loading.n_waiting < MOST_WAITING and patience_s > 0:
         loading.n_waiting += 1
         try:

@@ -103,12 +103,16 @@ class Feed:
         data: what to hand out.
         epoch: the first to hand out, from 0.
         step: batches of that epoch to leave out.
+        clock: seconds, from any beginning.
     """
 
-    def __init__(self, data: TrainingData, epoch: int = 0, step: int = 0) -> None:
+    def __init__(
+        self, data: TrainingData, epoch: int = 0, step: int = 0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._data = data
         self._epoch = epoch
         self._step = step
+        self._clock = clock
         self._chunks: queue.Queue[Arrays | BaseException | None] = queue.Queue(CHUNKS_AHEAD)
         self._closed = threading.Event()
         self.waited_s = 0.0
@@ -119,9 +123,9 @@ class Feed:
     def chunks(self) -> Iterator[Arrays]:
         """Chunks without end; or until the feed is closed."""
         while True:
-            began = time.monotonic()
+            began = self._clock()
             chunk = self._chunks.get()
-            self.waited_s += time.monotonic() - began
+            self.waited_s += self._clock() - began
             if chunk is None:
                 return
             if isinstance(chunk, BaseException):

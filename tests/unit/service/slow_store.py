@@ -11,6 +11,7 @@ class SlowStore(ModelStore):
     def __init__(self, store: ModelStore) -> None:
         super().__init__(store._objects)
         self._held: dict[tuple[str, int], threading.Event] = {}
+        self.n_held = 0
         self.errors: dict[tuple[str, int], StoreError] = {}
 
     def hold(self, model: str, version: int) -> threading.Event:
@@ -19,7 +20,8 @@ class SlowStore(ModelStore):
 
     def read(self, model: str, version: int, file: str) -> bytes:
         if (model, version) in self._held:
-            assert self._held[model, version].wait(10)
+            self.n_held += 1
+            assert self._held[model, version].wait(60)
         if (model, version) in self.errors:
             raise self.errors[model, version]
         return super().read(model, version, file)

@@ -1,9 +1,5 @@
 """The command line itself: what it offers, and what it refuses before anything is started."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from typer.testing import CliRunner
 
@@ -69,16 +65,3 @@ def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     with pytest.raises(SystemExit):
         main(["api"])
     assert capsys.readouterr().err.startswith("convserve: CONVSERVE_PORT: input should be a valid integer")
-
-
-@pytest.mark.parametrize(
-    ("module", "absent"),
-    [
-        ("service.cli.commands", {"uvicorn", "fastapi", "celery", "httpx", "pydantic"}),
-        ("service.cli.worker", {"fastapi", "uvicorn", "onnxruntime", "service.app"}),
-    ],
-)
-def test_a_command_imports_only_what_it_needs(module: str, absent: set[str]) -> None:
-    program = f"import sys, {module}; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path.cwd())
-    assert not absent & set(done.stdout.split())

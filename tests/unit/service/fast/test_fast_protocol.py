@@ -1,6 +1,5 @@
 """The fast lane at its connections: the answers, headers, refusals and counts of the routes, nothing left behind."""
 
-import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
@@ -15,6 +14,7 @@ from service.fast.lane import LANE, Asked, FastLane, Headers, Reply
 from service.fast.simple_requests import Call
 from service.inference.batch import Answer as BatchAnswer
 from service.settings import ApiSettings
+from tests.event_loop import turns, until
 from tests.unit.service.connections import Answer, Connection, form, post
 from tests.unit.service.tiny_networks import SIDE, grey_picture
 
@@ -213,8 +213,8 @@ async def test_a_client_that_leaves_while_waiting_is_no_longer_counted(service: 
     connection.send(GOOD["a raw picture"])
     assert service.n_inside == 1
     connection.leave()
-    await asyncio.sleep(0.05)
-    assert service.n_inside == 0
+    await until(lambda: service.n_inside == 0)
+    await turns()
     assert service.lane.n_answered == 0
     assert b'status="499"' in service.lane.metrics.page([], None)
 
@@ -224,7 +224,8 @@ async def test_a_client_that_leaves_during_its_body_leaves_nothing_behind(servic
     connection.send(GOOD["several in a form"][:300])
     connection.send(GOOD["several in a form"][300:400])
     connection.leave()
-    await asyncio.sleep(0.05)
+    await until(lambda: service.n_inside == 0)
+    await turns()
     assert (service.n_inside, service.lane.capacity._held_bytes) == (0, 0)
     assert b'status="400"' in service.lane.metrics.page([], None)
 

@@ -2,10 +2,10 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from model_store import ArtifactCorrupt, Manifest, ModelStore
 from service.errors import Overloaded
 from service.inference.batch_queue import INLINE_S, BatchQueue, BatchRules
 from service.inference.network import Network, Pixels
+from tests.event_loop import turns, until
 from tests.unit.service.tiny_networks import SIDE, brightness_network, publish
 
 pytestmark = pytest.mark.anyio
@@ -26,6 +27,7 @@ class WatchedNetwork(Network):
     def __init__(self, manifest: Manifest, picture_s: float = 1e-6) -> None:
         super().__init__(manifest, brightness_network(), threads=1)
         self.batches: list[int] = []
+        self.n_begun = 0
         self.threads: set[str] = set()
         self.may_run = threading.Event()
         self.may_run.set()
@@ -42,7 +44,8 @@ class WatchedNetwork(Network):
         return max(1, int(seconds / self._says_s))
 
     def run(self, pixels: Pixels) -> NDArray[np.float32]:
-        assert self.may_run.wait(10)
+        self.n_begun += 1
+        assert self.may_run.wait(60)
         self.batches.append(len(pixels))
         self.threads.add(threading.current_thread().name)
         return super().run(pixels)
@@ -72,6 +75,12 @@ def queue_of(network: Network, threads: ThreadPoolExecutor, **rules: float) -> B
     return BatchQueue(network, BatchRules(**rules), threads, 1, lambda *_: None)  # type: ignore[arg-type]
 
 
+async def under_way(network: WatchedNetwork) -> None:
+    """Come back when the network works on a batch in its thread."""
+    n_ended = len(network.batches)
+    await until(lambda: network.n_begun > n_ended)
+
+
 async def ask(queue: BatchQueue, tenth: int, n: int = 1) -> list[int]:
     answers: list[int] = (await queue.ask(grey(tenth, n))).probabilities.argmax(axis=1).tolist()
     return answers
@@ -99,9 +108,9 @@ async def test_what_comes_during_a_run_goes_together_into_the_next(
     queue = queue_of(slow, threads)
     slow.may_run.clear()
     first = asyncio.create_task(ask(queue, 1))
-    await asyncio.sleep(0.01)
+    await under_way(slow)
     others = [asyncio.create_task(ask(queue, tenth)) for tenth in range(2, 8)]
-    await asyncio.sleep(0.01)
+    await turns()
     slow.may_run.set()
     assert await first == [1]
     assert await asyncio.gather(*others) == [[tenth] for tenth in range(2, 8)]
@@ -124,9 +133,9 @@ async def test_a_client_that_leaves_is_dropped_and_the_others_get_their_own_answ
     queue = queue_of(slow, threads)
     slow.may_run.clear()
     first = asyncio.create_task(ask(queue, 0))
-    await asyncio.sleep(0.01)
+    await under_way(slow)
     waiting = [asyncio.create_task(ask(queue, tenth)) for tenth in range(1, 7)]
-    await asyncio.sleep(0.01)
+    await turns()
     for leaving in waiting[::2]:
         leaving.cancel()
     slow.may_run.set()
@@ -151,14 +160,16 @@ async def test_a_picture_that_cannot_be_prepared_fails_alone(
 
 
 async def test_preparing_pictures_does_not_hold_up_the_event_loop(
-    quick: WatchedNetwork, threads: ThreadPoolExecutor
+    quick: WatchedNetwork, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    n_in_this_turn = 0
+    n_in_this_turn, now = 0, 0.0
+    for module in ("batch", "batch_queue"):
+        monkeypatch.setattr(f"service.inference.{module}.time", SimpleNamespace(perf_counter=lambda: now))
 
     def slowly(start: int, end: int) -> Pixels:
-        nonlocal n_in_this_turn
+        nonlocal n_in_this_turn, now
         n_in_this_turn += end - start
-        time.sleep((end - start) * INLINE_S / 3)
+        now += (end - start) * INLINE_S / 3
         return np.concatenate([grey(n % 10) for n in range(start, end)])
 
     queue = queue_of(quick, threads)
@@ -206,9 +217,9 @@ async def test_a_full_queue_refuses_and_says_when_to_come_back(
     queue = queue_of(slow, threads, queue_pictures=4)
     slow.may_run.clear()
     accepted = [asyncio.create_task(ask(queue, 1))]
-    await asyncio.sleep(0.01)
+    await under_way(slow)
     accepted += [asyncio.create_task(ask(queue, 1)) for _ in range(4)]
-    await asyncio.sleep(0.01)
+    await turns()
     with pytest.raises(Overloaded) as refused:
         await ask(queue, 1)
     assert refused.value.retry_after_s == 1
@@ -223,9 +234,9 @@ async def test_a_request_that_would_wait_longer_than_allowed_is_refused(
     queue = queue_of(slow, threads, queue_s=10 * INLINE_S)
     slow.may_run.clear()
     accepted = [asyncio.create_task(ask(queue, 1))]
-    await asyncio.sleep(0.01)
+    await under_way(slow)
     accepted.append(asyncio.create_task(ask(queue, 1, n=20)))  # to an empty queue: let in whatever it brings
-    await asyncio.sleep(0.01)
+    await turns()
     with pytest.raises(Overloaded):
         await ask(queue, 1)
     slow.may_run.set()
@@ -238,7 +249,7 @@ async def test_a_delay_may_gather_more_and_a_full_batch_does_not_wait_for_its_en
 ) -> None:
     queue = queue_of(quick, threads, max_delay_s=60, max_pictures=3)
     waiting = [asyncio.create_task(ask(queue, tenth)) for tenth in range(2)]
-    await asyncio.sleep(0.02)
+    await turns()
     assert quick.batches == []
     waiting.append(asyncio.create_task(ask(queue, 2)))
     assert await asyncio.gather(*waiting) == [[0], [1], [2]]

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import time
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,6 +17,7 @@ from service.inference.unloaded import UnloadedModels
 from service.models.catalog import Catalog
 from service.models.index import Damage
 from service.telemetry.stages import Stages
+from tests.event_loop import LoopClock, turns, until
 from tests.unit.service.slow_store import SlowStore
 from tests.unit.service.tiny_networks import SIDE, brightness_network, publish
 
@@ -96,17 +96,21 @@ async def test_loads_that_wait_for_each_other_keep_to_the_budget(
 async def test_two_that_do_not_fit_together_each_stay_for_a_while(
     engines: list[Engine], slow_store: SlowStore, stages: Stages
 ) -> None:
-    engine = engine_of(engines, slow_store, stages, max_models=1, minimum_stay_s=0.3)
+    engine = engine_of(engines, slow_store, stages, max_models=1, minimum_stay_s=60)
     alpha, beta = (publish(slow_store, name) for name in ("alpha", "beta"))
+    clock = LoopClock()
     await engine.infer(alpha, grey(1))
-    loaded_at = time.monotonic()
     waiting = asyncio.create_task(engine.infer(beta, grey(2)))
-    while not waiting.done():
-        await asyncio.sleep(0.01)
-        if in_memory(engine) == ["alpha"]:
-            assert (await engine.infer(alpha, grey(3))).argmax() == 3
+    for _ in range(6):
+        await turns()
+        assert in_memory(engine) == ["alpha"]
+        assert (await engine.infer(alpha, grey(3))).argmax() == 3
+        assert not waiting.done()
+        clock.advance(9.9)
+    clock.advance(1)
     assert (await waiting).argmax() == 2
-    assert time.monotonic() - loaded_at > 0.25
+    assert in_memory(engine) == ["beta"]
+    clock.resume()
 
 
 async def test_others_are_answered_while_one_loads(
@@ -160,14 +164,12 @@ async def test_free_memory_is_returned_whatever_dropped_the_network_last(
     network = weakref.ref(queue._network)
     if case == "held by a batch":
         engine.forget(manifest.model)
-        await asyncio.sleep(0.05)
+        await asyncio.wrap_future(engine.memory._thread.submit(gc.collect))  # what was planned before is done
+        await turns()
         assert not trims
     del queue
     engine.forget(manifest.model)
-    for _ in range(100):
-        if trims:
-            break
-        await asyncio.sleep(0.01)
+    await until(lambda: bool(trims))
     gc.collect()
     assert trims == [True]
 

@@ -1,9 +1,8 @@
 """A new version replaces the old one under load: no request fails, and every answer comes from one version."""
 
 import asyncio
-import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
@@ -15,9 +14,10 @@ from service.models.catalog import Catalog
 from service.models.index import Reference
 from service.predict.decoding import Decoder
 from service.predict.predictor import Predictor
-from service.predict.rollover import MOST_WAITING
+from service.predict.rollover import MOST_WAITING, PATIENCE_S, RETRY_S
 from service.settings import ApiSettings
 from service.telemetry.stages import Stages
+from tests.event_loop import LoopClock, turns, until
 from tests.unit.service.slow_store import SlowStore
 from tests.unit.service.tiny_networks import brightness_network, grey_picture, publish
 from worker.pictures.pixels import PictureLimits
@@ -32,6 +32,14 @@ PNG = {"Content-Type": "image/png"}
 def slow_store(store: ModelStore) -> SlowStore:
     publish(store)
     return SlowStore(store)
+
+
+@pytest.fixture
+async def clock() -> AsyncIterator[LoopClock]:
+    """The event loop's, which stands still until it is told to go on."""
+    clock = LoopClock()
+    yield clock
+    clock.resume()
 
 
 @pytest.fixture
@@ -57,47 +65,55 @@ async def test_who_asks_after_a_publication_is_answered_by_what_was_published(
 
 
 async def test_no_request_waits_longer_than_a_moment_after_the_loading_began(
-    predictor: Predictor, slow_store: SlowStore, monkeypatch: pytest.MonkeyPatch
+    predictor: Predictor, slow_store: SlowStore, clock: LoopClock
 ) -> None:
-    monkeypatch.setattr("service.predict.rollover.PATIENCE_S", 0.05)
     await version(predictor)
     arrives = slow_store.hold("brightness", 2)
     publish(slow_store)
-    assert await version(predictor) == 1
-    monkeypatch.setattr("service.models.catalog.HIT_PATIENCE_S", 0)
-    began_at = time.monotonic()
+    waiting = asyncio.create_task(version(predictor))
+    await until(lambda: slow_store.n_held == 1)
+    await turns()
+    clock.advance(0.9 * PATIENCE_S)
+    await turns()
+    assert not waiting.done()
+    clock.advance(0.2 * PATIENCE_S)
+    assert await waiting == 1
+    # From now on nobody waits at all: the clock stands still.
     assert [await version(predictor) for _ in range(20)] == [1] * 20
-    assert time.monotonic() - began_at < 20 * 0.05
     arrives.set()
     while await version(predictor) == 1:
-        await asyncio.sleep(0.01)
+        await turns()
 
 
-async def test_few_wait_and_all_others_are_answered_at_once(predictor: Predictor, slow_store: SlowStore) -> None:
+async def test_few_wait_and_all_others_are_answered_at_once(
+    predictor: Predictor, slow_store: SlowStore, clock: LoopClock
+) -> None:
     await version(predictor)
     arrives = slow_store.hold("brightness", 2)
     publish(slow_store)
     asking = [asyncio.create_task(version(predictor)) for _ in range(5 * MOST_WAITING)]
-    done, waiting = await asyncio.wait(asking, timeout=0.5)
+    await until(lambda: sum(task.done() for task in asking) == 4 * MOST_WAITING)
+    await turns()
+    waiting = [task for task in asking if not task.done()]
     assert len(waiting) == MOST_WAITING
     arrives.set()
-    assert {task.result() for task in done} == {1}
+    assert {task.result() for task in asking if task not in waiting} == {1}
     assert set(await asyncio.gather(*waiting)) == {2}
 
 
 async def test_a_new_version_that_cannot_be_read_leaves_the_answers_to_the_previous_one(
-    predictor: Predictor, slow_store: SlowStore, monkeypatch: pytest.MonkeyPatch
+    predictor: Predictor, slow_store: SlowStore, clock: LoopClock
 ) -> None:
     await version(predictor)
     slow_store.errors["brightness", 2] = StoreUnavailable("memory://", "gone for a moment")
     publish(slow_store)
     assert [await version(predictor) for _ in range(3)] == [1, 1, 1]
     slow_store.errors.clear()
-    monkeypatch.setattr("service.predict.rollover.RETRY_S", 0)
-    deadline = time.monotonic() + 5
+    clock.advance(0.9 * RETRY_S)
+    assert [await version(predictor) for _ in range(3)] == [1, 1, 1]
+    clock.advance(0.2 * RETRY_S)
     while await version(predictor) == 1:
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.02)
+        await turns()
 
 
 async def test_a_new_version_that_is_damaged_is_passed_over(predictor: Predictor, slow_store: SlowStore) -> None:
@@ -133,16 +149,17 @@ async def test_many_clients_see_no_failed_and_no_mixed_answer_while_versions_are
                     await api.post(path, content=grey_picture(tenth), headers={**PNG, "X-Request-ID": f"{tenth}"})
                 )
 
+        async def answered(n_more: int) -> None:
+            wanted = len(answers) + n_more
+            await until(lambda: len(answers) > wanted)
+
         clients = [asyncio.create_task(client(number)) for number in range(2 * MOST_WAITING)]
         for number, arrives in enumerate(arrivals, 2):
-            await asyncio.sleep(0.1)
+            await answered(20)
             await asyncio.to_thread(publish_next, number)
-            seen = len(answers)
-            await asyncio.sleep(0.2)
-            assert len(answers) > seen + 20  # they go on while the new one is loading
+            await answered(20)  # they go on while the new one is loading
             arrives.set()
-        while answers[-1].json()["version"] < 3:
-            await asyncio.sleep(0.02)
+        await until(lambda: answers[-1].json()["version"] == 3)
         is_over = True
         await asyncio.gather(*clients)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from model_store import ModelStore
+from tests.event_loop import turns
 from tests.unit.service.protocols.conftest import error_of
 from tests.unit.service.tiny_networks import grey_picture, publish
 
@@ -149,9 +150,9 @@ async def test_calls_during_unloading_and_loading_are_answered_or_refused_and_ne
     async def unsettle() -> None:
         for _ in range(10):
             assert (await served.post(UNLOAD)).status_code == 200
-            await asyncio.sleep(0.002)
+            await turns()
             assert (await served.post(LOAD)).status_code == 200
-            await asyncio.sleep(0.002)
+            await turns()
 
     await asyncio.gather(unsettle(), *(ask() for _ in range(8)))
     assert 200 in seen

@@ -1,7 +1,6 @@
 """The page Prometheus reads: counts what happened, stays small whatever is asked, and needs no Redis."""
 
 import re
-import time
 from collections.abc import Mapping
 
 import httpx
@@ -185,16 +184,6 @@ async def test_a_deleted_model_leaves_the_page_and_may_come_back(api: httpx.Asyn
     assert (await read(api)).value("convserve_pictures_answered_total", model="alpha") == 1
 
 
-async def test_without_redis_the_page_says_so_and_answers_fast(api: httpx.AsyncClient) -> None:
-    began_at = time.monotonic()
-    page = await read(api)
-    assert time.monotonic() - began_at < 2.5
-    assert page.value("convserve_queue_up") == 0
-    assert not [name for name, _ in page.samples if name.startswith(("convserve_jobs", "convserve_training"))]
-    assert page.value("convserve_loaded_models") == 0
-    assert page.value("convserve_process_resident_memory_bytes") > 1e6
-
-
 async def test_two_applications_in_one_process_count_apart(
     api: httpx.AsyncClient, settings: ApiSettings, store: ModelStore
 ) -> None:
@@ -209,9 +198,9 @@ async def test_two_applications_in_one_process_count_apart(
 
 
 async def test_a_prediction_says_how_long_its_stages_took(api: httpx.AsyncClient, brightness: Manifest) -> None:
-    began_at = time.perf_counter()
     response = await api.post("/predict", files=[("file", PICTURE["file"])] * 3)
-    whole_ms = (time.perf_counter() - began_at) * 1000
+    exchanges_s = "convserve_http_request_duration_seconds_sum"
+    whole_ms = (await read(api)).value(exchanges_s, route="/predict", method="POST") * 1000
     stages = stage_milliseconds(response)
     assert list(stages) == ["decode", "queue", "compute"]
     assert 0 < sum(stages.values()) < whole_ms

@@ -1,4 +1,4 @@
-"""Who leaves while a prediction waits is noticed, and nobody works for nobody."""
+"""A client that disconnects while its prediction waits is noticed, and the work for it stops."""
 
 import asyncio
 import threading
@@ -14,6 +14,7 @@ from service.inference.engine import Engine, EngineRules
 from service.inference.network import Network, Pixels
 from service.telemetry.stages import Stages
 from service.web.client_presence import receive_of_request, while_client_stays
+from tests.event_loop import turns, until
 from tests.unit.service.tiny_networks import SIDE, publish
 
 pytestmark = pytest.mark.anyio
@@ -40,7 +41,12 @@ async def connection() -> Connection:
 
 async def test_work_is_done_for_a_client_who_stays(connection: Connection) -> None:
     receive_of_request.set(connection.receive)
-    assert await while_client_stays(asyncio.sleep(0.01, "answer")) == "answer"
+
+    async def work() -> str:
+        await turns()
+        return "answer"
+
+    assert await while_client_stays(work()) == "answer"
 
 
 async def test_work_outside_of_a_request_is_just_done() -> None:
@@ -63,7 +69,7 @@ async def test_work_is_cancelled_when_its_client_leaves(connection: Connection) 
     connection.leave()
     with pytest.raises(ClientLeft):
         await working
-    await asyncio.wait_for(ended.wait(), 1)
+    await ended.wait()
 
 
 async def test_errors_of_the_work_are_told(connection: Connection) -> None:
@@ -79,11 +85,12 @@ async def test_a_client_who_leaves_the_queue_is_not_worked_for(
     connection: Connection, store: ModelStore, stages: Stages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs: list[int] = []
-    may_run = threading.Event()
+    begun, may_run = threading.Event(), threading.Event()
     plain_run = Network.run
 
     def run(network: Network, pixels: Pixels) -> "np.typing.NDArray[np.float32]":
-        assert may_run.wait(10)
+        begun.set()
+        assert may_run.wait(60)
         runs.append(len(pixels))
         return plain_run(network, pixels)
 
@@ -93,10 +100,10 @@ async def test_a_client_who_leaves_the_queue_is_not_worked_for(
     manifest, picture = publish(store), np.zeros((1, SIDE, SIDE, 3), np.uint8)
     await engine.load(manifest)
     first = asyncio.create_task(engine.infer(manifest, picture))
-    await asyncio.sleep(0.01)
+    await until(begun.is_set)
     receive_of_request.set(connection.receive)
     second = asyncio.create_task(engine.infer(manifest, picture))
-    await asyncio.sleep(0.01)
+    await turns()
     connection.leave()
     with pytest.raises(ClientLeft):
         await second

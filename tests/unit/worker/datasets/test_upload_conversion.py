@@ -2,9 +2,6 @@
 
 import io
 import os
-import subprocess
-import sys
-import time
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +14,7 @@ from PIL import Image
 from model_store import ConversionStatus, DatasetFacts, DatasetStore, open_store
 from tests.archives import encoded, picture, two_classes, zipped
 from tests.places import SHARED_DATA
+from tests.unit.worker.datasets.conversion_orders import MIB, ordered
 from worker.datasets import Dataset, DatasetCorrupt, DatasetNotFound, DatasetNotReady, find_dataset, load_uploaded
 from worker.datasets.built_in import DATASETS
 from worker.datasets.loading import is_available, load_dataset
@@ -24,31 +22,11 @@ from worker.datasets.statistics import ChannelStatistics
 from worker.datasets.upload.convert import Link, convert
 from worker.datasets.upload.drawing_splits import draw_test_split
 from worker.datasets.upload.errors import ArchiveRejected
-from worker.datasets.upload.messages import CONVERTER_MESSAGES, Advanced, ConversionOrder, Converted, Refused
-from worker.datasets.upload.options import UploadLimits, UploadOptions
+from worker.datasets.upload.messages import CONVERTER_MESSAGES, Advanced, Converted
 from worker.datasets.upload.packing import PREVIEW_FILE
 from worker.datasets.upload.report import DatasetReport
 from worker.datasets.uploaded import FILES, STAGED_S
 from worker.pictures.pixels import PictureLimits, decode_picture
-
-MIB = 1024 * 1024
-LIMITS = UploadLimits(
-    max_files=5000,
-    max_unpacked_bytes=64 * MIB,
-    max_picture_bytes=MIB,
-    max_picture_pixels=1_000_000,
-    max_picture_side=4000,
-)
-
-
-def ordered(folder: Path, **options: object) -> ConversionOrder:
-    """To convert the upload that lies in a folder."""
-    return ConversionOrder(
-        archive=str(folder / "upload.zip"),
-        folder=str(folder),
-        options=UploadOptions.model_validate({"name": "pets", **options}),
-        limits=LIMITS,
-    )
 
 
 class Converter:
@@ -203,22 +181,6 @@ def test_too_little_to_train_or_test_is_refused(converter: Converter, files: dic
     assert refusal.value.code == code
 
 
-def test_a_full_disk_is_told_with_what_to_do(tmp_path: Path) -> None:
-    (tmp_path / "upload.zip").write_bytes(zipped(two_classes(300)))
-    (tmp_path / "records.bin").symlink_to("/dev/full")
-    order = ordered(tmp_path, image_size=64)
-    command = [sys.executable, "-m", "worker.datasets.upload.convert"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(order.model_dump_json().encode() + b"\n")
-        process.stdin.flush()
-        last = CONVERTER_MESSAGES.validate_json(process.stdout.readlines()[-1])
-    assert isinstance(last, Refused)
-    assert last.code == "disk_full"
-    assert last.hint is not None
-
-
 def test_looking_for_the_pictures_own_size_is_progress_too(tmp_path: Path) -> None:
     (tmp_path / "upload.zip").write_bytes(zipped(two_classes(5)))
     reports = io.BytesIO()
@@ -271,9 +233,10 @@ def test_copies_of_deleted_datasets_make_room_for_a_new_one(converter: Converter
     copies = tmp_path / "cache" / "uploaded"
     first, _, folder = converter.convert(zipped(two_classes(10)))
     published(store, first, folder, tmp_path / "cache")
-    for name, age_s in ((".staged-old", 2 * STAGED_S), (".staged-new", 0)):
+    for name in (".staged-old", ".staged-new"):
         (copies / name).mkdir()
-        os.utime(copies / name, (time.time() - age_s,) * 2)
+    made_at = (copies / ".staged-new").stat().st_mtime
+    os.utime(copies / ".staged-old", (made_at - 2 * STAGED_S,) * 2)
     second, _, folder = converter.convert(zipped(two_classes(10)), seed=1)
     published(store, second, folder, tmp_path / "cache", "cars")
     assert {copy.name for copy in copies.iterdir()} == {first.fingerprint, second.fingerprint, ".staged-new"}

@@ -1,8 +1,6 @@
 import io
 import math
 import re
-import subprocess
-import sys
 
 import pytest
 from PIL import Image
@@ -53,9 +51,3 @@ def test_values_that_are_no_numbers_are_left_out() -> None:
 
 def test_a_title_is_no_formula() -> None:
     assert "costs $5 a_{" in notes(history_of(1), "costs $5 a_{")
-
-
-def test_the_module_draws_in_a_process_of_its_own() -> None:
-    command = [sys.executable, "-m", "worker.reports.curves", "png", "title"]
-    done = subprocess.run(command, input=history_of(2).model_dump_json().encode(), stdout=subprocess.PIPE, check=True)
-    assert Image.open(io.BytesIO(done.stdout)).format == "PNG"

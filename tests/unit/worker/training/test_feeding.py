@@ -1,7 +1,7 @@
 import threading
-import time
 from collections.abc import Iterator
 from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -9,16 +9,43 @@ import pytest
 from worker.datasets.dataset import LabelledImages
 from worker.training.feeding import Arrays, Feed, TrainingData
 
-PAUSE_S = 0.05
+PAUSE_S = 3.0
+Kind = TypeVar("Kind", bound=TrainingData)
+
+
+class Clock:
+    """Stands still unless somebody waits for a chunk; then it goes on by `PAUSE_S`, once a chunk."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._asked = threading.Semaphore(0)
+
+    def __call__(self) -> float:
+        now = self.now
+        self._asked.release()
+        return now
+
+    def pass_while_someone_waits(self) -> None:
+        self._asked.acquire()  # the waiting begins
+        self.now += PAUSE_S
+
+    def the_waiting_ended(self) -> None:
+        self._asked.acquire()
+
+    def wait_no_more(self) -> None:
+        self._asked.release(1000)
 
 
 class SlowData(TrainingData):
-    """Takes its time for every chunk."""
+    """Takes its time for every chunk, which it begins when it is waited for."""
+
+    clock: Clock
 
     def epoch(self, number: int, first_step: int = 0) -> Iterator[Arrays]:
         for chunk in super().epoch(number, first_step):
-            time.sleep(PAUSE_S)
+            self.clock.pass_while_someone_waits()
             yield chunk
+            self.clock.the_waiting_ended()
 
 
 class BrokenData(TrainingData):
@@ -28,21 +55,22 @@ class BrokenData(TrainingData):
         raise OSError("the disk is gone")
 
 
-def made(kind: type[TrainingData]) -> TrainingData:
+def made(kind: type[Kind]) -> Kind:
     pictures = LabelledImages(np.zeros((8, 4, 4, 1), np.uint8), np.zeros(8, np.int64))
     return kind(pictures, np.eye(2, dtype=np.float32), None, None, batch_size=8, seed=1)
 
 
 def test_waiting_for_slow_data_is_counted_and_nothing_else_is() -> None:
-    began = time.monotonic()
-    with Feed(made(SlowData)) as feed:
+    data, clock = made(SlowData), Clock()
+    data.clock = clock
+    with Feed(data, clock=clock) as feed:
         for _ in islice(feed.chunks(), 4):
             pass
-        assert 3 * PAUSE_S < feed.waited_s < time.monotonic() - began
-        waited_s = feed.waited_s
-        time.sleep(4 * PAUSE_S)  # the network's own time
+        assert feed.waited_s == 4 * PAUSE_S
+        clock.now += 4 * PAUSE_S  # the network's own time
         next(feed.chunks())
-        assert feed.waited_s < waited_s + 2 * PAUSE_S
+        assert feed.waited_s == 5 * PAUSE_S
+        clock.wait_no_more()
 
 
 def test_what_breaks_while_data_is_prepared_is_raised_where_it_is_waited_for() -> None:
@@ -50,10 +78,10 @@ def test_what_breaks_while_data_is_prepared_is_raised_where_it_is_waited_for() -
         next(feed.chunks())
 
 
-def test_closing_a_full_feed_ends_whoever_waits_for_it() -> None:
+def test_closing_a_full_feed_ends_the_thread_that_waits_for_it() -> None:
     feed = Feed(made(TrainingData))
     chunks = feed.chunks()
-    next(chunks)  # the thread now fills the queue, and waits for room
+    next(chunks)  # the thread now fills the queue, and waits for a free place in it
 
     def close_and_wait() -> None:
         feed.close()
@@ -61,5 +89,5 @@ def test_closing_a_full_feed_ends_whoever_waits_for_it() -> None:
 
     waiting = threading.Thread(target=close_and_wait, daemon=True)
     waiting.start()
-    waiting.join(5)
+    waiting.join(60)
     assert not waiting.is_alive()

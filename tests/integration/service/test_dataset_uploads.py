@@ -19,7 +19,7 @@ from service.jobs.queue import JobQueue
 from service.settings import ApiSettings
 from tests.archives import two_classes, zipped
 from tests.fakes import RecordingWakeUps
-from tests.unit.service.uploading import ZIP, converted, leftovers, upload
+from tests.integration.service.uploading import ZIP, converted, leftovers, upload
 from worker.job_store.connection import connect
 from worker.job_store.groups import GroupStore
 from worker.job_store.store import JobStore

@@ -32,7 +32,7 @@ from tests.archives import (
     with_zip64_end,
     zipped,
 )
-from tests.unit.service.uploading import ZIP, converted, leftovers, upload
+from tests.integration.service.uploading import ZIP, converted, leftovers, upload
 
 pytestmark = pytest.mark.anyio
 

@@ -1,0 +1,45 @@
+"""What holds of a command before it does anything: what it imports, and what it says when a package is missing."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.places import PROJECT
+
+WITHOUT_THE_EXTRA = """
+import sys
+sys.modules["opentelemetry.sdk"] = None
+from service.cli import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("subcommand", ["up", "api", "worker"])
+def test_traces_without_the_packages_for_them_are_refused_in_one_line(subcommand: str) -> None:
+    refused = subprocess.run(
+        [sys.executable, "-c", WITHOUT_THE_EXTRA, subcommand],
+        env=os.environ | {"CONVSERVE_OTEL_ENDPOINT": "http://127.0.0.1:4318", "CONVSERVE_PORT": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        "convserve: CONVSERVE_OTEL_ENDPOINT asks for traces, which need the extra `otel`; the module "
+        "opentelemetry.sdk.trace is missing: pip install 'convserve[otel]', or unset the variable\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("service.cli.commands", {"uvicorn", "fastapi", "celery", "httpx", "pydantic"}),
+        ("service.cli.worker", {"fastapi", "uvicorn", "onnxruntime", "service.app"}),
+    ],
+)
+def test_a_command_imports_only_what_it_needs(module: str, absent: set[str]) -> None:
+    program = f"import sys, {module}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=PROJECT)
+    assert not absent & set(done.stdout.split())
