@@ -1,4 +1,4 @@
-"""Puts runs side by side: runs that differ by their seed alone are one setting, with a mean and a spread."""
+"""Puts runs side by side: runs that differ only by their seed are one setting, with a mean and a spread."""
 
 import json
 from collections import defaultdict
@@ -25,8 +25,8 @@ class Run(BaseModel):
     state: JobState
     setting: str = Field(description="Label of the setting it belongs to.")
     seed: int | None
-    left_out: str | None = Field(description="Why its numbers do not count; null when they do.")
-    metrics: dict[MetricName, float] = Field(description="What is known of it so far.")
+    left_out: str | None = Field(description="Why its numbers do not count; null if they count.")
+    metrics: dict[MetricName, float] = Field(description="Its numbers so far.")
     best_epoch: int | None = Field(description="Epoch with the best validation accuracy, from 1.")
     history: History
     model: PublishedModel | None
@@ -38,23 +38,23 @@ class Spread(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    n: int = Field(description="Runs, each with a seed of its own.")
+    n: int = Field(description="Number of runs, each with another seed.")
     mean: float
-    deviation: float | None = Field(description="Sample standard deviation, over n - 1; null with a single run.")
+    deviation: float | None = Field(description="Sample standard deviation, with n - 1; null for a single run.")
     lowest: float
     highest: float
 
 
 class Setting(BaseModel):
-    """Runs that differ by nothing but their seed."""
+    """Runs that differ only by their seed."""
 
     model_config = ConfigDict(frozen=True)
 
     label: str
-    values: dict[str, JsonValue] = Field(description="Its values of the settings that differ; null where it has none.")
+    values: dict[str, JsonValue] = Field(description="Its values for the fields that differ; null where it has none.")
     jobs: tuple[str, ...]
-    seeds: tuple[int, ...] = Field(description="Of the runs that count.")
-    parameters: int | None = Field(description="Of its network; null when its dataset is gone.")
+    seeds: tuple[int, ...] = Field(description="Seeds of the runs that count.")
+    parameters: int | None = Field(description="Parameters of its network; null if its dataset is gone.")
     metrics: dict[MetricName, Spread]
 
 
@@ -63,26 +63,26 @@ class Comparison(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    metric: MetricName = Field(description="What settings are ranked and judged by.")
+    metric: MetricName = Field(description="The number by which settings are ranked and judged.")
     verdict: Verdict
-    differ: dict[str, list[JsonValue]] = Field(description="Settings that differ: path → the values there are.")
-    same: dict[str, JsonValue] = Field(description="Settings that all runs share: path → value.")
+    differ: dict[str, list[JsonValue]] = Field(description="Fields that differ: path → all values.")
+    same: dict[str, JsonValue] = Field(description="Fields that are the same in all runs: path → value.")
     settings: tuple[Setting, ...] = Field(description="Best first; those without a result last.")
     runs: tuple[Run, ...] = Field(description="In the order they were asked for.")
     next_requests: tuple[dict[str, JsonValue], ...] = Field(
-        description="Bodies for `POST /jobs` that would make the verdict firmer; empty when it is firm."
+        description="Bodies for `POST /jobs` that would make the verdict more certain; empty if it is clear."
     )
 
 
 def compare(
     jobs: Sequence[JobRecord], metric: MetricName, count_parameters: Callable[[TrainingPlan], int | None]
 ) -> Comparison:
-    """Compare jobs in any state; only those that have ended well count.
+    """Compare jobs in any state; only those that have succeeded count.
 
     Args:
         jobs: at least one.
-        metric: what decides.
-        count_parameters: of a plan's network; None when it cannot be told.
+        metric: by which settings are ranked.
+        count_parameters: returns the number of parameters of a plan's network, or None if it is unknown.
     """
     measure = METRICS[metric]
     flat = flattened([job.request for job in jobs])
@@ -112,9 +112,9 @@ def compare(
 
 
 def _left_out(group: Sequence[JobRecord]) -> list[tuple[JobRecord, str | None]]:
-    """Each job of a setting with the reason why it does not count.
+    """Each job of a setting with the reason why it does not count, or None.
 
-    Two runs of one setting under one seed are one draw, not two: the later one counts.
+    Two runs of a setting with the same seed are not independent: only the later one counts.
     """
     latest: dict[int, str] = {}
     for job in sorted(group, key=lambda job: job.created_at):
@@ -191,7 +191,7 @@ def _verdict(
     metric: Metric,
     differ: Sequence[str],
 ) -> tuple[Verdict, list[dict[str, JsonValue]]]:
-    """The verdict, and the requests that would make it firmer once all runs have ended."""
+    """The verdict and, once all runs have ended, the requests that would make it more certain."""
     counted = [[jobs[job] for job in setting.jobs if reasons[job] is None] for setting in settings]
     read = [[metric.read(job) for job in group] for group in counted]
     contenders = [

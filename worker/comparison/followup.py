@@ -1,4 +1,4 @@
-"""The requests that would make a verdict firmer: the same settings, with seeds that were not used yet."""
+"""The requests that would make a verdict more certain: the same settings with seeds that were not used yet."""
 
 import itertools
 import json
@@ -13,21 +13,21 @@ from worker.jobs.plan import TrainingPlan, plan
 from worker.jobs.request import JobRequest
 
 ENOUGH = 3
-"""Seeds per setting from which on a verdict can be firm at all."""
+"""Seeds per setting that a clear verdict needs at least."""
 MOST = 12
-"""Where more seeds still leave no clear difference, the settings are alike for any practical purpose."""
+"""Settings that do not differ clearly with this many seeds are equal for practical purposes."""
 
 
 def followup(
     plans: Sequence[TrainingPlan], values: Sequence[Flat], taken: Set[int], fewest: int
 ) -> tuple[list[dict[str, JsonValue]], list[int]]:
-    """Bodies of `POST /jobs`, and the seeds in them: one grid where the settings are one, else one for each setting.
+    """Bodies of `POST /jobs`, and the seeds in them: one grid if the settings form one, else a grid for each setting.
 
     Args:
         plans: one of each setting.
-        values: the settings that differ, in the same order.
+        values: the fields that differ, in the same order.
         taken: seeds that were used.
-        fewest: seeds that the setting with the fewest has.
+        fewest: number of seeds of the setting with the fewest.
     """
     wanted = ENOUGH if fewest < ENOUGH else 2 * fewest
     if wanted > MOST:
@@ -50,13 +50,13 @@ def _short(planned: TrainingPlan) -> dict[str, JsonValue]:
             if plan(JobRequest.model_validate({name: body[name] for name in body if name != field})) == planned:
                 del body[field]
         except ValueError:
-            continue  # it is needed, or needs the store to be planned
+            continue  # the field is required, or planning needs the store
     body.pop("seed", None)
     return body
 
 
 def _without(body: dict[str, JsonValue], paths: Iterable[str]) -> dict[str, JsonValue]:
-    """The body without the fields that a grid sets."""
+    """The body without the fields that the grid varies."""
     steps = [path.split(".") for path in paths]
     inner = {name: [rest for first, *rest in steps if first == name] for name in body}
     kept = {
@@ -68,7 +68,7 @@ def _without(body: dict[str, JsonValue], paths: Iterable[str]) -> dict[str, Json
 
 
 def _axes(values: Sequence[Flat]) -> dict[str, list[JsonValue]] | None:
-    """The values of each path if the settings are all their combinations, else None."""
+    """The values of each path if the settings are exactly all combinations of them, else None."""
     axes: dict[str, list[JsonValue]] = {}
     for path in values[0]:
         choices = {json.dumps(settings[path]): settings[path] for settings in values}

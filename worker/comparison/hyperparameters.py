@@ -1,4 +1,4 @@
-"""What distinguishes runs: plans laid flat, path by path, and which paths differ among them."""
+"""The fields that distinguish runs: plans as flat dictionaries from path to value, and the paths that differ."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from worker.jobs.plan import TrainingPlan
 
 NOT_A_SETTING = frozenset({"seed", "model"})
-"""A seed only repeats a setting; the name to publish under changes nothing about the run."""
+"""Another seed repeats a setting, and the name to publish under does not change the training."""
 
 Flat = dict[str, JsonValue]
 
@@ -17,8 +17,8 @@ Flat = dict[str, JsonValue]
 def flattened(plans: Sequence[TrainingPlan]) -> list[Flat]:
     """Every plan as path → value, for example `optimizer.learning_rate` → 0.01.
 
-    Networks that were sent as layers are laid flat, too, if all of them have the same kinds of layers, so that one
-    changed layer shows as such; otherwise each is one value, with the beginning of its digest.
+    Networks that were sent as layers are flattened too if all of them have the same types of layers, so that a single
+    changed layer shows as such. Otherwise each network is one value with the beginning of its digest.
     """
     bodies = [plan.model_dump(mode="json", exclude_none=True, exclude=set(NOT_A_SETTING)) for plan in plans]
     if len({_outline(body["architecture"]) for body in bodies}) > 1:
@@ -27,7 +27,7 @@ def flattened(plans: Sequence[TrainingPlan]) -> list[Flat]:
 
 
 def same_and_different(flat: Sequence[Flat]) -> tuple[Flat, list[str]]:
-    """What all have in common, and the paths in which they differ, in the order of the plan's fields."""
+    """The values that all share, and the paths in which they differ, in the order of the plan's fields."""
     paths = list(dict.fromkeys(path for settings in flat for path in settings))
     different = [path for path in paths if len({json.dumps(settings.get(path)) for settings in flat}) > 1]
     same = {path: flat[0][path] for path in paths if path not in different}
@@ -35,15 +35,15 @@ def same_and_different(flat: Sequence[Flat]) -> tuple[Flat, list[str]]:
 
 
 def label_of(values: Mapping[str, JsonValue]) -> str:
-    """A setting's name for people: the last steps of its paths, as many as keep them apart, with their values."""
+    """A readable name for a setting: its values, each after as much of the end of its path as makes it unique."""
     if not values:
         return "all runs"
     if len(values) == 1 and isinstance(only := next(iter(values.values())), str):
         return only
-    return ", ".join(_said(name, value) for name, value in zip(_short(list(values)), values.values(), strict=True))
+    return ", ".join(_described(name, value) for name, value in zip(_short(list(values)), values.values(), strict=True))
 
 
-def _said(name: str, value: JsonValue) -> str:
+def _described(name: str, value: JsonValue) -> str:
     if name == "architecture" and isinstance(value, str):
         return value
     return f"{name.replace('_', ' ')} {_written(value)}"
@@ -77,7 +77,7 @@ def _leaves(value: JsonValue, path: str) -> Iterator[tuple[str, JsonValue]]:
 
 
 def _outline(architecture: JsonValue) -> str:
-    """Equal for networks whose layers can be compared one by one; all presets' names are alike."""
+    """Equal for networks whose layers can be compared one by one; the same for all presets."""
     if not isinstance(architecture, dict):
         return "preset"
     return json.dumps(_kinds(architecture["layers"]))

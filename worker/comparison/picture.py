@@ -38,18 +38,18 @@ WIDTH, PANELS_HEIGHT, LINE_HEIGHT, DPI = 10.0, 3.7, 0.23, 110
 WORDS_CHARACTERS = 125
 LABEL_WIDTH = 5.6
 MARKS_PER_LINE = 8
-FEW_SETTINGS = 4  # of more, the training lines step back
+FEW_SETTINGS = 4  # with more settings, the training lines are drawn fainter
 BAND = 0.18
 
 
 def draw_comparison(comparison: Comparison, picture_format: Format = "png") -> bytes:
-    """Accuracy and loss per epoch, one colour and mark per setting: validation solid, training dashed.
+    """Accuracy and loss per epoch, one colour and marker per setting: validation solid, training dashed.
 
-    With several seeds, lines are means and the band reaches from the lowest to the highest validation value.
+    With several seeds, lines show the mean, and the band spans the lowest to the highest validation value.
 
     Args:
-        comparison: its first ten settings are drawn, the best ones.
-        picture_format: of the bytes returned.
+        comparison: its first ten settings, which are the best ones, are drawn.
+        picture_format: format of the returned bytes.
     """
     shown = comparison.settings[:DRAWN_AT_MOST]
     words = textwrap.wrap(comparison.verdict.text, WORDS_CHARACTERS)
@@ -113,13 +113,13 @@ def _draw_setting(panel: Axes, name: str, number: int, runs: Sequence[Run], *, i
         linewidth=1.8,
         marker=MARKERS[number],
         markersize=4.5,
-        # Begins elsewhere for each setting, so that marks do not cover one another.
+        # The first marker is shifted for each setting, so that markers do not cover each other.
         markevery=(number % every, every),
     )
 
 
 def _table(series: Sequence[Sequence[float]]) -> NDArray[np.float64]:
-    """Runs by epochs; NaN where a run has not come that far. Runs without an epoch are left out."""
+    """Array of runs by epochs, NaN for epochs that a run has not reached. Runs without an epoch are left out."""
     begun = [values for values in series if values]
     table = np.full((len(begun), max(map(len, begun), default=0)), np.nan)
     for row, values in zip(table, begun, strict=True):
@@ -161,7 +161,7 @@ def _result(setting: Setting, comparison: Comparison) -> str:
 
 
 def _notes(has_bands: bool) -> list[Artist]:
-    """What lines and bands mean, as the last entries of the legend."""
+    """The meaning of lines and bands, as the last entries of the legend."""
     lines = Line2D([], [], color=GREY, linestyle="--", linewidth=1, label="dashed: training, solid: validation")
     if not has_bands:
         return [lines]
@@ -170,7 +170,7 @@ def _notes(has_bands: bool) -> list[Artist]:
 
 
 def main() -> None:
-    """Entry point: format as argument, a comparison as JSON in, a picture out."""
+    """Entry point: takes the format as argument, reads a comparison as JSON, writes a picture."""
     picture_format: Format = "svg" if sys.argv[1] == "svg" else "png"
     comparison = Comparison.model_validate_json(sys.stdin.buffer.read())
     sys.stdout.buffer.write(draw_comparison(comparison, picture_format))

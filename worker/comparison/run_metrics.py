@@ -1,4 +1,4 @@
-"""What runs can be compared by: where the number is found, which way is better, how it is written."""
+"""The metrics by which runs are compared: where to read the number, which direction is better, how to write it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ class Metric:
     """One number per run.
 
     Attributes:
-        title: as it is written in a sentence.
-        read: the number, or None as long as there is none.
-        higher_is_better: which way is ahead.
-        is_share: written in percent, differences in percentage points.
-        unit: of a number that is no share.
+        title: its name within a sentence.
+        read: returns the number of a job, or None if there is none yet.
+        higher_is_better: whether a larger number is better.
+        is_share: written in percent; differences in percentage points.
+        unit: unit of a number that is not a share.
     """
 
     title: str
@@ -29,18 +29,18 @@ class Metric:
     unit: str = ""
 
     def written(self, value: float) -> str:
-        """A value for people."""
+        """A value as text."""
         return f"{100 * value:.1f} %" if self.is_share else f"{value:.3g}{self.unit}"
 
     def difference(self, value: float, *, with_unit: bool = True) -> str:
-        """A difference for people."""
+        """A difference as text."""
         if self.is_share:
             return f"{100 * value:.1f}" + (" points" if with_unit else "")
         return f"{value:.3g}" + (self.unit if with_unit else "")
 
 
 def seconds_of(job: JobRecord) -> float | None:
-    """Wall time from the claim to the end, reading data and publishing included."""
+    """Wall time from the claim to the end, including reading data and publishing."""
     if job.started_at is None or job.finished_at is None:
         return None
     return (job.finished_at - job.started_at).total_seconds()

@@ -1,23 +1,23 @@
-"""Student's t distribution, as far as an interval for a difference of two means needs it.
+"""Student's t distribution, for the confidence interval of a difference of two means.
 
-With t = sqrt(df) tan(angle) the density becomes a power of the cosine, which is smooth and integrates well by
-Simpson's rule: no table, and no library of statistics for one number.
+With t = sqrt(df) tan(angle) the density becomes a power of the cosine, which is smooth and is integrated accurately by
+Simpson's rule. So neither a table nor a statistics library is needed.
 """
 
 import math
 
 import numpy as np
 
-_INTERVALS = 2000  # even; an error below 1e-9 for every df from 1 up
+_INTERVALS = 2000  # even; the error is below 1e-9 for every df >= 1
 _HALVINGS = 60
 
 
 def t_quantile(probability: float, df: float) -> float:
-    """The value that a t distributed variable stays below with this probability.
+    """The value below which a t-distributed variable lies with this probability.
 
     Args:
         probability: from 0.5 to less than 1.
-        df: degrees of freedom, at least 1, not necessarily whole.
+        df: degrees of freedom, at least 1, may be fractional.
     """
     low, high = 0.0, math.pi / 2
     for _ in range(_HALVINGS):
@@ -29,10 +29,10 @@ def t_quantile(probability: float, df: float) -> float:
 def welch_interval(
     first: tuple[float, ...], second: tuple[float, ...], confidence: float
 ) -> tuple[float, float, float]:
-    """The difference of two means and the interval it lies in, for unequal spreads (Welch, 1947).
+    """The difference of two means and its confidence interval, for unequal variances (Welch, 1947).
 
-    Degrees of freedom are Welch's and Satterthwaite's. If no value differs from its group's mean, the interval is as
-    wide as a point.
+    The degrees of freedom follow Welch and Satterthwaite. If no value differs from its group's mean, the interval has
+    width 0.
 
     Args:
         first: at least two independent values.
@@ -40,7 +40,7 @@ def welch_interval(
         confidence: such as 0.95.
 
     Returns:
-        Mean of the first minus mean of the second, and the interval's ends.
+        Mean of the first minus mean of the second, and the two ends of the interval.
     """
     difference = float(np.mean(first) - np.mean(second))
     parts = [float(np.var(values, ddof=1)) / len(values) for values in (first, second)]

@@ -1,8 +1,8 @@
-"""Says in plain words whether settings differ by more than what the seed alone does.
+"""Says in plain words whether settings differ by more than the effect of the seed.
 
-The interval of each difference is Welch's, widened by Bonferroni's rule so that all of them together hold with 95 %:
-whichever setting leads was chosen after the fact. Runs count as independent draws of the seed. What the verdict does
-not cover: another dataset, another split, and settings that were tuned on the same test pictures.
+The interval of each difference is Welch's. Bonferroni's correction widens it so that all intervals hold together with
+95 %, because the leading setting is chosen after the fact. Runs count as independent draws of the seed. The verdict
+does not cover another dataset, another split, or settings that were tuned on the same test pictures.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ CONFIDENCE = 0.95
 
 
 class Contender(BaseModel):
-    """A setting as the verdict sees it: its name, and one value per seed."""
+    """A setting in a comparison: its name, and one value per seed."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -28,21 +28,21 @@ class Contender(BaseModel):
 
     @property
     def mean(self) -> float:
-        """Of its values."""
+        """Mean of its values."""
         return sum(self.values) / len(self.values)
 
 
 class Difference(BaseModel):
-    """By how much the leading setting is ahead of another."""
+    """The lead of the best setting over another one."""
 
     model_config = ConfigDict(frozen=True)
 
     ahead: str
     behind: str
-    difference: float = Field(description="Of the means, in the metric's own unit; positive is better.")
-    low: float | None = Field(description="Lower end of the interval; null with less than two runs of either.")
+    difference: float = Field(description="Difference of the means, in the unit of the metric; positive is better.")
+    low: float | None = Field(description="Lower end of the interval; null if either setting has fewer than two runs.")
     high: float | None
-    clear: bool | None = Field(description="The interval leaves out zero; null when there is none.")
+    clear: bool | None = Field(description="Whether the interval excludes zero; null without an interval.")
 
 
 class Verdict(BaseModel):
@@ -51,10 +51,10 @@ class Verdict(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     kind: Kind
-    text: str = Field(description="In plain words.")
+    text: str = Field(description="The verdict in plain words.")
     leader: str | None
     differences: tuple[Difference, ...] = Field(description="The leader against every other setting.")
-    confidence: float = Field(default=CONFIDENCE, description="Of all intervals together.")
+    confidence: float = Field(default=CONFIDENCE, description="Confidence of all intervals together.")
     method: str = "Welch's t interval over seeds, with Bonferroni's correction for all pairs of settings"
 
 
@@ -62,12 +62,12 @@ def judge(contenders: Sequence[Contender], metric: Metric, more: str = "") -> Ve
     """Compare settings.
 
     Args:
-        contenders: at least one value each.
-        metric: which way is better, and how numbers are written.
-        more: what to do if the runs are too few, said at the end of the verdict.
+        contenders: the settings, each with at least one value.
+        metric: decides which direction is better and how numbers are written.
+        more: advice at the end of the verdict, for an unclear result.
     """
     if not contenders:
-        return _verdict("cannot_tell", "No run has ended well yet, so there is nothing to compare.")
+        return _verdict("cannot_tell", "No run has succeeded yet, so there is nothing to compare.")
     ranked = sorted(contenders, key=lambda contender: contender.mean, reverse=metric.higher_is_better)
     leader, others = ranked[0], ranked[1:]
     if not others:
@@ -75,14 +75,14 @@ def judge(contenders: Sequence[Contender], metric: Metric, more: str = "") -> Ve
     n_pairs = len(ranked) * len(others) // 2
     differences = [_difference(leader, other, metric, n_pairs) for other in others]
     kind = _kind(differences)
-    text = _said(kind, leader, differences, metric)
+    text = _text_of(kind, leader, differences, metric)
     if kind != "clear" and more:
         text = f"{text} {more}"
     return _verdict(kind, text, leader.label, differences)
 
 
 def not_comparable(text: str) -> Verdict:
-    """The runs' numbers mean different things."""
+    """The verdict for runs whose numbers mean different things."""
     return _verdict("not_comparable", text)
 
 
@@ -121,13 +121,13 @@ def _alone(only: Contender, metric: Metric) -> str:
     )
 
 
-def _said(kind: Kind, leader: Contender, differences: Sequence[Difference], metric: Metric) -> str:
+def _text_of(kind: Kind, leader: Contender, differences: Sequence[Difference], metric: Metric) -> str:
     first = differences[0]
     if kind == "cannot_tell":
         return (
             f"One run each: cannot tell. {leader.label} is ahead of {first.behind} by "
-            f"{metric.difference(first.difference)} in {metric.title}, but how much of that is the seed, one run does "
-            "not show."
+            f"{metric.difference(first.difference)} in {metric.title}, but a single run each does not "
+            "show how much of that is due to the seed."
         )
     if len(differences) == 1:
         ahead = f"{leader.label} is ahead of {_gap(first, metric)} in {metric.title}"

@@ -1,9 +1,9 @@
-"""How long a training takes: from trainings of the past where there are any, else from one measured machine.
+"""How long a training takes, estimated from past trainings if there are any, else from one measured machine.
 
-A step costs a fixed time, and a picture a time for its arithmetic and one for its numbers, which every layer reads from
-memory and writes to it: small networks spend most of theirs on that. How far that holds is seen in the past: the ratio
-of what a run took to what the formula says. The same network's ratio tells most, other networks' on the same kind of
-device tell something, and without either the formula stands alone, with a wide range.
+In the formula, a step costs a fixed time. A picture costs time for its arithmetic, and time for the values that every
+layer reads from and writes to memory, where small networks spend most of their time. Past runs correct the formula by
+the ratio of their measured time to the formula's. Runs of the same network are the best basis; runs of other networks
+on the same kind of device come next; without any the formula is used alone, with a wide range.
 """
 
 from collections.abc import Sequence
@@ -15,25 +15,25 @@ STEP_S = 0.0015
 FLOPS_PER_S = 200e9
 NUMBERS_PER_S = 400e6
 """Measured in float32 on 2 cores of an Intel Xeon with AVX-512. `lenet5-fashion`, `cnn` and `cnn-wide` in their own
-recipes have since taken 0.77, 0.65 and 0.80 of what the formula says on that machine when it was quiet."""
-FIRST_STEP_S = 1.0  # tracing, before the first step is done
-TRAINING_FACTOR = 3  # of a picture's work in inference: forward once, and back through inputs and through weights
+recipes later took 0.77, 0.65 and 0.80 of the formula's time on that machine while it was idle."""
+FIRST_STEP_S = 1.0  # tracing before the first step
+TRAINING_FACTOR = 3  # times a picture's work in inference: forward, and backward for inputs and for weights
 SAME_NETWORK_FACTOR, OTHER_NETWORKS_FACTOR, NO_RUNS_FACTOR = 1.5, 2.5, 4.0
-"""Ranges reach at least this factor up and down."""
+"""The range is at least this factor wide in each direction."""
 HALF_PRECISION_GAIN = 3.0
-"""How many times sooner a training in 16 bits may be over, where the hardware has them: on a processor with AMX `fast`
-was 2.2 times sooner than the formula says, `fast-large` 3.7 times."""
+"""How many times faster a training in 16 bits may be on hardware that supports it: on a processor with AMX, `fast` was
+2.2 times and `fast-large` 3.7 times faster than the formula."""
 RUNS_USED = 5
 
 
 class Workload(BaseModel):
-    """What a training has to do."""
+    """The work of a training."""
 
     model_config = ConfigDict(frozen=True)
 
     flops: int = Field(description="For one picture in inference.")
-    outputs: int = Field(description="Numbers that all layers put out for one picture.")
-    is_float32: bool = Field(description="Not even partly in 16 bits, whatever the hardware has.")
+    outputs: int = Field(description="Output values of all layers for one picture.")
+    is_float32: bool = Field(description="Nothing is calculated in 16 bits, on any hardware.")
     batch_size: int
     epochs: int
     training_pictures: int
@@ -41,20 +41,20 @@ class Workload(BaseModel):
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches of one epoch, the last one perhaps smaller."""
+        """Batches of one epoch; the last one may be smaller."""
         return -(-self.training_pictures // self.batch_size)
 
     @property
     def formula_seconds(self) -> float:
-        """What the formula says, for the machine that it was measured on."""
+        """Seconds by the formula, for the machine on which it was measured."""
         pictures = TRAINING_FACTOR * self.training_pictures + self.validation_pictures
         picture_s = self.flops / FLOPS_PER_S + self.outputs / NUMBERS_PER_S
-        epoch_s = self.steps_per_epoch * STEP_S + pictures * picture_s  # validation takes few and large steps
+        epoch_s = self.steps_per_epoch * STEP_S + pictures * picture_s  # validation takes few, large steps
         return FIRST_STEP_S + self.epochs * epoch_s
 
 
 class PastRun(BaseModel):
-    """A training that has been, and how long its `fit` took."""
+    """A past training, and how long its `fit` took."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -65,7 +65,7 @@ class PastRun(BaseModel):
 
 
 class TimeEstimate(BaseModel):
-    """Seconds of training, validation included; reading data, evaluation and publishing come on top."""
+    """Seconds of training, including validation; reading data, evaluation and publishing come on top."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -81,8 +81,8 @@ def estimate_time(network: str, workload: Workload, past: Sequence[PastRun]) -> 
 
     Args:
         network: as in `PastRun`.
-        workload: what there is to do.
-        past: trainings of the past, newest first.
+        workload: the work of this training.
+        past: past trainings, newest first.
     """
     here = [run for run in past if run.device == past[0].device]
     same = [run for run in here if run.network == network][:RUNS_USED]

@@ -1,4 +1,4 @@
-"""Puts the estimates of one training together, and reads from manifests how past ones went."""
+"""Combines the estimates for one training, and reads from manifests how long past trainings took."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ CURVE_POINTS = 50
 
 
 class Estimate(BaseModel):
-    """What a training will take."""
+    """What a training will need."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -29,7 +29,7 @@ class Estimate(BaseModel):
     training_pictures: int
     validation_pictures: int
     steps_per_epoch: int
-    steps: int = Field(description="Of the whole training.")
+    steps: int = Field(description="Steps of the whole training.")
     time: TimeEstimate
     memory: MemoryEstimate
     files: FileSizes
@@ -42,7 +42,7 @@ def estimate(plan: TrainingPlan, info: DatasetInfo, past: Sequence[PastRun]) -> 
     Args:
         plan: of the training.
         info: the dataset it names.
-        past: trainings of the past, newest first.
+        past: past trainings, newest first.
     """
     architecture = plan.network
     analysis = analyse(architecture, info.image_shape, len(info.classes))
@@ -70,7 +70,7 @@ def estimate(plan: TrainingPlan, info: DatasetInfo, past: Sequence[PastRun]) -> 
 
 
 def past_run(manifest: Manifest, info: DatasetInfo) -> PastRun | None:
-    """How the training behind a version went; None where the manifest does not tell.
+    """How long the training of a version took; None if the manifest does not tell.
 
     Args:
         manifest: of a published version.
@@ -90,11 +90,11 @@ def past_run(manifest: Manifest, info: DatasetInfo) -> PastRun | None:
             fit_seconds=manifest.metrics["fit_seconds"],
         )
     except (KeyError, TypeError, ValidationError, ArchitectureError):
-        return None  # published by another program, or an older one
+        return None  # published by another program, or by an older version of this one
 
 
 def _pictures(n_train: int, validation: object, n_test: int) -> tuple[int, int]:
-    """How many pictures are trained on, and how many validated with, as `worker.training.splits` divides them."""
+    """Numbers of pictures for training and for validation, divided as in `worker.training.splits`."""
     if not isinstance(validation, float):
         return n_train, n_test
     held_out = round(n_train * validation)

@@ -1,7 +1,7 @@
-"""How much memory a training takes, and how large its files become, from the layer table alone.
+"""How much memory a training needs and how large its files become, computed from the layer table.
 
-What is counted is float32, as Keras trains. The constants were measured on Keras 3.15 with TensorFlow 2.21 on a CPU;
-the sum came to 1.58 GB where `cnn-wide` on `cifar10` was seen to take 1.59 at most.
+All values count as float32. The constants were measured with Keras 3.15 and TensorFlow 2.21 on a CPU. For `cnn-wide` on
+`cifar10` the estimate is 1.58 GB; the measured peak was 1.59 GB.
 """
 
 from math import prod
@@ -16,53 +16,58 @@ from worker.recipe.options import Optimizer
 
 FLOAT_BYTES = 4
 TRAINER_BYTES = 820_000_000
-"""A trainer that has trained, exported and drawn for the smallest network: Python, Keras, TensorFlow, matplotlib."""
+"""Memory of a trainer after training, export and drawing for the smallest network: Python, Keras, TensorFlow,
+matplotlib."""
 FEED_BYTES = 4 * 2**24
-"""Chunks of `worker.training.feeding`: two in the queue, one being made, one being used."""
+"""Chunks of `worker.training.feeding`: two in the queue, one being prepared, one in use."""
 KERAS_FILE_BYTES, KERAS_LAYER_BYTES = 16_000, 4_000
-"""What a `.keras` file holds besides its numbers: HDF5 structure and the configuration as JSON."""
+"""Size of a `.keras` file besides its numbers: the HDF5 structure and the configuration as JSON."""
 ONNX_FILE_BYTES, ONNX_LAYER_BYTES = 2_000, 700
 
 
 class MemoryEstimate(BaseModel):
-    """Bytes in the memory that training takes place in: the graphics card's if there is one, else the machine's."""
+    """Bytes of memory: of the GPU if there is one, else of the machine."""
 
     model_config = ConfigDict(frozen=True)
 
-    program: int = Field(description="The trainer itself, whatever it trains.")
+    program: int = Field(description="The trainer itself, for any network.")
     weights: int
     gradients: int
-    optimizer: int = Field(description="What the optimizer remembers of every weight.")
+    optimizer: int = Field(description="The optimizer's state for every weight.")
     ema: int = Field(description="The moving average of the weights, with `ema`.")
     kept_weights: int = Field(
         description="The weights of the best epoch and of the one validated last, with `early_stopping`."
     )
-    checkpoint: int = Field(description="A copy of weights, moments and averages, on its way to the model store.")
-    activations: int = Field(description="Every layer's output for one batch, kept for the way back, and its gradient.")
+    checkpoint: int = Field(
+        description="A copy of weights, optimizer state and moving averages while it is written to the model store."
+    )
+    activations: int = Field(
+        description="Every layer's output for one batch, kept for backpropagation, and its gradient."
+    )
     dataset: int = Field(
-        description="The pictures while they are read and chosen from, those to measure the network with as float32, "
-        "and the batches prepared ahead."
+        description="The pictures while they are read and selected, the validation and test pictures as float32, and "
+        "the batches prepared in advance."
     )
     total: int
 
 
 class FileSizes(BaseModel):
-    """Bytes of the files to be published."""
+    """Sizes in bytes of the files to be published."""
 
     model_config = ConfigDict(frozen=True)
 
-    keras: int = Field(description="`model.keras`: the weights and, where it is saved, what the optimizer remembers.")
+    keras: int = Field(description="`model.keras`: the weights and, if it is saved, the optimizer's state.")
     onnx: int = Field(description="`model.onnx`: the weights.")
 
 
 def estimate_memory(analysis: Analysis, info: DatasetInfo, plan: TrainingPlan, validation: int) -> MemoryEstimate:
-    """Count what is held while a batch is trained on.
+    """Estimate the memory that is in use while a batch is trained on.
 
     Args:
         analysis: of the network, for the dataset.
         info: the dataset.
         plan: of the training.
-        validation: how many pictures the network is validated with.
+        validation: number of validation pictures.
     """
     per_picture = prod(info.image_shape)
     outputs = analysis.outputs + per_picture
@@ -79,8 +84,8 @@ def estimate_memory(analysis: Analysis, info: DatasetInfo, plan: TrainingPlan, v
         "kept_weights": 2 * weights if plan.early_stopping else 0,
         "checkpoint": weights + optimizer + ema,
         "activations": 2 * outputs * plan.batch_size * FLOAT_BYTES,
-        # Both are there twice for a while: pictures are copied where they are joined or chosen, and TensorFlow copies
-        # what NumPy holds. In the end the test split is measured with, too.
+        # Both exist twice for a while: pictures are copied when they are joined or selected, and TensorFlow copies
+        # NumPy's arrays. At the end the test split is evaluated too.
         "dataset": 2 * per_picture * (info.n_train + info.n_test + max(validation, info.n_test) * FLOAT_BYTES)
         + FEED_BYTES,
     }
@@ -101,6 +106,6 @@ def estimate_files(analysis: Analysis, plan: TrainingPlan) -> FileSizes:
 
 
 def slots_per_weight(optimizer: Optimizer) -> int:
-    """Numbers that the optimizer keeps for every weight: Adam's two moments, a velocity, a mean square."""
+    """How many numbers the optimizer keeps per weight: Adam's two moments, a velocity, a mean square."""
     kept = {"adam": 2, "adamw": 2, "rmsprop": 1, "sgd": 0}[optimizer.name]
     return kept + (1 if optimizer.momentum else 0)

@@ -3,13 +3,14 @@
 WorkerError
 ├── JobNotFound            no record under this id
 ├── GroupNotFound          no group under this id
-├── JobNotFinished         only finished jobs can be forgotten
-├── IdempotencyConflict    the key came before, with another request
+├── JobNotFinished         only finished jobs can be deleted
+├── IdempotencyConflict    the key was used before, with another request
 ├── QueueUnavailable       Redis does not answer
 ├── ClaimLost              the job belongs to a later claim, or has ended
-└── TrainingFailed         a training that cannot go on, with its `JobFailure`
+├── TrainingPaused         a training was saved and ended, to continue later
+└── TrainingFailed         a training cannot continue, with its `JobFailure`
 
-Errors carry facts, never HTTP statuses. Across processes failure travels as data (`JobFailure`), never as an exception.
+Errors carry facts, never HTTP statuses. Between processes a failure is data (`JobFailure`), never an exception.
 """
 
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from worker.jobs.records import JobFailure
 
 
 class WorkerError(Exception):
-    """Root of this package's errors about jobs."""
+    """Base class of all errors about jobs."""
 
 
 class JobNotFound(WorkerError):
@@ -38,7 +39,7 @@ class GroupNotFound(WorkerError):
 
 
 class JobNotFinished(WorkerError):
-    """A job that has not ended cannot be forgotten."""
+    """A job that has not ended cannot be deleted."""
 
     def __init__(self, job: str, state: str) -> None:
         super().__init__(f"job {job} is {state}; only a finished job can be deleted: cancel it first")
@@ -73,7 +74,7 @@ class ClaimLost(WorkerError):
 
 
 class TrainingPaused(WorkerError):
-    """Raised inside a trainer that was told to stop, once it has saved where it was."""
+    """Raised inside a trainer that was told to stop, after it has saved its state."""
 
 
 class TrainingFailed(WorkerError):
@@ -85,14 +86,14 @@ class TrainingFailed(WorkerError):
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, and those it came from; Python allows no loop among them."""
+    """The error and its chain of causes, which Python keeps free of loops."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
 
 
 def store_full(message: str) -> JobFailure:
-    """The failure of a job for whose files the model store has no room."""
+    """The failure of a job whose files do not fit into the free space of the model store."""
     return JobFailure(
         code="disk_full",
         message=message,

@@ -1,7 +1,8 @@
-"""One request, many jobs: a training and a grid of values to try for some of its fields. Knows no Redis and no HTTP.
+"""One request, many jobs: a training and a grid of values to try for some of its fields.
 
 A grid names fields by their path (`overrides.activation`, `optimizer.learning_rate`, `architecture.layers.0.filters`)
-and lists values for each; every combination is one job. All of them are planned before any is queued.
+and lists values for each; every combination is one job. All of them are planned before any is queued. This module
+knows neither Redis nor HTTP.
 """
 
 import copy
@@ -28,7 +29,7 @@ Values = Annotated[list[JsonValue], Field(min_length=1, max_length=MAX_JOBS)]
 class GridRequest(BaseModel):
     """Many trainings at once: the fields of one, and a grid of values for some of them.
 
-    A field that the grid varies may be left out; where it is given, the grid's values take its place.
+    A field that the grid varies may be left out. If it is given, the grid's values replace it.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -39,7 +40,7 @@ class GridRequest(BaseModel):
     )
 
 
-def _submission_tag(value: Any) -> str:  # noqa: ANN401 - whatever JSON value came
+def _submission_tag(value: Any) -> str:  # noqa: ANN401 - any JSON value
     return "many-jobs" if isinstance(value, GridRequest) or (isinstance(value, dict) and "grid" in value) else "one-job"
 
 
@@ -48,7 +49,7 @@ Submission = Annotated[
 ]
 """The body of `POST /jobs`: a training, or a grid of them."""
 SUBMISSION_TAGS = frozenset({"one-job", "many-jobs"})
-"""Tags that pydantic puts before everything in an error's path; the request has no such level."""
+"""Tags that pydantic puts first in an error's path; the request has no such level."""
 
 
 class PlannedJob(BaseModel):
@@ -61,21 +62,22 @@ class PlannedJob(BaseModel):
 
 
 Planner = Callable[[JobRequest], TrainingPlan]
-"""Makes the plan of one request; raises `RequestInvalid` for what cannot work."""
+"""Makes the plan of one request; raises `RequestInvalid` if it cannot work."""
 
 
 def plan_grid(body: GridRequest, plan: Planner) -> list[PlannedJob]:
-    """Every combination, planned; the grid's last field varies fastest.
+    """Plan every combination; the last field of the grid varies fastest.
 
-    Without a seed in the request or the grid, one is drawn for all: settings are compared on the same split.
+    If neither the request nor the grid has a seed, one is drawn for all jobs, so that settings are compared on the same
+    split.
 
     Args:
-        body: the request as it came.
-        plan: for each request.
+        body: the request as it was sent.
+        plan: makes the plan of one combination.
 
     Raises:
-        RequestInvalid: too many jobs, fields that overlap, equal jobs, or a combination that is no valid request or
-            cannot work; the message names the combination.
+        RequestInvalid: too many jobs, overlapping fields, equal jobs, or a combination that is invalid or cannot work;
+            the message names the combination.
     """
     _check_grid(body.grid)
     base: dict[str, JsonValue] = dict(body.model_extra or {})
@@ -88,14 +90,14 @@ def plan_grid(body: GridRequest, plan: Planner) -> list[PlannedJob]:
         twin = seen.setdefault(planned.model_dump_json(), varied)
         if twin is not varied:
             raise RequestInvalid(
-                ("grid",), f"two combinations are one and the same job: {described(twin)}; and {described(varied)}"
+                ("grid",), f"two combinations are the same job: {described(twin)}; and {described(varied)}"
             )
         jobs.append(PlannedJob(varied=varied, plan=planned))
     return jobs
 
 
 def described(varied: Mapping[str, JsonValue]) -> str:
-    """A combination for people: `overrides.activation="relu", seed=1`."""
+    """A combination as text: `overrides.activation="relu", seed=1`."""
     return ", ".join(f"{path}={json.dumps(value, ensure_ascii=False)}" for path, value in varied.items())
 
 
@@ -106,12 +108,12 @@ def _check_grid(grid: Mapping[str, Sequence[JsonValue]]) -> None:
         raise RequestInvalid(("grid",), f"too many jobs; expected at most {MAX_JOBS}, got {sizes} = {n_jobs:,}")
     for path, other in itertools.permutations(grid, 2):
         if other.startswith(path + "."):
-            raise RequestInvalid(("grid", other), f"it lies within {path!r}, which the grid varies as a whole")
+            raise RequestInvalid(("grid", other), f"it is part of {path!r}, which the grid also varies")
     for path, values in grid.items():
         if len(path.split(".")) > MAX_PATH_STEPS:
-            raise RequestInvalid(("grid", path), f"no field lies that deep; expected at most {MAX_PATH_STEPS} steps")
+            raise RequestInvalid(("grid", path), f"no field is that deep; expected at most {MAX_PATH_STEPS} steps")
         if len({json.dumps(value, sort_keys=True) for value in values}) < len(values):
-            raise RequestInvalid(("grid", path), "a value is there twice; expected each once")
+            raise RequestInvalid(("grid", path), "a value appears twice; expected each value once")
 
 
 def _combinations(grid: Mapping[str, Sequence[JsonValue]]) -> Iterator[dict[str, JsonValue]]:
@@ -135,11 +137,11 @@ def _planned(
         loc, message = without_union_tags(first["loc"]), first["msg"]
     except RequestInvalid as error:
         loc, message = error.loc, error.message
-    raise RequestInvalid(_place(loc, grid, varied), f"{message} (in the combination {described(varied)})")
+    raise RequestInvalid(_path_in_request(loc, grid, varied), f"{message} (in the combination {described(varied)})")
 
 
 def _put(body: dict[str, JsonValue], path: str, value: JsonValue) -> None:
-    """Set one field; objects on the way are made, and a name where an object may stand becomes one."""
+    """Set one field. Missing objects on the path are created, and a name that is short for an object becomes one."""
     *steps, last = path.split(".")
     holder: Any = body
     for step in steps:
@@ -164,10 +166,10 @@ def _key(holder: dict[str, JsonValue] | list[JsonValue], step: str, path: str) -
     )
 
 
-def _place(
+def _path_in_request(
     loc: tuple[str | int, ...], grid: Mapping[str, Sequence[JsonValue]], varied: Mapping[str, JsonValue]
 ) -> tuple[str | int, ...]:
-    """Where the client wrote what is wrong: the value in the grid if one is at fault, else the request's own field."""
+    """Path of the fault in the client's JSON: a value of the grid if that is at fault, else a field of the request."""
     if loc[:1] == ("grid",):
         return loc
     for path, value in varied.items():

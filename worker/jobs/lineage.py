@@ -1,7 +1,7 @@
-"""Training on from a published version: how it is named, whether it fits, and which of its weights are taken over.
+"""Continuing from a published version: its reference, whether it fits, and which weights are reused.
 
-Every layer keeps its weights; the last one too, if the classes are the same, and starts anew if they are others. Knows
-manifests and descriptions, neither HTTP nor Keras.
+Every layer keeps its weights. The last one keeps them if the classes are the same, and is initialized anew otherwise.
+This module knows manifests and descriptions, but neither HTTP nor Keras.
 """
 
 import re
@@ -16,7 +16,7 @@ REFERENCE_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}(/[1-9][0-9]{0,8}|@[a-z0-9][a-z0-
 
 @dataclass(frozen=True)
 class VersionReference:
-    """A model's latest version, one of its versions, or the one an alias points at."""
+    """A model's latest version, one of its versions by number, or the version of an alias."""
 
     model: str
     version: int | None = None
@@ -24,21 +24,21 @@ class VersionReference:
 
 
 FindVersion = Callable[[VersionReference], Manifest | None]
-"""The manifest of the version meant, or None if there is none."""
+"""Returns the manifest of the version, or None if it does not exist."""
 
 
 class DoesNotFit(ValueError):
-    """A version that a network cannot be continued from."""
+    """A network cannot continue from this version."""
 
 
 def parse_reference(text: str) -> VersionReference:
     """Read `name`, `name/version` or `name@alias`.
 
     Raises:
-        ValueError: it is none of them.
+        ValueError: the text has none of these forms.
     """
     if not re.fullmatch(REFERENCE_PATTERN, text):
-        raise ValueError(f"no version of a model; expected name, name/version or name@alias, got {text!r}")
+        raise ValueError(f"not a reference to a version; expected name, name/version or name@alias, got {text!r}")
     model, _, version = text.partition("/")
     if version:
         return VersionReference(model, version=int(version))
@@ -47,17 +47,17 @@ def parse_reference(text: str) -> VersionReference:
 
 
 def architecture_of(manifest: Manifest) -> str | Architecture:
-    """What a job says to get a version's network: a preset's name where that is enough, else its layers."""
+    """The version's network as a job's `architecture`: the name of the preset that it equals, else its layers."""
     described = Architecture.model_validate(manifest.architecture)
     preset = PRESETS.get(str(manifest.recipe.get("architecture")))
     return preset.name if preset is not None and preset.architecture == described else described
 
 
 def check_fit(manifest: Manifest, architecture: Architecture, image_shape: tuple[int, int, int]) -> None:
-    """Whether a version's weights can be taken over, the last layer aside.
+    """Check that a version's weights can be reused, except for the last layer.
 
     Raises:
-        DoesNotFit: the networks differ, or pictures of this shape make other weights of the same description.
+        DoesNotFit: the networks differ, or pictures of this shape need weights of other shapes.
     """
     where = f"{manifest.model}/{manifest.version}"
     described = Architecture.model_validate(manifest.architecture)
@@ -66,7 +66,7 @@ def check_fit(manifest: Manifest, architecture: Architecture, image_shape: tuple
     n_classes = len(manifest.classes)
     theirs = analyse(described, manifest.input_shape, n_classes).layers
     ours = analyse(architecture, image_shape, n_classes).layers
-    # Resizing is no weight: a table with it and one without are the same network.
+    # Resizing has no weights: networks with and without it have the same ones.
     kept = [[(row.type, row.parameters) for row in rows if row.parameters] for rows in (theirs, ours)]
     if kept[0] != kept[1]:
         raise DoesNotFit(
@@ -76,7 +76,7 @@ def check_fit(manifest: Manifest, architecture: Architecture, image_shape: tuple
 
 
 def has_same_classes(manifest: Manifest, classes: tuple[str, ...]) -> bool:
-    """Whether the last layer means the same, output for output."""
+    """Whether every output of the last layer means the same class."""
     return manifest.classes == classes
 
 

@@ -1,19 +1,19 @@
-"""Tells an error that means "memory ran out" from all others, and says what to try instead."""
+"""Recognizes errors that mean "out of memory", and suggests what to try instead."""
 
 from worker.jobs.errors import causes
 from worker.jobs.records import JobFailure
 
-_BY_NAME = frozenset({"ResourceExhaustedError"})  # TensorFlow's; by name, for it may not be installed
+_BY_NAME = frozenset({"ResourceExhaustedError"})  # TensorFlow's; by name, because TensorFlow may not be installed
 _BY_MESSAGE = (
-    "RESOURCE_EXHAUSTED",  # JAX's XlaRuntimeError, and XLA within TensorFlow
-    "Dst tensor is not initialized",  # TensorFlow: a copy to a GPU found no room there
+    "RESOURCE_EXHAUSTED",  # JAX's XlaRuntimeError, and XLA inside TensorFlow
+    "Dst tensor is not initialized",  # TensorFlow: a copy to a GPU did not fit into its memory
     "CUDA_ERROR_OUT_OF_MEMORY",
-    "_ALLOC_FAILED",  # CUBLAS_STATUS_ALLOC_FAILED, CUDNN_STATUS_ALLOC_FAILED and their like
+    "_ALLOC_FAILED",  # CUBLAS_STATUS_ALLOC_FAILED, CUDNN_STATUS_ALLOC_FAILED and similar
 )
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the machine's or the GPU's memory did not suffice, though a library may have wrapped what says so."""
+    """Whether the memory of the machine or the GPU ran out, also if a library has wrapped the error."""
     return any(_says_so(link) for link in causes(error))
 
 
@@ -21,7 +21,7 @@ def out_of_memory(batch_size: int, what_happened: str = "Memory ran out") -> Job
     """The failure of a job that took too much memory.
 
     Args:
-        batch_size: of its training.
+        batch_size: batch size of the training.
         what_happened: the beginning of a sentence.
     """
     if batch_size == 1:

@@ -1,4 +1,4 @@
-"""Options that are sound each by itself and still make no sense: with one another, or with the dataset."""
+"""Checks options that are valid by themselves but not together, or not with the dataset."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from worker.recipe.schedules import Schedule, Step
 
 
 class OptionMisfit(ValueError):
-    """An option that the rest of the request rules out.
+    """An option that contradicts the rest of the request.
 
     Attributes:
         loc: path of the field at fault.
@@ -22,7 +22,7 @@ class OptionMisfit(ValueError):
 
 
 def check_schedule(schedule: Schedule, epochs: int) -> None:
-    """Refuse a schedule whose first step would come after the end."""
+    """Refuse a schedule whose first step comes after the end of the training."""
     if isinstance(schedule, Step) and schedule.every_epochs is not None and schedule.every_epochs > epochs:
         raise OptionMisfit(
             ("learning_rate_schedule", "every_epochs"),
@@ -32,7 +32,7 @@ def check_schedule(schedule: Schedule, epochs: int) -> None:
 
 
 def check_augmentation(augmentation: Augmentation, info: DatasetInfo) -> None:
-    """Refuse changes that would leave nothing of a picture."""
+    """Refuse moves and cutouts as large as the picture."""
     smallest = min(info.image_shape[:2])
     for field in ("shift_pixels", "cutout_pixels"):
         value = getattr(augmentation, field)
@@ -44,7 +44,7 @@ def check_augmentation(augmentation: Augmentation, info: DatasetInfo) -> None:
 
 
 def check_class_weights(weights: Mapping[str, float], classes: tuple[str, ...]) -> None:
-    """Refuse labels that the dataset does not have, and weights that leave nothing to learn."""
+    """Refuse labels that the dataset does not have, and weights that are all 0."""
     for label in weights:
         if label not in classes:
             raise OptionMisfit(
@@ -62,10 +62,10 @@ def check_options(
     info: DatasetInfo,
     epochs: int,
 ) -> None:
-    """All of the above.
+    """Run all checks of this module.
 
     Raises:
-        OptionMisfit: the first that makes no sense.
+        OptionMisfit: for the first option that does not fit.
     """
     check_schedule(schedule, epochs)
     check_augmentation(augmentation, info)

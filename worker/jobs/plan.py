@@ -64,7 +64,7 @@ _BEFORE_OPTIONS: dict[str, Any] = {
     "ema": 0.0,
     "precision": "float32",
 }
-"""How the program trained before a job could choose these; its records of that time do not have the fields."""
+"""How the first version of the program trained, before a job could choose these; its records lack the fields."""
 
 
 class TrainingPlan(BaseModel):
@@ -86,20 +86,20 @@ class TrainingPlan(BaseModel):
     seed: int = Field(ge=0, lt=2**31)
     train_samples: int = Field(
         ge=1,
-        description="Pictures of the shuffled training split that are used, those held out for validation among them.",
+        description="Pictures of the shuffled training split that are used, including those held out for validation.",
     )
     learning_rate_schedule: Schedule = Field(
         description="How the learning rate changes; the optimizer's rate is its highest value."
     )
     early_stopping: EarlyStopping | None = Field(default=None, description="Null: train to the last epoch.")
     augmentation: Augmentation = Field(description="Random changes of the training pictures.")
-    class_weights: ClassWeights | None = Field(default=None, description="What an error on a class counts.")
+    class_weights: ClassWeights | None = Field(default=None, description="How much an error on a class counts.")
     label_smoothing: float = Field(ge=0, lt=1)
     ema: float = Field(ge=0, lt=1, description="Momentum of a moving average of the weights; 0 is off.")
-    precision: Precision = Field(description="What the layers calculate with.")
+    precision: Precision = Field(description="Number format of the layers' calculations.")
     deterministic: bool = False
     initial_model: str | None = Field(
-        default=None, pattern=REFERENCE_PATTERN, description="Published version to train on from, as `name/version`."
+        default=None, pattern=REFERENCE_PATTERN, description="Published version to continue from, as `name/version`."
     )
 
     @model_validator(mode="before")
@@ -133,17 +133,17 @@ def plan(
     """Fill in every default, and refuse what cannot work.
 
     Args:
-        request: as it came.
-        find_version: looks a published version up, for `initial_model`.
-        find_dataset: looks a dataset up; by default among those that come with the program.
+        request: as it was sent.
+        find_version: looks up a published version, for `initial_model`.
+        find_dataset: looks up a dataset; by default among those that come with the program.
 
     Returns:
-        What will run, and what the job shows.
+        What will run and what the job shows.
 
     Raises:
         DatasetNotReady: the dataset is still being converted, or could not be.
         RequestInvalid: no such preset, dataset or version; a network that does not fit the dataset or the version; too
-            few pictures; options that make no sense together or with the dataset.
+            few pictures; options that contradict each other or the dataset.
     """
     info = _dataset(request.dataset, find_dataset)
     initial = _initial_version(request.initial_model, find_version)
@@ -203,7 +203,7 @@ def _dataset(name: str, find_dataset: FindDataset) -> DatasetInfo:
 
 
 def _initial_version(reference: str | None, find_version: FindVersion) -> Manifest | None:
-    """The version to train on from, if the request names one."""
+    """The version to continue from, if the request names one."""
     if reference is None:
         return None
     manifest = find_version(parse_reference(reference))

@@ -1,4 +1,4 @@
-"""What is known of a job: the shapes kept in Redis and shown over HTTP. Knows no server and no Keras."""
+"""The record of a job, as Redis holds it and HTTP shows it."""
 
 from datetime import datetime
 from typing import Literal
@@ -18,14 +18,14 @@ class Progress(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     phase: Phase = Field(default="starting", description="What the trainer is doing.")
-    epoch: int = Field(default=0, description="Epoch under way, from 1; 0 before the first.")
+    epoch: int = Field(default=0, description="Current epoch, from 1; 0 before the first.")
     epochs: int = Field(default=0, description="Epochs asked for.")
     step: int = Field(default=0, description="Batches done in this epoch.")
     steps: int = Field(default=0, description="Batches in an epoch.")
     loss: float | None = Field(default=None, description="Training loss so far in this epoch.")
     accuracy: float | None = Field(default=None, description="Training accuracy so far in this epoch.")
     images_per_second: float | None = Field(default=None, description="Pictures trained on per second.")
-    eta_s: float | None = Field(default=None, description="Seconds of training left, at the pace so far.")
+    eta_s: float | None = Field(default=None, description="Seconds of training left, at the current speed.")
     message: str | None = Field(default=None, description="More about the phase, such as bytes downloaded.")
 
 
@@ -41,16 +41,16 @@ class History(BaseModel):
     learning_rate: tuple[float, ...] = Field(default=(), description="At the end of each epoch.")
     best_epoch: int | None = Field(
         default=None,
-        description="From 1: the epoch with the lowest val_loss, or the best one as `early_stopping` has it. Only with "
-        "`early_stopping` it is the one that is published; else the last one is.",
+        description="From 1: the epoch with the lowest val_loss, or the best one by the rule of `early_stopping`. With "
+        "`early_stopping` this epoch is published, otherwise the last one.",
     )
 
     def with_epoch(self, metrics: dict[str, float], stopping: EarlyStopping | None = None) -> "History":
-        """This history and one more epoch, the best one marked.
+        """This history plus one epoch, with the best epoch marked.
 
         Args:
-            metrics: by name.
-            stopping: says what makes an epoch better; by default a lower val_loss.
+            metrics: the values of the epoch, by name.
+            stopping: decides which epoch is better; by default the one with the lower val_loss.
         """
         longer = self.model_copy(update={name: (*values, metrics[name]) for name, values in self if name in metrics})
         stopping = stopping or EarlyStopping()
@@ -95,7 +95,7 @@ class JobFailure(BaseModel):
 
 
 class Origin(BaseModel):
-    """Where a job came from, so that what a worker says of it can be traced back."""
+    """The request that submitted a job, so that logs and traces of the worker can be linked to it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -107,7 +107,7 @@ NO_ORIGIN = Origin()
 
 
 class JobRecord(BaseModel):
-    """One job, whole."""
+    """Everything that is known about one job."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -118,9 +118,11 @@ class JobRecord(BaseModel):
     varied: dict[str, JsonValue] = Field(
         default={}, description="What distinguishes the job within its group: the grid's fields with this job's values."
     )
-    position: int | None = Field(default=None, description="Place in the queue, from 1; null unless queued.")
-    attempt: int = Field(default=0, description="How often a worker has taken the job.")
-    cancel_requested: bool = Field(default=False, description="A cancellation is on its way to the worker.")
+    position: int | None = Field(default=None, description="Position in the queue, from 1; null unless queued.")
+    attempt: int = Field(default=0, description="How many times a worker has taken the job.")
+    cancel_requested: bool = Field(
+        default=False, description="A cancellation was requested, and the worker has not acted on it yet."
+    )
     submitted_by: str | None = Field(default=None, description="`X-Request-ID` of the request that submitted the job.")
     progress: Progress = Progress()
     history: History = History()
@@ -132,7 +134,7 @@ class JobRecord(BaseModel):
 
     @property
     def is_finished(self) -> bool:
-        """No move leads on from here."""
+        """The job has ended; its state does not change any more."""
         return self.state in FINISHED
 
 
@@ -144,10 +146,11 @@ class Claim(BaseModel):
     job: str
     plan: TrainingPlan
     attempt: int
-    fence: int = Field(description="Grows with every claim; writes under an older one are refused.")
+    fence: int = Field(description="Grows with every claim; writes with an older fence are refused.")
     origin: Origin = NO_ORIGIN
     draft: int | None = Field(
-        default=None, description="Version an earlier attempt had leave to publish; nobody knows yet whether it did."
+        default=None,
+        description="Version that an earlier attempt was allowed to publish; whether it did is not known yet.",
     )
 
 
@@ -156,7 +159,7 @@ class QueueOverview(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    jobs: dict[JobState, int] = Field(description="How many jobs are in each state, states without one included.")
+    jobs: dict[JobState, int] = Field(description="Number of jobs in each state, including states without jobs.")
     queued: int = Field(description="Jobs that wait for a worker.")
-    longest_wait_s: float = Field(description="How long the job that has waited longest has waited; 0 when none waits.")
-    images_per_second: float = Field(description="Pictures trained on per second, all running jobs together.")
+    longest_wait_s: float = Field(description="Waiting time of the job that has waited longest; 0 if none waits.")
+    images_per_second: float = Field(description="Pictures trained on per second, by all running jobs together.")

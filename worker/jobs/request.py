@@ -69,8 +69,8 @@ class JobRequest(BaseModel):
 
     architecture: ArchitectureChoice | None = Field(
         default=None,
-        description="A preset's name, or a network of your own as a list of layers. Needed, unless `initial_model` "
-        "brings one.",
+        description="A preset's name, or a network of your own as a list of layers. Required unless `initial_model` "
+        "is given.",
     )
     overrides: Overrides | None = Field(
         default=None,
@@ -81,7 +81,7 @@ class JobRequest(BaseModel):
     epochs: int | None = Field(default=None, ge=1, le=1000, description="Default: the preset's recipe.")
     model: ModelName | None = Field(
         default=None,
-        description="Name to publish under; default `<dataset>-<architecture>`, with the overrides behind it, such as "
+        description="Name to publish under. Default: `<dataset>-<architecture>`, followed by the overrides, such as "
         "`fashion_mnist-lenet5-relu`.",
     )
     batch_size: int | None = Field(
@@ -89,7 +89,7 @@ class JobRequest(BaseModel):
         ge=1,
         le=8192,
         description="Default: the preset's recipe; with few training pictures a smaller power of two, "
-        f"{SMALLEST_BATCH} at least, that makes some {FEWEST_STEPS} steps an epoch of them.",
+        f"at least {SMALLEST_BATCH}, so that an epoch has about {FEWEST_STEPS} steps.",
     )
     optimizer: Annotated[Optimizer | None, BeforeValidator(expand_name)] = Field(
         default=None,
@@ -100,9 +100,9 @@ class JobRequest(BaseModel):
     validation: Validation = Field(
         default=0.1,
         description="What val_loss and val_accuracy are measured on after every epoch: `test`, the test split, "
-        "as the lesson does; or a share of the training pictures that is held out.",
+        "as in the lesson; or a share of the training pictures that is held out.",
     )
-    seed: int | None = Field(default=None, ge=0, lt=2**31, description="Default: drawn, and shown in the job.")
+    seed: int | None = Field(default=None, ge=0, lt=2**31, description="Default: a random one, which the job shows.")
     train_samples: int | None = Field(
         default=None, ge=1, description="Train on the first n pictures of the shuffled training split."
     )
@@ -115,7 +115,7 @@ class JobRequest(BaseModel):
     early_stopping: Annotated[EarlyStopping | None, BeforeValidator(expand_early_stopping)] = Field(
         default=None,
         description="`true` or an object: stop when no epoch has been better for a while, and publish the best one. "
-        "Off by default: the last epoch is published, and the best one only marked.",
+        "Off by default: the last epoch is published, and the best one is only marked.",
     )
     augmentation: Augmentation | None = Field(
         default=None,
@@ -124,8 +124,8 @@ class JobRequest(BaseModel):
     )
     class_weights: ClassWeights | None = Field(
         default=None,
-        description="What an error on a class counts: a weight by label (1 for those not named), or `balanced`, the "
-        "rarer the class the more. Default: all alike.",
+        description="How much an error on a class counts: a weight by label (1 for labels not named), or `balanced`: "
+        "rare classes count more. Default: all classes count the same.",
     )
     label_smoothing: float | None = Field(
         default=None,
@@ -137,24 +137,27 @@ class JobRequest(BaseModel):
         default=None,
         ge=0,
         lt=1,
-        description="Momentum of a moving average of the weights, such as 0.999; the average is what is validated and "
-        "published. 0 is off. Default: the preset's recipe.",
+        description="Momentum of a moving average of the weights, such as 0.999; the average is validated and "
+        "published. "
+        "0 is off. Default: the preset's recipe.",
     )
     precision: Precision | None = Field(
         default=None,
-        description="What the layers calculate with. `auto` is `mixed_bfloat16` where the worker's hardware has it and "
-        "is faster by it. The published model is float32 in any case. Default: the preset's recipe, mostly `float32`.",
+        description="Number format of the layers' calculations. `auto` is `mixed_bfloat16` on hardware that "
+        "supports it "
+        "and is faster with it. The published model is always float32. Default: the preset's recipe, mostly `float32`.",
     )
     deterministic: bool = Field(
         default=False,
-        description="Only operations that give the same bits every time, on the same hardware and libraries; slower, "
-        "on a GPU above all.",
+        description="Use only operations that give the same bits every time on the same hardware and libraries. "
+        "Slower, "
+        "mostly on a GPU.",
     )
     initial_model: str | None = Field(
         default=None,
         pattern=REFERENCE_PATTERN,
-        description="Train on from a published version: `name` (its latest), `name/version` or `name@alias`. If the "
-        "dataset has other classes, the last layer starts anew.",
+        description="Continue from a published version: `name` (its latest), `name/version` or `name@alias`. If the "
+        "dataset has other classes, the last layer is initialized anew.",
         examples=["shirts/3"],
     )
 

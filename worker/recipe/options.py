@@ -1,6 +1,6 @@
-"""The parts of a request that say how a network is trained: optimizer, augmentation, early stopping and the like.
+"""The options of a training: optimizer, augmentation, early stopping, class weights, precision.
 
-Data only, with the limits of each value. What they mean to Keras stands in `worker.training`.
+Data only, with the limits of each value. `worker.training` applies them to Keras.
 """
 
 from typing import Annotated, Any, Literal
@@ -42,8 +42,9 @@ class Optimizer(BaseModel):
         default=None,
         ge=0,
         le=1,
-        description="Share of every kernel that is taken away per step, times the learning rate (decoupled); biases "
-        "and batch normalization are spared. Default: 0.004 for `adamw`, as in Keras, else none.",
+        description="Share of every kernel that is subtracted per step, times the learning rate (decoupled). "
+        "Biases and "
+        "batch normalization do not decay. Default: 0.004 for `adamw`, as in Keras, else 0.",
     )
 
     @model_validator(mode="after")
@@ -51,7 +52,7 @@ class Optimizer(BaseModel):
         for setting, names in _BELONGS_TO.items():
             if getattr(self, setting) is not None and self.name not in names:
                 expected = " or ".join(sorted(names))
-                raise ValueError(f"{setting} does not belong to {self.name}; expected it only with {expected}")
+                raise ValueError(f"{setting} is not a setting of {self.name}; expected it only with {expected}")
         if self.nesterov and not self.momentum:
             raise ValueError("nesterov needs a momentum above 0; got none")
         return self
@@ -71,24 +72,29 @@ class CompleteOptimizer(Optimizer):
     weight_decay: float = Field(
         ge=0,
         le=1,
-        description="Share of every kernel that is taken away per step, times the learning rate (decoupled); biases "
-        "and batch normalization are spared.",
+        description="Share of every kernel that is subtracted per step, times the learning rate (decoupled). "
+        "Biases and "
+        "batch normalization do not decay.",
     )
 
 
 def complete_optimizer(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """Opens records from before a job could choose a weight decay: what was left out had Keras's own value."""
+    """Completes the optimizer of an old record without a weight decay: Keras's default applied then."""
     return Optimizer.model_validate(value).filled_in() if isinstance(value, dict) else value
 
 
 class EarlyStopping(BaseModel):
-    """When to stop before the last epoch; the weights of the best epoch are the ones that are published."""
+    """When to stop before the last epoch. The weights of the best epoch are published."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     monitor: Literal["val_loss", "val_accuracy"] = "val_loss"
-    patience: int = Field(default=5, ge=1, le=1000, description="Epochs without a better one before training stops.")
-    min_delta: float = Field(default=0.0, ge=0, lt=1, description="By how much an epoch must be better to count.")
+    patience: int = Field(
+        default=5, ge=1, le=1000, description="Training stops after this many epochs without a better one."
+    )
+    min_delta: float = Field(
+        default=0.0, ge=0, lt=1, description="An epoch counts as better only if it gains more than this."
+    )
 
     def is_better(self, value: float, best: float) -> bool:
         """Whether an epoch's value beats the best one so far."""
@@ -97,7 +103,7 @@ class EarlyStopping(BaseModel):
 
 
 class Augmentation(BaseModel):
-    """How training pictures are changed at random, anew in every epoch; never those of validation or test."""
+    """Random changes of the training pictures, new ones in every epoch. Validation and test pictures never change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -106,32 +112,40 @@ class Augmentation(BaseModel):
         default=0,
         ge=0,
         le=64,
-        description="Move by up to so many pixels each way (a random crop of the padded picture).",
+        description="Move by up to this many pixels in each direction (a random crop of the padded picture).",
     )
-    padding: Literal["reflect", "zero"] = Field(default="reflect", description="What a move lets in at the border.")
-    rotation_degrees: float = Field(default=0.0, ge=0, le=180, description="Turn by up to so much, either way.")
+    padding: Literal["reflect", "zero"] = Field(default="reflect", description="What fills the border after a move.")
+    rotation_degrees: float = Field(
+        default=0.0, ge=0, le=180, description="Rotate by up to this angle, in either direction."
+    )
     cutout_pixels: int = Field(
-        default=0, ge=0, le=256, description="Side of a square that is painted over with the mean colour."
+        default=0, ge=0, le=256, description="Side of a square that is filled with the mean colour."
     )
     brightness: float = Field(
-        default=0.0, ge=0, le=1, description="Lighten or darken by up to so much, where 1 is black to white."
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Brighten or darken by up to this much; 1 is the difference between black and white.",
     )
     contrast: float = Field(
-        default=0.0, ge=0, lt=1, description="Stretch or shrink the distance to the picture's mean by up to this share."
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Increase or reduce the distance of each pixel from the picture's mean by up to this share.",
     )
 
     @property
     def is_on(self) -> bool:
-        """Pictures are changed at all."""
+        """Whether pictures are changed at all."""
         switches = self.model_dump(exclude={"padding"})
         return any(switches.values())
 
 
-def class_weights_kind(value: Any) -> str:  # noqa: ANN401 - whatever JSON value came
-    """Which of the two ways of giving class weights is meant; for pydantic's errors to be about that one only."""
+def class_weights_kind(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Which of the two forms of class weights this is, so that pydantic reports errors of that form only."""
     return "balanced" if isinstance(value, str) else "weights"
 
 
-def expand_early_stopping(value: Any) -> Any:  # noqa: ANN401 - whatever JSON value came
+def expand_early_stopping(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     """`true` stands for the defaults, `false` for no early stopping."""
     return {True: {}, False: None}[value] if isinstance(value, bool) else value

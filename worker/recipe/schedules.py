@@ -1,7 +1,7 @@
-"""How the learning rate changes during a training: one formula per schedule, for the trainer and for a picture of it.
+"""How the learning rate changes during a training: one formula per schedule, for the trainer and for its curve.
 
-A schedule says what fraction of the optimizer's rate holds at a moment, counted in epochs. The formulas take the
-module they calculate with as an argument: NumPy draws the curve, `keras.ops` trains, and the two cannot disagree.
+A schedule gives the fraction of the optimizer's learning rate at a moment, counted in epochs. The formulas take the
+module they calculate with as an argument: `numpy` for the curve, `keras.ops` for training. So the two cannot disagree.
 """
 
 import math
@@ -10,12 +10,12 @@ from typing import Annotated, Any, Literal, Protocol
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-WARMUP_START = 0.01  # where a warm-up begins: a first step of zero would be a step wasted
+WARMUP_START = 0.01  # a warm-up does not begin at 0: the first step would change nothing
 CURVE_POINTS = 200
 
 
 class Arithmetic(Protocol):
-    """What the formulas need; `numpy` has it and `keras.ops` has it. Arguments and results are numbers or tensors."""
+    """The functions that the formulas need, from `numpy` or `keras.ops`; they take and return numbers or tensors."""
 
     cos: Any
     floor: Any
@@ -29,12 +29,12 @@ class _Schedule(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def fraction(self, at: Any, epochs: int, xp: Arithmetic) -> Any:  # noqa: ANN401 - a number or a tensor
-        """The fraction of the optimizer's learning rate that holds at a moment.
+        """The fraction of the optimizer's learning rate at a moment.
 
         Args:
-            at: epochs done, in [0, epochs); a fraction within an epoch.
-            epochs: of the whole training.
-            xp: what to calculate with, `numpy` or `keras.ops`.
+            at: epochs done, in [0, epochs), with a fraction within an epoch.
+            epochs: number of epochs of the whole training.
+            xp: the module to calculate with, `numpy` or `keras.ops`.
         """
         raise NotImplementedError
 
@@ -56,7 +56,7 @@ class _WarmedUp(_Schedule):
         raise NotImplementedError
 
     def _descent(self, at: Any, epochs: int, xp: Arithmetic) -> Any:  # noqa: ANN401
-        """How much of the way after the warm-up is behind, from 0 to 1."""
+        """Share of the training after the warm-up that is done, from 0 to 1."""
         begin = self.warmup * epochs
         return xp.maximum(at - begin, 0.0) / (epochs - begin)
 
@@ -78,22 +78,22 @@ class Step(_WarmedUp):
     factor: float = Field(default=0.1, gt=0, lt=1, description="What the rate is multiplied by.")
 
     def _after_warmup(self, at: Any, epochs: int, xp: Arithmetic) -> Any:  # noqa: ANN401
-        # The small addend keeps a step that begins an epoch on the right side, however the division was rounded.
+        # The small addend puts the first step of an epoch into that epoch, whatever the rounding of the division.
         return xp.power(self.factor, xp.floor(at / (self.every_epochs or _third(epochs)) + 1e-5))
 
 
 class Exponential(_WarmedUp):
-    """The rate falls by the same factor from each step to the next."""
+    """The rate falls by the same factor at every step."""
 
     name: Literal["exponential"] = "exponential"
-    final_fraction: float = Field(default=0.01, gt=0, lt=1, description="What is left of the rate in the end.")
+    final_fraction: float = Field(default=0.01, gt=0, lt=1, description="Fraction of the rate at the last step.")
 
     def _after_warmup(self, at: Any, epochs: int, xp: Arithmetic) -> Any:  # noqa: ANN401
         return xp.power(self.final_fraction, self._descent(at, epochs, xp))
 
 
 class Cosine(_WarmedUp):
-    """Half a cosine from the full rate down (Loshchilov and Hutter, 2017), after a short warm-up."""
+    """The rate follows half a cosine down from its full value, after a short warm-up (Loshchilov and Hutter, 2017)."""
 
     name: Literal["cosine"] = "cosine"
     warmup: float = Field(
@@ -102,19 +102,22 @@ class Cosine(_WarmedUp):
         lt=1,
         description="Share of the training in which the rate rises linearly to its full value.",
     )
-    final_fraction: float = Field(default=0.0, ge=0, lt=1, description="What is left of the rate in the end.")
+    final_fraction: float = Field(default=0.0, ge=0, lt=1, description="Fraction of the rate at the last step.")
 
     def _after_warmup(self, at: Any, epochs: int, xp: Arithmetic) -> Any:  # noqa: ANN401
         return _half_cosine(1.0, self.final_fraction, self._descent(at, epochs, xp), xp)
 
 
 class OneCycle(_Schedule):
-    """Up to the full rate, then down to almost nothing (Smith and Topin, 2018); defaults as in fastai and PyTorch."""
+    """The rate rises to its full value, then falls to almost zero (Smith and Topin, 2018).
+
+    The defaults are those of fastai and PyTorch.
+    """
 
     name: Literal["one_cycle"] = "one_cycle"
     peak_at: float = Field(default=0.3, gt=0, lt=1, description="Share of the training at which the rate is highest.")
     initial_fraction: float = Field(default=0.04, ge=0, le=1, description="Fraction of the rate at the first step.")
-    final_fraction: float = Field(default=4e-6, ge=0, lt=1, description="What is left of the rate in the end.")
+    final_fraction: float = Field(default=4e-6, ge=0, lt=1, description="Fraction of the rate at the last step.")
     shape: Literal["cosine", "linear"] = Field(default="cosine", description="How the rate rises and falls.")
 
     def fraction(self, at: Any, epochs: int, xp: Arithmetic) -> Any:  # noqa: ANN401
@@ -128,7 +131,7 @@ class OneCycle(_Schedule):
 
 Schedule = Annotated[Constant | Step | Exponential | Cosine | OneCycle, Field(discriminator="name")]
 SCHEDULE_NAMES = frozenset({"constant", "step", "exponential", "cosine", "one_cycle"})
-"""Tags that pydantic puts after `learning_rate_schedule` in an error's path; the request has no such level."""
+"""Tags that pydantic inserts after `learning_rate_schedule` in an error's path; the request has no such level."""
 
 
 class CurvePoint(BaseModel):
@@ -141,14 +144,14 @@ class CurvePoint(BaseModel):
 
 
 def filled_in(schedule: Schedule, epochs: int) -> Schedule:
-    """The schedule with what depends on the length of the training."""
+    """The schedule with the default that depends on the length of the training."""
     if isinstance(schedule, Step) and schedule.every_epochs is None:
         return schedule.model_copy(update={"every_epochs": _third(epochs)})
     return schedule
 
 
 def is_flat(schedule: Schedule) -> bool:
-    """The rate is the same at every step."""
+    """Whether the rate is the same at every step."""
     return isinstance(schedule, Constant) and not schedule.warmup
 
 
@@ -160,7 +163,7 @@ def rate(schedule: Schedule, learning_rate: float, step: int, epochs: int, steps
 def curve(
     schedule: Schedule, learning_rate: float, epochs: int, steps_per_epoch: int, points: int = CURVE_POINTS
 ) -> tuple[CurvePoint, ...]:
-    """The learning rate over the whole training, at evenly spread steps, the first and the last among them."""
+    """The learning rate over the whole training, at evenly spaced steps including the first and the last."""
     last = epochs * steps_per_epoch - 1
     steps = np.unique(np.linspace(0, last, min(points, last + 1)).round().astype(int))
     return tuple(
@@ -187,6 +190,6 @@ def _line(start: float, end: float, done: Any, xp: Arithmetic) -> Any:  # noqa: 
     return start + (end - start) * done
 
 
-def expand_name(value: Any) -> Any:  # noqa: ANN401 - whatever JSON value came
+def expand_name(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     """A schedule's name alone stands for the schedule with its defaults."""
     return {"name": value} if isinstance(value, str) else value

@@ -14,20 +14,19 @@ from worker.jobs.records import History
 from worker.pictures.drawing import BLUE, GREEN, GREY, ORANGE, Format, new_figure, picture_bytes
 
 MOST_EPOCHS_WITH_DOTS = 40
-FLAT = 1e-9  # rates closer than this, relative to the largest, are one rate
+FLAT = 1e-9  # rates that differ by less than this, relative to the largest, count as equal
 
 
 def draw_curves(history: History, title: str, picture_format: Format = "png", *, is_best_kept: bool = False) -> bytes:
-    """Accuracy and loss per epoch, training dashed and validation solid, the best value and the best epoch marked.
+    """Accuracy and loss per epoch, training dashed and validation solid, with the best value and the best epoch marked.
 
-    Two lower panels show the learning rate when it is not the same in every epoch. A value that is not a finite number
-    leaves a hole in its line.
+    Two lower panels show the learning rate if it changes. A value that is not finite leaves a gap in its line.
 
     Args:
-        history: any number of finished epochs, none included.
+        history: any number of finished epochs, also none.
         title: written above the panels.
-        picture_format: of the bytes returned.
-        is_best_kept: the best epoch is the one that is published, as with early stopping.
+        picture_format: format of the returned bytes.
+        is_best_kept: whether the best epoch is published, as with early stopping.
     """
     has_rates = _varies(history.learning_rate)
     figure = new_figure(10, 5.3 if has_rates else 4.2, layout="constrained")
@@ -98,7 +97,7 @@ def _finish(axes: Axes, history: History, marked: str) -> None:
 
 
 def main() -> None:
-    """Entry point: format, title and, where it is, `kept` as arguments, a history as JSON in, a picture out."""
+    """Entry point: takes format, title and perhaps `kept` as arguments, reads a history as JSON, writes a picture."""
     picture_format: Format = "svg" if sys.argv[1] == "svg" else "png"
     history = History.model_validate_json(sys.stdin.buffer.read())
     sys.stdout.buffer.write(draw_curves(history, sys.argv[2], picture_format, is_best_kept="kept" in sys.argv[3:]))

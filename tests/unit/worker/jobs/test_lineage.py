@@ -47,7 +47,7 @@ def test_a_version_goes_by_its_number_an_alias_or_as_the_latest(text: str, expec
 
 @pytest.mark.parametrize("text", ["", "shirts/0", "shirts/", "shirts@", "Shirts", "a/1@b", "../x/1"])
 def test_anything_else_names_no_version(text: str) -> None:
-    with pytest.raises(ValueError, match="no version of a model"):
+    with pytest.raises(ValueError, match="not a reference to a version"):
         parse_reference(text)
 
 
