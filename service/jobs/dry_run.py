@@ -1,4 +1,4 @@
-"""What a submission would come to, told without queueing anything."""
+"""What a submission would run and how long it would take, without queueing anything."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ from worker.jobs.grids import PlannedJob
 from worker.jobs.plan import TrainingPlan
 
 MANIFESTS_READ = 100
-"""The newest versions tell how fast trainings are here; more would only cost time."""
+"""The newest versions show how fast trainings are here; reading more only costs time."""
 
 
 class PlannedTraining(BaseModel):
-    """A training that was not queued."""
+    """A training that would be queued."""
 
     varied: dict[str, JsonValue] = Field(description="The grid's fields, with this job's values; empty without a grid.")
     request: TrainingPlan = Field(description="What would run, with every default filled in.")
@@ -25,14 +25,14 @@ class PlannedTraining(BaseModel):
 
 
 class DryRun(BaseModel):
-    """What would happen; nothing was queued."""
+    """What a submission would do; nothing was queued."""
 
     jobs: list[PlannedTraining] = Field(description="One, or as many as the grid has combinations.")
     time: TimeEstimate = Field(description="Of all jobs one after another.")
 
 
 async def dry_run(jobs: Sequence[PlannedJob], catalog: Catalog, find_dataset: FindDataset) -> DryRun:
-    """Estimate planned jobs, from how past trainings went where the store can be read."""
+    """Estimate planned jobs, from past trainings when the store can be read."""
     try:
         index = await catalog.index()
     except StoreUnavailable:
@@ -63,7 +63,7 @@ def _past_run(manifest: Manifest, find_dataset: FindDataset) -> PastRun | None:
 
 
 def _together(times: Sequence[TimeEstimate]) -> TimeEstimate:
-    """One after another; the basis is that of the least certain."""
+    """The time of all jobs one after another, with the basis of the least certain estimate."""
     least = min(times, key=lambda time: time.runs)
     return TimeEstimate(
         seconds=sum(time.seconds for time in times),

@@ -1,4 +1,4 @@
-"""What a client is told of a group: its jobs in short, how many are where, the best so far, how long it will take."""
+"""What a client is told about a group: its jobs in short, counts by state, the best so far, the time left."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -26,12 +26,12 @@ class GroupMember(BaseModel):
 
 
 class BestMember(BaseModel):
-    """The job of a group that did best so far."""
+    """The best job of a group so far."""
 
     job: str
     varied: dict[str, JsonValue]
     metric: Literal["test_accuracy", "val_accuracy"] = Field(
-        description="`test_accuracy` as soon as a job has ended well; before that the best `val_accuracy` of an epoch."
+        description="`test_accuracy` once a job has succeeded; before that the best `val_accuracy` of an epoch."
     )
     value: float
     model: PublishedModel | None
@@ -43,9 +43,9 @@ class Group(BaseModel):
     id: str = Field(description="Name of the group.", examples=["k3v9x2m7qd"])
     request: dict[str, JsonValue] = Field(description="What was asked for, the grid included.")
     created_at: datetime
-    finished: bool = Field(description="No job of it waits or runs any more.")
+    finished: bool = Field(description="None of its jobs waits or runs any more.")
     counts: dict[JobState, int] = Field(description="How many of its jobs are in each state.")
-    progress: float = Field(description="Share of all epochs that is done, from 0 to 1; ended jobs count as done.")
+    progress: float = Field(description="Share of all epochs that is done, from 0 to 1; finished jobs count as done.")
     eta_s: float | None = Field(description="Seconds until the last job ends, at the pace so far; null when unknown.")
     best: BestMember | None
     jobs: list[GroupMember] = Field(description="In the order of the grid, whose last field varies fastest.")
@@ -100,7 +100,7 @@ def _best(jobs: Sequence[JobRecord]) -> BestMember | None:
 
 
 def _done(job: JobRecord) -> float:
-    """Share of a job's epochs that is done; an ended job is done whatever came of it."""
+    """Share of a job's epochs that is done; a finished job is done however it ended."""
     if job.is_finished:
         return 1.0
     if job.state is JobState.QUEUED:
@@ -109,7 +109,7 @@ def _done(job: JobRecord) -> float:
 
 
 def _eta_s(jobs: Sequence[JobRecord], now: datetime) -> float | None:
-    """Seconds left if jobs keep taking as long as those that ended well, and as many run side by side as now."""
+    """Seconds left if jobs take as long as those that succeeded and as many run in parallel as now."""
     if all(job.is_finished for job in jobs):
         return 0.0
     running = [job for job in jobs if job.state is JobState.RUNNING]

@@ -118,7 +118,7 @@ class JobQueue:
         return str(newest[0][0]) if newest else "0"
 
     async def follow(self, job: str, after: str) -> AsyncIterator[JobEvent | None]:
-        """Events newer than the id `after`, as they come; None now and then while nothing happens."""
+        """Events newer than the id `after`, as they arrive; None from time to time while nothing happens."""
         with server_errors():
             async with self._follower() as client:
                 while True:
@@ -130,7 +130,7 @@ class JobQueue:
                         yield None
 
     def _follower(self) -> Any:  # noqa: ANN401 - redis-py's types cannot tell one protocol version's answers
-        # A blocking read may answer late; only a server that answers later than that is gone.
+        # A blocking read answers after its own time at the latest; only later than that is the server gone.
         timeout_s = FOLLOW_BLOCK_MS / 1000 + ANSWER_TIMEOUT_S
         return redis.asyncio.Redis.from_url(
             self._redis_url,

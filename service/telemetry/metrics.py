@@ -1,7 +1,7 @@
-"""What Prometheus is told: the numbers of one process, in a registry that belongs to one application.
+"""The metrics of one process, in a registry that belongs to one application.
 
-Every metric's name, labels and buckets stand here and nowhere else; whoever has something to count calls a method
-with a plain fact. Labels are bounded: routes are templates, models are models that exist, states and codes are few.
+Every metric's name, labels and buckets are defined here and nowhere else; callers report plain facts. Labels are
+bounded: routes are templates, models are models that exist, states and codes are few.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -16,7 +16,7 @@ from worker.jobs.records import QueueOverview
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OTHER = "other"
-"""Label of whatever is not ours to name: addresses without a route, methods nobody defined."""
+"""Label of everything without a name of its own: addresses without a route, unknown methods."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 REQUEST_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -27,7 +27,7 @@ BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A version in memory, and the size of its network's file."""
+    """A version in memory and the size of its network's file."""
 
     model: str
     version: int
@@ -36,7 +36,7 @@ class LoadedModel:
 
 @dataclass(frozen=True)
 class _OfModel:
-    """One model's own series; looking them up by label costs more than counting."""
+    """The series of one model, kept because looking them up by label costs more than counting."""
 
     decode: Histogram
     queue: Histogram
@@ -61,7 +61,7 @@ class Metrics:
         )
         self._request_seconds = Histogram(
             "convserve_http_request_duration_seconds",
-            "From a request's arrival to the end of its answer; a progress stream lasts as long as it is followed.",
+            "From a request's arrival to the end of its answer; a progress stream lasts until its client leaves.",
             ["route", "method"],
             buckets=REQUEST_BUCKETS_S,
             registry=registry,
@@ -71,7 +71,7 @@ class Metrics:
                 f"convserve_prediction_{stage}_seconds", text, ["model"], buckets=STAGE_BUCKETS_S, registry=registry
             )
             for stage, text in (
-                ("decode", "Turning the pictures of one request into pixels, the wait for a thread included."),
+                ("decode", "Decoding the pictures of one request, the wait for a thread included."),
                 ("queue", "The wait of a batch's first picture for the batch to begin."),
                 ("compute", "ONNX Runtime's work on one batch."),
             )
@@ -114,7 +114,7 @@ class Metrics:
         series[1].observe(seconds)
 
     def pictures_decoded(self, model: str, seconds: float) -> None:
-        """Note how long the pictures of one request took."""
+        """Note how long decoding the pictures of one request took."""
         self._of(model).decode.observe(seconds)
 
     def batch_run(self, model: str, n_pictures: int, queue_s: float, compute_s: float) -> None:
@@ -130,11 +130,11 @@ class Metrics:
         self._rejected.labels(code).inc()
 
     def model_loaded(self, seconds: float) -> None:
-        """Note how long a version took to get into memory."""
+        """Note how long loading a version took."""
         self._load_seconds.observe(seconds)
 
     def keep_only(self, models: Collection[str]) -> None:
-        """Drop the series of models that exist no longer."""
+        """Drop the series of models that no longer exist."""
         for model in self._models.keys() - set(models):
             del self._models[model]
             for metric in (self._decode, self._queue, self._compute, self._batch, self._answered):
@@ -163,7 +163,7 @@ class Metrics:
 
 
 class _Page(Collector):
-    """What was counted since the start, and what is so at the moment of asking."""
+    """What was counted since the start, and the current state of everything else."""
 
     def __init__(
         self, registry: CollectorRegistry, loaded: Collection[LoadedModel], queue: QueueOverview | None
@@ -174,13 +174,13 @@ class _Page(Collector):
 
     def collect(self) -> Iterator[Metric]:
         for family in self._registry.collect():
-            # The client adds a `_created` time to every series, a third of the page, which nobody asked for.
+            # The client library adds a `_created` time to every series: a third of the page, and of no use here.
             family.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
             yield family
         yield from _loaded_models(self._loaded)
         yield _gauge(
             "convserve_queue_up",
-            "1 when Redis answers, else 0: then nothing else is said of jobs.",
+            "1 when Redis answers, else 0; without Redis there are no other metrics of jobs.",
             self._queue is not None,
         )
         if self._queue is not None:

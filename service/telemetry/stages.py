@@ -1,7 +1,7 @@
 """Times the stages of a prediction (decode, queue, compute) once, for the metrics, the trace and the answer's header.
 
-The header's share is collected per request, without anybody handing it down: whoever answers a request opens
-`stage_times`, and every stage that ends meanwhile adds its seconds. It knows neither pictures nor networks.
+The times of a request are collected in a context variable: the code that answers it opens `stage_times`, and every
+stage that ends inside adds its seconds. This module knows neither pictures nor networks.
 """
 
 import time
@@ -17,7 +17,7 @@ _of_request: ContextVar[dict[str, float] | None] = ContextVar("stage_times", def
 
 @contextmanager
 def stage_times() -> Iterator[Mapping[str, float]]:
-    """Seconds spent in each stage by the request at hand, filled as stages end; several runs of one stage add up."""
+    """Seconds the current request spends in each stage, filled as stages end; several runs of one stage add up."""
     times: dict[str, float] = {}
     token = _of_request.set(times)
     try:
@@ -27,18 +27,18 @@ def stage_times() -> Iterator[Mapping[str, float]]:
 
 
 def server_timing(times: Mapping[str, float]) -> str:
-    """Stage times as the `Server-Timing` header has them, in milliseconds."""
+    """Stage times in the form of the `Server-Timing` header, in milliseconds."""
     return ", ".join(f"{stage};dur={seconds * 1000:.3f}" for stage, seconds in times.items())
 
 
 class Run:
-    """What a request is told of the run that answered it."""
+    """The times of the run that answers a request."""
 
     queue_s = 0.0
     compute_s = 0.0
 
     def took(self, queue_s: float, compute_s: float) -> None:
-        """Note the seconds the request waited, and those its batch was worked on."""
+        """Note how many seconds the request waited and its batch was computed."""
         self.queue_s = queue_s
         self.compute_s = compute_s
 
@@ -52,7 +52,7 @@ class Stages:
 
     @contextmanager
     def decoding(self, model: str, n_pictures: int) -> Iterator[None]:
-        """Around the decoding of all pictures of one request."""
+        """Times the decoding of all pictures of one request."""
         began_at = time.perf_counter()
         with self._tracing.span("decode", {"convserve.model": model, "convserve.pictures": n_pictures}):
             yield
@@ -62,7 +62,7 @@ class Stages:
 
     @contextmanager
     def inference(self, model: str, version: int, n_pictures: int) -> Iterator[Run]:
-        """Around one request's share of a run of ONNX Runtime; the `Run` is told how long it took."""
+        """Times one request's share of a run of ONNX Runtime; the caller tells the `Run` how long it took."""
         run = Run()
         attributes: Attributes = {
             "convserve.model": model,
@@ -77,15 +77,15 @@ class Stages:
         _note("compute", run.compute_s)
 
     def batch(self, model: str, n_pictures: int, queue_s: float, compute_s: float) -> None:
-        """ONNX Runtime has run once; the first of its pictures waited for `queue_s`."""
+        """Note one run of ONNX Runtime; the first of its pictures waited for `queue_s`."""
         self._metrics.batch_run(model, n_pictures, queue_s, compute_s)
 
     def rejected(self, code: str) -> None:
-        """A picture could not be read."""
+        """Note that a picture could not be read."""
         self._metrics.picture_rejected(code)
 
     def loaded(self, seconds: float) -> None:
-        """A version was read from the store and prepared."""
+        """Note that a version was read from the store and prepared."""
         self._metrics.model_loaded(seconds)
 
 

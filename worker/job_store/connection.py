@@ -10,7 +10,7 @@ from redis.retry import Retry
 from worker.jobs.errors import QueueUnavailable
 
 ANSWER_TIMEOUT_S = 2.0
-"""For one answer of the server. The API gives a whole call, which may be several commands, no longer than this."""
+"""For one answer of the server, and in the API for a whole call, which may be several commands."""
 
 
 def connect(redis_url: str) -> redis.Redis:

@@ -1,7 +1,7 @@
-"""Finds jobs whose worker is gone, and jobs whose bell was lost, and puts both right.
+"""Finds jobs whose worker is gone and jobs whose wake-up was lost, and repairs both.
 
-Every worker and every API process has one; one at a time is on watch. All moves are fenced, so even two at once would
-do no harm.
+Every worker and every API process has a reaper; one at a time is on watch. All moves are fenced, so even two at once
+would do no harm.
 """
 
 import logging
@@ -24,8 +24,8 @@ SECOND_LOOK_S = 4.0  # a heartbeat is tried every second
 class Reaper(threading.Thread):
     """Looks every few seconds, for as long as its process lives.
 
-    A lease that has run out is looked at twice, some seconds apart, with Redis answering in between: after an outage
-    every lease has run out, and the workers that live say so within a second or two.
+    A job counts as lost when its lease is found expired twice, some seconds apart, while Redis answers: after an outage
+    of Redis every lease has expired, and the living workers renew theirs within a second or two.
     """
 
     def __init__(self, job_store: JobStore, wake_ups: WakeUps, clock: Callable[[], float] = time.monotonic) -> None:
@@ -46,15 +46,15 @@ class Reaper(threading.Thread):
             except QueueUnavailable as error:
                 self._first_seen.clear()
                 logger.warning("Redis does not answer: %s", error.reason)
-            except Exception:  # the thread's boundary: without a reaper, jobs would wait for ever
-                logger.exception("looking after lost jobs failed, and is tried again")
+            except Exception:  # the thread's boundary: without a reaper, jobs would wait forever
+                logger.exception("looking after lost jobs failed; it is tried again")
 
     def stop(self) -> None:
         """End the thread."""
         self._stopped.set()
 
     def sweep(self) -> None:
-        """Move every job whose lease has run out for good; ring again when more jobs wait than bells."""
+        """Move every job whose worker is lost; send wake-ups again when fewer of them wait than jobs."""
         for claim in self._expired_for_good():
             self._reap(claim)
         queued = self._job_store.queued()
@@ -72,7 +72,7 @@ class Reaper(threading.Thread):
         if self._job_store.get(claim.job).cancel_requested:
             self._job_store.end_cancelled(claim)
             return
-        logger.warning("job %s: its worker was lost in attempt %d", claim.job, claim.attempt)
+        logger.warning("job %s: its worker was lost during attempt %d", claim.job, claim.attempt)
         self._job_store.retry(claim, _worker_lost(claim))
 
 

@@ -1,7 +1,8 @@
-"""The one place that sends Celery messages. A message is a bell: it carries a job's id, and nothing depends on it.
+"""Wake-ups: the Celery messages that tell a worker to look for a job. Nothing else sends any.
 
-Settings follow what was measured for hour-long jobs on Redis; each says why. Celery is imported when first needed,
-so that a process which only reads records does not pay for it.
+A wake-up carries a job's id, and no job depends on it: a lost one is sent again, a second one does nothing. The
+settings follow what was measured for hour-long jobs on Redis; each says why. Celery is imported when first needed, so
+that a process which only reads records does not pay for it.
 """
 
 from __future__ import annotations
@@ -20,20 +21,20 @@ TASK = "convserve.train"
 QUEUE = "train"
 _VISIBILITY_S = 26 * 3600
 _importing = threading.Lock()
-"""Celery and Kombu replace their modules while they are imported, which two threads at once do not survive."""
+"""Celery and Kombu replace their modules while they are imported, which breaks when two threads do it at once."""
 
 CELERY_CONFIG: dict[str, Any] = {
-    # A reachable broker must not mean code execution.
+    # Whoever can reach the broker must not be able to run code: no pickle.
     "task_serializer": "json",
     "accept_content": ["json"],
-    # Acknowledged late, so that a message survives a graceful stop; never re-queued for a lost worker, which would
-    # loop without end. The reaper, capped by attempts, does that.
+    # Acknowledged late, so that a message survives a graceful stop. Not queued again for a lost worker, which would
+    # loop without end: the reaper does that, limited by attempts.
     "task_acks_late": True,
     "task_acks_on_failure_or_timeout": True,
     "task_reject_on_worker_lost": False,
     # With Redis, cancelling on a lost connection loses the job for good.
     "worker_cancel_long_running_tasks_on_connection_loss": False,
-    # Longer than any job: a shorter one would deliver a running job a second time.
+    # Longer than any job runs by default: a shorter one would deliver a running job's message a second time.
     "visibility_timeout": _VISIBILITY_S,
     "broker_transport_options": {
         "visibility_timeout": _VISIBILITY_S,
@@ -49,7 +50,7 @@ CELERY_CONFIG: dict[str, Any] = {
         "interval_max": 0.5,
         "global_keyprefix": "convserve:celery:",
     },
-    # One trainer at a time, and nothing hoarded behind it.
+    # One trainer at a time, and no message reserved behind it.
     "worker_prefetch_multiplier": 1,
     "worker_concurrency": 1,
     "task_default_queue": QUEUE,
@@ -67,7 +68,7 @@ CELERY_CONFIG: dict[str, Any] = {
 
 
 def celery_app(broker_url: str) -> Celery:
-    """A Celery application with our settings; it knows no task of its own."""
+    """A Celery application with our settings and no task."""
     with _importing:
         from celery import Celery  # noqa: PLC0415 - see the module's docstring
 
@@ -77,19 +78,19 @@ def celery_app(broker_url: str) -> Celery:
 
 
 class WakeUps:
-    """Wakes a worker for a job. Methods raise `QueueUnavailable`, and may take seconds when the server hangs."""
+    """Wakes workers. Methods raise `QueueUnavailable`, and may take seconds when the server hangs."""
 
     def __init__(self, broker_url: str) -> None:
         self._broker_url = broker_url
         self._cached_app: Celery | None = None
 
     def notify(self, job: str) -> None:
-        """Send the message."""
+        """Tell a worker that this job waits."""
         with _broker_errors():
             self._app.send_task(TASK, args=[job], queue=QUEUE, ignore_result=True)
 
     def waiting(self) -> int:
-        """How many bells no worker has taken yet."""
+        """How many wake-ups no worker has taken yet."""
         with _broker_errors(), self._app.connection_for_write() as connection:
             declared = connection.default_channel.queue_declare(queue=QUEUE, passive=False)
             return int(declared.message_count)

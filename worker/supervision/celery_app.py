@@ -1,6 +1,6 @@
 """The worker's shell around Celery: `celery -A worker.supervision.celery_app worker`.
 
-All it does is hand wake-ups to the `Runner`.
+It does nothing but hand wake-ups to the `Runner`.
 """
 
 import logging
@@ -70,7 +70,7 @@ def _stop_reaper(**_: Any) -> None:  # noqa: ANN401
 
 @app.task(name=TASK)  # type: ignore[untyped-decorator]
 def train(job: str) -> None:
-    """Answer one bell."""
+    """Act on one wake-up."""
     if _runner is None:
         sys.exit("this task runs in a prefork pool process only")
     _runner.run(job)

@@ -1,4 +1,4 @@
-"""The spans of one run of a job: one for the whole, a child of whoever submitted it, and one in it for each phase."""
+"""The spans of one run of a job: one for the whole run, a child of the submission's, and inside it one per phase."""
 
 from contextlib import ExitStack
 from types import TracebackType
@@ -9,7 +9,7 @@ from worker.telemetry.spans import Attributes, Span, Tracing
 
 
 class JobTrace:
-    """Open for as long as the job runs; the phase it is in is the innermost span."""
+    """Open for as long as the job runs; the innermost span is the current phase."""
 
     def __init__(self, tracing: Tracing, claim: Claim) -> None:
         self._tracing = tracing
@@ -39,14 +39,14 @@ class JobTrace:
         self._tracing.flush()
 
     def enter(self, phase: Phase) -> None:
-        """The job is in this phase now."""
+        """Note that the job is in this phase now."""
         if phase != self._name:
             self._phase.close()
             self._phase.enter_context(self._tracing.span(phase))
             self._name = phase
 
     def end(self, outcome: str, failure: str = "") -> None:
-        """Say how the job ended; with a code when it failed."""
+        """Note how the job ended, with a code when it failed."""
         self._span.set("convserve.outcome", outcome)
         if failure:
             self._span.fail(failure)

@@ -1,12 +1,12 @@
-"""Whether the kernel has killed processes for want of memory: the only trace of a death that has no last words."""
+"""Whether the kernel has killed processes because memory ran out; a process killed so leaves no other trace."""
 
 from pathlib import Path
 
-_COUNTERS = Path("/proc/vmstat")  # counts kills by a container's own limit, too
+_COUNTERS = Path("/proc/vmstat")  # includes kills by a container's own limit
 
 
 def memory_kills(counters: Path = _COUNTERS) -> int | None:
-    """How many processes the kernel has killed since it started because memory ran out; None when it does not tell."""
+    """How many processes the kernel has killed since boot because memory ran out; None where it does not tell."""
     try:
         lines = counters.read_text().splitlines()
     except OSError:

@@ -1,7 +1,7 @@
 """What a worker and its trainer say to each other: one JSON object per line over two pipes.
 
-The trainer gets its order and the leave to publish on standard input; it reports on a pipe of its own, so that
-whatever a library prints can never be mistaken for a report.
+The trainer reads its order and the permission to publish from standard input. It reports on a separate pipe, so that
+nothing a library prints can be mistaken for a report.
 """
 
 from datetime import datetime
@@ -29,7 +29,7 @@ class Order(_Message):
     datasets_dir: str
     sources: dict[str, str] = Field(default={}, description="Mirrors by dataset name.")
     work_dir: str = Field(description="Directory for temporary files; the worker removes it.")
-    min_free_bytes: int = Field(default=0, description="Room on the store's disk that is left alone.")
+    min_free_bytes: int = Field(default=0, description="Space on the store's disk that must stay free.")
 
 
 class CommitGranted(_Message):
@@ -40,7 +40,7 @@ class CommitGranted(_Message):
 
 
 class Pause(_Message):
-    """Worker to trainer: save where you are and end."""
+    """Worker to trainer: save the training's state and end."""
 
     kind: Literal["pause"] = "pause"
 
@@ -52,7 +52,7 @@ class Ready(_Message):
 
 
 class LogLine(_Message):
-    """Trainer to worker: something for the job's log and the worker's own."""
+    """Trainer to worker: a line for the job's log and the worker's own."""
 
     kind: Literal["log"] = "log"
     at: float = Field(description="Seconds since the epoch.")
@@ -61,7 +61,7 @@ class LogLine(_Message):
 
     @property
     def line(self) -> str:
-        """As it stands in the job's log."""
+        """The line as the job's log has it."""
         return f"{datetime.fromtimestamp(self.at):%Y-%m-%d %H:%M:%S} {self.message}"
 
 
@@ -81,7 +81,7 @@ class CommitRequested(_Message):
 
 
 class Paused(_Message):
-    """Trainer to worker: the training was saved between two batches, and ends here."""
+    """Trainer to worker: the training was saved between two batches; the trainer ends."""
 
     kind: Literal["paused"] = "paused"
 

@@ -1,8 +1,8 @@
 """CPU priority of a whole session of processes, for kernels that schedule by session.
 
-With Linux's autogroup scheduling, on by default on most machines, each session gets an equal share whatever the
-niceness of the processes in it; the session's own niceness is a file. Elsewhere this does nothing, and the niceness
-of processes and threads is what counts.
+With Linux's autogroup scheduling, on by default on most machines, each session gets an equal share of the processor
+whatever the niceness of its processes; a file sets the niceness of the session. Elsewhere this module does nothing,
+and the niceness of processes and threads counts.
 """
 
 import time
@@ -10,14 +10,14 @@ from pathlib import Path
 
 _AUTOGROUP = Path("/proc/self/autogroup")
 _TRIES = 3
-_PAUSE_S = 0.12  # the kernel takes one such write in 100 ms, unless from root
+_PAUSE_S = 0.12  # the kernel accepts one such write per 100 ms, except from root
 
 
 def set_session_niceness(niceness: int) -> None:
     """Make this process's session yield to others.
 
     Args:
-        niceness: 0 (as everybody) to 19 (last); it may be lowered again without privileges.
+        niceness: 0 (normal) to 19 (last); lowering it again needs no privileges.
     """
     for _ in range(_TRIES):
         try:

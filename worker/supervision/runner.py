@@ -1,7 +1,7 @@
-"""What a worker does with a bell: claim the job, give it to the spare trainer, prepare the next one.
+"""What a worker does on a wake-up: claim the job, give it to the spare trainer, prepare the next one.
 
-Lives in Celery's pool process, which imports no Keras. The spare is a trainer that has imported Keras and waits: it
-turns the seconds of importing into time nobody waits for.
+Runs in Celery's pool process, which imports no Keras. The spare is a trainer that has already imported Keras, so that
+no job waits for the import.
 """
 
 import logging
@@ -9,19 +9,20 @@ import os
 import time
 
 from model_store import StoreError, StoreUnavailable, open_store
-from model_store.errors import NO_SPACE
 from worker.job_store.claims import MAX_ATTEMPTS
 from worker.job_store.connection import connect
 from worker.job_store.keys import new_id
 from worker.job_store.store import JobStore
 from worker.jobs.errors import QueueUnavailable
-from worker.jobs.records import Claim, JobFailure, Progress
+from worker.jobs.records import Claim, Progress
 from worker.jobs.states import JobState
 from worker.settings import WorkerSettings
+from worker.supervision.failures import NOT_PUBLISHED, STORE_SILENT, trainer_not_started
 from worker.supervision.job_trace import JobTrace
+from worker.supervision.journal import insist
 from worker.supervision.messages import Order
 from worker.supervision.settling import settle
-from worker.supervision.supervisor import Supervisor, insist
+from worker.supervision.supervisor import Supervisor
 from worker.supervision.trainer_process import TrainerProcess
 from worker.supervision.work_dirs import sweep_work_dirs
 from worker.telemetry.logs import log_context
@@ -31,18 +32,6 @@ DRAFT_GIVEN_UP_S = 6 * 3600.0  # longer than any upload takes
 SWEEP_EVERY_S = 3600.0
 CLAIM_RETRY_S = 1.0
 CHECKPOINTS_IDLE_S = 3600.0
-
-STORE_SILENT = JobFailure(
-    code="store_unavailable",
-    message="An earlier attempt was lost while it published, and the model store does not say whether it had.",
-    hint="GET /readyz and the worker's log say more; then submit the job again.",
-)
-
-NOT_PUBLISHED = JobFailure(
-    code="worker_lost",
-    message="The last attempt was lost while it published, and nothing was published.",
-    hint="See the worker's log and the machine's memory; then submit the job again.",
-)
 
 logger = logging.getLogger(__name__)
 
@@ -62,8 +51,8 @@ class Runner:
         self._prepare_spare()
 
     def run(self, job: str) -> None:
-        """Run a job if it is there to be claimed; a bell rung twice does nothing the second time."""
-        # Until there is an answer: a claim that Redis made while it hung would cost the job an attempt.
+        """Run a job if it can be claimed; a second wake-up for the same job does nothing."""
+        # Asked until there is an answer: a claim that Redis made while it hung would cost the job an attempt.
         claimant = new_id()
         claim = insist(job, lambda: self._job_store.claim(job, claimant), CLAIM_RETRY_S)
         if claim is None:
@@ -74,7 +63,7 @@ class Runner:
                 if not self._is_settled(claim, trace):
                     self._supervise(claim, claimed_at, trace)
             except SystemExit:
-                # Told to stop before the supervisor had begun; a job that it has given back cannot be given back twice.
+                # Told to stop before the supervisor began. If it gave the job back already, this does nothing.
                 self._give_back(claim)
                 raise
         self._drop_checkpoints(job)
@@ -82,7 +71,7 @@ class Runner:
         self._sweep_store_when_due()
 
     def close(self) -> None:
-        """End the spare trainer, and send what is left of the traces."""
+        """End the spare trainer and send the remaining traces."""
         if self._spare is not None:
             self._spare.stop()
             self._spare = None
@@ -99,7 +88,7 @@ class Runner:
             trainer = self._take_spare()
         except OSError as error:
             logger.exception("job %s: no trainer can be started", claim.job)
-            failure = _no_trainer(error)
+            failure = trainer_not_started(error)
             self._job_store.retry(claim, failure)
             trace.end(JobState.QUEUED, failure.code)
             return
@@ -116,7 +105,7 @@ class Runner:
         supervisor.run(self._order(claim, trainer, claimed_at))
 
     def _is_settled(self, claim: Claim, trace: JobTrace) -> bool:
-        """Whether there is nothing left to train: an earlier attempt had published, or was the last, or may have."""
+        """Whether nothing is left to train: an earlier attempt has published, may have, or was the last one."""
         if claim.draft is None:
             return False
         try:
@@ -124,7 +113,7 @@ class Runner:
         except StoreError as error:
             logger.warning("job %s: cannot tell whether it was published: %s", claim.job, error)
             if claim.attempt >= MAX_ATTEMPTS:
-                self._job_store.end_commit(claim)  # nobody asks any more
+                self._job_store.end_commit(claim)  # no later attempt will find out
             self._job_store.retry(claim, STORE_SILENT)
             trace.end(JobState.QUEUED, STORE_SILENT.code)
             return True
@@ -138,19 +127,19 @@ class Runner:
         self._job_store.heartbeat(claim, Progress(phase="publishing", epoch=epochs, epochs=epochs), published.history)
         self._job_store.succeed(claim, published.model)
         trace.end(JobState.SUCCEEDED)
-        logger.info("job %s: version %d had been published already", claim.job, published.model.version)
+        logger.info("job %s: version %d was already published", claim.job, published.model.version)
         return True
 
     def _drop_checkpoints(self, job: str) -> None:
-        """Remove what a job that has ended would have gone on from."""
+        """Remove the checkpoints of a job that has ended."""
         try:
             if self._job_store.is_over(job):
                 open_store(self._settings.store_location).checkpoints.delete(job)
         except (QueueUnavailable, StoreUnavailable) as error:
-            logger.warning("job %s: its checkpoints stay until a sweep: %s", job, error)
+            logger.warning("job %s: its checkpoints stay until the next sweep: %s", job, error)
 
     def _sweep_store_when_due(self) -> None:
-        """Remove what publishers that died left behind; a store that is away now is swept another time."""
+        """Remove what dead publishers left behind; a store that does not answer is swept another time."""
         if time.monotonic() < self._next_sweep:
             return
         self._next_sweep = time.monotonic() + SWEEP_EVERY_S
@@ -194,18 +183,10 @@ class Runner:
             try:
                 self._spare = self._spawn()
             except OSError as error:
-                logger.warning("no spare trainer, the next job starts one: %s", error)
+                logger.warning("no spare trainer: the next job starts its own: %s", error)
 
     def _spawn(self) -> TrainerProcess:
-        # Keras chooses its backend when it is imported, and TensorFlow's start-up messages help nobody. TensorFlow uses
-        # oneDNN by itself only where it finds AVX-512 or AMX; with AVX2 alone it trains convolutions twice as fast too.
+        # Keras chooses its backend when it is imported, and TensorFlow's start-up messages are of no use. By default
+        # TensorFlow uses oneDNN only with AVX-512 or AMX; it trains convolutions twice as fast with AVX2 alone, too.
         defaults = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2", "TF_ENABLE_ONEDNN_OPTS": "1"}
         return TrainerProcess(self._settings.trainer_niceness, defaults | os.environ)
-
-
-def _no_trainer(error: OSError) -> JobFailure:
-    return JobFailure(
-        code="disk_full" if error.errno in NO_SPACE else "trainer_died",
-        message=f"A training process could not be started: {error.strerror}.",
-        hint="Free space where temporary files are kept (TMPDIR), or memory; then submit the job again.",
-    )

@@ -1,7 +1,7 @@
 """Finds out whether an attempt that was lost while publishing had published after all.
 
-Between a trainer's commit and its worker's last word either may die. The record then holds the number of the draft, and
-whoever claims the job next decides the draft's fate before anything else, so that no job ever has two versions.
+Trainer or worker may die between the trainer's commit and the worker's final write. The record then holds the number of
+the draft, and the next claim settles that draft before anything else, so that no job ever has two versions.
 """
 
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from worker.jobs.records import Claim, History, PublishedModel
 
 @dataclass(frozen=True)
 class Publication:
-    """What an earlier attempt left whole in the store."""
+    """What an earlier attempt published."""
 
     model: PublishedModel
     history: History
 
 
 def settle(store: ModelStore, claim: Claim) -> Publication | None:
-    """The version an earlier attempt of this job published; None when there is none, and then there never will be.
+    """The version an earlier attempt of this job published; None when there is none, and from now on there cannot be.
 
     Raises:
         StoreError: the store does not answer, or what it holds is damaged.

@@ -1,24 +1,22 @@
-"""Runs one claimed job to an honest end: hands it to a trainer, keeps its record current, and ends the trainer.
+"""Runs one claimed job to its end: hands it to a trainer, keeps its record current, and ends the trainer.
 
-Training never waits for Redis: reports are drained by a thread, the latest progress replaces the one before, and a
-write that fails is made up for by the next. Only the last word is repeated until the server has taken it.
-
-A failure the job brought upon itself ends it. A trainer that hangs, or is killed, costs an attempt: the job is queued
-again, and fails with the reason when that was the last.
+A failure that the job itself caused ends it. A trainer that hangs, or is killed, costs an attempt: the job is queued
+again, and fails with the reason after the last attempt.
 """
 
 import logging
 import signal
 import time
 from collections.abc import Callable
-from typing import TypeVar
 
 from worker.job_store.store import JobStore
-from worker.jobs.errors import ClaimLost, QueueUnavailable
+from worker.jobs.errors import ClaimLost
 from worker.jobs.memory_errors import out_of_memory
-from worker.jobs.records import Claim, History, JobFailure, Progress, PublishedModel
+from worker.jobs.records import Claim, JobFailure, PublishedModel
 from worker.jobs.states import JobState
+from worker.supervision import failures
 from worker.supervision.job_trace import JobTrace
+from worker.supervision.journal import Journal, insist
 from worker.supervision.memory_kills import memory_kills
 from worker.supervision.messages import (
     CommitGranted,
@@ -40,20 +38,6 @@ logger = logging.getLogger(__name__)
 trainer_logger = logging.getLogger("worker.trainer")
 
 TICK_S = 0.25
-HEARTBEAT_S = 1.0  # also how soon a cancellation is noticed
-LAST_WORD_RETRY_S = 2.0
-
-T = TypeVar("T")
-
-
-def insist(job: str, ask: Callable[[], T], pause_s: float = LAST_WORD_RETRY_S) -> T:
-    """Ask the server about a job until it has answered."""
-    while True:
-        try:
-            return ask()
-        except QueueUnavailable as error:
-            logger.warning("job %s: waiting for Redis: %s", job, error.reason)
-            time.sleep(pause_s)
 
 
 class Supervisor:
@@ -66,8 +50,8 @@ class Supervisor:
         trace: told of every phase, and of the end.
         cancel_grace_s: how long a cancelled trainer may take to end by itself.
         stall_timeout_s: how long a training loop may be silent, see `Watchdog`.
-        pause_grace_s: how long a training may take to save where it is when the worker stops.
-        on_training: called once when training proper has begun: time to prepare the next trainer.
+        pause_grace_s: how long a training may take to save its state when the worker stops.
+        on_training: called once when the training loop has begun: time to prepare the next trainer.
     """
 
     def __init__(
@@ -88,17 +72,13 @@ class Supervisor:
         self._cancel_grace_s = cancel_grace_s
         self._pause_grace_s = pause_grace_s
         self._on_training = on_training
-        self._progress = Progress(epochs=claim.plan.epochs)
-        self._history = History()
-        self._event = ""
-        self._log: list[str] = []
-        self._next_heartbeat = 0.0
+        self._journal = Journal(job_store, claim, trace)
         self._watchdog = Watchdog(stall_timeout_s, lambda: cpu_seconds_of(trainer.pid))
         self._memory_kills_before = memory_kills()
 
     def run(self, order: Order) -> None:
-        """Send the order and stay until the job has ended, was cancelled, or belongs to somebody else."""
-        self._say(
+        """Send the order and stay until the job has ended, was cancelled, or is another claim's."""
+        self._journal.say(
             f"attempt {self._claim.attempt}, trainer {self._trainer.pid}, "
             f"submitted by request {self._claim.origin.request_id or 'unknown'}"
         )
@@ -109,17 +89,17 @@ class Supervisor:
             logger.warning("job %s: its claim was lost; the trainer is stopped", self._claim.job)
             self._trace.end("claim lost")
         except SystemExit:
-            # The worker was told to stop: the job goes back into the queue, unharmed and uncharged.
+            # The worker was told to stop: the job goes back into the queue, without a charged attempt.
             self._pause()
             self._trainer.stop()
-            self._give_back()
+            self._journal.give_back()
             raise
         finally:
             self._trainer.stop(self._cancel_grace_s)
 
     def _pause(self) -> None:
-        """Let a training save where it is; whatever else a trainer does is done again by the next."""
-        if self._progress.phase != "training":
+        """Let a training save its state; the next trainer repeats anything else."""
+        if self._journal.progress.phase != "training":
             return
         deadline = time.monotonic() + self._pause_grace_s
         try:
@@ -127,37 +107,21 @@ class Supervisor:
             while time.monotonic() < deadline:
                 match report := self._trainer.receive(TICK_S):
                     case Paused():
-                        self._say("saved between two batches; the worker is stopping")
+                        self._journal.say("saved between two batches; the worker is stopping")
                         return
                     case Failed():
                         return
                     case ProgressMade():
                         self._note_progress(report)
                     case LogLine():
-                        self._log.append(report.line)
-                if self._progress.phase != "training" or self._beat():
+                        self._journal.add_line(report)
+                if self._journal.progress.phase != "training" or self._journal.beat():
                     return
         except ClaimLost:
             return
         except EOFError:
             pass
-        logger.warning("job %s: it did not save in time and will go on after its last epoch", self._claim.job)
-
-    def _give_back(self) -> None:
-        try:
-            self._write_log()
-            self._job_store.give_back(self._claim)
-        except QueueUnavailable as error:
-            # The worker must end all the same; the job is queued again when its lease has run out.
-            logger.warning("job %s: not given back, Redis does not answer: %s", self._claim.job, error.reason)
-            return
-        logger.info("job %s: given back to the queue, the worker is stopping", self._claim.job)
-        self._trace.end("given back")
-
-    def _say(self, message: str) -> None:
-        """To the worker's log and to the job's own."""
-        logger.info("job %s: %s", self._claim.job, message)
-        self._log.append(LogLine(at=time.time(), level=logging.INFO, message=message).line)
+        logger.warning("job %s: it did not save in time and will resume after its last epoch", self._claim.job)
 
     def _follow(self) -> None:
         while True:
@@ -169,12 +133,10 @@ class Supervisor:
             if report is not None and self._take(report):
                 return
             if self._watchdog.is_stalled():
-                self._retry(self._stall())
+                self._retry(failures.stalled(self._watchdog.silence_s(), self._journal.progress.phase))
                 return
-            if self._beat():
-                self._trainer.stop(self._cancel_grace_s)
-                self._end(JobState.CANCELLED, lambda: self._job_store.end_cancelled(self._claim))
-                logger.info("job %s: cancelled", self._claim.job)
+            if self._journal.beat():
+                self._cancel()
                 return
 
     def _take(self, report: Report) -> bool:
@@ -184,14 +146,10 @@ class Supervisor:
             case ProgressMade():
                 self._note_progress(report)
             case LogLine():
-                self._log.append(report.line)
+                self._journal.add_line(report)
                 trainer_logger.log(report.level, "job %s: %s", self._claim.job, report.message)
             case CommitRequested():
-                granted = self._may_commit(report.version)
-                self._trainer.send(CommitGranted(granted=granted))
-                self._watchdog.hear()  # until now the trainer waited for us
-                if not granted:
-                    self._next_heartbeat = 0.0  # which says at once whether it was cancelled or lost
+                self._answer_commit(report.version)
             case Published():
                 self._finish(report.model)
                 return True
@@ -203,96 +161,52 @@ class Supervisor:
         return False
 
     def _note_progress(self, report: ProgressMade) -> None:
-        if report.progress.phase == "training" and self._progress.phase != "training":
+        if report.progress.phase == "training" and self._journal.progress.phase != "training":
             self._on_training()
-        self._progress = report.progress
-        self._trace.enter(report.progress.phase)
-        if report.history is not None:
-            self._history = report.history
-            self._event = "epoch"
-            self._next_heartbeat = 0.0
-        else:
-            self._event = self._event or "progress"
+        self._journal.note_progress(report)
 
-    def _beat(self) -> bool:
-        """Write what is new, at most once a second; True when the job is to be cancelled."""
-        if time.monotonic() < self._next_heartbeat:
-            return False
-        self._next_heartbeat = time.monotonic() + HEARTBEAT_S
-        try:
-            self._write_log()
-            cancelled = self._job_store.heartbeat(self._claim, self._progress, self._history, self._event)
-        except QueueUnavailable as error:
-            logger.warning("job %s: progress not written, training goes on: %s", self._claim.job, error.reason)
-            return False
-        self._event = ""
-        return cancelled
-
-    def _may_commit(self, version: int) -> bool:
-        return insist(self._claim.job, lambda: self._job_store.begin_commit(self._claim, version))
+    def _answer_commit(self, version: int) -> None:
+        granted = insist(self._claim.job, lambda: self._job_store.begin_commit(self._claim, version))
+        self._trainer.send(CommitGranted(granted=granted))
+        self._watchdog.hear()  # until now the trainer waited for us
+        if not granted:
+            self._journal.hurry()  # the heartbeat tells whether the job was cancelled or its claim lost
 
     def _finish(self, model: PublishedModel) -> None:
-        self._end(JobState.SUCCEEDED, lambda: self._job_store.succeed(self._claim, model))
+        self._journal.end(JobState.SUCCEEDED, lambda: self._job_store.succeed(self._claim, model))
         logger.info("job %s: published %s version %d", self._claim.job, model.name, model.version)
 
     def _fail(self, failure: JobFailure) -> None:
-        self._end(JobState.FAILED, lambda: self._job_store.fail(self._claim, failure), failure.code)
+        self._journal.end(JobState.FAILED, lambda: self._job_store.fail(self._claim, failure), failure.code)
         logger.warning("job %s: failed (%s): %s", self._claim.job, failure.code, failure.message)
 
+    def _cancel(self) -> None:
+        self._trainer.stop(self._cancel_grace_s)
+        self._journal.end(JobState.CANCELLED, lambda: self._job_store.end_cancelled(self._claim))
+        logger.info("job %s: cancelled", self._claim.job)
+
     def _retry(self, failure: JobFailure) -> None:
-        """End this attempt; whether the job may have another is the book's business."""
+        """End this attempt; the job store decides whether the job gets another one."""
         self._trainer.stop()
-        self._say(f"attempt {self._claim.attempt} is lost ({failure.code}): {failure.message}")
-        self._end(JobState.QUEUED, lambda: self._job_store.retry(self._claim, failure), failure.code)
-
-    def _end(self, state: JobState, write: Callable[[], bool], failure: str = "") -> None:
-        def last_words() -> bool:
-            self._write_log()
-            self._job_store.heartbeat(self._claim, self._progress, self._history, self._event)
-            return write()
-
-        if not insist(self._claim.job, last_words):
-            raise ClaimLost(self._claim.job, self._claim.fence)
-        self._trace.end(state, failure)
-
-    def _write_log(self) -> None:
-        if self._log:
-            self._job_store.append_log(self._claim.job, self._log)
-            self._log = []
-
-    def _stall(self) -> JobFailure:
-        return JobFailure(
-            code="stalled",
-            message=f"Nothing came from the training for {self._watchdog.silence_s():.0f} s "
-            f"while {self._progress.phase}, and it did not compute either.",
-            hint="A disk or a GPU that hangs is the usual cause: see the machine's log. "
-            "If it was only slow, raise CONVSERVE_STALL_TIMEOUT_S.",
-        )
+        self._journal.say(f"attempt {self._claim.attempt} is lost ({failure.code}): {failure.message}")
+        self._journal.end(JobState.QUEUED, lambda: self._job_store.retry(self._claim, failure), failure.code)
 
     def _end_of_trainer(self) -> None:
-        """A trainer that ended without a last report: its exit status says why, as far as anybody can."""
+        """End the job of a trainer that ended without a last report: only its exit status tells why."""
         status = self._trainer.exit_status()
         logger.error(
             "job %s: the trainer ended with status %d: %s", self._claim.job, status, self._trainer.last_words()
         )
         if status >= 0:
-            self._fail(_trainer_died(f"ended with status {status} before the job was done"))
+            self._fail(failures.trainer_exited(status))
         elif status != -signal.SIGKILL:
-            self._retry(_trainer_died(f"was ended by {signal.Signals(-status).name}"))
+            self._retry(failures.trainer_exited(status))
         elif self._memory_kills_before is None:
             self._retry(self._out_of_memory("was killed, most likely because memory ran out"))
         elif memory_kills() == self._memory_kills_before:
-            self._retry(_trainer_died("was killed by somebody; memory had not run out"))
+            self._retry(failures.trainer_died("was killed from outside; memory had not run out"))
         else:
             self._fail(self._out_of_memory("was killed by the kernel because memory ran out"))
 
     def _out_of_memory(self, what_happened: str) -> JobFailure:
         return out_of_memory(self._claim.plan.batch_size, f"The training process {what_happened}")
-
-
-def _trainer_died(what_happened: str) -> JobFailure:
-    return JobFailure(
-        code="trainer_died",
-        message=f"The training process {what_happened}.",
-        hint="The worker's log holds what it last wrote.",
-    )

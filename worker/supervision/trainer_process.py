@@ -1,7 +1,7 @@
 """A trainer as its worker sees it: one spawned process, its two pipes, and its end.
 
-The process leads a process group of its own, so that ending the group ends whatever it started; it dies when its
-worker dies. It runs one job and exits, which is the only sure way to give back a GPU's memory.
+The process leads its own process group, so that ending the group also ends what it started; it dies when its worker
+dies. It runs one job and exits, which is the only sure way to release a GPU's memory.
 """
 
 import contextlib
@@ -21,24 +21,27 @@ _STDERR_TAIL_BYTES = 4000
 
 
 class TrainerProcess:
-    """Spawned at once; takes one `Order`.
+    """A process that is spawned at once and takes one `Order`.
 
     Must be created in the main thread: the kernel ends the trainer when the *thread* that forked it ends.
     """
 
     def __init__(self, niceness: int, environment: Mapping[str, str]) -> None:
         self.work_dir, self._stderr = make_work_dir()
+        instructions_read, instructions_write = os.pipe()
         reports_read, reports_write = os.pipe()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "worker.training.trainer", str(os.getpid()), str(reports_write), str(niceness)],
-            stdin=subprocess.PIPE,
+            stdin=instructions_read,
             stdout=self._stderr,
             stderr=self._stderr,
             pass_fds=(reports_write,),
             start_new_session=True,
             env=dict(environment),
         )
+        os.close(instructions_read)
         os.close(reports_write)
+        self._instructions = os.fdopen(instructions_write, "wb")
         self._reports: queue.SimpleQueue[Report | None] = queue.SimpleQueue()
         threading.Thread(target=self._read_reports, args=(reports_read,), daemon=True).start()
 
@@ -52,11 +55,10 @@ class TrainerProcess:
         return self._process.poll() is None
 
     def send(self, message: Order | CommitGranted | Pause) -> None:
-        """Write a message to the trainer; one that has died is noticed by `receive`."""
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError, ValueError):  # ValueError: it was stopped, its pipe is closed
-            self._process.stdin.write(message.model_dump_json().encode() + b"\n")
-            self._process.stdin.flush()
+        """Write a message to the trainer; `receive` notices when it has died."""
+        with contextlib.suppress(BrokenPipeError, ValueError):  # ValueError: it was stopped and its pipe closed
+            self._instructions.write(message.model_dump_json().encode() + b"\n")
+            self._instructions.flush()
 
     def receive(self, timeout_s: float) -> Report | None:
         """The next report, or None when none came in time.
@@ -74,7 +76,7 @@ class TrainerProcess:
         return report
 
     def exit_status(self) -> int:
-        """How the process ended: its exit code, or minus the number of the signal. Waits for it."""
+        """How the process ended: its exit code, or minus the number of the signal. Waits for the end."""
         return self._process.wait()
 
     def last_words(self) -> str:
@@ -91,9 +93,8 @@ class TrainerProcess:
                 self._process.wait(grace_s)
         self._signal(signal.SIGKILL)
         self._process.wait()
-        assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()
+            self._instructions.close()
         self._stderr.close()
         shutil.rmtree(self.work_dir, ignore_errors=True)
 
@@ -102,7 +103,7 @@ class TrainerProcess:
             os.killpg(self.pid, number)
 
     def _read_reports(self, descriptor: int) -> None:
-        """Drain the pipe at all times: a trainer must never wait for a worker that waits for Redis."""
+        """Read the pipe at all times: a trainer must never wait for a worker that waits for Redis."""
         try:
             with os.fdopen(descriptor, "rb") as pipe:
                 for line in pipe:

@@ -1,8 +1,8 @@
 """Tells a trainer that hangs from one that is busy.
 
-A training loop reports several times a second, so silence means something. How much depends on what the trainer does:
-before its first step and after its last it may have nothing to say for a while, and a trainer that computes is not
-hanging. Knows neither jobs nor pipes: it is told what was heard, and asked for a verdict.
+A training loop reports several times a second, so silence means something. How much it means depends on the phase:
+before its first step and after its last one, a trainer may have nothing to report for a while, and one that computes
+does not hang. This module knows neither jobs nor pipes: it is told what was heard and asked for a verdict.
 """
 
 import os
@@ -12,10 +12,10 @@ from pathlib import Path
 
 from worker.jobs.records import Progress
 
-EPOCHS_OF_SILENCE = 3.0  # an epoch's validation is silent, and no longer than an epoch as a rule
+EPOCHS_OF_SILENCE = 3.0  # validation is silent, and rarely takes longer than an epoch
 QUIET_PHASE_FACTOR = 5.0  # tracing the first step, a slow disk, an upload to a bucket
-BUSY_SHARE = 0.01  # of one core: a hang uses none, and even a trainer that others leave little to uses more
-BUSY_FACTOR = 10.0  # a spinning deadlock uses a whole core, so computing buys time, but not for ever
+BUSY_SHARE = 0.01  # of one core: a hang uses none, and even a trainer on a crowded machine uses more
+BUSY_FACTOR = 10.0  # a spinning deadlock uses a whole core, so computing buys time, but not forever
 
 
 class Watchdog:
@@ -41,7 +41,7 @@ class Watchdog:
         self._cpu_then = cpu_seconds()
 
     def hear(self, progress: Progress | None = None) -> None:
-        """Something came from the trainer; with progress, when that is what it was."""
+        """Note that the trainer reported something, and its progress if it was that."""
         now = self._clock()
         if progress is not None:
             self._note(progress, now)
@@ -49,11 +49,11 @@ class Watchdog:
         self._cpu_then = self._cpu_seconds()
 
     def silence_s(self) -> float:
-        """Seconds since anything came."""
+        """Seconds since the last report."""
         return self._clock() - self._heard_at
 
     def is_stalled(self) -> bool:
-        """Nothing has come for longer than can be explained."""
+        """The silence is longer than can be explained."""
         silence_s = self.silence_s()
         if silence_s <= self.limit_s:
             return False
@@ -77,12 +77,12 @@ class Watchdog:
 
 
 def cpu_seconds_of(pid: int) -> float:
-    """Processor time of a process, all its threads together; 0 where the system does not tell.
+    """Processor time of a process in seconds, all threads together; 0 where the system does not tell.
 
-    Without it a silent trainer is taken for an idle one.
+    Without it, a silent trainer counts as idle.
     """
     try:
-        # The name in field 2 may hold spaces and parentheses, so fields are counted from behind the last one.
+        # The name in field 2 may hold spaces and parentheses, so the fields are counted after the last parenthesis.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return 0.0

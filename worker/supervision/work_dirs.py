@@ -1,7 +1,7 @@
 """Directories for trainers' temporary files, and the removal of those whose owners were killed.
 
 A directory holds the file that takes the trainer's output. It is locked for as long as the worker or the trainer lives:
-the kernel drops the lock when both are gone, however they ended, so nobody's directory is taken by mistake.
+the kernel drops the lock when both are gone, however they ended, so a directory in use is never removed.
 """
 
 import fcntl
@@ -35,7 +35,7 @@ def _is_abandoned(directory: Path) -> bool:
     try:
         if directory.lstat().st_uid != os.getuid():
             return False
-        # No file yet: its owner is just making it, or was killed in that very moment and left an empty directory.
+        # Without the file, its owner is just creating it, or was killed at that moment and left an empty directory.
         with (directory / OUTPUT_FILE).open("rb") as output:
             fcntl.flock(output, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

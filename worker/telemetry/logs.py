@@ -1,7 +1,7 @@
 """One format for every process's log: lines for people at a terminal, or one JSON object per line for machines.
 
-What a piece of work is about (its request, its job) is said once, with `log_context`, and stands in every JSON line
-written meanwhile. This module knows no setting and no process; it is told both.
+What a piece of work is about (its request, its job) is declared once, with `log_context`, and appears in every JSON
+line written inside. This module reads no setting; its callers pass everything in.
 """
 
 import json
@@ -35,18 +35,18 @@ def configure_logging(process: str, log_format: LogFormat = "readable", level: L
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     _collect_nothing_unshown()
-    # A warning of Python's own would be the one line that does not parse.
+    # Otherwise Python's own warnings would be the only lines that do not parse.
     logging.captureWarnings(log_format == "json")
     for chatty in _CHATTY:
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 def _collect_nothing_unshown() -> None:
-    """Switch off what Python notes of every record and no line of ours shows, as logging's own manual has it.
+    """Switch off what Python collects for every record and no line of ours shows, as the logging manual suggests.
 
-    Together they are half of what a line costs, and the API writes one for each request.
+    It is half of what a line costs, and the API writes one line per request.
     """
-    logging._srcfile = None  # the caller's file and line, for which the stack is walked
+    logging._srcfile = None  # the caller's file and line, which need a walk up the stack
     logging.logThreads = False
     logging.logProcesses = False
     logging.logMultiprocessing = False
@@ -55,13 +55,13 @@ def _collect_nothing_unshown() -> None:
 
 
 def formatter_of(process: str, log_format: LogFormat) -> logging.Formatter:
-    """What turns the records of a process into lines."""
+    """The formatter of a process's log records."""
     return _JsonFormatter(process) if log_format == "json" else _ReadableFormatter(process)
 
 
 @contextmanager
 def log_context(**facts: str) -> Iterator[None]:
-    """Put facts, such as `request_id` or `job`, into every JSON line written meanwhile; empty ones are left out."""
+    """Add facts such as `request_id` or `job` to every JSON line written inside; empty ones are left out."""
     token = _context.set({**_context.get(), **{name: fact for name, fact in facts.items() if fact}})
     try:
         yield
@@ -76,7 +76,7 @@ class _ReadableFormatter(logging.Formatter):
         self._shown_second = ""
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - logging's name
-        """The time of day, put into words once per second."""
+        """The time of day, formatted once per second."""
         second = int(record.created)
         if second != self._second:
             self._shown_second = super().formatTime(record, datefmt)
@@ -89,7 +89,7 @@ class _ReadableFormatter(logging.Formatter):
 
 
 class _JsonFormatter(logging.Formatter):
-    """One object per line, in ASCII; a record's own `fields` (`extra={"fields": {…}}`) stand beside the context's."""
+    """One ASCII object per line, with the context's facts and the record's own `fields` (`extra={"fields": {…}}`)."""
 
     def __init__(self, process: str) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """Spans through OpenTelemetry's SDK to an OTLP/HTTP collector; the only module that imports it.
 
-Nothing is registered globally: a process may hold several of these, as tests do. A collector that is away costs
-nobody anything but the spans.
+Nothing is registered globally: a process may hold several of these, as tests do. When the collector does not answer,
+only the spans are lost.
 """
 
 import threading
@@ -20,9 +20,9 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from worker.telemetry.spans import NO_ATTRIBUTES, Attributes, Kind, Span
 
 EXPORT_TIMEOUT_S = 2.0
-"""For one export with all its repetitions."""
+"""For one export, retries included."""
 CLOSE_LIMIT_S = 2.5
-"""A process that ends must not wait longer for a collector: it would be killed for it."""
+"""A process that ends must not wait longer for a collector, or it is killed."""
 TRACES_PATH = "/v1/traces"
 _KINDS = {
     "internal": SpanKind.INTERNAL,
@@ -34,9 +34,9 @@ _HEADER = "traceparent"
 
 
 class OtlpTracing:
-    """Sends the spans of one process, in batches, from a thread of its own.
+    """Sends the spans of one process in batches, from its own thread.
 
-    Must be made after a fork: threads do not survive one.
+    Must be created after a fork: threads do not survive one.
     """
 
     def __init__(self, endpoint: str, service_name: str, process: str) -> None:
@@ -69,18 +69,18 @@ class OtlpTracing:
         return carrier.get(_HEADER, "")
 
     def flush(self) -> None:
-        """Send what has ended."""
+        """Send the spans that have ended."""
         self._provider.force_flush(round(EXPORT_TIMEOUT_S * 1000))
 
     def close(self) -> None:
-        """Send what is left, and end the thread; what a silent collector does not take in time is lost."""
+        """Send the remaining spans and end the thread; what a silent collector does not take in time is lost."""
         ending = threading.Thread(target=self._provider.shutdown, daemon=True)
         ending.start()
         ending.join(CLOSE_LIMIT_S)
 
 
 def traces_url(endpoint: str) -> str:
-    """Where traces are posted: below the collector's address, unless that says so already."""
+    """The URL that traces are posted to: the collector's address with the path added, unless it has it already."""
     address = endpoint.rstrip("/")
     return address if address.endswith(TRACES_PATH) else address + TRACES_PATH
 

@@ -1,4 +1,4 @@
-"""What a span and a source of spans are; nothing here sends one anywhere."""
+"""What a span and a source of spans are. Nothing here sends spans."""
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -11,38 +11,38 @@ NO_ATTRIBUTES: Attributes = {}
 
 
 class Span(Protocol):
-    """A piece of work under way."""
+    """A piece of work in progress."""
 
     def rename(self, name: str) -> None:
-        """Give it the name that was not known when it began."""
+        """Give it a name that was not known when it began."""
 
     def set(self, name: str, value: str | float) -> None:
-        """Say something about it."""
+        """Set an attribute."""
 
     def fail(self, reason: str) -> None:
-        """Mark it as gone wrong."""
+        """Mark it as failed."""
 
 
 class Tracing(Protocol):
-    """Where spans come from."""
+    """A source of spans."""
 
     def span(
         self, name: str, attributes: Attributes = NO_ATTRIBUTES, kind: Kind = "internal", parent: str = ""
     ) -> AbstractContextManager[Span]:
-        """A span for the length of a `with` block; those opened inside become its children.
+        """A span for the duration of a `with` block; spans opened inside become its children.
 
         Args:
-            name: the same for all pieces of work of a kind.
-            attributes: what is special about this one.
-            kind: its side of a conversation between processes.
-            parent: a `traceparent` from elsewhere; empty: the span that is open here, if any.
+            name: the same for all work of one kind.
+            attributes: of this piece of work.
+            kind: its role between processes.
+            parent: a `traceparent` from another process; if empty, the span that is open here, if any.
         """
 
     def traceparent(self) -> str:
         """The open span as text for another process; empty when there is none."""
 
     def flush(self) -> None:
-        """Send what has ended; a collector that does not answer is given up soon."""
+        """Send the spans that have ended; waits only briefly for a collector that does not answer."""
 
     def close(self) -> None:
-        """Send what is left, and end."""
+        """Send the remaining spans and end."""

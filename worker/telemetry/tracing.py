@@ -1,7 +1,7 @@
-"""Traces, which are off unless a collector is named: then nothing is imported, and a span costs next to nothing.
+"""Traces. They are off unless a collector is configured: nothing is imported then, and a span costs next to nothing.
 
-Only `worker.telemetry.otlp`, which needs the extra `otel`, knows where spans go. A span of one process continues
-in another by its `traceparent`, a line of text as W3C Trace Context defines it.
+Only `worker.telemetry.otlp`, which needs the extra `otel`, knows where spans go. A trace continues in another process
+through its `traceparent`, a line of text that W3C Trace Context defines.
 """
 
 import importlib
@@ -13,7 +13,7 @@ INSTALL = "pip install 'convserve[otel]'"
 
 
 class TracingUnavailable(Exception):
-    """A collector is named, but the packages that talk to it are missing."""
+    """A collector is configured, but the packages that talk to it are missing."""
 
     def __init__(self, missing: str) -> None:
         super().__init__(
@@ -39,11 +39,11 @@ class NoTracing:
     def span(
         self, name: str, attributes: Attributes = NO_ATTRIBUTES, kind: Kind = "internal", parent: str = ""
     ) -> AbstractContextManager[Span]:
-        """The same idle span every time."""
+        """The same empty span every time."""
         return self._nothing
 
     def traceparent(self) -> str:
-        """Nothing to continue."""
+        """Empty: there is no trace."""
         return ""
 
     def flush(self) -> None:
@@ -57,12 +57,12 @@ def open_tracing(endpoint: str | None, service_name: str, process: str) -> Traci
     """Traces to a collector, or none.
 
     Args:
-        endpoint: the collector's OTLP/HTTP address; None switches traces off.
+        endpoint: the collector's OTLP/HTTP address; None turns traces off.
         service_name: name under which the traces are shown.
         process: short name of this process, shown with its spans.
 
     Raises:
-        TracingUnavailable: a collector is named and the extra is not installed.
+        TracingUnavailable: a collector is configured and the extra is not installed.
     """
     if endpoint is None:
         return NoTracing()
@@ -73,7 +73,7 @@ def open_tracing(endpoint: str | None, service_name: str, process: str) -> Traci
 
 
 def check_packages(endpoint: str | None) -> None:
-    """Raise `TracingUnavailable` when a collector is named and the extra is not installed."""
+    """Raise `TracingUnavailable` when a collector is configured and the extra is not installed."""
     if endpoint is not None:
         try:
             importlib.import_module("worker.telemetry.otlp")
