@@ -19,6 +19,7 @@ from service.housekeeping import housekeeping
 from service.layers.admission import Admission
 from service.layers.body_guard import BodyGuard
 from service.layers.exchange import Exchange
+from service.layers.front_door import FrontDoor
 from service.openapi import TAGS, complete
 from service.predict.urls import ARCHIVES, STREAMED
 from service.protocols import faults, inference_routes, repository_routes, serving_routes
@@ -40,6 +41,7 @@ from service.state import running
 from service.telemetry.metrics import Metrics
 from service.warm_up import warm_up
 from service.web import problems
+from service.web.doors import Doors
 from service.web.problem_docs import common_responses
 from worker.settings import use_umask
 from worker.telemetry.tracing import NoTracing, open_tracing
@@ -74,6 +76,7 @@ def create_app(settings: ApiSettings, store: ModelStore | None = None) -> FastAP
         TracingUnavailable: the settings ask for traces, but the packages for them are missing.
     """
     metrics = Metrics()
+    doors = _doors(settings)
     tracing = open_tracing(settings.otel_endpoint, settings.otel_service_name, "api")
 
     @asynccontextmanager
@@ -86,7 +89,7 @@ def create_app(settings: ApiSettings, store: ModelStore | None = None) -> FastAP
             try:
                 async with housekeeping(state):
                     # Spans are made in the layers that the lane skips.
-                    yield {LANE: FastLane(state)} if isinstance(tracing, NoTracing) else {}
+                    yield {LANE: FastLane(state, doors)} if isinstance(tracing, NoTracing) else {}
             finally:
                 await state.conversions.close()
         await asyncio.to_thread(tracing.close)
@@ -116,9 +119,15 @@ def create_app(settings: ApiSettings, store: ModelStore | None = None) -> FastAP
         streamed={STREAMED: settings.max_body_bytes, ARCHIVES: settings.max_dataset_bytes + FORM_OVERHEAD_BYTES},
         max_json_bytes=settings.max_json_bytes,
     )
+    app.add_middleware(FrontDoor, doors=doors)
     app.add_middleware(Exchange, metrics=metrics, tracing=tracing)
     complete(app)
     return app
+
+
+def _doors(settings: ApiSettings) -> Doors:
+    key = None if settings.admin_key is None else settings.admin_key.get_secret_value()
+    return Doors(settings.host_names(), settings.origins(), key, are_metrics_open=settings.metrics_open)
 
 
 def from_environment() -> FastAPI:

@@ -4,10 +4,11 @@ Every limit that protects the process is a field here with its unit; code that e
 """
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, SecretStr
 
-from worker.settings import SharedSettings
+from worker.settings import SharedSettings, unset_if_empty
 
 _MIB = 1024 * 1024
 
@@ -17,6 +18,22 @@ class ApiSettings(SharedSettings):
 
     host: str = Field(default="127.0.0.1", description="Address to listen on; the default is this machine only.")
     port: int = Field(default=8000, ge=0, le=65535, description="TCP port to listen on; 0 lets the system choose.")
+    allowed_hosts: str = Field(
+        default="",
+        description="Names under which this server answers, besides the loopback names and CONVSERVE_HOST, separated "
+        "by commas; `*.example.org` for all names below, `*` for any. Requests under other names are answered 421.",
+    )
+    allowed_origins: str = Field(
+        default="",
+        description="Other sites whose pages may read and predict, such as `https://app.example`, separated by commas.",
+    )
+    admin_key: Annotated[SecretStr | None, BeforeValidator(unset_if_empty)] = Field(
+        default=None,
+        min_length=16,
+        description="Key that every request must carry (16 characters or more); needed to listen on any address "
+        "but the loopback ones.",
+    )
+    metrics_open: bool = Field(default=True, description="Answer `/metrics` without the key.")
     max_body_bytes: int = Field(
         default=32 * _MIB,
         ge=1024,
@@ -97,4 +114,16 @@ class ApiSettings(SharedSettings):
 
     def pinned_names(self) -> frozenset[str]:
         """The names in `pinned_models`."""
-        return frozenset(name for part in self.pinned_models.split(",") if (name := part.strip()))
+        return _listed(self.pinned_models)
+
+    def host_names(self) -> frozenset[str]:
+        """The names in `allowed_hosts`, and the address to listen on."""
+        return _listed(self.allowed_hosts) | {self.host}
+
+    def origins(self) -> frozenset[str]:
+        """The sites in `allowed_origins`."""
+        return _listed(self.allowed_origins)
+
+
+def _listed(text: str) -> frozenset[str]:
+    return frozenset(name for part in text.split(",") if (name := part.strip()))

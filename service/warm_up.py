@@ -3,9 +3,9 @@
 import asyncio
 import logging
 
-from service.errors import VERDICTS
 from service.models.index import Reference
 from service.state import ServiceState
+from service.web.verdicts import VERDICTS
 
 logger = logging.getLogger(__name__)
 

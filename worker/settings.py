@@ -19,7 +19,7 @@ def _lowered(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
-def _unset_if_empty(value: object) -> object:
+def unset_if_empty(value: object) -> object:
     """Compose files can hand a variable on only as an empty one when it is not set."""
     return value or None
 
@@ -62,7 +62,7 @@ class SharedSettings(BaseSettings):
         default="info", description="Lowest level that is logged: `debug`, `info`, `warning` or `error`."
     )
     otel_endpoint: Annotated[
-        Annotated[str, Field(pattern=r"^https?://[^\s/]+")] | None, BeforeValidator(_unset_if_empty)
+        Annotated[str, Field(pattern=r"^https?://[^\s/]+")] | None, BeforeValidator(unset_if_empty)
     ] = Field(
         default=None,
         description="OTLP/HTTP collector that gets traces, such as `http://localhost:4318`; default: no traces.",

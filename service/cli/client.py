@@ -37,15 +37,20 @@ class Client:
 
     Args:
         url: the server's address, such as `http://127.0.0.1:8000`.
+        key: sent with every request.
         transport: replaces the network, for tests.
     """
 
-    def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, url: str, key: str | None = None, transport: httpx.BaseTransport | None = None) -> None:
         self.url = url.rstrip("/")
         try:
             # A prediction with a model that is not loaded, or a large upload, takes a while, but not a silent minute.
             self._http = httpx.Client(
-                base_url=self.url, timeout=httpx.Timeout(60.0, connect=5.0), transport=transport, trust_env=False
+                base_url=self.url,
+                headers={} if key is None else {"Authorization": f"Bearer {key}"},
+                timeout=httpx.Timeout(60.0, connect=5.0),
+                transport=transport,
+                trust_env=False,
             )
         except httpx.InvalidURL as error:
             raise CommandFailed(f"--url is not a valid address: {error}, got {url!r}") from error

@@ -98,7 +98,7 @@ def api(
 ) -> None:
     """Run only the API. Predictions need nothing else; jobs also need Redis and a worker."""
     from service.cli.environment import read_settings, refuse_traces_without_packages
-    from service.cli.listening import adopt, listen
+    from service.cli.listening import adopt, listen, refuse_without_key
     from service.inference.c_memory import use_one_heap
     from service.settings import ApiSettings
     from worker.settings import use_umask
@@ -107,6 +107,7 @@ def api(
     refuse_traces_without_packages(settings)
     use_umask(settings)
     listener = listen(settings.host, settings.port) if fd is None else adopt(fd)
+    refuse_without_key(listener, settings)
     if settings.api_workers > 1:
         from service.cli.api_workers import run_api_workers
 

@@ -1,9 +1,11 @@
 """Opens the API's port before anything else starts, so that a port in use is reported in one clear line."""
 
 import errno
+import ipaddress
 import socket
 
 from service.cli.errors import CommandFailed
+from service.settings import ApiSettings
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -45,10 +47,19 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def is_reachable_from_outside(listener: socket.socket) -> bool:
-    """Whether the socket accepts connections from other machines."""
+def refuse_without_key(listener: socket.socket, settings: ApiSettings) -> None:
+    """Refuse to serve other machines without a key.
+
+    Raises:
+        CommandFailed: the address is no loopback address, and no key is set.
+    """
     host = str(listener.getsockname()[0])
-    return not (host.startswith("127.") or host == "::1")
+    if settings.admin_key is None and not ipaddress.ip_address(host).is_loopback:
+        listener.close()
+        raise CommandFailed(
+            f"everyone who can reach {host} could use this server; expected a key for an address that is not loopback",
+            "Make one: export CONVSERVE_ADMIN_KEY=$(openssl rand -hex 32). Or leave out --host and CONVSERVE_HOST.",
+        )
 
 
 def _complaint(error: OSError, host: str, port: int) -> str:

@@ -1,4 +1,7 @@
-"""Chooses the server for a command: the given one, or the one that `convserve up` starts on this machine."""
+"""Chooses the server for a command, and the key: the ones given, or those of `convserve up` on this machine."""
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.cli.client import Client
 from service.cli.environment import read_settings
@@ -7,9 +10,25 @@ from service.settings import ApiSettings
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
 
 
+class ClientSettings(BaseSettings):
+    """What only the commands that use a server read."""
+
+    model_config = SettingsConfigDict(env_prefix="CONVSERVE_", frozen=True, extra="ignore")
+
+    api_key: SecretStr | None = Field(default=None, description="Key that the command line sends to the server.")
+
+
 def connect(url: str | None) -> Client:
     """A client for the server at `url`."""
-    return Client(url or default_url(read_settings(ApiSettings)))
+    key = read_settings(ClientSettings).api_key
+    if url is not None:
+        return Client(url, _text(key))
+    settings = read_settings(ApiSettings)
+    return Client(default_url(settings), _text(key or settings.admin_key))
+
+
+def _text(key: SecretStr | None) -> str | None:
+    return None if key is None else key.get_secret_value()
 
 
 def default_url(settings: ApiSettings) -> str:

@@ -27,6 +27,7 @@ from service.protocols.encodings import chosen_encoding
 from service.protocols.infer_answers import write_infer_answer
 from service.protocols.infer_calls import InferCall, KnownHeads
 from service.state import ServiceState
+from service.web.doors import Doors
 from service.web.multipart import read_whole_form
 from worker.pictures.pixels import decode_pictures
 
@@ -75,9 +76,11 @@ class FastLane:
     Attributes:
         capacity: each request takes a slot here before it asks.
         metrics: counts each answer.
+        doors: say which requests may be answered at once.
     """
 
-    def __init__(self, state: ServiceState) -> None:
+    def __init__(self, state: ServiceState, doors: Doors) -> None:
+        self.doors = doors
         self.capacity = state.capacity
         self.metrics = state.metrics
         self._predictor = state.predictor

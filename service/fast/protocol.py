@@ -27,11 +27,13 @@ from service.layers.exchange import (
     log_exchange,
     request_id_from,
 )
+from service.web.policies import UNFRAMED
 
-_ANSWER = b"%b%%b%%bcontent-length: %%d\r\n%b: %%b\r\n%b: %b\r\n%b: %%b\r\n\r\n%%b" % (
+_ANSWER = b"%b%%b%%bcontent-length: %%d\r\n%b: %%b\r\n%b: %b\r\n%b: %b\r\n%b: %%b\r\n\r\n%%b" % (
     STATUS_LINE[200],
     REQUEST_ID_HEADER,
     *NO_SNIFFING,
+    *UNFRAMED,
     TIMING_HEADER,
 )
 
@@ -130,6 +132,8 @@ class FastProtocol(HttpToolsProtocol):
         call = simple_call(self.url)
         headers = None if call is None else simple_headers(self.headers)
         if call is None or headers is None or self.flow.write_paused:
+            return None
+        if not self._lane.doors.may_take_short_way(headers):
             return None
         if self.parser.get_http_version() != "1.1" or not self.parser.should_keep_alive():
             return None

@@ -9,6 +9,7 @@ from starlette.responses import Response, StreamingResponse
 
 from model_store import FileNotInVersion, Manifest, ModelStore
 from model_store.names import MANIFEST_FILE
+from service.web.policies import STORED_FILE
 
 SHOWN: dict[str, str] = {
     ".json": "application/json",
@@ -69,7 +70,7 @@ def _headers(manifest: Manifest, file: str, sha256: str) -> dict[str, str]:
         "Content-Disposition": f'{shown_as}; filename="{filename}"',
         "ETag": f'"{sha256}"',
         "Cache-Control": "no-cache",
-        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Content-Security-Policy": STORED_FILE[1].decode(),
     }
 
 

@@ -7,7 +7,7 @@ through in memory, and with them the bodies of the request.
 
 from typing import NamedTuple
 
-from service.errors import verdict_of
+from service.web.verdicts import verdict_of
 from worker.pictures.pixels import PictureRejected
 
 

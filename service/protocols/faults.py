@@ -1,7 +1,7 @@
 """The error body of the public protocols, `{"error": "<text>"}`, and the paths where it is used.
 
-Clients compare the Content-Type for equality, so it is `application/json` without parameters. `service.errors` decides
-the status of an error.
+Clients compare the Content-Type for equality, so it is `application/json` without parameters. `service.web.verdicts`
+decides the status of an error.
 """
 
 import json
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from starlette.responses import Response
 
-from service.errors import protocol_status_of, verdict_of
+from service.web.verdicts import protocol_status_of, verdict_of
 
 MEDIA_TYPE = "application/json"
 MAX_TEXT = 600
@@ -24,6 +24,6 @@ def respond(status: int, text: str, headers: Mapping[str, str] | None = None) ->
 
 
 def respond_to(error: Exception, headers: Mapping[str, str] | None = None) -> Response:
-    """The answer to an error of the table in `service.errors`."""
+    """The answer to an error of the table in `service.web.verdicts`."""
     verdict = verdict_of(error)
     return respond(protocol_status_of(error), verdict.detail or str(error) or verdict.title, headers)

@@ -29,7 +29,6 @@ from service.deps import (
     StoreDep,
     VersionNumber,
 )
-from service.errors import VERDICTS
 from service.models.answers import (
     Alias,
     AliasList,
@@ -46,6 +45,7 @@ from service.models.downloads import answer_file
 from service.models.index import Reference
 from service.web.freed import Freed
 from service.web.problem_docs import problem_responses
+from service.web.verdicts import VERDICTS
 from worker.artifacts import MISTAKES_FILE, SUMMARY_FILE
 from worker.reports.mistakes import MOST_MISTAKES, Mistakes
 

@@ -1,13 +1,13 @@
 """The error answers of a route, as OpenAPI shows them: one entry per status, one example per code.
 
-Routes name the errors they may answer with; texts and statuses come from the table in `service.errors`.
+Routes name the errors they may answer with; texts and statuses come from the table in `service.web.verdicts`.
 """
 
 from collections import defaultdict
 from typing import Any
 
-from service.errors import UNFORESEEN, VALIDATION_FAILED, VERDICTS, Verdict
 from service.web.problems import MEDIA_TYPE, problem_of
+from service.web.verdicts import UNFORESEEN, VALIDATION_FAILED, VERDICTS, Verdict
 
 SCHEMA = {"$ref": "#/components/schemas/Problem"}
 

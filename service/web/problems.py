@@ -1,7 +1,7 @@
 """The one body of every error, `application/problem+json` (RFC 9457), and the handlers that answer with it.
 
-A problem never echoes the request, and its body stays small whatever arrived. `service.errors` decides which status
-belongs to which error.
+A problem never echoes the request, and its body stays small whatever arrived. `service.web.verdicts` decides which
+status belongs to which error.
 """
 
 import json
@@ -16,7 +16,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
 
-from service.errors import FRAMEWORK, UNFORESEEN, VALIDATION_FAILED, VERDICTS, UploadRejected, Verdict, verdict_of
+from service.errors import UploadRejected
+from service.web.verdicts import FRAMEWORK, UNFORESEEN, VALIDATION_FAILED, VERDICTS, Verdict, verdict_of
 from worker.architectures import ArchitectureError
 from worker.jobs.grids import SUBMISSION_TAGS
 from worker.jobs.request import RequestInvalid, without_union_tags
@@ -28,6 +29,7 @@ MAX_DETAIL = 600
 MAX_MESSAGE = 300
 MAX_LOC_PARTS = 16
 MAX_LOC_PART = 64
+MAX_ERRORS = 100
 MAX_ERRORS_BYTES = 2500
 """With the rest of the body this stays below 4 KB."""
 
@@ -64,7 +66,7 @@ class ErrorRenderer(Protocol):
         """Render an error that is no exception of ours."""
 
     def respond_to(self, error: Exception, headers: Mapping[str, str] | None = None) -> Response:
-        """Render an error of the table in `service.errors`."""
+        """Render an error of the table in `service.web.verdicts`."""
 
 
 def install(app: FastAPI, renderers: Mapping[str, ErrorRenderer]) -> None:
@@ -115,7 +117,7 @@ def respond_to(error: Exception, scope: Scope) -> Response:
     if verdict.status >= 500:
         logger.warning("answered %d %s: %s", verdict.status, verdict.code, error)
     retry_after_s = getattr(error, "retry_after_s", verdict.retry_after_s)
-    headers = {"Retry-After": str(retry_after_s)} if retry_after_s else None
+    headers = {**getattr(error, "headers", {}), **({"Retry-After": str(retry_after_s)} if retry_after_s else {})}
     renderer = _renderer_for(scope)
     if renderer is not None:
         return renderer.respond_to(error, headers)
@@ -139,9 +141,10 @@ async def _validation_error(_: Request, error: Exception) -> Response:
 
 def respond_invalid(error: RequestValidationError) -> Response:
     """The answer to a request that does not have the expected shape."""
-    parts = [_field_problem(found["loc"], found["msg"]) for found in error.errors()]
+    found = error.errors()
+    parts = [_field_problem(each["loc"], each["msg"]) for each in found[:MAX_ERRORS]]
     first = f"{'.'.join(map(str, parts[0].loc))}: {parts[0].message}" if parts else "it is empty"
-    more = f" (and {len(parts) - 1} more)" if len(parts) > 1 else ""
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     return respond(problem_of(VALIDATION_FAILED, f"The request is not valid: {first}{more}", parts))
 
 

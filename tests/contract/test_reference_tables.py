@@ -11,8 +11,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
-from service.errors import FRAMEWORK, UNFORESEEN, VALIDATION_FAILED, VERDICTS
 from service.settings import ApiSettings
+from service.web.verdicts import FRAMEWORK, UNFORESEEN, VALIDATION_FAILED, VERDICTS
 from worker.architectures import PRESETS, analyse
 from worker.architectures.grammar import Branches, Residual, SimpleLayer
 from worker.architectures.overrides import Overrides

@@ -33,7 +33,7 @@ async def test_a_full_store_refuses_new_jobs_and_repeats_its_answers(
     key = {"Idempotency-Key": "k"}
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as api,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as api,
     ):
         accepted = await api.post("/jobs", json=body, headers=key)
         assert accepted.status_code == 202, accepted.text

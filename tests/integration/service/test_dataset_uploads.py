@@ -257,7 +257,7 @@ async def test_the_end_of_the_service_ends_its_conversions(
 ) -> None:
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://api") as api:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as api:
             # 8 s of work in a converter that gets a second at most.
             archive = zipped(two_classes(200))
             assert (await upload(api, archive, image_size="512")).status_code == 202

@@ -89,7 +89,7 @@ class Connection(asyncio.Transport):
 
 def post(path: str, body: bytes, content_type: str | None = "image/png", **headers: str) -> bytes:
     """A whole request; an underscore in a header's name stands for a hyphen, `None` of a header leaves it out."""
-    known = {"Host": "api", "Content-Length": str(len(body)), "Content-Type": content_type}
+    known = {"Host": "localhost", "Content-Length": str(len(body)), "Content-Type": content_type}
     known |= {name.replace("_", "-"): value for name, value in headers.items()}
     lines = "".join(f"{name}: {value}\r\n" for name, value in known.items() if value is not None)
     return f"POST {path} HTTP/1.1\r\n{lines}\r\n".encode() + body

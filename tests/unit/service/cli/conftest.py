@@ -32,6 +32,6 @@ def make_job() -> Callable[..., JobRecord]:
 @pytest.fixture
 def client_of() -> Callable[[Respond], Client]:
     def make(respond: Respond) -> Client:
-        return Client("http://convserve.test", httpx.MockTransport(respond))
+        return Client("http://convserve.test", transport=httpx.MockTransport(respond))
 
     return make

@@ -1,5 +1,7 @@
 """The command line itself: what it offers, and what it refuses before anything is started."""
 
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
@@ -58,6 +60,20 @@ def test_a_failure_is_one_line_and_exit_code_1(
         main(arguments)
     assert ending.value.code == 1
     assert capsys.readouterr().err == f"convserve: {line}\n"
+
+
+@pytest.mark.parametrize("command", ["up", "api"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_no_other_machine_is_served_without_a_key(
+    command: str, host: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CONVSERVE_DATA_DIR", str(tmp_path))
+    with pytest.raises(SystemExit) as ending:
+        main([command, "--host", host, "--port", "0"])
+    assert ending.value.code == 1
+    complaint = capsys.readouterr().err
+    assert f"everyone who can reach {host}" in complaint
+    assert "export CONVSERVE_ADMIN_KEY=" in complaint
 
 
 def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -44,7 +44,9 @@ class ScriptedServer:
 
 
 def follower(server: ScriptedServer, job: JobRecord) -> JobFollower:
-    return JobFollower(Client("http://convserve.test", httpx.MockTransport(server)), job, sleep=lambda _: None)
+    return JobFollower(
+        Client("http://convserve.test", transport=httpx.MockTransport(server)), job, sleep=lambda _: None
+    )
 
 
 EPOCH = {"loss": 0.5, "accuracy": 0.8, "val_loss": 0.6, "val_accuracy": 0.7}

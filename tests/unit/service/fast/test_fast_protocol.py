@@ -14,6 +14,7 @@ from service.fast.lane import LANE, Asked, FastLane, Headers, Reply
 from service.fast.simple_requests import Call
 from service.inference.batch import Answer as BatchAnswer
 from service.settings import ApiSettings
+from service.web.doors import Doors
 from tests.event_loop import turns, until
 from tests.unit.service.connections import Answer, Connection, form, post
 from tests.unit.service.tiny_networks import SIDE, grey_picture
@@ -71,7 +72,7 @@ LEFT_TO_THE_ROUTES = {
     "an unknown version": post("/models/brightness/versions/7/predict", PICTURE),
     "a wrong query": post("/predict?top_k=0", PICTURE),
     "two types": post("/predict", PICTURE, content_type="image/png").replace(
-        b"Host: api", b"Host: api\r\nContent-Type: text/plain"
+        b"Host: localhost", b"Host: localhost\r\nContent-Type: text/plain"
     ),
     "another field": post("/predict", *form(("a.png", PICTURE), field="picture")),
     "an unfinished form": post("/predict", *form(("a.png", PICTURE), end=b"")),
@@ -121,7 +122,7 @@ class Service:
 
     def __init__(self, app: FastAPI) -> None:
         self.app = app
-        self.lane = WatchedLane(app.state.service)
+        self.lane = WatchedLane(app.state.service, Doors([], []))
 
     def connect(self, *, with_lane: bool = True) -> Connection:
         return Connection(self.app, {LANE: self.lane} if with_lane else {})
@@ -150,7 +151,7 @@ async def service(settings: ApiSettings, store: ModelStore, brightness: Manifest
 
 @pytest.mark.parametrize("request_bytes", GOOD.values(), ids=GOOD)
 async def test_the_lane_answers_as_the_routes_do(service: Service, request_bytes: bytes) -> None:
-    request = request_bytes.replace(b"Host: api", b"Host: api\r\nX-Request-ID: mine")
+    request = request_bytes.replace(b"Host: localhost", b"Host: localhost\r\nX-Request-ID: mine")
     by_routes = await service.ask(request, with_lane=False)
     by_lane = await service.ask(request)
     assert by_lane.status == 200
@@ -161,7 +162,7 @@ async def test_the_lane_answers_as_the_routes_do(service: Service, request_bytes
 
 @pytest.mark.parametrize("request_bytes", LEFT_TO_THE_ROUTES.values(), ids=LEFT_TO_THE_ROUTES)
 async def test_requests_that_are_not_simple_are_answered_by_the_routes(service: Service, request_bytes: bytes) -> None:
-    request = request_bytes.replace(b"Host: api", b"Host: api\r\nX-Request-ID: mine")
+    request = request_bytes.replace(b"Host: localhost", b"Host: localhost\r\nX-Request-ID: mine")
     by_routes = await service.ask(request, with_lane=False)
     by_lane = await service.ask(request)
     assert comparable(by_lane) == comparable(by_routes)
@@ -170,7 +171,7 @@ async def test_requests_that_are_not_simple_are_answered_by_the_routes(service: 
 
 
 async def test_a_chunked_body_is_answered_by_the_routes(service: Service) -> None:
-    head = b"POST /predict HTTP/1.1\r\nHost: api\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n"
     body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(PICTURE), PICTURE)
     assert (await service.ask(head + body)).status == 200
     assert service.lane.n_asked == 0
@@ -262,7 +263,9 @@ async def test_an_answer_is_counted_and_logged_like_every_other(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    answer = await service.ask(GOOD["a version"].replace(b"Host: api", b"Host: api\r\nX-Request-ID: not/mine"))
+    answer = await service.ask(
+        GOOD["a version"].replace(b"Host: localhost", b"Host: localhost\r\nX-Request-ID: not/mine")
+    )
     (line,) = [found for found in caplog.records if found.name == "service.access"]
     fields = {**vars(line)["fields"], "duration_ms": 0}
     path = "/models/brightness/versions/1/predict"

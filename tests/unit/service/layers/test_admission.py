@@ -43,7 +43,7 @@ async def serving(settings: ApiSettings, store: ModelStore, **limits: int) -> As
     app = create_app(settings.model_copy(update={"max_predictions": SLOTS, **limits}), store)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as api,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as api,
     ):
         yield api
 

@@ -138,7 +138,7 @@ async def test_many_clients_see_no_failed_and_no_mixed_answer_while_versions_are
 
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as api,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as api,
     ):
 
         async def client(number: int) -> None:

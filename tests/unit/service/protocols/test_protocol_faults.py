@@ -5,7 +5,7 @@ import pytest
 from fastapi import FastAPI
 
 from model_store import Manifest, StoreUnavailable
-from service.errors import PROTOCOL_STATUSES, VERDICTS, protocol_status_of
+from service.web.verdicts import PROTOCOL_STATUSES, VERDICTS, protocol_status_of
 from tests.unit.service.protocols.conftest import error_of
 from worker.pictures.pixels import PictureTooLarge
 

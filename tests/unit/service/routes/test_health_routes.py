@@ -52,7 +52,7 @@ async def test_a_service_without_its_store_is_not_ready_but_serves_what_it_knows
     app = create_app(settings, cast("ModelStore", failing))
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as api,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as api,
     ):
         picture = {"file": ("x.png", grey_picture(2))}
         assert (await api.post("/predict", files=picture)).status_code == 200
@@ -77,7 +77,7 @@ async def test_a_service_whose_store_is_full_is_ready(settings: ApiSettings, sto
     app = create_app(settings, cast("ModelStore", FullStore(store)))
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as api,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as api,
     ):
         ready = await api.get("/readyz")
         assert (ready.status_code, ready.json()["store"]) == (200, "ok")

@@ -73,7 +73,7 @@ async def test_what_is_not_there_is_404(api: httpx.AsyncClient, path: str, code:
 )
 @pytest.mark.usefixtures("brightness")
 async def test_a_name_that_is_none_gets_a_4xx(api: httpx.AsyncClient, path: str) -> None:
-    response = await api.get(httpx.URL(f"http://api{path}"))
+    response = await api.get(httpx.URL(f"http://localhost{path}"))
     assert response.status_code in {404, 422}
     assert response.json()["code"] in {"not_found", "validation_failed", "model_not_found"}
 

@@ -85,7 +85,7 @@ async def test_an_error_nobody_foresaw_is_counted_as_500(app: FastAPI) -> None:
     app.add_api_route("/broken", broken)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as api,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as api,
     ):
         assert (await api.get("/broken")).status_code == 500
         page = await read(api)
@@ -191,7 +191,7 @@ async def test_two_applications_in_one_process_count_apart(
     await api.get("/healthz")
     async with (
         other.router.lifespan_context(other),
-        httpx.AsyncClient(transport=httpx.ASGITransport(other), base_url="http://other") as client,
+        httpx.AsyncClient(transport=httpx.ASGITransport(other), base_url="http://localhost") as client,
     ):
         assert "/healthz" not in (await read(client)).labels("convserve_http_requests_total", "route")
     assert "/healthz" in (await read(api)).labels("convserve_http_requests_total", "route")

@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.responses import StreamingResponse
 
-from service.errors import VERDICTS
+from service.web.verdicts import VERDICTS
 
 pytestmark = pytest.mark.anyio
 
@@ -37,7 +37,7 @@ def test_one_code_means_one_thing() -> None:
 
 async def test_an_unknown_address_is_404(api: httpx.AsyncClient) -> None:
     for path in ("/nothing", "/models/", "/predict/", "//models"):
-        response = await api.get(httpx.URL(f"http://api{path}"))
+        response = await api.get(httpx.URL(f"http://localhost{path}"))
         assert response.status_code == 404
         assert is_problem(response)
         assert response.json()["code"] == "not_found"
@@ -120,6 +120,7 @@ async def test_a_strange_request_id_is_replaced(api: httpx.AsyncClient, came: st
         b'{"architecture": "a\\u0000b", "dataset": "x"}',
         b'"' + b"x" * 15_000 + b'"',
         json.dumps({f"secret-{n}": n for n in range(500)}).encode(),
+        json.dumps(dict.fromkeys(map(str, range(1500)))).encode(),
         json.dumps({"architecture": {"layers": [{"type": "secret" * 50}] * 190}, "dataset": "x"}).encode(),
     ],
 )

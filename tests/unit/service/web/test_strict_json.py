@@ -1,10 +1,16 @@
 """What counts as JSON here, and that refusing is quick."""
 
+import json
+
 import pytest
 
 from service.errors import JsonRejected
-from service.web.strict_json import MAX_DEPTH, parse_json
+from service.web.strict_json import MAX_DEPTH, MAX_MEMBERS, parse_json
 from tests.cpu_time import at_most_cpu_s
+
+
+def _with_keys(n_keys: int) -> str:
+    return json.dumps(dict.fromkeys(map(str, range(n_keys))))
 
 
 @pytest.mark.parametrize(
@@ -35,6 +41,8 @@ def test_ordinary_json_is_read(text: str, value: object) -> None:
         ("[1e999]", "too large"),
         ("[" + "1" * 5000 + "]", "too many digits"),
         ('{"a": 1, "a": 1}', "twice"),
+        (_with_keys(MAX_MEMBERS + 1), "too many keys"),
+        (f"[{_with_keys(MAX_MEMBERS)}, {_with_keys(1)}]", "too many keys"),
         ('{"a": 1', "line 1"),
         ('"open', "line 1"),
         ("\ufeff{}", "line 1"),
