@@ -42,6 +42,7 @@ class ConversionStatus(BaseModel):
     started_at: AwareDatetime
     heartbeat_at: AwareDatetime = Field(description="When the converting process last reported.")
     error: ConversionFailure | None = None
+    report: dict[str, JsonValue] | None = Field(default=None, description="What was noticed so far.")
 
     def as_seen(self, now: datetime) -> "ConversionStatus":
         """This status, or `failed` (`interrupted`) when the converting process has been silent too long."""

@@ -57,6 +57,21 @@ class ApiSettings(SharedSettings):
         description="Most bytes that an archive's files have together when unpacked, and their pixels when packed.",
     )
     max_dataset_files: int = Field(default=200_000, ge=2, description="Most files in the archive of a dataset.")
+    max_dataset_pixels: int = Field(
+        default=40_000_000_000,
+        ge=1,
+        description="Most pixels that the pictures of a dataset have together, read from their headers before any is "
+        "decoded.",
+    )
+    max_dataset_cpu_s: float = Field(
+        default=1200, gt=0, description="Most CPU seconds that the conversion of a dataset takes."
+    )
+    max_dataset_memory_bytes: int = Field(
+        default=2048 * _MIB, ge=256 * _MIB, description="Most memory that the conversion of a dataset uses, in bytes."
+    )
+    max_dataset_uploads: int = Field(
+        default=16, ge=1, description="Archives received at once; more are answered 503. Four are converted at once."
+    )
     decode_threads: int = Field(default=2, ge=1, le=64, description="Threads that decode pictures.")
     inference_workers: int = Field(default=2, ge=1, le=64, description="Batches that ONNX Runtime works on at once.")
     inference_threads: int = Field(

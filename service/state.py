@@ -82,11 +82,14 @@ def _datasets(settings: ApiSettings, store: ModelStore) -> tuple[DatasetListing,
         max_picture_bytes=settings.max_picture_bytes,
         max_picture_pixels=settings.max_picture_pixels,
         max_picture_side=settings.max_picture_side,
+        max_pixels=settings.max_dataset_pixels,
+        max_cpu_s=settings.max_dataset_cpu_s,
+        max_memory_bytes=settings.max_dataset_memory_bytes,
         min_free_bytes=settings.min_free_bytes,
     )
     return (
         DatasetListing(store.datasets, directory),
-        Conversions(store.datasets, directory / "uploads", limits),
+        Conversions(store.datasets, directory / "uploads", limits, settings.max_dataset_uploads),
         ContactSheets(store.datasets, directory),
     )
 

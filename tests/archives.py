@@ -24,6 +24,14 @@ def encoded(pixels: NDArray[np.uint8], kind: str = "PNG") -> bytes:
     return buffer.getvalue()
 
 
+def huge_webp(width: int, height: int) -> bytes:
+    """A lossless WebP of 28 bytes with a single colour: its header says how many pixels it takes to decode it."""
+    sizes = (width - 1) | (height - 1) << 14
+    one_symbol_each = sum(1 << 3 + 4 * code for code in range(5))  # five simple prefix codes of one symbol
+    payload = b"\x2f" + struct.pack("<I", sizes) + one_symbol_each.to_bytes(3, "little")
+    return b"RIFF" + struct.pack("<I", 12 + len(payload)) + b"WEBPVP8L" + struct.pack("<I", len(payload)) + payload
+
+
 def zipped(files: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
     """An archive with these files, by name."""
     buffer = io.BytesIO()

@@ -62,7 +62,7 @@ class DatasetAnswer(BaseModel):
     progress: ConversionProgress | None = Field(default=None, description="While `converting`.")
     error: ConversionFailure | None = Field(default=None, description="When `failed`.")
     report: DatasetReport | None = Field(
-        default=None, description="Of an uploaded dataset: what the conversion noticed."
+        default=None, description="Of an uploaded dataset or a failed upload: what the conversion noticed."
     )
     options: dict[str, JsonValue] | None = Field(default=None, description="Of an uploaded dataset: how it was made.")
     size_bytes: int | None = Field(default=None, description="Of an uploaded dataset: bytes in the store.")
@@ -119,6 +119,7 @@ def conversion_answer(name: str, status: ConversionStatus) -> DatasetAnswer:
         source="",
         progress=progress if is_converting else None,
         error=status.error,
+        report=None if status.report is None or is_converting else DatasetReport.model_validate(status.report),
         created_at=status.started_at,
     )
 

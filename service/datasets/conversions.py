@@ -7,6 +7,8 @@ except, at most, the record that says why.
 import asyncio
 import contextlib
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,11 +30,15 @@ from service.errors import ArchiveUnusable, TooManyUploads
 from worker.datasets.upload.messages import Advanced, ConversionOrder, Converted, Refused
 from worker.datasets.upload.options import UploadLimits, UploadOptions
 from worker.datasets.upload.packing import PREVIEW_FILE
+from worker.datasets.upload.report import DatasetReport
 from worker.datasets.uploaded import FILES
 
 logger = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 4
+"""Conversions at once. An upload takes its slot once its body is complete, so that slow senders hold none."""
+SLOT_WAIT_S = 30.0
+"""How long a complete body waits for a slot; its client has sent gigabytes for it."""
 HEARTBEAT_S = 5.0
 SILENCE_S = 60.0
 """A converter reports twice a second; one that is stuck in a single picture for this long is ended."""
@@ -51,18 +57,34 @@ class _Conversion:
     def advance(self, **changes: object) -> None:
         self.status = self.status.model_copy(update={**changes, "heartbeat_at": datetime.now(UTC)})
 
+    def note(self, report: DatasetReport | None) -> None:
+        """Keep what the converter noticed, which is all that is left of it if it fails."""
+        if report is not None:
+            self.advance(report=report.model_dump(mode="json"))
+
 
 class Conversions:
     """All uploads that this process receives and converts."""
 
     def __init__(
-        self, store: DatasetStore, scratch_dir: Path, limits: UploadLimits, silence_s: float = SILENCE_S
+        self,
+        store: DatasetStore,
+        scratch_dir: Path,
+        limits: UploadLimits,
+        most_bodies: int,
+        silence_s: float = SILENCE_S,
+        slot_wait_s: float = SLOT_WAIT_S,
     ) -> None:
         self._store = store
         self._scratch_dir = scratch_dir
         self._limits = limits
+        self._most_bodies = most_bodies
         self._silence_s = silence_s
-        self._slots = 0
+        self._slot_wait_s = slot_wait_s
+        self._receiving = 0
+        self._slots = asyncio.Semaphore(MOST_AT_ONCE)
+        self._taken_over: set[str] = set()
+        """Ids of the directories that belong to a conversion, no longer to the request that brought them."""
         self._running: dict[asyncio.Task[None], asyncio.Task[None]] = {}
         """Per conversion: the task that supervises it, named after its dataset, and the task that does the work."""
         self._sweeping: asyncio.Task[None] | None = None
@@ -71,34 +93,49 @@ class Conversions:
         """Start to clear away, in the background, what dead processes left."""
         self._sweeping = asyncio.create_task(self._sweep_once())
 
-    async def reserve(self) -> Scratch:
-        """A directory for one more upload; the caller passes it on to `start` or `release`.
+    @asynccontextmanager
+    async def receiving(self) -> AsyncIterator[Scratch]:
+        """A directory for the body of one more upload, deleted at the end unless `start` has taken it over.
 
         Raises:
-            TooManyUploads: as many uploads are under way as this process takes.
+            TooManyUploads: as many bodies are under way as this process takes, or all slots are in use.
         """
-        if self._slots >= MOST_AT_ONCE:
-            raise TooManyUploads(MOST_AT_ONCE)
-        self._slots += 1
+        if self._receiving >= self._most_bodies:
+            raise TooManyUploads(self._most_bodies)
+        if self._slots.locked():
+            raise TooManyUploads(MOST_AT_ONCE)  # refuse before gigabytes are sent
+        self._receiving += 1
         try:
-            return await asyncio.to_thread(self._new_folder)
-        except BaseException:
-            self._slots -= 1
-            raise
-
-    async def release(self, folder: Scratch) -> None:
-        """Delete a directory and everything in it, and free its slot."""
-        self._slots -= 1
-        await asyncio.to_thread(folder.remove)
+            folder = await asyncio.to_thread(self._new_folder)
+            try:
+                yield folder
+            finally:
+                if folder.id not in self._taken_over:
+                    await asyncio.to_thread(folder.remove)
+        finally:
+            self._receiving -= 1
 
     async def start(self, folder: Scratch, options: UploadOptions) -> ConversionStatus:
         """Convert a received archive; returns once the converter has accepted it.
 
         Raises:
+            TooManyUploads: no slot became free in time.
             ArchiveUnusable: it breaks a rule, or holds no class folders.
             DatasetTaken: the name was taken meanwhile.
             ConversionDied: the converter did not get that far.
         """
+        try:
+            async with asyncio.timeout(self._slot_wait_s):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise TooManyUploads(MOST_AT_ONCE) from None
+        try:
+            return await self._start(folder, options)
+        except BaseException:
+            self._slots.release()
+            raise
+
+    async def _start(self, folder: Scratch, options: UploadOptions) -> ConversionStatus:
         folder.result.mkdir()
         order = ConversionOrder(
             archive=str(folder.archive.absolute()),
@@ -115,13 +152,16 @@ class Conversions:
         except BaseException:
             await converter.end()
             raise
-        conversion = _Conversion(options.name, folder, converter, status)
-        work = asyncio.create_task(self._convert(conversion))
-        runner = asyncio.create_task(self._run(conversion, work), name=options.name)
-        self._running[runner] = work
-        runner.add_done_callback(self._running.pop)
+        self._supervise(_Conversion(options.name, folder, converter, status))
         logger.info("dataset %s: converting %d files", options.name, accepted.files)
         return status
+
+    def _supervise(self, conversion: _Conversion) -> None:
+        self._taken_over.add(conversion.folder.id)
+        work = asyncio.create_task(self._convert(conversion))
+        runner = asyncio.create_task(self._run(conversion, work), name=conversion.name)
+        self._running[runner] = work
+        runner.add_done_callback(self._running.pop)
 
     async def cancel(self, name: str) -> None:
         """End the conversion of this name, if it runs in this process."""
@@ -175,8 +215,9 @@ class Conversions:
             await _stopped(work)
             await _stopped(heartbeat)
             await conversion.converter.end()
-            self._slots -= 1
+            self._slots.release()
             await asyncio.to_thread(self._clean_up, conversion, failure)
+            self._taken_over.discard(conversion.folder.id)
 
     def _clean_up(self, conversion: _Conversion, failure: ConversionFailure | None) -> None:
         """Delete the directory, and record the failure if there was one."""
@@ -208,9 +249,12 @@ class Conversions:
             match await conversion.converter.next_message():
                 case Advanced() as message:
                     conversion.advance(phase=message.phase, done=message.done, total=message.total)
+                    conversion.note(message.report)
                 case Refused() as message:
+                    conversion.note(message.report)
                     raise ArchiveUnusable(message.message, message.code, message.hint)
                 case Converted() as message:
+                    conversion.advance(report=message.facts.report)
                     return message.facts
 
     async def _beat(self, conversion: _Conversion) -> None:

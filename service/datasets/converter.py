@@ -16,6 +16,8 @@ from worker.datasets.upload.messages import CONVERTER_MESSAGES, Accepted, Conver
 
 logger = logging.getLogger(__name__)
 
+START_S = 60.0
+"""Longest time until the first message: the process starts and reads the archive's directory."""
 _STDERR_TAIL_BYTES = 2000
 _LONGEST_MESSAGE_BYTES = 4 * 1024 * 1024
 _KEPT_VARIABLES = ("PATH", "PYTHONPATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR", "TZ")
@@ -54,13 +56,13 @@ class Converter:
         return cls(process, process.stdout, process.stderr, silence_s)
 
     async def accepted(self) -> Accepted:
-        """The first message: the archive keeps to the rules.
+        """The first message: the archive keeps the rules. On a busy machine the process needs seconds to start.
 
         Raises:
             ArchiveUnusable: it breaks a rule, or holds no class folders.
             ConversionDied: the process did not get that far.
         """
-        match await self.next_message():
+        match await self._message_within(max(self.silence_s, START_S)):
             case Accepted() as accepted:
                 return accepted
             case Refused() as refusal:
@@ -70,8 +72,11 @@ class Converter:
 
     async def next_message(self) -> ConverterMessage:
         """The next message. Raises `ConversionDied` when the process ends, or says nothing for too long."""
+        return await self._message_within(self.silence_s)
+
+    async def _message_within(self, limit_s: float) -> ConverterMessage:
         try:
-            line = await asyncio.wait_for(self.reports.readline(), self.silence_s)
+            line = await asyncio.wait_for(self.reports.readline(), limit_s)
         except TimeoutError as error:
             raise ConversionDied("it was stuck in one file") from error
         if line:

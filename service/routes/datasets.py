@@ -95,18 +95,12 @@ async def upload_dataset(
     query = dict(request.query_params)
     if "name" in query:
         await _refuse_taken(read_options(query, {}).name, store)
-    folder = await conversions.reserve()
-    is_started = False
-    try:
+    async with conversions.receiving() as folder:
         options = await receive_archive(
             request, folder.archive, query, state.settings.max_dataset_bytes, state.settings.min_free_bytes
         )
         await _refuse_taken(options.name, store)
         await conversions.start(folder, options)
-        is_started = True
-    finally:
-        if not is_started:
-            await conversions.release(folder)
     response.headers["Location"] = f"/datasets/{options.name}"
     return await datasets.one(options.name)
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from model_store.objects import Objects
 from model_store.opening import open_objects
 from service.datasets.conversions import Conversions
 from service.datasets.scratch import Scratch
+from service.errors import TooManyUploads
 from tests.archives import two_classes, zipped
 from tests.unit.model_store.faulty_objects import RefusesFile
 from worker.datasets.upload.options import UploadLimits, UploadOptions
@@ -27,6 +29,9 @@ LIMITS = UploadLimits(
     max_picture_bytes=2**20,
     max_picture_pixels=1_000_000,
     max_picture_side=4000,
+    max_pixels=10**9,
+    max_cpu_s=600,
+    max_memory_bytes=2 * 2**30,
 )
 SLOW = 512
 """Side of pictures that keep a converter busy for seconds."""
@@ -44,15 +49,15 @@ def uploads(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def conversions(objects: Objects, uploads: Path) -> AsyncIterator[Conversions]:
-    made = Conversions(ModelStore(objects).datasets, uploads, LIMITS, silence_s=2)
+    made = Conversions(ModelStore(objects).datasets, uploads, LIMITS, most_bodies=4)
     yield made
     await made.close()
 
 
 async def start(conversions: Conversions, side: int) -> None:
-    folder = await conversions.reserve()
-    folder.archive.write_bytes(zipped(two_classes(150)))
-    await conversions.start(folder, UploadOptions(name="pets", image_size=(side, side)))
+    async with conversions.receiving() as folder:
+        folder.archive.write_bytes(zipped(two_classes(150)))
+        await conversions.start(folder, UploadOptions(name="pets", image_size=(side, side)))
 
 
 async def failure(objects: Objects) -> ConversionFailure:
@@ -63,6 +68,10 @@ async def failure(objects: Objects) -> ConversionFailure:
             if status is not None and status.error is not None:
                 return status.error
             await asyncio.sleep(0.02)
+
+
+def status_of(objects: Objects) -> ConversionStatus | None:
+    return ModelStore(objects).datasets.status("pets")
 
 
 def leftovers(objects: Objects, uploads: Path) -> set[str]:
@@ -87,13 +96,51 @@ async def test_a_converter_that_is_killed_fails_its_upload(
     await start(conversions, 8)  # the name is free again
 
 
-async def test_a_converter_that_hangs_is_ended(conversions: Conversions, objects: Objects, uploads: Path) -> None:
+async def test_a_converter_that_is_killed_leaves_what_it_had_noticed(
+    conversions: Conversions, objects: Objects
+) -> None:
+    async with conversions.receiving() as folder:
+        folder.archive.write_bytes(zipped(two_classes(150) | {"dark/0 odd.png": b"?"}))
+        await conversions.start(folder, UploadOptions(name="pets", image_size=(SLOW, SLOW)))
+    (conversion,) = conversions._running
+    async with asyncio.timeout(20):
+        while (stored := status_of(objects)) is None or not stored.report:
+            await asyncio.sleep(0.02)
+    os.kill(converter(), signal.SIGKILL)
+    await asyncio.wait({conversion})
+    stored = status_of(objects)
+    assert stored is not None
+    assert stored.report is not None
+    assert (stored.state, stored.report["skipped"]) == ("failed", {"not_a_picture": 1})
+
+
+async def test_a_complete_body_waits_for_a_slot_and_is_told_to_come_back_when_none_gets_free(
+    objects: Objects, uploads: Path
+) -> None:
+    conversions = Conversions(ModelStore(objects).datasets, uploads, LIMITS, most_bodies=9, slot_wait_s=0.2)
+    async with AsyncExitStack() as stack:
+        folders = [await stack.enter_async_context(conversions.receiving()) for _ in range(5)]
+        for number, folder in enumerate(folders[:4]):
+            folder.archive.write_bytes(zipped(two_classes(150)))
+            await conversions.start(folder, UploadOptions(name=f"pets{number}", image_size=(SLOW, SLOW)))
+        folders[4].archive.write_bytes(zipped(two_classes()))
+        with pytest.raises(TooManyUploads):
+            await conversions.start(folders[4], UploadOptions(name="cars"))
+        await conversions.cancel("pets0")
+        await conversions.start(folders[4], UploadOptions(name="cars"))
+    await conversions.close()
+    assert list(uploads.iterdir()) == []
+
+
+async def test_a_converter_that_hangs_is_ended(objects: Objects, uploads: Path) -> None:
+    conversions = Conversions(ModelStore(objects).datasets, uploads, LIMITS, most_bodies=4, silence_s=2)
     await start(conversions, SLOW)
     hanging = converter()
     os.kill(hanging, signal.SIGSTOP)
     found = await failure(objects)
     assert (found.code, "stuck" in found.message) == ("converter_died", True)
     assert not psutil.pid_exists(hanging)
+    await conversions.close()
     assert leftovers(objects, uploads) == {"status.json"}
 
 
@@ -104,7 +151,7 @@ async def test_a_converter_that_hangs_is_ended(conversions: Conversions, objects
 async def test_a_store_that_refuses_a_file_fails_the_upload_and_keeps_none_of_it(
     objects: Objects, uploads: Path, file: str, kind: type[StoreUnavailable], code: str
 ) -> None:
-    refusing = Conversions(ModelStore(RefusesFile(objects, file, kind)).datasets, uploads, LIMITS)
+    refusing = Conversions(ModelStore(RefusesFile(objects, file, kind)).datasets, uploads, LIMITS, most_bodies=4)
     await start(refusing, 8)
     assert (await failure(objects)).code == code
     await refusing.close()
@@ -137,7 +184,7 @@ async def test_what_dead_processes_left_is_swept_at_the_start(
 
 async def test_a_store_that_does_not_answer_is_no_obstacle_to_starting(tmp_path: Path) -> None:
     store = ModelStore(open_objects(str(tmp_path / "store"))).datasets
-    conversions = Conversions(store, tmp_path / "uploads", LIMITS)
+    conversions = Conversions(store, tmp_path / "uploads", LIMITS, most_bodies=4)
     (tmp_path / "store").rmdir()
     conversions.open()
     await conversions.close()

@@ -3,6 +3,7 @@
 import asyncio
 import io
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +18,7 @@ from model_store import ConversionStatus, ModelStore
 from service.datasets.scratch import Scratch, sweep
 from service.jobs.queue import JobQueue
 from service.settings import ApiSettings
-from tests.archives import two_classes, zipped
+from tests.archives import huge_webp, picture, two_classes, zipped
 from tests.fakes import RecordingWakeUps
 from tests.integration.service.uploading import ZIP, converted, leftovers, upload
 from worker.job_store.connection import connect
@@ -181,14 +182,57 @@ async def test_too_many_bytes_are_413_whether_announced_or_not(
 
 async def test_more_uploads_than_a_process_takes_are_told_to_come_back(api: httpx.AsyncClient, app: FastAPI) -> None:
     conversions = app.state.service.conversions
-    reserved = [await conversions.reserve() for _ in range(4)]
-    answer = await upload(api, zipped(two_classes()))
-    assert (answer.status_code, answer.json()["code"]) == (503, "too_many_uploads")
-    assert answer.headers["retry-after"]
-    for folder in reserved:
-        await conversions.release(folder)
+    async with AsyncExitStack() as stack:
+        for _ in range(16):
+            await stack.enter_async_context(conversions.receiving())
+        answer = await upload(api, zipped(two_classes()))
+        assert (answer.status_code, answer.json()["code"]) == (503, "too_many_uploads")
+        assert answer.headers["retry-after"]
     assert (await upload(api, zipped(two_classes()))).status_code == 202
     await converted(api)
+
+
+async def test_slow_uploads_hold_no_slot_of_a_conversion(api: httpx.AsyncClient, settings: ApiSettings) -> None:
+    is_over = asyncio.Event()
+
+    async def dripping() -> AsyncIterator[bytes]:
+        yield b"PK\3\4"
+        await is_over.wait()
+
+    slow = [asyncio.create_task(api.post(f"/datasets?name=slow{n}", content=dripping(), headers=ZIP)) for n in range(8)]
+    async with asyncio.timeout(30):
+        while len(list((settings.datasets_path / "uploads").glob("*/upload.zip"))) < len(slow):
+            await asyncio.sleep(0.02)
+        assert (await upload(api, zipped(two_classes()))).status_code == 202
+        assert (await converted(api))["state"] == "ready"
+    is_over.set()
+    assert {answer.status_code for answer in await asyncio.gather(*slow)} == {422}
+
+
+async def test_a_failed_conversion_keeps_its_report(api: httpx.AsyncClient) -> None:
+    files = {"cat/1.png": picture(1), "cat/2.png": picture(2)}
+    files |= {f"dog/{n}.png": picture(n)[:40] for n in range(3)}
+    assert (await upload(api, zipped(files))).status_code == 202
+    failed = await converted(api)
+    assert (failed["state"], failed["error"]["code"]) == ("failed", "too_few_classes")
+    assert failed["report"]["skipped"] == {"damaged_picture": 3}
+    assert failed["report"]["skipped_files"][0]["file"] == "dog/0.png"
+    assert failed["report"]["dropped_classes"] == ["dog"]
+    assert "'dog'" in failed["error"]["message"]
+
+
+async def test_pictures_that_declare_too_many_pixels_fail_with_a_reason_and_a_report(
+    api: httpx.AsyncClient, app: FastAPI
+) -> None:
+    conversions = app.state.service.conversions
+    conversions._limits = conversions._limits.model_copy(update={"max_pixels": 10**9})
+    huge = {f"{label}/{n}.webp": huge_webp(8192, 2929) for label in ("cat", "dog") for n in range(50)}
+    assert (await upload(api, zipped(huge | {"readme.txt": b"hello"}))).status_code == 202
+    failed = await converted(api)
+    assert (failed["state"], failed["error"]["code"]) == ("failed", "too_many_pixels")
+    assert "CONVSERVE_MAX_DATASET_PIXELS" in failed["error"]["hint"]
+    assert failed["report"]["files"] == 101
+    assert failed["report"]["skipped_files"][0]["file"] == "readme.txt"
 
 
 async def test_a_conversion_whose_process_is_gone_is_shown_as_interrupted(

@@ -6,7 +6,6 @@ memory, since the pictures it decodes may be hostile.
 
 import errno
 import os
-import resource
 import sys
 import threading
 import time
@@ -15,16 +14,18 @@ from typing import BinaryIO
 
 from model_store.dataset_records import Phase
 from model_store.free_space import has_space_for
-from worker.datasets.upload.decoding import Decoded, choose_shape, decode_all
+from worker.datasets.upload.budgets import CpuBudget, limit_memory, require_affordable
+from worker.datasets.upload.decoding import Decoded, decode_all, record_shape
 from worker.datasets.upload.describing import pack_and_describe
 from worker.datasets.upload.errors import ArchiveRejected
+from worker.datasets.upload.findings import Findings
 from worker.datasets.upload.folders import arrange
 from worker.datasets.upload.messages import Accepted, Advanced, ConversionOrder, Converted, ConverterMessage, Refused
-from worker.datasets.upload.report import SkippedLog
+from worker.datasets.upload.report import DatasetReport, SkippedLog
+from worker.datasets.upload.surveying import OnPicture, survey
 from worker.datasets.upload.zip_directory import read_directory
 
 REPORT_EVERY_S = 0.5
-MAX_MEMORY_BYTES = 2 * 1024**3
 
 
 def convert(order: ConversionOrder, link: "Link") -> None:
@@ -34,27 +35,35 @@ def convert(order: ConversionOrder, link: "Link") -> None:
         ArchiveRejected: the archive cannot become a dataset.
         OSError: the disk is full.
     """
-    skipped = SkippedLog()
+    cpu = CpuBudget(order.limits.max_cpu_s)
+
+    def counting(phase: Phase, total: int) -> OnPicture:
+        def on_picture(done: int) -> None:
+            link.advance(phase, done, total)
+            cpu.check()
+
+        return on_picture
+
     with Path(order.archive).open("rb") as archive:
-        entries = read_directory(archive, order.limits.max_files, order.limits.max_unpacked_bytes)
-        n_files = sum(not entry.is_folder for entry in entries)
-        content = arrange(entries, skipped)
-        del entries
-        link.send(Accepted(files=n_files))
-        n_members = len(content.members)
-        shape = choose_shape(
-            archive, content, order.options, order.limits, lambda done: link.advance("reading", done, n_members)
-        )
-        decoded = Decoded(Path(order.folder) / "records.bin", shape)
-        _require_free_space(decoded, n_members, order)
-        decode_all(
-            archive, content, decoded, order.limits, skipped, lambda done: link.advance("decoding", done, n_members)
-        )
-    facts = pack_and_describe(
-        order, content, decoded, n_files, skipped, lambda done: link.advance("packing", done, len(decoded))
-    )
+        findings = _look_into(archive, order)
+        link.begin(findings)
+        members = findings.content.members
+        found = survey(archive, members, order.limits, counting("reading", len(members)))
+        require_affordable(found.declared_pixels, order.limits.max_pixels)
+        decoded = Decoded(Path(order.folder) / "records.bin", record_shape(order.options, found.common_size))
+        _require_free_space(decoded, len(members), order)
+        decode_all(archive, findings, decoded, order.limits, counting("decoding", len(members)))
+    facts = pack_and_describe(order, findings, decoded, counting("packing", len(decoded)))
     decoded.path.unlink()
     link.send(Converted(facts=facts))
+
+
+def _look_into(archive: BinaryIO, order: ConversionOrder) -> Findings:
+    """What the archive's directory says. Raises `ArchiveRejected`."""
+    entries = read_directory(archive, order.limits.max_files, order.limits.max_unpacked_bytes)
+    skipped = SkippedLog()
+    content = arrange(entries, skipped)
+    return Findings(content, sum(not entry.is_folder for entry in entries), skipped)
 
 
 def _require_free_space(decoded: Decoded, n_pictures: int, order: ConversionOrder) -> None:
@@ -76,6 +85,13 @@ class Link:
     def __init__(self, output: BinaryIO) -> None:
         self._output = output
         self._next = 0.0
+        self._findings: Findings | None = None
+        self._n_reported = 0
+
+    def begin(self, findings: Findings) -> None:
+        """Tell that the archive is accepted; from now on, messages carry what is noticed."""
+        self._findings = findings
+        self.send(Accepted(files=findings.n_files))
 
     def send(self, message: ConverterMessage) -> None:
         """Send a message."""
@@ -86,7 +102,19 @@ class Link:
         """Report progress, at most twice a second."""
         if time.monotonic() >= self._next or done == total:
             self._next = time.monotonic() + REPORT_EVERY_S
-            self.send(Advanced(phase=phase, done=done, total=total))
+            self.send(Advanced(phase=phase, done=done, total=total, report=self._changed_report()))
+
+    def refuse(self, code: str, message: str, hint: str | None = None) -> None:
+        """Tell that there will be no dataset, and what was noticed until then."""
+        report = self._findings.report() if self._findings else None
+        self.send(Refused(code=code, message=message, hint=hint, report=report))
+
+    def _changed_report(self) -> DatasetReport | None:
+        n_skipped = self._findings.skipped.counts.total() if self._findings else 0
+        if self._findings is None or n_skipped == self._n_reported:
+            return None
+        self._n_reported = n_skipped
+        return self._findings.report()
 
 
 def main() -> None:
@@ -94,24 +122,29 @@ def main() -> None:
     order = ConversionOrder.model_validate_json(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_the_api, daemon=True).start()
     os.nice(order.niceness)
-    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    link = Link(sys.stdout.buffer)
+    limit_memory(order.limits)
+    convert_or_refuse(order, Link(sys.stdout.buffer))
+
+
+def convert_or_refuse(order: ConversionOrder, link: Link) -> None:
+    """Convert, and tell the API process when that is impossible for a known reason."""
     try:
         convert(order, link)
     except ArchiveRejected as error:
-        link.send(Refused(code=error.code, message=error.message))
+        link.refuse(error.code, error.message, error.hint)
     except MemoryError:
-        link.send(Refused(code="out_of_memory", message="The archive needs more memory than a conversion may use."))
+        link.refuse(
+            "out_of_memory",
+            "The archive needs more memory than a conversion may use.",
+            "Upload fewer files, or raise CONVSERVE_MAX_DATASET_MEMORY_BYTES.",
+        )
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise
-        link.send(
-            Refused(
-                code="disk_full",
-                message="The server's disk has too little free space to convert the archive.",
-                hint="Free some space, or choose a smaller `image_size`; then upload the archive again.",
-            )
+        link.refuse(
+            "disk_full",
+            "The server's disk has too little free space to convert the archive.",
+            "Free some space, or choose a smaller `image_size`; then upload the archive again.",
         )
 
 

@@ -4,23 +4,21 @@ One picture is in memory at a time. Damaged pictures are skipped and reported; a
 """
 
 import hashlib
-import io
 from array import array
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image
+from numpy.typing import NDArray
 
-from worker.datasets.upload.folders import Content, Member
+from worker.datasets.upload.findings import Findings
+from worker.datasets.upload.folders import Member
 from worker.datasets.upload.options import UploadLimits, UploadOptions
 from worker.datasets.upload.report import SkippedLog
+from worker.datasets.upload.surveying import OnPicture
 from worker.datasets.upload.zip_file import read_file
-from worker.pictures.headers import orientation, picture_format
 from worker.pictures.pixels import (
-    FAILURES,
     PictureFormatUnsupported,
     PictureLimits,
     PictureRejected,
@@ -29,11 +27,7 @@ from worker.pictures.pixels import (
 )
 
 DEFAULT_SIDE = 64
-MAX_COMMON_SIDE = 224
-"""Pictures that all have the same size keep it up to this one, VGG's input; larger pictures are photographs."""
 DIGEST_BYTES = 16
-
-OnPicture = Callable[[int], None]
 
 
 @dataclass
@@ -61,22 +55,23 @@ class Decoded:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def add(self, pixels: NDArray[np.uint8], member: Member) -> None:
+        """Note what is known about the next record."""
+        self.labels.append(member.label)
+        self.is_test.append(member.is_test)
+        self.digests.append(hashlib.blake2b(pixels.data, digest_size=DIGEST_BYTES).digest())
+        self.names.append(member.entry.name)
+        self.is_grey = self.is_grey and bool(np.all(pixels == pixels[..., :1]))
 
-def choose_shape(
-    archive: BinaryIO, content: Content, options: UploadOptions, limits: UploadLimits, on_picture: OnPicture
-) -> tuple[int, int, int]:
+
+def record_shape(options: UploadOptions, common_size: tuple[int, int] | None) -> tuple[int, int, int]:
     """Height, width and channels of the records; three channels for `auto`, until all pictures have been decoded."""
-    size = options.image_size or _common_size(archive, content, limits, on_picture) or (DEFAULT_SIDE, DEFAULT_SIDE)
+    size = options.image_size or common_size or (DEFAULT_SIDE, DEFAULT_SIDE)
     return (*size, 1 if options.colour == "greyscale" else 3)
 
 
 def decode_all(
-    archive: BinaryIO,
-    content: Content,
-    decoded: Decoded,
-    limits: UploadLimits,
-    skipped: SkippedLog,
-    on_picture: OnPicture,
+    archive: BinaryIO, findings: Findings, decoded: Decoded, limits: UploadLimits, on_picture: OnPicture
 ) -> None:
     """Write every picture's record, and note what is known about it.
 
@@ -85,71 +80,32 @@ def decode_all(
         OSError: the disk is full.
     """
     with decoded.path.open("wb") as records:
-        for number, member in enumerate(content.members):
-            data = _file_of(member, archive, limits, skipped)
-            if data is not None:
-                _add(data, member, decoded, limits, skipped, records)
+        for number, member in enumerate(findings.content.members):
+            pixels = _pixels_of(member, archive, decoded.shape, limits, findings.skipped)
+            if pixels is not None:
+                records.write(pixels.data)
+                decoded.add(pixels, member)
+            findings.count(member, is_usable=pixels is not None)
             on_picture(number + 1)
 
 
-def _file_of(member: Member, archive: BinaryIO, limits: UploadLimits, skipped: SkippedLog) -> bytes | None:
+def _pixels_of(
+    member: Member, archive: BinaryIO, shape: tuple[int, int, int], limits: UploadLimits, skipped: SkippedLog
+) -> NDArray[np.uint8] | None:
+    """The picture's record, or None after noting why it has none."""
+    name = member.entry.name
     if member.entry.size_bytes > limits.max_picture_bytes:
-        skipped.add(member.entry.name, "too_large", f"expected at most {limits.max_picture_bytes:,} bytes")
+        skipped.add(name, "too_large", f"expected at most {limits.max_picture_bytes:,} bytes")
         return None
-    return read_file(archive.fileno(), member.entry)
-
-
-def _add(
-    data: bytes, member: Member, decoded: Decoded, limits: UploadLimits, skipped: SkippedLog, records: BinaryIO
-) -> None:
     try:
-        pixels = decode_picture(data, decoded.shape, _picture_limits(limits))
+        return decode_picture(read_file(archive.fileno(), member.entry), shape, _picture_limits(limits))
     except PictureTooLarge as error:
-        return skipped.add(member.entry.name, "too_large", error.reason)
+        skipped.add(name, "too_large", error.reason)
     except PictureFormatUnsupported as error:
-        return skipped.add(member.entry.name, "not_a_picture", error.reason)
+        skipped.add(name, "not_a_picture", error.reason)
     except PictureRejected as error:
-        return skipped.add(member.entry.name, "damaged_picture", error.reason)
-    records.write(pixels.data)
-    decoded.labels.append(member.label)
-    decoded.is_test.append(member.is_test)
-    decoded.digests.append(hashlib.blake2b(pixels.data, digest_size=DIGEST_BYTES).digest())
-    decoded.names.append(member.entry.name)
-    decoded.is_grey = decoded.is_grey and bool(np.all(pixels == pixels[..., :1]))
+        skipped.add(name, "damaged_picture", error.reason)
     return None
-
-
-def _common_size(
-    archive: BinaryIO, content: Content, limits: UploadLimits, on_picture: OnPicture
-) -> tuple[int, int] | None:
-    """Height and width that all readable pictures share, or None; the second picture decides it in most archives."""
-    common: tuple[int, int] | None = None
-    for number, member in enumerate(content.members):
-        on_picture(number)
-        size = _upright_size(archive, member, limits)
-        if size is None:
-            continue
-        if max(size) > MAX_COMMON_SIDE or min(size) < 4 or common not in (None, size):
-            return None
-        common = size
-    return common
-
-
-def _upright_size(archive: BinaryIO, member: Member, limits: UploadLimits) -> tuple[int, int] | None:
-    """Height and width from the header alone, after turning upright; None for a file that is not a picture."""
-    if member.entry.size_bytes > limits.max_picture_bytes:
-        return None
-    data = read_file(archive.fileno(), member.entry)
-    kind = picture_format(data)
-    if kind is None:
-        return None
-    try:
-        with Image.open(io.BytesIO(data), formats=(kind,)) as picture:
-            width, height = picture.size
-            turned = orientation(picture.info.get("exif", b"")) >= 5
-    except (Image.DecompressionBombError, *FAILURES):
-        return None
-    return (width, height) if turned else (height, width)
 
 
 def _picture_limits(limits: UploadLimits) -> PictureLimits:

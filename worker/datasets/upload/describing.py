@@ -1,6 +1,6 @@
 """Turns decoded pictures into a described dataset: classes, splits, arrays, contact sheet, report."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,30 +10,25 @@ from model_store import DatasetFacts
 from worker.datasets.contact_sheet import COLUMNS, Row, draw_contact_sheet, heading_of
 from worker.datasets.upload.decoding import Decoded
 from worker.datasets.upload.drawing_splits import draw_test_split
-from worker.datasets.upload.errors import ArchiveRejected
-from worker.datasets.upload.folders import MIN_CLASSES, Content
+from worker.datasets.upload.errors import ArchiveRejected, shown
+from worker.datasets.upload.findings import Findings
+from worker.datasets.upload.folders import MIN_CLASSES
 from worker.datasets.upload.messages import ConversionOrder
 from worker.datasets.upload.packing import PREVIEW_FILE, Packed, pack, read_records
-from worker.datasets.upload.report import (
-    MOST_LISTED,
-    SMALL_CLASS,
-    DatasetReport,
-    Duplicates,
-    SkippedLog,
-    find_duplicates,
-)
+from worker.datasets.upload.report import SMALL_CLASS, DatasetReport, Duplicates, find_duplicates
+from worker.datasets.upload.surveying import OnPicture
 
+MOST_NAMED = 5
+"""Classes in an error message."""
 _KEPT_APART = {"title", "licence", "source"}
 """Options that are stored as separate facts."""
 
 
 def pack_and_describe(
     order: ConversionOrder,
-    content: Content,
+    findings: Findings,
     decoded: Decoded,
-    n_files: int,
-    skipped: SkippedLog,
-    on_picture: Callable[[int], None],
+    on_picture: OnPicture,
 ) -> DatasetFacts:
     """Write arrays and preview into the order's folder, and return the facts about them.
 
@@ -42,10 +37,10 @@ def pack_and_describe(
         OSError: the disk is full.
     """
     options = order.options
-    labels, classes = _used_classes(content, decoded)
+    labels, classes = _used_classes(findings, decoded)
     is_test = (
         [bool(held_out) for held_out in decoded.is_test]
-        if content.has_splits
+        if findings.content.has_splits
         else draw_test_split(list(labels), decoded.digests, len(classes), options.test_share, options.seed)
     )
     _refuse_empty_split(is_test)
@@ -65,7 +60,7 @@ def pack_and_describe(
     )
     _draw_preview(order, decoded, packed, labels, classes, train, test)
     duplicates = find_duplicates(decoded.digests, list(labels), is_test, decoded.names)
-    report = _report(content, classes, train, test, n_files, skipped, duplicates)
+    report = _report(findings, classes, train, test, duplicates)
     height, width, _ = packed.image_shape
     chosen = {"image_size": [height, width], "colour": "greyscale" if n_channels == 1 else "rgb"}
     return DatasetFacts(
@@ -84,17 +79,19 @@ def pack_and_describe(
     )
 
 
-def _used_classes(content: Content, decoded: Decoded) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def _used_classes(findings: Findings, decoded: Decoded) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """The labels, renumbered to leave out classes without pictures, and the remaining classes."""
     labels = np.asarray(decoded.labels, dtype=np.int64)
     used = np.unique(labels)
     if len(used) < MIN_CLASSES:
+        without = ", ".join(map(shown, findings.classes_without_pictures()[:MOST_NAMED]))
         raise ArchiveRejected(
-            f"The archive has usable pictures in {len(used)} class folders; expected at least {MIN_CLASSES}. "
-            "Pictures are JPEG, PNG, WebP or BMP files.",
+            f"The archive has usable pictures in {len(used)} class folder{'s' * (len(used) != 1)}; expected at least "
+            f"{MIN_CLASSES}. Pictures are JPEG, PNG, WebP or BMP files. No usable picture is in: {without}.",
             "too_few_classes",
+            "The report names skipped files and says why they are not usable.",
         )
-    return np.searchsorted(used, labels), tuple(content.classes[index] for index in used)
+    return np.searchsorted(used, labels), tuple(findings.content.classes[index] for index in used)
 
 
 def _refuse_empty_split(is_test: Sequence[bool]) -> None:
@@ -131,22 +128,17 @@ def _draw_preview(
 
 
 def _report(
-    content: Content,
+    findings: Findings,
     classes: tuple[str, ...],
     train: tuple[int, ...],
     test: tuple[int, ...],
-    n_files: int,
-    skipped: SkippedLog,
     duplicates: Duplicates,
 ) -> DatasetReport:
-    return DatasetReport(
-        files=n_files,
-        split="as uploaded" if content.has_splits else "drawn",
-        skipped=dict(skipped.counts),
-        skipped_files=tuple(skipped.listed),
-        duplicates=duplicates,
-        small_classes=tuple(label for label, n in zip(classes, train, strict=True) if n < SMALL_CLASS),
-        missing_in_train=tuple(label for label, n in zip(classes, train, strict=True) if not n),
-        missing_in_test=tuple(label for label, n in zip(classes, test, strict=True) if not n),
-        dropped_classes=tuple(sorted({*content.classes, *content.empty} - set(classes))[:MOST_LISTED]),
+    return findings.report().model_copy(
+        update={
+            "duplicates": duplicates,
+            "small_classes": tuple(label for label, n in zip(classes, train, strict=True) if n < SMALL_CLASS),
+            "missing_in_train": tuple(label for label, n in zip(classes, train, strict=True) if not n),
+            "missing_in_test": tuple(label for label, n in zip(classes, test, strict=True) if not n),
+        }
     )

@@ -7,12 +7,14 @@ class ArchiveRejected(Exception):
     Attributes:
         message: what is wrong, what was expected and what was found; safe to show to the client.
         code: for programs.
+        hint: what a person can do about it, if anything is known.
     """
 
-    def __init__(self, message: str, code: str = "archive_rejected") -> None:
+    def __init__(self, message: str, code: str = "archive_rejected", hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.code = code
+        self.hint = hint
 
 
 def shown(name: str, length: int = 120) -> str:

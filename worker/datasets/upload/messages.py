@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from model_store import DatasetFacts
 from model_store.dataset_records import Phase
 from worker.datasets.upload.options import UploadLimits, UploadOptions
+from worker.datasets.upload.report import DatasetReport
 
 
 class _Message(BaseModel):
@@ -41,6 +42,7 @@ class Advanced(_Message):
     phase: Phase
     done: int
     total: int
+    report: DatasetReport | None = Field(default=None, description="What was noticed so far, when it has changed.")
 
 
 class Refused(_Message):
@@ -50,6 +52,7 @@ class Refused(_Message):
     code: str
     message: str
     hint: str | None = None
+    report: DatasetReport | None = Field(default=None, description="What was noticed; null before anything was.")
 
 
 class Converted(_Message):

@@ -63,7 +63,7 @@ class UploadOptions(BaseModel):
 
 
 class UploadLimits(BaseModel):
-    """How much an archive may contain."""
+    """How much an archive may contain, and its conversion may cost."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -72,4 +72,7 @@ class UploadLimits(BaseModel):
     max_picture_bytes: int
     max_picture_pixels: int
     max_picture_side: int
+    max_pixels: int = Field(description="All pictures together, as their headers declare them.")
+    max_cpu_s: float = Field(description="CPU seconds of the conversion.")
+    max_memory_bytes: int = Field(description="Address space of the converter.")
     min_free_bytes: int = Field(default=0, description="Space that a conversion leaves free on its disk.")

@@ -41,6 +41,9 @@ class Duplicates(BaseModel):
     examples: tuple[tuple[str, ...], ...] = Field(description="Some of them: groups of files with the same picture.")
 
 
+NO_DUPLICATES = Duplicates(train=0, test=0, across_splits=0, across_classes=0, examples=())
+
+
 class DatasetReport(BaseModel):
     """What the conversion noticed."""
 

@@ -24,6 +24,21 @@ def read_file(descriptor: int, entry: Entry) -> bytes:
     return data
 
 
+def read_start(descriptor: int, entry: Entry, n_bytes: int) -> bytes:
+    """At most so many of the file's first bytes; they are not checked against its CRC-32.
+
+    Raises:
+        ArchiveRejected: they cannot be unpacked.
+    """
+    if not entry.is_deflated:
+        return os.pread(descriptor, min(n_bytes, entry.size_bytes), entry.start)
+    packed = os.pread(descriptor, min(2 * n_bytes, entry.packed_bytes), entry.start)
+    try:
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, n_bytes)
+    except zlib.error as error:
+        raise _damaged(entry, "it cannot be unpacked") from error
+
+
 def _inflated(packed: bytes, entry: Entry) -> bytes:
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     try:

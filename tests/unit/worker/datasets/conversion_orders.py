@@ -12,6 +12,9 @@ LIMITS = UploadLimits(
     max_picture_bytes=MIB,
     max_picture_pixels=1_000_000,
     max_picture_side=4000,
+    max_pixels=10**9,
+    max_cpu_s=600,
+    max_memory_bytes=2 * 2**30,
 )
 
 
