@@ -152,9 +152,20 @@ def plan(
     _check_network(architecture, request.overrides, info)
     if initial is not None:
         _check_continues(initial, _overridden(architecture, request.overrides), info)
-    train_samples = _train_samples(request, info)
+    planned = _completed(request, architecture, recipe, _train_samples(request, info), initial)
+    _check_options(planned, info)
+    return planned
+
+
+def _completed(
+    request: JobRequest,
+    architecture: str | Architecture,
+    recipe: Recipe,
+    train_samples: int,
+    initial: Manifest | None,
+) -> TrainingPlan:
     epochs = request.epochs or recipe.epochs
-    planned = TrainingPlan(
+    return TrainingPlan(
         architecture=architecture,
         overrides=request.overrides,
         dataset=request.dataset,
@@ -175,8 +186,6 @@ def plan(
         deterministic=request.deterministic,
         initial_model=None if initial is None else f"{initial.model}/{initial.version}",
     )
-    _check_options(planned, info)
-    return planned
 
 
 def _default_model_name(dataset: str, architecture: str | Architecture, overrides: Overrides | None) -> str:
