@@ -138,20 +138,18 @@ class JobRequest(BaseModel):
         ge=0,
         lt=1,
         description="Momentum of a moving average of the weights, such as 0.999; the average is validated and "
-        "published. "
-        "0 is off. Default: the preset's recipe.",
+        "published. 0 is off. Default: the preset's recipe.",
     )
     precision: Precision | None = Field(
         default=None,
-        description="Number format of the layers' calculations. `auto` is `mixed_bfloat16` on hardware that "
-        "supports it "
-        "and is faster with it. The published model is always float32. Default: the preset's recipe, mostly `float32`.",
+        description="Number format of the layers' calculations. `auto` is `mixed_bfloat16` on hardware that supports "
+        "it and is faster with it. The published model is always float32. Default: the preset's recipe, mostly "
+        "`float32`.",
     )
     deterministic: bool = Field(
         default=False,
         description="Use only operations that give the same bits every time on the same hardware and libraries. "
-        "Slower, "
-        "mostly on a GPU.",
+        "Slower, mostly on a GPU.",
     )
     initial_model: str | None = Field(
         default=None,

@@ -42,9 +42,8 @@ class Optimizer(BaseModel):
         default=None,
         ge=0,
         le=1,
-        description="Share of every kernel that is subtracted per step, times the learning rate (decoupled). "
-        "Biases and "
-        "batch normalization do not decay. Default: 0.004 for `adamw`, as in Keras, else 0.",
+        description="Share of every kernel that is subtracted per step, times the learning rate (decoupled). Biases "
+        "and batch normalization do not decay. Default: 0.004 for `adamw`, as in Keras, else 0.",
     )
 
     @model_validator(mode="after")
@@ -72,9 +71,8 @@ class CompleteOptimizer(Optimizer):
     weight_decay: float = Field(
         ge=0,
         le=1,
-        description="Share of every kernel that is subtracted per step, times the learning rate (decoupled). "
-        "Biases and "
-        "batch normalization do not decay.",
+        description="Share of every kernel that is subtracted per step, times the learning rate (decoupled). Biases "
+        "and batch normalization do not decay.",
     )
 
 
