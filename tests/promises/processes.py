@@ -69,7 +69,7 @@ def trainer_of(api: httpx.Client, job: str) -> psutil.Process:
 def went_on(api: httpx.Client, ended: dict[str, Any]) -> bool:
     """Whether a job went on where it was interrupted, and every epoch is in its history once."""
     log = api.get(f"/jobs/{ended['id']}/log").text
-    return "going on after epoch" in log and len(ended["history"]["loss"]) == ended["request"]["epochs"]
+    return "resuming after epoch" in log and len(ended["history"]["loss"]) == ended["request"]["epochs"]
 
 
 def is_gone(process: psutil.Process) -> bool:

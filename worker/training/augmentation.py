@@ -1,7 +1,7 @@
-"""Random changes of training pictures: uint8 arrays in, uint8 arrays out, and light and contrast on scaled ones.
+"""Random augmentation of training pictures: geometry on uint8 arrays, brightness and contrast on scaled arrays.
 
-Vectorised over many pictures at once, and every choice comes from the generator passed in, so that an epoch can be
-repeated exactly. Knows no Keras; nothing of this gets into the published model.
+Works on many pictures at once. Every random choice comes from the given generator, so that an epoch can be repeated
+exactly. Uses no Keras; augmentation is not part of the published model.
 """
 
 import numpy as np
@@ -15,11 +15,11 @@ Pictures = NDArray[np.uint8]
 
 
 class Augmenter:
-    """Changes pictures as a request asks for.
+    """Augments pictures according to a job's options.
 
     Args:
-        options: what to change, and how far.
-        mean_colour: uint8, shape (channels,): what cutout paints with, so that nothing bright or dark is added.
+        options: which changes to make, and how strong.
+        mean_colour: uint8, shape (channels,); cutout fills with it, so that it adds nothing bright or dark.
     """
 
     def __init__(self, options: Augmentation, mean_colour: Pictures) -> None:
@@ -27,11 +27,11 @@ class Augmenter:
         self._mean_colour = mean_colour
 
     def change_geometry(self, images: Pictures, random: np.random.Generator) -> Pictures:
-        """Flip, turn, move and cut out, in this order.
+        """Flip, rotate, shift and cut out, in this order.
 
         Args:
             images: uint8, shape (n, height, width, channels); may be changed in place.
-            random: where every choice comes from.
+            random: source of all random choices.
 
         Returns:
             uint8, same shape.
@@ -52,7 +52,7 @@ class Augmenter:
 
         Args:
             inputs: float32, shape (n, height, width, channels), values in [0, 1].
-            random: where every choice comes from.
+            random: source of all random choices.
         """
         options = self._options
         if not (options.brightness or options.contrast):
@@ -80,19 +80,19 @@ def _flip(images: Pictures, random: np.random.Generator) -> None:
 
 
 def _rotate(images: Pictures, degrees: float, random: np.random.Generator) -> None:
-    """Pillow's bilinear rotation, picture by picture: here faster than NumPy's gathering of four neighbours each."""
+    """Rotate with Pillow (bilinear), one picture at a time: faster here than gathering four neighbours with NumPy."""
     for image, angle in zip(images, random.uniform(-degrees, degrees, len(images)), strict=True):
         picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
-        turned = np.asarray(picture.rotate(angle, Image.Resampling.BILINEAR))
-        image[...] = turned.reshape(image.shape)
+        rotated = np.asarray(picture.rotate(angle, Image.Resampling.BILINEAR))
+        image[...] = rotated.reshape(image.shape)
 
 
 def _shift(images: Pictures, pixels: int, padding: str, random: np.random.Generator) -> Pictures:
-    """A window of the picture's own size, somewhere in the picture with a border around it."""
+    """Crop a window of the picture's size at a random position of the padded picture."""
     n, height, width, channels = images.shape
     border = ((0, 0), (pixels, pixels), (pixels, pixels), (0, 0))
     padded = np.pad(images, border, "reflect") if padding == "reflect" else np.pad(images, border)
-    # A view of all windows, a row's pixels and channels together: picking one is a copy of whole rows.
+    # A view of all windows with a row's pixels and channels in one axis: selecting a window copies whole rows.
     per_image, per_row, per_column, _ = padded.strides
     windows = as_strided(
         padded,
@@ -106,7 +106,7 @@ def _shift(images: Pictures, pixels: int, padding: str, random: np.random.Genera
 
 
 def _cut_out(images: Pictures, side: int, colour: Pictures, random: np.random.Generator) -> None:
-    """A square around a random pixel, cut off at the border (DeVries and Taylor, 2017)."""
+    """Fill a square around a random pixel, clipped at the border (DeVries and Taylor, 2017)."""
     n, height, width, _ = images.shape
     rows = _in_square(random.integers(0, height, (n,)), height, side)
     columns = _in_square(random.integers(0, width, (n,)), width, side)

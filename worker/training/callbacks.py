@@ -1,4 +1,4 @@
-"""What happens between batches and epochs: progress, the best epoch, checkpoints, a stop when asked."""
+"""Keras callbacks between batches and epochs: progress, best epoch, checkpoints, and a stop on request."""
 
 import math
 import time
@@ -21,9 +21,9 @@ Logs = dict[str, Any] | None
 
 
 class ProgressReporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Tells how far a training is, a few times a second, and ends one whose loss is no longer a number.
+    """Reports the progress of a training a few times a second, and ends it when the loss is not finite.
 
-    Between reports a batch costs one look at the clock: reading a loss would make TensorFlow wait for it.
+    Between reports, a batch costs only one look at the clock: reading a loss would make TensorFlow wait for it.
     """
 
     def __init__(
@@ -48,32 +48,32 @@ class ProgressReporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras
 
     @property
     def position(self) -> tuple[int, int]:
-        """Epochs that are complete, and batches done of the next one."""
+        """Number of complete epochs, and number of batches done in the next one."""
         return self._epoch, self._step
 
     @property
     def is_at_end(self) -> bool:
-        """All epochs are complete."""
+        """Whether all epochs are complete."""
         return self._epoch == self._epochs
 
     @property
     def is_within_epoch(self) -> bool:
-        """Batches of the epoch under way are left."""
+        """Whether the current epoch has batches left."""
         return self._step < self._steps
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        """Note the epoch and its time."""
+        """Record the epoch and its start time."""
         self._step = self._start.step if epoch == self._start.epoch else 0
         self._first_step = self._step
         self._epoch_started = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """Report when it is time."""
+        """Report progress if a report is due."""
         now = time.monotonic()
         self._step += 1
         if not self.first_step_at:
             self.first_step_at = time.time()
-            self._paced_since = now  # the first step is mostly tracing; it says nothing about pace
+            self._paced_since = now  # the first step is mostly tracing and does not count for the pace
         else:
             self._paced_steps += 1
         if now >= self._next_report:
@@ -113,7 +113,7 @@ class ProgressReporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras
         )
 
     def _learning_rate(self) -> float:
-        """Of the epoch's last step."""
+        """The learning rate of the epoch's last step."""
         last_step = (self._epoch + 1) * self._steps - 1
         return schedules.rate(
             self._plan.learning_rate_schedule,
@@ -125,10 +125,10 @@ class ProgressReporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras
 
 
 class BestEpoch(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keeps the weights of the best epoch, and ends the training when no epoch has been better for a while.
+    """Keeps the weights of the best epoch, and ends the training after `patience` epochs without a better one.
 
-    Comes after the reporter, whose history marks the best epoch, and before `SwapEMAWeights`, so that at the end of a
-    validation it meets the weights that were validated.
+    Runs after the reporter, whose history marks the best epoch, and before `SwapEMAWeights`, so that at the end of a
+    validation the network still has the weights that were validated.
     """
 
     def __init__(self, patience: int, reporter: ProgressReporter, start: Start) -> None:
@@ -142,7 +142,7 @@ class BestEpoch(keras.callbacks.Callback):  # type: ignore[misc]
         self._validated = weights_of(self.model)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Keep the copy if this epoch is the best one."""
+        """Keep the copy if this is the best epoch."""
         best = self._reporter.history.best_epoch
         if best is None or best == epoch + 1:
             self.weights = self._validated
@@ -151,9 +151,9 @@ class BestEpoch(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class Checkpointer(keras.callbacks.Callback):  # type: ignore[misc]
-    """Takes a checkpoint after every epoch, and one between two batches when the training is to stop.
+    """Takes a checkpoint after every epoch, and between two batches when the training must stop.
 
-    Comes after the reporter and the best epoch, whose results it saves.
+    Runs after `ProgressReporter` and `BestEpoch`, whose results it saves.
     """
 
     def __init__(
@@ -172,7 +172,7 @@ class Checkpointer(keras.callbacks.Callback):  # type: ignore[misc]
         self._is_pause_asked = is_pause_asked
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """Stop here if asked to, but not behind an epoch's last batch: its end has no batch left to go on with."""
+        """Pause if requested, except after an epoch's last batch: such an epoch could not be resumed."""
         if self._reporter.is_within_epoch and self._is_pause_asked():
             self._take(is_over=False, is_last=True)
             raise TrainingPaused
@@ -187,7 +187,7 @@ class Checkpointer(keras.callbacks.Callback):  # type: ignore[misc]
             self._checkpoints.flush()
         epoch, step = self._reporter.position
         if hasattr(self.model, "jax_state_sync"):
-            self.model.jax_state_sync()  # JAX keeps what it trains elsewhere during an epoch
+            self.model.jax_state_sync()  # during an epoch, JAX keeps the trained values outside the model
         weights = None if self._best is None else self._best.weights
         self._checkpoints.take(self.model, epoch, step, self._account(), weights, is_over=is_over)
         if is_last:
@@ -195,33 +195,33 @@ class Checkpointer(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class ResumedEpoch(keras.callbacks.Callback):  # type: ignore[misc]
-    """Goes on with the sums behind an interrupted epoch's figures, where Keras begins with zero."""
+    """Restores the metric sums of an interrupted epoch, which Keras would reset to zero."""
 
     def __init__(self, metrics: State) -> None:
         super().__init__()
         self._metrics = metrics
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        """Comes after Keras's own reset."""
+        """Restore the sums; Keras has reset them just before."""
         for index, variable in enumerate(self.model.metrics_variables):
             variable.assign(self._metrics[f"metrics-{index}"])
 
 
 class RawWeights(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keeps the weights at the end of an epoch: at the end of `fit` Keras puts their moving average in their place."""
+    """Keeps an epoch's last weights, since Keras replaces them by their moving average at the end of `fit`."""
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Copy them."""
+        """Copy the weights."""
         self._values = [keras.ops.convert_to_numpy(variable) for variable in self.model.trainable_variables]
 
     def put_back(self) -> None:
-        """Have them in the network again."""
+        """Write the weights back to the network."""
         for variable, value in zip(self.model.trainable_variables, self._values, strict=True):
             variable.assign(value)
 
 
 def average_weights(network: keras.Model) -> None:
-    """Put the moving average of the weights in their place, for good; done twice it changes nothing more."""
+    """Replace the weights by their moving average for good (idempotent)."""
     inner_optimizer(network).finalize_variable_values(network.trainable_variables)
 
 

@@ -1,7 +1,7 @@
-"""Keeps a training's state in the model store, and goes on from there after an interruption.
+"""Saves a training's state in the model store, and restores it after an interruption.
 
-A checkpoint is taken after every epoch, and in the middle of one when the worker is told to stop. It is written by a
-thread while training goes on; when the one before is still being written, an epoch's is left out.
+A checkpoint is taken after every epoch, and within an epoch when the worker is told to stop. A thread writes it while
+training continues. If the previous checkpoint is still being written at the end of an epoch, that epoch's is skipped.
 """
 
 import logging
@@ -25,18 +25,18 @@ STATE_FILE = "state.npz"
 BEST_FILE = "best.npz"
 TRAINING_FILE = "training.json"
 
-DISK_FULL = store_full("There is no room for the training's checkpoint.")
+DISK_FULL = store_full("There is not enough free space for the training's checkpoint.")
 
 
 class Account(BaseModel):
-    """What a training has to tell of the epochs behind it; times are of the epochs kept, over all attempts.
+    """Figures of a training's completed epochs; times are summed over all attempts, for the epochs that were kept.
 
     Attributes:
         history: one value per epoch.
-        epoch_seconds: wall time of each epoch, validation included.
+        epoch_seconds: wall time of each epoch, including validation.
         seconds: wall time of `fit`.
-        cpu_seconds: processor time of the trainer meanwhile, over all cores.
-        data_wait_seconds: wall time in which training waited for its next batch.
+        cpu_seconds: processor time of the trainer during `fit`, over all cores.
+        data_wait_seconds: wall time during which training waited for its next batch.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -59,15 +59,15 @@ class _Training(BaseModel):
 
 @dataclass(frozen=True)
 class Start:
-    """Where a training begins, or goes on.
+    """The point where a training starts or resumes.
 
     Attributes:
-        epoch: epochs behind it.
-        step: batches done of the next one.
-        account: of what is behind it.
-        metrics: sums behind the figures of an epoch begun, by name.
-        best: weights of the best epoch, where they are kept.
-        is_over: nothing is left to train.
+        epoch: number of complete epochs.
+        step: number of batches done in the next epoch.
+        account: figures of the complete epochs.
+        metrics: metric sums of the interrupted epoch, by name.
+        best: weights of the best epoch, if they are kept.
+        is_over: whether nothing is left to train.
     """
 
     epoch: int = 0
@@ -82,11 +82,11 @@ class Checkpoints:
     """One job's checkpoints.
 
     Args:
-        store: where they are kept.
-        job: whose they are.
-        fence: of the claim under which this training runs.
-        directory: for files on their way to the store.
-        dataset_fingerprint: a checkpoint of a training on other pictures is none of this job's.
+        store: holds the checkpoints.
+        job: id of the job.
+        fence: fence of the claim under which this training runs.
+        directory: holds files until they are in the store.
+        dataset_fingerprint: checkpoints of a training on other pictures are not used.
     """
 
     def __init__(self, store: CheckpointStore, job: str, fence: int, directory: Path, dataset_fingerprint: str) -> None:
@@ -99,14 +99,14 @@ class Checkpoints:
         self._written: Future[None] | None = None
 
     def restore(self, network: keras.Model) -> Start:
-        """Set the network to its newest checkpoint; the very beginning when there is none that fits."""
+        """Set the network to the newest checkpoint that fits, and return where to resume; else the beginning."""
         try:
             start = self._newest(network)
             if start is None:
-                # Those of later epochs would outlive the new ones, and never be of use.
+                # Unusable checkpoints of later epochs would count as newer than the new ones and never be removed.
                 self._store.delete(self._job)
         except StoreUnavailable as error:
-            logger.warning("no checkpoint looked for, training starts anew: %s", error)
+            logger.warning("cannot look for a checkpoint, training starts from the beginning: %s", error)
             return Start()
         return start or Start()
 
@@ -122,9 +122,9 @@ class Checkpoints:
             state = read_state(files[STATE_FILE])
             restore_state(network, state)
         except (KeyError, ValueError, ValidationError) as error:
-            logger.warning("checkpoint %s does not fit, training starts anew: %s", position, error)
+            logger.warning("checkpoint %s does not fit, training starts from the beginning: %s", position, error)
             return None
-        logger.info("going on after epoch %d and %d steps", position.epoch, position.step)
+        logger.info("resuming after epoch %d and %d steps", position.epoch, position.step)
         return Start(
             position.epoch,
             position.step,
@@ -137,10 +137,10 @@ class Checkpoints:
     def take(
         self, network: keras.Model, epoch: int, step: int, account: Account, best: State | None, *, is_over: bool
     ) -> None:
-        """Copy the network's state, and have it written while training goes on.
+        """Copy the network's state and write it in the background.
 
         Raises:
-            TrainingFailed: there is no room for the one before (`disk_full`).
+            TrainingFailed: there was not enough free space for the previous checkpoint (`disk_full`).
         """
         if self._written is not None and not self._written.done() and not is_over:
             return
@@ -150,10 +150,10 @@ class Checkpoints:
         self._written = self._writer.submit(self._write, Position(epoch, step, self._fence), training, states)
 
     def flush(self) -> None:
-        """Wait until what was taken is written.
+        """Wait until the last checkpoint is written.
 
         Raises:
-            TrainingFailed: there is no room for it (`disk_full`).
+            TrainingFailed: there is not enough free space for it (`disk_full`).
         """
         if self._written is None:
             return
@@ -163,7 +163,7 @@ class Checkpoints:
         except StoreFull as error:
             raise TrainingFailed(DISK_FULL) from error
         except StoreUnavailable as error:
-            logger.warning("a checkpoint was not written, training goes on: %s", error)
+            logger.warning("a checkpoint was not written, training continues: %s", error)
         except OSError as error:
             if error.errno not in NO_SPACE:
                 raise

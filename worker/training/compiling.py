@@ -1,4 +1,4 @@
-"""Makes a network ready to be trained: precision, loss, optimizer, learning rate. Keras 3's own API only."""
+"""Compiles a network for training: loss, optimizer, learning rate. Uses only Keras 3's API."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ _OPTIMIZERS = {
 
 
 def compile_network(network: keras.Model, plan: TrainingPlan, steps_per_epoch: int) -> None:
-    """Categorical cross-entropy and accuracy, as in the lesson, with the optimizer and the schedule asked for."""
+    """Compile with categorical cross-entropy and accuracy, as in the lesson, and the plan's optimizer and schedule."""
     network.compile(
         optimizer=_optimizer(plan, steps_per_epoch),
         loss="categorical_crossentropy",
@@ -27,7 +27,7 @@ def compile_network(network: keras.Model, plan: TrainingPlan, steps_per_epoch: i
 
 
 def inner_optimizer(network: keras.Model) -> keras.optimizers.Optimizer:
-    """The optimizer itself, also where float16 wraps it into one that scales the loss."""
+    """The optimizer itself, without the wrapper that scales the loss in float16."""
     return getattr(network.optimizer, "inner_optimizer", network.optimizer)
 
 
@@ -42,7 +42,7 @@ def _optimizer(plan: TrainingPlan, steps_per_epoch: int) -> keras.optimizers.Opt
         settings |= {"use_ema": True, "ema_momentum": plan.ema}
     optimizer = _OPTIMIZERS[wanted.name](learning_rate=_learning_rate(plan, steps_per_epoch), **settings)
     if wanted.weight_decay:
-        # Keras's own names of what has no kernel's role: decaying those only disturbs.
+        # Keras's names of variables that are not kernels: weight decay does not help them.
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
 
@@ -54,7 +54,7 @@ def _learning_rate(plan: TrainingPlan, steps_per_epoch: int) -> Any:
 
 
 class _Rate(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]  # Keras has no types
-    """A schedule in the form Keras asks for."""
+    """A schedule in the form that Keras expects."""
 
     def __init__(self, schedule: Schedule, learning_rate: float, epochs: int, steps_per_epoch: int) -> None:
         self._schedule = schedule

@@ -1,4 +1,4 @@
-"""How good a network is on the test split: the numbers of `evaluation.json`. Arrays in, numbers out; no Keras."""
+"""Evaluates a network on the test split: the numbers of `evaluation.json`. Takes arrays, returns numbers; no Keras."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from worker.training.calibration import Calibration, calibrate
 
-EPSILON = 1e-7  # Keras's own clip in categorical cross-entropy (keras.config.epsilon)
+EPSILON = 1e-7  # Keras clips by this in categorical cross-entropy (keras.config.epsilon)
 TOP = 3
 FEWEST_CLASSES_FOR_TOP = 5  # with fewer, three guesses say little
 
@@ -17,14 +17,16 @@ class ClassScore(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     label: str
-    support: int = Field(description="Pictures of this class in the test split.")
-    precision: float | None = Field(description="Share of the pictures called this that are; null if none was.")
+    support: int = Field(description="Number of pictures of this class in the test split.")
+    precision: float | None = Field(
+        description="Share of correct predictions among those of this class; null if it was never predicted."
+    )
     recall: float | None = Field(description="Share of this class's pictures that were found; null if there are none.")
     f1: float | None = Field(description="Harmonic mean of precision and recall; null if the class never occurs.")
 
 
 class AverageScore(BaseModel):
-    """The classes' scores in one; a score that is null counts as 0, as in scikit-learn's report."""
+    """Average of the classes' scores; null counts as 0, as in scikit-learn's report."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -34,7 +36,7 @@ class AverageScore(BaseModel):
 
 
 class Evaluation(BaseModel):
-    """The test split, once, after training."""
+    """Results on the test split, which is evaluated once, after training."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -45,14 +47,14 @@ class Evaluation(BaseModel):
     )
     classes: tuple[str, ...]
     per_class: tuple[ClassScore, ...]
-    macro_average: AverageScore = Field(description="Every class that occurs counts the same.")
-    weighted_average: AverageScore = Field(description="Every class counts by its pictures.")
-    confusion_matrix: tuple[tuple[int, ...], ...] = Field(description="Rows are the truth, columns the answer.")
+    macro_average: AverageScore = Field(description="Every class that occurs has the same weight.")
+    weighted_average: AverageScore = Field(description="Classes are weighted by their number of pictures.")
+    confusion_matrix: tuple[tuple[int, ...], ...] = Field(description="Rows: true class; columns: predicted class.")
     calibration: Calibration
 
 
 def evaluate(probabilities: NDArray[np.float32], labels: NDArray[np.int64], classes: tuple[str, ...]) -> Evaluation:
-    """Judge a network by its answers.
+    """Evaluate a network by its predictions.
 
     Args:
         probabilities: float32, shape (n, n_classes), rows sum to 1, n at least 1.
@@ -63,7 +65,7 @@ def evaluate(probabilities: NDArray[np.float32], labels: NDArray[np.int64], clas
         ValueError: the arrays differ in length.
     """
     if len(probabilities) != len(labels):
-        raise ValueError(f"one row of probabilities per label expected; got {len(probabilities)} and {len(labels)}")
+        raise ValueError(f"expected one row of probabilities per label, got {len(probabilities)} and {len(labels)}")
     answers = probabilities.argmax(axis=1)
     matrix = np.zeros((len(classes), len(classes)), np.int64)
     np.add.at(matrix, (labels, answers), 1)
@@ -94,7 +96,7 @@ def _class_score(name: str, index: int, matrix: NDArray[np.int64]) -> ClassScore
 
 
 def _average(scores: tuple[ClassScore, ...], weights: list[int]) -> AverageScore:
-    """The weighted mean of every score; the weights are not all 0, since the split has pictures."""
+    """The weighted mean of every score; at least one weight is not 0, since the split has pictures."""
 
     def mean(values: list[float | None]) -> float:
         return float(np.average([value or 0.0 for value in values], weights=weights))
@@ -107,6 +109,6 @@ def _average(scores: tuple[ClassScore, ...], weights: list[int]) -> AverageScore
 
 
 def _top_accuracy(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """Of equal probabilities the lower class index comes first, as in `argmax`."""
+    """Share of pictures whose class is among the `TOP` most probable; for ties the lower index wins, as in `argmax`."""
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :TOP]
     return float((best == labels[:, np.newaxis]).any(axis=1).mean())

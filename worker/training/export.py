@@ -1,8 +1,8 @@
-"""Writes a network's files: Keras's own, and the ONNX file that the API runs, proven to give the same answers.
+"""Writes a network's files: the Keras file, and the ONNX file that the API runs, checked to give the same answers.
 
 `model.export(format="onnx")` traced networks with batch normalisation in training mode (Keras 3.15.1, TensorFlow
-2.21, tf2onnx 1.17), so a function that says `training=False` is traced instead. That is the one place where training
-needs TensorFlow, which is imported there and nowhere else.
+2.21, tf2onnx 1.17), so a function with `training=False` is traced instead. Only this step needs TensorFlow, which is
+imported there.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ OPSET = 17  # the newest that tf2onnx 1.17 writes and every ONNX Runtime since 1
 
 
 def check_exportable() -> None:
-    """Refuse a job that could be trained here, but not exported.
+    """Refuse a job that could be trained here but not exported.
 
     Raises:
         TrainingFailed: Keras runs on another backend than TensorFlow (`export_unavailable`).
@@ -36,7 +36,7 @@ def check_exportable() -> None:
         raise TrainingFailed(
             JobFailure(
                 code="export_unavailable",
-                message="This worker cannot write model.onnx; expected Keras on the backend tensorflow, "
+                message="This worker cannot write model.onnx; expected Keras with the backend tensorflow, "
                 f"got {backend}.",
                 hint="Start the worker without KERAS_BACKEND, or with KERAS_BACKEND=tensorflow.",
             )
@@ -44,16 +44,16 @@ def check_exportable() -> None:
 
 
 def save_keras(network: keras.Model, path: Path, *, with_optimizer: bool) -> None:
-    """Write `network` as Keras does, with or without its optimizer's state."""
+    """Write `network` as a Keras file, with or without its optimizer's state."""
     if not with_optimizer:
-        # The same layers and weights as a model of their own, which was never compiled.
+        # A new model with the same layers and weights, which was never compiled.
         network = keras.Model(network.inputs, network.outputs, name=network.name)
     network.save(path)
 
 
 def export_onnx(network: keras.Model, path: Path) -> None:
     """Write `network` with input `images` (float32, (n, h, w, c), [0, 1]) and output `probabilities`."""
-    # Vectors (biases, normalization) stay constants: they are small, and what surrounds them is simplified with them.
+    # Vectors (biases, normalization) stay constants: they are small, and the graph is simplified together with them.
     kernels = {f"kernel_{number}": weight for number, weight in enumerate(network.weights) if len(weight.shape) > 1}
     model = _traced(network, kernels)
     _bind(model.graph, {name: keras.ops.convert_to_numpy(kernel) for name, kernel in kernels.items()})
@@ -61,10 +61,10 @@ def export_onnx(network: keras.Model, path: Path) -> None:
 
 
 def _traced(network: keras.Model, kernels: Mapping[str, keras.Variable]) -> onnx.ModelProto:
-    """The network as a graph in which the kernels are inputs beside the pictures.
+    """The network as a graph whose inputs are the pictures and the kernels.
 
-    As constants they would pass through TensorFlow's optimizer: 15 million weights took 60 s there, the 134 million of
-    VGG16 more than six minutes. As inputs, a second.
+    As constants, the kernels would pass through TensorFlow's optimizer: 15 million weights took 60 s there, the 134
+    million of VGG16 more than six minutes. As inputs they take one second.
     """
     import tensorflow as tf  # noqa: PLC0415 - see the module's docstring
     import tf2onnx  # noqa: PLC0415
@@ -90,10 +90,10 @@ def _traced(network: keras.Model, kernels: Mapping[str, keras.Variable]) -> onnx
 
 
 def _resize(graph: Any, node: Any, name: str, _: object) -> None:
-    """Write a resizing as tf2onnx does, but to the size that was asked for.
+    """Write a resizing as tf2onnx does, but to exactly the requested size.
 
-    A runtime, and whoever works out the shapes behind it, cuts off side times factor: in float32 28 times (227 / 28) is
-    a little less than 227 and became 226. With the next larger factor it is 227.
+    Runtimes and shape inference truncate side times factor: in float32, 28 times (227 / 28) is slightly less than 227
+    and became 226. With the next larger factor it is 227.
     """
     _, height, width, _ = graph.get_shape(node.input[0])
     to_height, to_width = node.inputs[1].get_tensor_value()
@@ -114,7 +114,7 @@ def _resize(graph: Any, node: Any, name: str, _: object) -> None:
 
 
 def _bind(graph: onnx.GraphProto, kernels: Mapping[str, NDArray[Any]]) -> None:
-    """Turn inputs into constants, and calculate here, once, whatever depends on constants alone."""
+    """Turn the kernel inputs into constants, and compute once everything that depends only on constants."""
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer} | dict(kernels)
     remaining = []
     for node in graph.node:
@@ -124,7 +124,7 @@ def _bind(graph: onnx.GraphProto, kernels: Mapping[str, NDArray[Any]]) -> None:
         else:
             remaining.append(node)
     used = {name for node in remaining for name in node.input}
-    pictures = [given for given in graph.input if given.name not in kernels]
+    pictures = [tensor for tensor in graph.input if tensor.name not in kernels]
     for field in ("node", "input", "initializer"):
         graph.ClearField(field)
     graph.node.extend(remaining)
@@ -137,25 +137,25 @@ def _bind(graph: onnx.GraphProto, kernels: Mapping[str, NDArray[Any]]) -> None:
 
 
 def parity(path: Path, inputs: NDArray[np.float32], probabilities: NDArray[np.float32]) -> float:
-    """The largest difference between an ONNX file's answers and Keras's.
+    """The largest difference between the outputs of an ONNX file and those of Keras.
 
     Args:
         path: the ONNX file.
         inputs: float32, shape (n, height, width, channels), values in [0, 1].
-        probabilities: float32, shape (n, n_classes), Keras's answers to `inputs`.
+        probabilities: float32, shape (n, n_classes), Keras's outputs for `inputs`.
 
     Raises:
         TrainingFailed: they differ by more than 1e-4 (`parity`).
     """
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     difference = float(np.abs(session.run([OUTPUT_TENSOR], {INPUT_TENSOR: inputs})[0] - probabilities).max())
-    if not difference <= MAX_DIFFERENCE:  # NaN is no agreement either
+    if not difference <= MAX_DIFFERENCE:  # also true for NaN
         raise TrainingFailed(
             JobFailure(
                 code="parity",
-                message="The exported network answers differently from the trained one; expected a difference of at "
+                message="The exported network gives other results than the trained one; expected a difference of at "
                 f"most {MAX_DIFFERENCE}, got {difference:.2g}.",
-                hint="This is a fault of the export, not of your request; please report it with the architecture.",
+                hint="This is a bug in the export, not an error in your request; please report the architecture.",
             )
         )
     return difference

@@ -1,7 +1,7 @@
-"""An endless stream of training batches: shuffled, augmented, scaled, and prepared ahead by a thread.
+"""An endless stream of training batches: shuffled, augmented, scaled, and prepared in advance by a thread.
 
-What comes at step k of epoch e depends on the seed, on e and on k alone, so a training can go on from any step as if it
-had never stopped. Pictures stay uint8 until they are needed. Keras is met only in `batches`.
+The batch of step k in epoch e depends only on the seed, e and k, so a training can resume at any step as if it had
+never stopped. Pictures stay uint8 until they are needed. Only `batches` depends on Keras.
 """
 
 import itertools
@@ -21,20 +21,22 @@ from worker.datasets.dataset import LabelledImages
 from worker.pictures.pixels import to_unit_range
 from worker.training.augmentation import Augmenter
 
-CHUNK_BYTES = 16 * 2**20  # of float32 pictures; large enough that Python's share of the work is small
+CHUNK_BYTES = 16 * 2**20  # of float32 pictures; so large that Python's overhead is small
 CHUNKS_AHEAD = 2
 
 Arrays = tuple[NDArray[np.float32], ...]
 
 
 class TrainingData:
-    """What a network is fed with, epoch after epoch.
+    """The training data of every epoch.
 
     Args:
         pictures: the training split.
-        targets: float32, shape (n_classes, n_classes): the target of each label, smoothed or not.
-        weights: float32, shape (n_classes,): what an error on each label counts; None when all count alike.
-        augmenter: changes the pictures; None leaves them as they are.
+        targets: float32, shape (n_classes, n_classes), the target of each label, smoothed or not.
+        weights: float32, shape (n_classes,), the loss weight of each label; None when all are equal.
+        augmenter: changes the pictures; None leaves them unchanged.
+        batch_size: pictures per batch.
+        seed: seed of all random choices.
     """
 
     def __init__(
@@ -60,28 +62,28 @@ class TrainingData:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches in an epoch; the last one may be smaller."""
+        """Number of batches per epoch; the last batch may be smaller."""
         return math.ceil(len(self) / self.batch_size)
 
     @property
     def row_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Shape of one picture, of one target and, if any, of one weight."""
+        """Shapes of one picture, one target and, if there are weights, one weight."""
         shapes = (self._pictures.images.shape[1:], self._targets.shape[1:])
         return shapes if self._weights is None else (*shapes, ())
 
     def epoch(self, number: int, first_step: int = 0) -> Iterator[Arrays]:
-        """One epoch in chunks of whole batches: inputs, targets and, if any, weights.
+        """One epoch in chunks of complete batches: inputs, targets and, if there are any, weights.
 
         Args:
-            number: of the epoch, from 0.
-            first_step: batches to leave out at the beginning.
+            number: number of the epoch, from 0.
+            first_step: number of batches to skip at the beginning.
         """
         order = np.random.default_rng((self._seed, number)).permutation(len(self))
         first_row = first_step * self.batch_size
         for start in range(0, len(order), self._chunk_size):
             rows = order[start : start + self._chunk_size]
             if first_row < start + len(rows):
-                # A chunk has a generator of its own, so those left out need not be made.
+                # Every chunk has its own generator, so skipped chunks need not be computed.
                 chunk = self._chunk(rows, np.random.default_rng((self._seed, number, start)))
                 yield tuple(array[max(0, first_row - start) :] for array in chunk)
 
@@ -97,13 +99,13 @@ class TrainingData:
 
 
 class Feed:
-    """Hands out a training's chunks in order while a thread prepares the next ones. Close it when done.
+    """Yields a training's chunks in order while a thread prepares the next ones. Close it when done.
 
     Args:
-        data: what to hand out.
-        epoch: the first to hand out, from 0.
-        step: batches of that epoch to leave out.
-        clock: seconds, from any beginning.
+        data: the training data.
+        epoch: the first epoch, from 0.
+        step: number of batches of that epoch to skip.
+        clock: returns seconds from an arbitrary start.
     """
 
     def __init__(
@@ -116,12 +118,12 @@ class Feed:
         self._chunks: queue.Queue[Arrays | BaseException | None] = queue.Queue(CHUNKS_AHEAD)
         self._closed = threading.Event()
         self.waited_s = 0.0
-        """Seconds that training had to wait for data."""
+        """Seconds that training waited for data."""
         self._thread = threading.Thread(target=self._prepare, name="feed", daemon=True)
         self._thread.start()
 
     def chunks(self) -> Iterator[Arrays]:
-        """Chunks without end; or until the feed is closed."""
+        """Chunks without end, until the feed is closed."""
         while True:
             began = self._clock()
             chunk = self._chunks.get()
@@ -133,22 +135,22 @@ class Feed:
             yield chunk
 
     def batches(self) -> Any:
-        """The stream in the form that Keras's `fit` takes, one batch a step.
+        """The stream in the form that Keras's `fit` takes, one batch per step.
 
-        With TensorFlow chunks are cut into batches by TensorFlow, which costs Python nothing per step.
+        With TensorFlow, TensorFlow itself cuts the chunks into batches, so that no step needs Python.
         """
         if keras.backend.backend() == "tensorflow":
             return _tensorflow_batches(self.chunks, self._data.batch_size, self._data.row_shapes)
         return _sliced(self.chunks(), self._data.batch_size)
 
     def close(self) -> None:
-        """Stop preparing."""
+        """Stop the thread, and end `chunks`."""
         self._closed.set()
         while self._thread.is_alive():
             self._empty()
             self._thread.join(0.01)
         self._empty()
-        # Whoever still waits for a chunk, in a thread of TensorFlow's, must not wait for ever.
+        # A thread of TensorFlow may still be waiting for a chunk and must not wait for ever.
         self._chunks.put_nowait(None)
 
     def __enter__(self) -> Self:
@@ -171,12 +173,12 @@ class Feed:
                         return
                     self._chunks.put(chunk)
                 step = 0
-        except BaseException as error:  # noqa: BLE001 - raised again where the data is waited for
+        except BaseException as error:  # noqa: BLE001 - raised again in `chunks`
             self._chunks.put(error)
 
 
 def _chunk_size(image_shape: tuple[int, ...], batch_size: int) -> int:
-    """Pictures in a chunk: whole batches, one at least."""
+    """Number of pictures per chunk: complete batches, at least one."""
     batch_bytes = batch_size * math.prod(image_shape) * np.dtype(np.float32).itemsize
     return batch_size * max(1, CHUNK_BYTES // batch_bytes)
 

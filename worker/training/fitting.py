@@ -1,4 +1,4 @@
-"""Fits a compiled network, from its first step or from a checkpoint. Keras 3's own API only, so any backend will do."""
+"""Fits a compiled network, from its first step or from a checkpoint. Uses only Keras 3's API: any backend works."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -26,11 +26,11 @@ from worker.training.splits import Split
 
 @dataclass(frozen=True)
 class Fit:
-    """What a training left behind.
+    """The result of a training, besides the weights.
 
     Attributes:
-        account: history and times of all epochs, those before an interruption included.
-        first_step_at: seconds since the epoch when this attempt's first batch was done; None when none was left to do.
+        account: history and times of all epochs, including those before an interruption.
+        first_step_at: Unix time in seconds when this attempt's first batch was done; None when no batch was left.
     """
 
     account: Account
@@ -46,13 +46,13 @@ class Training:
     """One training of one network.
 
     Args:
-        network: compiled.
-        data: what to train on.
-        validation: what to measure it with after every epoch.
-        plan: of the training.
-        checkpoints: where to go on from, and where to save; None for neither.
-        on_progress: told how far it is.
-        is_pause_asked: whether to save and stop between two batches.
+        network: the compiled network.
+        data: the training data.
+        validation: the split that the network is evaluated on after every epoch.
+        plan: the training plan.
+        checkpoints: to resume from, and to save to; None for neither.
+        on_progress: called with the progress.
+        is_pause_asked: returns True when the training must save and stop between two batches.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Training:
         self._plan = plan
         self._start = Start() if checkpoints is None else checkpoints.restore(network)
         if self._start.epoch:
-            # What records a job begins an attempt with an empty history.
+            # The job's record starts every attempt with an empty history.
             known = Progress(phase="preparing", epoch=self._start.epoch, epochs=plan.epochs)
             on_progress(known, self._start.account.history)
         self._waited_s = 0.0
@@ -88,11 +88,12 @@ class Training:
             self._callbacks.append(Checkpointer(checkpoints, self._reporter, self._best, self._account, is_pause_asked))
 
     def run(self) -> Fit:
-        """Train to the end, and leave the network with the weights to be published.
+        """Train to the end, and leave the network with the weights to publish.
 
         Raises:
-            TrainingFailed: the loss became NaN or infinite (`diverged`), or a checkpoint found no room (`disk_full`).
-            TrainingPaused: it was asked to stop, and has saved where it was.
+            TrainingFailed: the loss became NaN or infinite (`diverged`), or there was not enough free space for a
+                checkpoint (`disk_full`).
+            TrainingPaused: it was asked to stop, and has saved its state.
         """
         self._began, self._cpu_began = time.monotonic(), time.process_time()
         if not self._start.is_over:
@@ -105,7 +106,7 @@ class Training:
         return Fit(self._account(), self._reporter.first_step_at or None)
 
     def _legs(self) -> Iterator[tuple[int, int, int]]:
-        """First epoch, last epoch (exclusive) and steps to leave out: an epoch begun is finished by itself."""
+        """First epoch, last epoch (exclusive) and steps to skip. An interrupted epoch is finished in its own `fit`."""
         first = self._start.epoch
         if self._start.step:
             yield first, first + 1, self._start.step
@@ -127,7 +128,7 @@ class Training:
                 initial_epoch=first,
                 epochs=last,
                 validation_data=(self._validation.inputs, self._validation.targets),
-                validation_batch_size=pictures_at_once(self._network),  # Keras would take 32, and more time
+                validation_batch_size=pictures_at_once(self._network),  # Keras's default of 32 is slower
                 shuffle=False,
                 verbose=0,
                 callbacks=[*self._callbacks, *extra],

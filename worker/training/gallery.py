@@ -1,8 +1,8 @@
-"""Galleries of test pictures with a network's answers: the lesson's grid of predictions, and the worst mistakes.
+"""Galleries of test pictures with a network's predictions: the lesson's grid of predictions, and the worst mistakes.
 
-Arrays and numbers in, PNG bytes out; no Keras. Pictures are enlarged by whole numbers with hard pixels: what is
-smoothed no longer shows what the network saw. A wrong answer is marked by a cross, a frame, bold type and words,
-besides its colour.
+Takes arrays and numbers, returns PNG bytes; no Keras. Pictures are enlarged by whole factors without smoothing, so
+that they show what the network saw. A wrong prediction is marked by a cross, a frame, bold type and words, not only by
+its colour.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from worker.reports.mistakes import Mistakes
 COLUMNS = 5
 MOST_PICTURES = 25
 DPI = 100
-# Pixels of the picture drawn.
+# In pixels of the drawn picture.
 CELL, GAP, MARGIN, HEADING = 168, 16, 16, 60
 LINE = 19
 FRAME = 4
@@ -38,12 +38,12 @@ NOTE_POINTS = 8.0
 
 @dataclass(frozen=True)
 class Caption:
-    """What stands at a picture.
+    """The text at a picture.
 
     Attributes:
-        lines: above it, from top to bottom.
-        is_right: whether the network's answer is.
-        note: in small grey type below it, where there is one.
+        lines: lines above the picture, from top to bottom.
+        is_right: whether the prediction is correct.
+        note: small grey text below the picture, if any.
     """
 
     lines: tuple[str, ...]
@@ -58,14 +58,14 @@ def draw_predictions(
     classes: tuple[str, ...],
     subject: str,
 ) -> bytes:
-    """The first 25 pictures of the test split with what the network says of each, as PNG.
+    """The first 25 pictures of the test split with the network's predictions, as PNG.
 
     Args:
         images: uint8, shape (n, height, width, channels), 0-255.
-        labels: int64, shape (n,), the truth.
+        labels: int64, shape (n,), the true classes.
         probabilities: float32, shape (n, n_classes), rows sum to 1.
         classes: names in index order.
-        subject: which network on which dataset.
+        subject: the network and the dataset, for the heading.
     """
     shown = min(MOST_PICTURES, len(images))
     rows = probabilities[:shown]
@@ -80,12 +80,12 @@ def draw_predictions(
 
 
 def draw_mistakes(images: NDArray[np.uint8], mistakes: Mistakes, subject: str) -> bytes:
-    """The most confident mistakes with their places in the test split, as PNG.
+    """The most confident mistakes with their indices in the test split, as PNG.
 
     Args:
         images: uint8, shape (n, height, width, channels), 0-255; the whole test split.
-        mistakes: of a network on these pictures.
-        subject: which network on which dataset.
+        mistakes: a network's mistakes on these pictures.
+        subject: the network and the dataset, for the heading.
     """
     worst = mistakes.mistakes[:MOST_PICTURES]
     captions = [
@@ -105,19 +105,19 @@ def _caption(predicted: str, probability: float, true: str, is_right: bool, note
 
 
 def _line(template: str, name: str, is_right: bool) -> str:
-    """The template with the name in it, no wider than the picture and its gap."""
+    """The template filled with the name, which is shortened to fit the width of the picture and its gap."""
     most = (CELL + GAP / 2) / DPI - text_width(template.format(""), LETTER_POINTS, is_bold=not is_right)
     return template.format(shortened(name, most, LETTER_POINTS, is_bold=not is_right))
 
 
 def _draw(images: NDArray[np.uint8], captions: list[Caption], subject: str, title: str) -> bytes:
-    """Lay the pictures out row by row, each at whole pixels."""
+    """Lay out the pictures row by row, each aligned to whole pixels."""
     rows = [slice(start, start + COLUMNS) for start in range(0, len(captions), COLUMNS)]
     heads = [LINE * max(len(caption.lines) for caption in captions[row]) for row in rows]
     foot = LINE if any(caption.note for caption in captions) else 0
     width = 2 * MARGIN + COLUMNS * CELL + (COLUMNS - 1) * GAP
     height = HEADING + sum(heads) + len(rows) * (CELL + foot) + max(len(rows) - 1, 0) * GAP + MARGIN
-    # A hair more than whole pixels: inches times dots per inch must not be rounded down.
+    # Slightly more than whole pixels, so that inches times dots per inch is not rounded down.
     figure = new_figure((width + 0.01) / DPI, (height + 0.01) / DPI, dpi=DPI)
     subject = shortened(subject, (width - 2 * MARGIN) / DPI, 13)
     figure.text(0.5, 1 - 17 / height, subject, ha="center", va="center", fontsize=13)
@@ -169,11 +169,11 @@ def _write(figure: Figure, caption: Caption, middle: float, top: int, height: in
 
 
 def fitted(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """A picture as RGB, enlarged by the largest whole number that fits into a square; a larger one is reduced.
+    """A picture as RGB, enlarged by the largest whole factor that fits into a square; a larger picture is reduced.
 
     Args:
         image: uint8, shape (height, width, 1 or 3), 0-255.
-        side: of the square, in pixels.
+        side: side of the square, in pixels.
     """
     rgb = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
     height, width = rgb.shape[:2]

@@ -1,4 +1,4 @@
-"""What the trainer calculates on, whichever of Keras's backends does it."""
+"""The hardware that the trainer uses, and its number formats, for each of Keras's backends."""
 
 import importlib
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 import keras
 
 BFLOAT16_FLAG = "amx_bf16"
-"""Of a processor on which TensorFlow trains faster in bfloat16. Measured with `fast` on cifar10, 2 cores of a Xeon, one
-epoch in seconds of processor time, float32 and bfloat16: 18.3 and 12.3 with AMX, but 19.1 and 24.8 with AVX-512's
-bfloat16 alone (ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16).
+"""Flag of processors on which TensorFlow trains faster in bfloat16. Measured with `fast` on cifar10, 2 cores of a Xeon,
+seconds of processor time per epoch in float32 and bfloat16: 18.3 and 12.3 with AMX, but 19.1 and 24.8 with only
+AVX-512's bfloat16 (ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16).
 """
 BFLOAT16_COMPUTE_CAPABILITY = (8, 0)  # NVIDIA's Ampere, the first with bfloat16 in its tensor cores
 
@@ -19,31 +19,31 @@ def device() -> str:
 
 
 def backend_version() -> str:
-    """Version of the library that Keras calculates with."""
+    """Version of Keras's backend library."""
     return str(importlib.import_module(keras.backend.backend()).__version__)
 
 
 def policy_of(precision: str) -> str:
-    """Keras's name of the dtype policy for a request's `precision`; decides `auto`."""
+    """Keras's name of the dtype policy for a plan's `precision`; resolves `auto`."""
     if precision == "auto":
-        return "mixed_bfloat16" if _gains_by_bfloat16() else "float32"
+        return "mixed_bfloat16" if _is_bfloat16_faster() else "float32"
     return precision
 
 
 def be_deterministic() -> None:
-    """Let operations run that give the same bits every time, and no others. Holds for the rest of the process."""
+    """Allow only operations that give the same bits every time, for the rest of the process."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf  # noqa: PLC0415 - only where Keras runs on it
 
         tf.config.experimental.enable_op_determinism()
 
 
-def _gains_by_bfloat16() -> bool:
+def _is_bfloat16_faster() -> bool:
     is_tensorflow = keras.backend.backend() == "tensorflow"
     if device() == "cpu":
         return is_tensorflow and BFLOAT16_FLAG in _processor_flags()
     if not is_tensorflow:
-        return True  # JAX runs on no GPU worth naming that lacks it
+        return True  # practically every GPU that JAX runs on has bfloat16
     import tensorflow as tf  # noqa: PLC0415 - only where Keras runs on it
 
     details = tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0])
@@ -52,7 +52,7 @@ def _gains_by_bfloat16() -> bool:
 
 
 def _processor_flags() -> frozenset[str]:
-    """As Linux lists them; none elsewhere."""
+    """Processor flags as Linux lists them; empty on other systems."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Takes over the weights of a published version, so that a training goes on from there."""
+"""Initialises a network with the weights of a published version."""
 
 import logging
 from pathlib import Path
@@ -8,7 +8,7 @@ import keras
 from model_store import ModelStore, StoreError
 from worker.artifacts import KERAS_FILE
 from worker.jobs.errors import TrainingFailed
-from worker.jobs.lineage import has_same_classes, parse_reference
+from worker.jobs.lineage import has_same_classes
 from worker.jobs.records import JobFailure
 
 logger = logging.getLogger(__name__)
@@ -17,32 +17,31 @@ logger = logging.getLogger(__name__)
 def take_over(
     network: keras.Model, reference: str, store: ModelStore, directory: Path, classes: tuple[str, ...]
 ) -> None:
-    """Give a network the weights of a version of the same description.
+    """Copy the weights of a version with the same description into a network.
 
-    The last layer starts anew when the version tells other classes apart.
+    The last layer keeps its random weights when the version has other classes.
 
     Args:
-        network: built, and checked to fit when the job was submitted.
-        reference: `name/version`.
-        store: where the version is.
-        directory: for the file on its way.
-        classes: that the network is to tell apart, in the order of their index.
+        network: the built network; it was checked to fit when the job was submitted.
+        reference: `name/version`; a plan never names an alias or the latest version.
+        store: holds the version.
+        directory: for the temporary file.
+        classes: the network's classes in the order of their index.
 
     Raises:
-        TrainingFailed: the version is gone, or damaged (`initial_model_unavailable`).
+        TrainingFailed: the version was deleted or is damaged (`initial_model_unavailable`).
     """
-    wanted = parse_reference(reference)
-    assert wanted.version is not None
+    model, _, number = reference.partition("/")
     path = directory / "initial.keras"
     try:
-        manifest = store.manifest(wanted.model, wanted.version)
-        path.write_bytes(store.read(wanted.model, wanted.version, KERAS_FILE))
+        manifest = store.manifest(model, int(number))
+        path.write_bytes(store.read(model, int(number), KERAS_FILE))
     except StoreError as error:
         raise TrainingFailed(
             JobFailure(
                 code="initial_model_unavailable",
-                message=f"The version to train on from cannot be read: {error}.",
-                hint="GET /models tells which versions there are.",
+                message=f"The initial model cannot be read: {error}.",
+                hint="GET /models lists the models and their versions.",
             )
         ) from error
     initial = keras.saving.load_model(path, compile=False)

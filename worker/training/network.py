@@ -1,7 +1,7 @@
-"""From a description to a Keras model, one Keras layer per row of the layer table.
+"""Builds a Keras model from a description, one Keras layer per row of the layer table.
 
-Only layers that come with Keras are used, through Keras 3's own interface, so the saved file opens anywhere
-without this code and the backend may be any. It knows nothing of data, compiling or training.
+It uses only layers of Keras 3, so that the saved file opens everywhere without this code, and any backend works. Data,
+compiling and training are handled elsewhere.
 """
 
 import math
@@ -35,14 +35,14 @@ _KERAS_LAYERS: Mapping[str, Callable[..., keras.Layer]] = {
 
 
 def build_model(architecture: Architecture, image_shape: tuple[int, int, int], n_classes: int) -> keras.Model:
-    """Build the network that `analyse` describes, not yet compiled.
+    """Build the network that `analyse` describes, without compiling it.
 
     Returns:
         A functional model. Input `images`: float32, shape (n, *image_shape), range [0, 1]. Output
         `probabilities`: float32, shape (n, n_classes), each row summing to 1, under any precision policy.
 
     Raises:
-        ArchitectureError: the description cannot work for these pictures and classes.
+        ArchitectureError: the description does not work for these pictures and classes.
     """
     rows = analyse(architecture, image_shape, n_classes).layers
     build = _Build({row.index: row.name for row in rows}, n_classes)
@@ -53,16 +53,16 @@ def build_model(architecture: Architecture, image_shape: tuple[int, int, int], n
 
 
 def pictures_at_once(network: keras.Model) -> int:
-    """How many pictures a network answers in one go without taking much memory.
+    """How many pictures a network can process at once without using much memory.
 
-    Counted from the outputs of all layers in float32; frameworks free most of them sooner.
+    Computed from the outputs of all layers in float32; frameworks free most of them earlier.
     """
     floats: int = sum(math.prod(layer.output.shape[1:]) for layer in network.layers)
     return max(1, min(MAX_AT_ONCE, AT_ONCE_BYTES // (4 * floats)))
 
 
 class _Build:
-    """Walks a description as `analyse` does and takes each layer's name from its table."""
+    """Walks a description in the order of `analyse`, and takes each layer's name from its table."""
 
     def __init__(self, names: Mapping[str, str], n_classes: int) -> None:
         self._names = names

@@ -1,7 +1,7 @@
-"""Everything that changes in a network while it trains, as arrays, and back again.
+"""Converts everything that changes in a network during training to arrays, and back.
 
-Beside the weights that is the optimizer's memory, the sums behind the current epoch's figures, and the state of every
-random generator inside the network (dropout). Restored, the next step is the one that would have come next.
+Besides the weights, that is the optimizer's state, the metric sums of the current epoch, and the state of every random
+generator inside the network (dropout). After restoring it, training continues exactly as without an interruption.
 """
 
 import io
@@ -17,7 +17,7 @@ State = dict[str, NDArray[Any]]
 
 
 def state_of(network: keras.Model) -> State:
-    """Copies of all variables of a compiled network, by a name that depends on their order alone."""
+    """Copies of all variables of a compiled network, by names that depend only on their order."""
     return {name: np.array(variable) for name, variable in _variables(network)}
 
 
@@ -25,7 +25,7 @@ def restore_state(network: keras.Model, state: State) -> None:
     """Set all variables of a compiled network.
 
     Raises:
-        ValueError: the state is that of another network or optimizer. Nothing is changed then.
+        ValueError: the state belongs to another network or optimizer. Nothing is changed in this case.
     """
     variables = dict(_variables(network))
     expected = {name: tuple(variable.shape) for name, variable in variables.items()}
@@ -33,15 +33,15 @@ def restore_state(network: keras.Model, state: State) -> None:
     if expected != found:
         odd = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
         raise ValueError(
-            f"the state is not that of this network: {odd[0]} should have shape {expected.get(odd[0])}, "
-            f"got {found.get(odd[0])} ({len(odd)} such)"
+            f"the state does not belong to this network: expected {odd[0]} of shape {expected.get(odd[0])}, "
+            f"got {found.get(odd[0])} ({len(odd)} differences)"
         )
     for name, variable in variables.items():
         variable.assign(state[name])
 
 
 def weights_of(network: keras.Model) -> State:
-    """Copies of what makes up the network's answers, without what only its training needs."""
+    """Copies of the variables that determine the network's outputs, without those that only training needs."""
     return {name: np.array(variable) for name, variable in _named("network", network.variables)}
 
 
@@ -52,7 +52,7 @@ def restore_weights(network: keras.Model, weights: State) -> None:
 
 
 def write_state(state: State, path: Path) -> None:
-    """Write a state as an uncompressed `.npz`: weights hardly compress, and training waits."""
+    """Write a state as an uncompressed `.npz`: weights hardly compress, and training may have to wait for this."""
     with path.open("wb") as file:
         np.savez(file, **state)  # type: ignore[arg-type]  # numpy types its keyword arguments too narrowly
 

@@ -1,4 +1,4 @@
-"""One training job in a straight line: data, network, fit, test, export, publish."""
+"""One training job from start to end: data, network, fit, test, export, publish."""
 
 import logging
 import platform
@@ -36,26 +36,26 @@ PARITY_PICTURES = 256
 
 
 class Link(Protocol):
-    """Whom the pipeline tells how it goes, and asks for leave to publish."""
+    """Receives the pipeline's reports, and decides whether it may publish."""
 
     def progress(self, progress: Progress, history: History | None = None) -> None:
-        """How far the job is."""
+        """Report the job's progress."""
 
     def is_pause_asked(self) -> bool:
-        """Whether to save the training and end it."""
+        """Whether the training must save its state and end."""
 
     def may_publish(self, version: int) -> bool:
         """Whether this version may be committed."""
 
     def published(self, model: PublishedModel) -> None:
-        """The version is committed."""
+        """Report that the version is committed."""
 
 
 def run(order: Order, link: Link) -> None:
     """Train, test, export and publish.
 
     Raises:
-        TrainingFailed: the job cannot go on, with the reason.
+        TrainingFailed: the job cannot continue, with the reason.
     """
     _phases(link, order.plan.epochs)("preparing")
     check_exportable()
@@ -63,10 +63,10 @@ def run(order: Order, link: Link) -> None:
 
 
 def run_on(dataset: Dataset, order: Order, link: Link) -> None:
-    """What follows once the order's dataset is there.
+    """Everything after loading the dataset: train, test, export and publish.
 
     Raises:
-        TrainingFailed: the job cannot go on, with the reason.
+        TrainingFailed: the job cannot continue, with the reason.
     """
     plan = order.plan
     enter = _phases(link, plan.epochs)
@@ -92,7 +92,7 @@ def run_on(dataset: Dataset, order: Order, link: Link) -> None:
 
 
 def _train(order: Order, dataset: Dataset, link: Link) -> tuple[keras.Model, Fit]:
-    """The network with the weights to be published, calculating in float32 whatever it was trained in."""
+    """The network with the weights to publish, in float32 regardless of the precision it was trained in."""
     plan = order.plan
     prepared = prepare(plan, dataset)
     network, data, validation = prepared.network, prepared.data, prepared.validation
@@ -100,7 +100,7 @@ def _train(order: Order, dataset: Dataset, link: Link) -> tuple[keras.Model, Fit
         store = open_store(order.store_url)
         take_over(network, plan.initial_model, store, Path(order.work_dir), dataset.info.classes)
     logger.info(
-        "%s on %s: %d parameters, %d training and %d validation pictures, calculating in %s",
+        "%s on %s: %d parameters, %d training and %d validation pictures, precision %s",
         plan.architecture_name,
         plan.dataset,
         network.count_params(),
@@ -124,7 +124,7 @@ def _train(order: Order, dataset: Dataset, link: Link) -> tuple[keras.Model, Fit
 
 
 def _phases(link: Link, epochs: int) -> Callable[[Phase], None]:
-    """Tell of a phase; every one but the first comes when all epochs are done."""
+    """A function that reports a phase; all phases but the first come after the last epoch."""
     return lambda phase: link.progress(
         Progress(phase=phase, epoch=0 if phase == "preparing" else epochs, epochs=epochs)
     )
@@ -141,7 +141,7 @@ def _load(order: Order, link: Link, epochs: int) -> Dataset:
             return load_dataset(name, datasets_dir, on_progress=on_progress, mirror=order.sources.get(name))
         return load_uploaded(name, open_store(order.store_url).datasets, datasets_dir)
     except (DatasetError, StoreUnavailable) as error:
-        # Whoever reads the job may not be whoever runs the server: the directory goes by its setting's name.
+        # The job's reader may not be the server's operator: show the name of the setting instead of the directory.
         hint = str(getattr(error, "hint", "")).replace(order.datasets_dir, "$CONVSERVE_DATASETS_DIR") or None
         raise TrainingFailed(
             JobFailure(code="dataset_unavailable", message=str(error), hint=hint),
@@ -155,7 +155,7 @@ def _write_models(
     inputs: NDArray[np.float32],
     probabilities: NDArray[np.float32],
 ) -> float:
-    # A network rebuilt in float32 was never compiled: it has no optimizer.
+    # A network that was rebuilt in float32 was never compiled and has no optimizer.
     with_optimizer = network.compiled and holds_optimizer(plan, network.count_params())
     save_keras(network, directory / KERAS_FILE, with_optimizer=with_optimizer)
     export_onnx(network, directory / ONNX_FILE)
@@ -202,7 +202,7 @@ def _publish(order: Order, artifacts: Path, facts: VersionFacts, evaluation: Eva
     try:
         with open_store(order.store_url, order.min_free_bytes).draft(order.plan.model) as draft:
             _upload(draft, artifacts)
-            # The last question before it can be seen: a job that was cancelled, or is no longer ours, ends here.
+            # The last check before the version becomes visible: a job that was cancelled or lost its claim ends here.
             if not link.may_publish(draft.number):
                 return
             manifest = draft.commit(facts)
@@ -220,11 +220,11 @@ def _publish(order: Order, artifacts: Path, facts: VersionFacts, evaluation: Eva
 
 def _store_failure(error: StoreUnavailable) -> JobFailure:
     if isinstance(error, StoreFull):
-        return store_full("The model store has no room for the trained model.")
+        return store_full("The model store does not have enough free space for the trained model.")
     return JobFailure(
         code="store_unavailable",
         message="The trained model could not be written to the model store.",
-        hint="GET /readyz and the worker's log say more; then submit the job again.",
+        hint="See GET /readyz and the worker's log for details, then submit the job again.",
     )
 
 

@@ -1,6 +1,6 @@
-"""From a plan and its dataset to what `Training` takes: a compiled network, and pictures to train and validate with.
+"""Prepares a training from a plan and its dataset: a compiled network, training pictures and validation pictures.
 
-Keras 3's own API only, and no library that a training itself has no use for, so that any backend will do.
+It uses only Keras 3's API and only libraries that the training itself needs, so that any backend works.
 """
 
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ from worker.training.targets import label_weights, training_targets
 
 @dataclass(frozen=True)
 class Prepared:
-    """A training that can begin.
+    """A training that is ready to start.
 
     Attributes:
-        network: compiled.
-        data: what to train on.
-        validation: what to measure it with after every epoch.
-        policy: Keras's name of what the layers calculate with.
+        network: the compiled network.
+        data: the training data.
+        validation: the split that the network is evaluated on after every epoch.
+        policy: Keras's name of the layers' dtype policy.
     """
 
     network: keras.Model
@@ -36,11 +36,11 @@ class Prepared:
 
 
 def prepare(plan: TrainingPlan, dataset: Dataset) -> Prepared:
-    """Seed every generator, divide the pictures, and build and compile the network.
+    """Seed all random generators, split the pictures, and build and compile the network.
 
     Args:
-        plan: of the training.
-        dataset: the one it names.
+        plan: the training plan.
+        dataset: the dataset that the plan names.
     """
     if plan.deterministic:
         be_deterministic()
@@ -53,7 +53,7 @@ def prepare(plan: TrainingPlan, dataset: Dataset) -> Prepared:
 
 
 def build_network(plan: TrainingPlan, dataset: Dataset, policy: str) -> keras.Model:
-    """The plan's network for the dataset's pictures and classes, calculating as the policy says."""
+    """The plan's network for the dataset's pictures and classes, with the given dtype policy."""
     keras.config.set_dtype_policy(policy)
     return build_model(plan.network, dataset.info.image_shape, len(dataset.info.classes))
 

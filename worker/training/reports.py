@@ -1,4 +1,4 @@
-"""What a run has to say for itself, as files: history, evaluation, mistakes, layer table and pictures."""
+"""Writes the report files of a run: history, evaluation, mistakes, layer table and pictures."""
 
 import io
 import re
@@ -42,16 +42,16 @@ def write_reports(
     evaluation: Evaluation,
     probabilities: NDArray[np.float32],
 ) -> None:
-    """Write everything that people and programs read of a finished run.
+    """Write all reports of a finished run, for people and for programs.
 
     Args:
-        directory: where the files go.
+        directory: receives the files.
         order: the job.
-        dataset: what the network was trained and tested on.
-        network: trained.
-        fit: how the training went.
-        evaluation: of `probabilities`.
-        probabilities: float32, shape (n_test, n_classes), the answers on the test split.
+        dataset: the dataset that the network was trained and tested on.
+        network: the trained network.
+        fit: the result of the training.
+        evaluation: evaluation of `probabilities`.
+        probabilities: float32, shape (n_test, n_classes), the network's outputs for the test split.
     """
     mistakes = find_mistakes(probabilities, dataset.test_labels, dataset.info.classes)
     (directory / HISTORY_FILE).write_text(_history(fit, order))
@@ -71,7 +71,7 @@ def write_reports(
 
 
 def _history(fit: Fit, order: Order) -> str:
-    """One value per epoch of everything that was followed, and where the time went, in seconds."""
+    """The metrics of every epoch, and how the time was spent, in seconds."""
     history = fit.history.model_dump() | {
         "epoch_seconds": fit.account.epoch_seconds,
         "fit_seconds": fit.account.seconds,
@@ -90,11 +90,11 @@ def _readable(numbers: dict[str, Any]) -> str:
 
 
 def _layer_table(network: keras.Model) -> str:
-    """The layers with shapes and parameters, as Keras prints them for a network that is not being trained.
+    """The layers with shapes and parameters, as Keras prints them for a network that is not compiled.
 
-    Of a compiled one it would count the optimizer's numbers as parameters.
+    For a compiled network, Keras would also count the optimizer's variables as parameters.
     """
     table = io.StringIO()
-    plain = keras.Model(network.inputs, network.outputs, name=network.name)
-    plain.summary(print_fn=lambda line: table.write(line + "\n"), line_length=80)
+    uncompiled = keras.Model(network.inputs, network.outputs, name=network.name)
+    uncompiled.summary(print_fn=lambda line: table.write(line + "\n"), line_length=80)
     return table.getvalue()

@@ -1,6 +1,6 @@
 """Pictures of the numbers in `evaluation.json`: the confusion matrix and the reliability diagram.
 
-Numbers in, PNG bytes out; no Keras.
+Takes numbers, returns PNG bytes; no Keras.
 """
 
 from typing import Any
@@ -10,7 +10,6 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize, PowerNorm
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
@@ -21,30 +20,30 @@ from worker.training.calibration import Calibration, CalibrationBin
 from worker.training.evaluation import Evaluation
 
 DPI = 100
-MOST_CLASSES_WITH_COUNTS = 25  # beyond, numbers in the cells can no longer be read
-MOST_CLASSES_WITH_NAMES = 120  # beyond, rows are narrower than the smallest letters
+MOST_CLASSES_WITH_COUNTS = 25  # with more, the numbers in the cells are not readable
+MOST_CLASSES_WITH_NAMES = 120  # with more, rows are narrower than the smallest letters
 NO_PICTURES = "#DDDDDD"
 LIGHT_BLUE = "#9CCBE6"
-FEW_ANSWERS, FADED = 30, 0.3  # of so few, the share that is right is uncertain by some nine points
+FEW_ANSWERS, FADED = 30, 0.3  # with so few, the accuracy is uncertain by about nine percentage points
 GAP: dict[str, Any] = {"facecolor": "none", "edgecolor": VERMILLION, "hatch": "///", "linewidth": 1}
 
 # Inches.
 CELL, LEAST_MATRIX, MOST_MATRIX = 0.58, 2.2, 10.5
 WIDEST_NAME = 1.7
-LETTERING = 0.5  # an axis's own label and ticks
+LETTERING = 0.5  # an axis's label and ticks
 HEADING = 0.75
-BAR, BAR_ROOM = 0.15, 1.1
+BAR, BAR_SPACE = 0.15, 1.1
 
 
 def draw_confusion_matrix(evaluation: Evaluation, subject: str) -> bytes:
-    """The confusion matrix as PNG: rows are the truth, shaded by the share of their row, with counts in the cells.
+    """The confusion matrix as PNG: one row per true class, cells shaded by their share of the row, with counts.
 
-    The row of a class without test pictures is grey. Many classes have no counts, and their shades grow with the root
-    of the share, so that a few mistakes can still be seen.
+    The row of a class without test pictures is grey. With many classes the counts are left out, and the shade grows
+    with the square root of the share, so that a few mistakes are still visible.
 
     Args:
-        evaluation: of a network on a test split.
-        subject: which network on which dataset.
+        evaluation: evaluation of a network on a test split.
+        subject: the network and the dataset, for the heading.
     """
     counts = np.array(evaluation.confusion_matrix)
     n_classes = len(counts)
@@ -53,11 +52,11 @@ def draw_confusion_matrix(evaluation: Evaluation, subject: str) -> bytes:
     has_counts = n_classes <= MOST_CLASSES_WITH_COUNTS
     points = min(10.0, max(5.0, 560 / n_classes))
     names = _names(evaluation.classes, points)
-    room = max((text_width(name, points) for name in names), default=0.3)
+    name_width = max((text_width(name, points) for name in names), default=0.3)
 
     side = min(max(LEAST_MATRIX, CELL * n_classes), MOST_MATRIX)
-    left, bottom = LETTERING + room, LETTERING + (room * 0.75 + 0.1 if has_counts else room)
-    width, height = left + side + BAR_ROOM, bottom + side + HEADING
+    left, bottom = LETTERING + name_width, LETTERING + (name_width * 0.75 + 0.1 if has_counts else name_width)
+    width, height = left + side + BAR_SPACE, bottom + side + HEADING
     figure = new_figure(width, height, dpi=DPI)
     axes = figure.add_axes((left / width, bottom / height, side / width, side / height))
     shades = axes.imshow(
@@ -85,32 +84,30 @@ def draw_confusion_matrix(evaluation: Evaluation, subject: str) -> bytes:
 
 
 def draw_calibration(calibration: Calibration, subject: str) -> bytes:
-    """The reliability diagram as PNG: how often the answers of each confidence are right, and how many they are.
+    """The reliability diagram as PNG: accuracy and number of predictions for each range of confidence.
 
-    The accuracy of a few answers is mostly chance: their bars are faded.
+    The accuracy of a few predictions is mostly chance, so their bars are faded.
 
     Args:
-        calibration: of a network on a test split.
-        subject: which network on which dataset.
+        calibration: calibration of a network on a test split.
+        subject: the network and the dataset, for the heading.
     """
-    figure = new_figure(6.0, 6.8, dpi=DPI, layout="constrained")
-    layout = figure.get_layout_engine()
-    assert isinstance(layout, ConstrainedLayoutEngine)
-    layout.set(h_pad=0.1)  # the title keeps off the edge
+    figure = new_figure(6.0, 6.8, dpi=DPI)
+    figure.set_layout_engine("constrained", h_pad=0.1)  # keeps the title away from the edge
     figure.suptitle(shortened(subject, 5.7, 13), fontsize=13)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     above.set_title(
         f"mean confidence {calibration.confidence:.3f}, expected calibration error {calibration.expected_error:.3f}",
         fontsize=11,
     )
-    filled = [place for place in calibration.bins if place.count]
+    filled = [part for part in calibration.bins if part.count]
     _draw_reliability(above, filled)
     figure.legend(handles=_legend(filled), loc="outside lower center", ncols=2, frameon=False)
-    n_answers = sum(place.count for place in filled)
+    n_answers = sum(part.count for part in filled)
     below.bar(
-        [place.lower for place in filled],
-        [place.count / n_answers for place in filled],
-        width=[place.upper - place.lower for place in filled],
+        [part.lower for part in filled],
+        [part.count / n_answers for part in filled],
+        width=[part.upper - part.lower for part in filled],
         align="edge",
         color=GREY,
         edgecolor="white",
@@ -124,7 +121,7 @@ def draw_calibration(calibration: Calibration, subject: str) -> bytes:
 
 
 def _names(classes: tuple[str, ...], points: float) -> list[str]:
-    """What stands at the rows and columns; nothing but Matplotlib's numbers where there are too many."""
+    """Names of the rows and columns; empty if there are too many, which leaves Matplotlib's numbers."""
     if len(classes) > MOST_CLASSES_WITH_NAMES:
         return []
     return [shortened(name, WIDEST_NAME, points) for name in classes]
@@ -155,13 +152,13 @@ def _write_counts(axes: Axes, counts: NDArray[np.int64], shares: NDArray[np.floa
 
 
 def _draw_reliability(axes: Axes, filled: list[CalibrationBin]) -> None:
-    """Accuracy as bars, and the distance from each to its confidence hatched."""
-    for place in filled:
-        accuracy, width = place.accuracy or 0.0, place.upper - place.lower
-        gap = (place.confidence or 0.0) - accuracy
-        alpha = FADED if place.count < FEW_ANSWERS else 1
-        axes.bar(place.lower, accuracy, width, align="edge", edgecolor="white", facecolor=LIGHT_BLUE, alpha=alpha)
-        axes.bar(place.lower, gap, width, accuracy, align="edge", alpha=alpha, **GAP)
+    """Draw the accuracy as bars, with hatching between accuracy and confidence."""
+    for part in filled:
+        accuracy, width = part.accuracy or 0.0, part.upper - part.lower
+        gap = (part.confidence or 0.0) - accuracy
+        alpha = FADED if part.count < FEW_ANSWERS else 1
+        axes.bar(part.lower, accuracy, width, align="edge", edgecolor="white", facecolor=LIGHT_BLUE, alpha=alpha)
+        axes.bar(part.lower, gap, width, accuracy, align="edge", alpha=alpha, **GAP)
     axes.plot((0, 1), (0, 1), "--", color=BLUE, linewidth=1.5)
     axes.set(ylabel="share of right answers", ylim=(0, 1))
 
@@ -170,8 +167,8 @@ def _legend(filled: list[CalibrationBin]) -> list[Artist]:
     entries: list[Artist] = [
         Patch(facecolor=LIGHT_BLUE, label="right answers"),
         Patch(label="gap to the confidence", **GAP),
-        Line2D([], [], linestyle="--", color=BLUE, linewidth=1.5, label="as sure as right"),
+        Line2D([], [], linestyle="--", color=BLUE, linewidth=1.5, label="perfect calibration"),
     ]
-    if any(place.count < FEW_ANSWERS for place in filled):
+    if any(part.count < FEW_ANSWERS for part in filled):
         entries.append(Patch(facecolor=LIGHT_BLUE, alpha=FADED, label=f"faded: fewer than {FEW_ANSWERS} answers"))
     return entries

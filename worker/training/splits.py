@@ -1,7 +1,7 @@
-"""Which pictures a run trains on, and which it is validated with: the lesson's recipe, made repeatable by a seed.
+"""Chooses a run's training and validation pictures as in the lesson, repeatable by a seed.
 
-Training pictures stay uint8 until a batch needs them (`worker.training.feeding`); what a network is measured with is
-converted once. Knows arrays only, no Keras.
+Training pictures stay uint8 until a batch needs them (`worker.training.feeding`); validation and test pictures are
+converted once. Works on arrays, without Keras.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from worker.pictures.pixels import to_unit_range
 
 @dataclass(frozen=True)
 class Split:
-    """Pictures and targets that Keras can measure a network with.
+    """Pictures and targets for evaluating a network with Keras.
 
     Attributes:
         inputs: float32, shape (n, height, width, channels), values in [0, 1].
@@ -34,8 +34,8 @@ class Split:
 def training_splits(dataset: Dataset, plan: TrainingPlan) -> tuple[LabelledImages, Split]:
     """The training and the validation pictures of one run.
 
-    The training pictures are shuffled by the seed and cut to `train_samples`; a share held out for validation comes
-    from the end of what is left, so the two never overlap.
+    The training pictures are shuffled with the seed and cut to `train_samples`. The share for validation is taken from
+    their end, so the two never overlap.
     """
     n_train = plan.train_samples
     n_classes = len(dataset.info.classes)
@@ -48,13 +48,13 @@ def training_splits(dataset: Dataset, plan: TrainingPlan) -> tuple[LabelledImage
 
 
 def test_split(dataset: Dataset) -> Split:
-    """The official test split, whole."""
+    """The complete official test split."""
     return _split(LabelledImages(dataset.test_images, dataset.test_labels), len(dataset.info.classes))
 
 
 def _rows(dataset: Dataset, rows: NDArray[np.int64]) -> LabelledImages:
     if len(rows) == len(dataset.train_images):
-        # All of them: every epoch is shuffled anyway, so the copy is saved.
+        # All pictures: every epoch is shuffled anyway, so no copy is needed.
         return LabelledImages(dataset.train_images, dataset.train_labels)
     return LabelledImages(dataset.train_images[rows], dataset.train_labels[rows])
 

@@ -1,4 +1,4 @@
-"""What a network should answer for each label, and what an error on it counts. Knows arrays only, no Keras."""
+"""Target outputs and loss weights of each label. Works on arrays, without Keras."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ def training_targets(n_classes: int, label_smoothing: float) -> NDArray[np.float
     """The target of every label, one row each.
 
     Args:
-        n_classes: how many labels there are.
+        n_classes: number of labels.
         label_smoothing: share of each target that is spread evenly over all classes (Szegedy et al., 2016).
 
     Returns:
@@ -23,21 +23,21 @@ def training_targets(n_classes: int, label_smoothing: float) -> NDArray[np.float
 def label_weights(
     wanted: str | Mapping[str, float] | None, classes: tuple[str, ...], labels: NDArray[np.int64]
 ) -> NDArray[np.float32] | None:
-    """What an error on each label counts.
+    """The loss weight of each label.
 
     Args:
-        wanted: weights by label, 1 for those not named; or "balanced", which makes all classes count alike however
-            many pictures they have: n / (n_classes x pictures of the class).
+        wanted: weights by label, 1 for labels that are not named; or "balanced", which gives all classes the same
+            total weight regardless of their number of pictures: n / (n_classes x pictures of the class).
         classes: labels in the order of their index.
-        labels: int64, shape (n,), the training split's.
+        labels: int64, shape (n,), labels of the training split.
 
     Returns:
-        float32, shape (n_classes,); None when all count alike.
+        float32, shape (n_classes,); None when all weights are equal.
     """
     if wanted is None:
         return None
     if isinstance(wanted, Mapping):
         return np.array([wanted.get(label, 1.0) for label in classes], dtype=np.float32)
     counts = np.bincount(labels, minlength=len(classes))
-    # A class without a picture never comes up; any weight will do.
+    # A class without pictures never occurs, so its weight does not matter.
     return (len(labels) / (len(classes) * np.maximum(counts, 1))).astype(np.float32)

@@ -1,7 +1,7 @@
-"""The trainer's process: imports Keras, waits for one order, runs it, reports, exits.
+"""The trainer process: imports Keras, waits for one order, runs it, reports, exits.
 
-Started by `worker.supervision.trainer_process`, never by hand. It knows no Redis: all it says goes to its worker.
-When the worker is gone its standard input ends, and so does the trainer.
+Started only by `worker.supervision.trainer_process`. It does not use Redis: all its reports go to its worker. When the
+worker ends, the trainer's standard input ends, and the trainer exits.
 """
 
 import ctypes
@@ -36,10 +36,10 @@ from worker.supervision.messages import (
 )
 from worker.supervision.priority import set_session_niceness
 
-logger = logging.getLogger("worker.trainer")  # not below `worker.training`, whose lines go into the job's log
+logger = logging.getLogger("worker.trainer")  # not below `worker.training`, whose lines go to the job's log
 
 LOOK_EVERY_S = 0.1
-LAST = 19  # niceness of what must disturb nobody
+LAST = 19  # niceness of work that must not slow down anything else
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -54,11 +54,11 @@ class WorkerLink:
         self._pause = threading.Event()
 
     def is_order_waiting(self) -> bool:
-        """An order has come, or never will."""
+        """Whether an order has arrived, or the worker has ended."""
         return bool(select.select([self._orders], [], [], 0)[0])
 
     def await_order(self) -> Order | None:
-        """Say that this trainer is ready and wait for its order; None when none will come."""
+        """Report that this trainer is ready, and wait for its order; None when the worker has ended."""
         self._send(Ready())
         line = self._orders.readline()
         if not line:
@@ -72,28 +72,28 @@ class WorkerLink:
         self._send(LogLine(at=at, level=level, message=message))
 
     def progress(self, progress: Progress, history: History | None = None) -> None:
-        """Say how far the job is; with the history when an epoch has ended."""
+        """Report the job's progress, with the history when an epoch has ended."""
         self._send(ProgressMade(progress=progress, history=history))
 
     def may_publish(self, version: int) -> bool:
-        """Ask the worker, and wait for its answer."""
+        """Ask the worker whether this version may be committed, and wait for its answer."""
         self._send(CommitRequested(version=version))
         return self._grants.get()
 
     def is_pause_asked(self) -> bool:
-        """The worker wants this training saved and ended."""
+        """Whether the worker has asked to save and end this training."""
         return self._pause.is_set()
 
     def paused(self) -> None:
-        """The last word of a training that goes on another time."""
+        """Report, as the last message, that the training was saved and will be resumed."""
         self._send(Paused())
 
     def published(self, model: PublishedModel) -> None:
-        """The last word of a job that went well."""
+        """Report, as the last message, that the job has succeeded."""
         self._send(Published(model=model))
 
     def failed(self, failure: JobFailure) -> None:
-        """The last word of a job that did not."""
+        """Report, as the last message, that the job has failed."""
         self._send(Failed(failure=failure))
 
     def _send(self, report: Report) -> None:
@@ -109,12 +109,12 @@ class WorkerLink:
                     self._grants.put(message.granted)
                 case Pause():
                     self._pause.set()
-        # The worker is gone. Nothing half-done can be seen: a version exists only with its manifest.
+        # The worker has ended. Nothing incomplete is visible: a version exists only with its manifest.
         os._exit(1)
 
 
 class _JobLog(logging.Handler):
-    """Carries log records to the job's log."""
+    """Sends log records to the job's log."""
 
     def __init__(self, link: WorkerLink) -> None:
         super().__init__()
@@ -133,7 +133,7 @@ def main() -> None:
     faulthandler.enable()
     link = WorkerLink(sys.stdin.buffer, os.fdopen(descriptor, "wb"))
     _import_in_background(link, niceness)
-    from worker.training import pipeline, warmup  # noqa: PLC0415 - imported already; this only names them
+    from worker.training import pipeline, warmup  # noqa: PLC0415 - already imported in the background
 
     if not link.is_order_waiting():
         warmup.warm_up()
@@ -149,18 +149,18 @@ def main() -> None:
         link.paused()
     except TrainingFailed as error:
         link.failed(error.failure)
-    except Exception as error:  # the task's boundary: whatever went wrong is the job's end, with its reason
+    except Exception as error:  # the boundary of the job: every error ends it, with its reason
         logger.exception("job %s", order.job)
         link.failed(_failure(error, order))
 
 
 def _import_in_background(link: WorkerLink, niceness: int) -> None:
-    """Import Keras in a thread of the lowest priority: another job is training meanwhile.
+    """Import Keras in a thread of the lowest priority, since another job may be training at the same time.
 
-    Once an order waits, no other job is: this process then takes the priority of a training at once.
+    When an order is waiting, no other job is training, and this process takes the priority of a training immediately.
 
-    On Linux niceness belongs to a thread, and threads that TensorFlow starts later inherit it from the main thread,
-    which keeps its own.
+    On Linux, niceness belongs to a thread. Threads that TensorFlow starts later inherit it from the main thread, whose
+    niceness does not change.
     """
 
     def import_pipeline() -> None:
@@ -178,7 +178,7 @@ def _import_in_background(link: WorkerLink, niceness: int) -> None:
 
 
 def _die_with_worker(worker_pid: int) -> None:
-    """Ask the kernel to kill this process when the worker dies (Linux; elsewhere the end of the pipe does it)."""
+    """Ask the kernel to kill this process when the worker dies (Linux; on other systems the end of the pipe does)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != worker_pid:
@@ -192,14 +192,14 @@ def _failure(error: Exception, order: Order) -> JobFailure:
 
 
 def _is_disk_full(error: BaseException) -> bool:
-    """A full disk, also when a library has wrapped it in an error of its own."""
+    """Whether the cause is a full disk, even if a library has wrapped the error."""
     return any(isinstance(link, OSError) and link.errno in NO_SPACE for link in causes(error))
 
 
 def _disk_full() -> JobFailure:
     return JobFailure(
         code="disk_full",
-        message="The worker's disk has no room for temporary files of the training.",
+        message="The worker's disk does not have enough free space for the training's temporary files.",
         hint="Free space where temporary files are kept (TMPDIR), then submit the job again.",
     )
 
@@ -207,8 +207,8 @@ def _disk_full() -> JobFailure:
 def _unforeseen(error: Exception) -> JobFailure:
     return JobFailure(
         code="internal",
-        message=f"Training stopped on an unforeseen {type(error).__name__}.",
-        hint="The worker's log holds the details.",
+        message=f"Training stopped because of an unexpected {type(error).__name__}.",
+        hint="See the worker's log for details.",
     )
 
 

@@ -1,6 +1,6 @@
-"""Imports Keras and makes TensorFlow trace a first training step, so that a job need not wait for either.
+"""Imports Keras and makes TensorFlow trace a first training step in advance, so that jobs start faster.
 
-Skipped where a GPU is present: an idle trainer must hold no GPU memory while another one trains.
+Skipped if there is a GPU: an idle trainer must not hold GPU memory while another one trains.
 """
 
 import keras
@@ -8,9 +8,9 @@ import numpy as np
 
 
 def warm_up() -> None:
-    """Train and evaluate a tiny network once. Leaves no state behind but warm caches."""
+    """Train and evaluate a tiny network once. Leaves no state except warm caches."""
     if keras.backend.backend() != "tensorflow":
-        return  # JAX cannot tell whether there is a GPU without taking hold of it
+        return  # JAX cannot tell whether there is a GPU without allocating its memory
     import tensorflow as tf  # noqa: PLC0415 - only where Keras runs on it
 
     if tf.config.list_physical_devices("GPU"):
