@@ -1,4 +1,4 @@
-"""A whole job in this process: what is published, and that another job goes on from there."""
+"""A whole job in this process: what it publishes, and that another job can start from its weights."""
 
 import time
 from pathlib import Path

@@ -37,7 +37,7 @@ READY: dict[str, Any] = {
 CONVERTING = READY | {"state": "converting", "progress": {"phase": "decoding", "done": 1, "total": 9}, "report": None}
 FAILED = CONVERTING | {
     "state": "failed",
-    "error": {"code": "disk_full", "message": "There is no room.", "hint": "Free."},
+    "error": {"code": "disk_full", "message": "There is too little free space.", "hint": "Free."},
 }
 
 
@@ -84,7 +84,7 @@ def test_an_upload_that_fails_ends_with_its_reason(client_of: ClientOf, tmp_path
         request.read()
         return httpx.Response(202, json=FAILED)
 
-    with pytest.raises(CommandFailed, match=r"There is no room.\n  Free."):
+    with pytest.raises(CommandFailed, match=r"There is too little free space.\n  Free."):
         dataset_list.upload_dataset(client_of(respond), archive, {"name": "pets"})
     with pytest.raises(CommandFailed, match="cannot read"):
         dataset_list.upload_dataset(client_of(respond), tmp_path / "none.zip", {"name": "pets"})

@@ -32,7 +32,7 @@ def test_its_pictures_are_distinct_and_its_classes_mixed(sample: Dataset) -> Non
     assert len(set(sample.train_labels[:40].tolist())) == 10
 
 
-def test_nobody_can_change_it_for_others(sample: Dataset) -> None:
+def test_its_arrays_cannot_be_changed(sample: Dataset) -> None:
     for array in (sample.train_images, sample.train_labels, sample.test_images, sample.test_labels):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0

@@ -228,7 +228,7 @@ def test_an_uploaded_dataset_is_found_and_loaded_from_a_verified_copy(converter:
     assert len(list((tmp_path / "cache" / "uploaded").iterdir())) == 1
 
 
-def test_copies_of_deleted_datasets_make_room_for_a_new_one(converter: Converter, tmp_path: Path) -> None:
+def test_copies_of_deleted_datasets_are_removed_for_a_new_one(converter: Converter, tmp_path: Path) -> None:
     store = open_store("memory://").datasets
     copies = tmp_path / "cache" / "uploaded"
     first, _, folder = converter.convert(zipped(two_classes(10)))

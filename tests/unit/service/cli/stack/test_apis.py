@@ -33,7 +33,7 @@ def test_several_divide_the_cores_they_may_use_and_the_memory(tmp_path: Path, mo
         }
 
 
-def test_threads_that_somebody_chose_are_left_alone(tmp_path: Path) -> None:
+def test_threads_that_were_set_are_not_changed(tmp_path: Path) -> None:
     settings = ApiSettings(api_workers=2, inference_workers=8)
     for spec in api_specs(settings, 7, {"CONVSERVE_INFERENCE_WORKERS": "8"}, tmp_path):
         assert spec.environment["CONVSERVE_INFERENCE_WORKERS"] == "8"
