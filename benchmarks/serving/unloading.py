@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.serving.machine import machine
 from model_store import open_store
-from service.inference.c_memory import use_one_heap
+from service.inference.c_memory import bound_heap
 from service.inference.engine import Engine, EngineRules
 from service.telemetry.metrics import Metrics
 from service.telemetry.stages import Stages
@@ -66,7 +66,7 @@ def _resident_mib() -> float:
 
 def main() -> None:
     """Measure, write and print."""
-    use_one_heap()
+    bound_heap()
     report = measure_unloading()
     RESULTS.write_text(json.dumps(report, indent=1) + "\n")
     print(json.dumps(report, indent=1))

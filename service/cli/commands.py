@@ -99,7 +99,7 @@ def api(
     """Run only the API. Predictions need nothing else; jobs also need Redis and a worker."""
     from service.cli.environment import read_settings, refuse_traces_without_packages
     from service.cli.listening import adopt, listen, refuse_without_key
-    from service.inference.c_memory import use_one_heap
+    from service.inference.c_memory import bound_heap
     from service.settings import ApiSettings
     from worker.settings import use_umask
 
@@ -113,7 +113,7 @@ def api(
 
         run_api_workers(settings, listener)
         return
-    use_one_heap()
+    bound_heap()
     # Imported only now: the imports take a while, and a port in use has already been reported.
     from service.cli.api import run_api
 

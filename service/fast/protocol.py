@@ -211,6 +211,10 @@ class FastProtocol(HttpToolsProtocol):
             self._simple = None
             self._report(simple, CLIENT_LEFT, _request_id(simple))
             return
+        failure = asked.answer.exception()
+        if failure is not None:  # not raised here: its traceback would keep the body until the garbage collector runs
+            self._give_up_inside(simple, failure)
+            return
         try:
             reply = asked.finish(asked.answer.result())
         except Exception as error:  # noqa: BLE001 - likewise
@@ -222,7 +226,7 @@ class FastProtocol(HttpToolsProtocol):
         self._report(simple, 200, request_id)
         self.on_response_complete()
 
-    def _give_up_inside(self, simple: _SimpleRequest, error: Exception) -> None:
+    def _give_up_inside(self, simple: _SimpleRequest, error: BaseException) -> None:
         assert self._lane is not None
         self._lane.capacity.step_out()
         if not isinstance(error, NotSimple):

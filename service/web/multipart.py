@@ -40,7 +40,8 @@ class FormReader:
         """
         self._delimiter = b"\r\n--" + _boundary_of(content_type)
         self._rest = bytearray(b"\r\n")  # bytes not parsed yet; the first delimiter lacks its line break
-        self._step: Callable[[], bool] = self._before_first_part
+        # A function and no bound method: the reader would refer to itself, and keep its parts until the collector runs.
+        self._step: Callable[[FormReader], bool] = FormReader._before_first_part
 
     def write(self, chunk: bytes) -> None:
         """Take the next bytes.
@@ -49,12 +50,12 @@ class FormReader:
             UploadRejected: this is no well-formed form. What the subclass raises passes through.
         """
         self._rest += chunk
-        while self._step():
+        while self._step(self):
             pass
 
     def require_end(self) -> None:
         """Raise `UploadRejected` unless the closing boundary has arrived."""
-        if self._step != self._behind_last_part:
+        if self._step is not FormReader._behind_last_part:
             raise UploadRejected((), "The form is incomplete; expected it to end with its closing boundary.")
 
     def begin_part(self, name: str, filename: str | None) -> None:
@@ -79,7 +80,7 @@ class FormReader:
         if len(seen) < len(self._delimiter):
             return False
         del self._rest[: len(seen)]
-        self._step = self._behind_delimiter
+        self._step = FormReader._behind_delimiter
         return True
 
     def _behind_delimiter(self) -> bool:
@@ -88,7 +89,7 @@ class FormReader:
         mark = bytes(self._rest[:2])
         if mark not in (b"--", b"\r\n"):
             raise UploadRejected((), _MALFORMED)
-        self._step = self._behind_last_part if mark == b"--" else self._in_headers
+        self._step = FormReader._behind_last_part if mark == b"--" else FormReader._in_headers
         return True
 
     def _in_headers(self) -> bool:
@@ -104,7 +105,7 @@ class FormReader:
             return False
         self.begin_part(*_names_in(bytes(self._rest[2:end])))
         del self._rest[: end + 4]
-        self._step = self._in_data
+        self._step = FormReader._in_data
         return True
 
     def _in_data(self) -> bool:
@@ -117,7 +118,7 @@ class FormReader:
             del self._rest[:n_bytes]
             return False
         del self._rest[: end + len(self._delimiter)]
-        self._step = self._behind_delimiter
+        self._step = FormReader._behind_delimiter
         return True
 
     def _behind_last_part(self) -> bool:

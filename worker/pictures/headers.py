@@ -44,8 +44,6 @@ UNTOLD_AREA = 2**40
 _JPEG_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # neither stuffing nor a restart
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers of a frame's header, of every coding
 _JPEG_SCAN, _JPEG_END, _JPEG_BARE = 0xDA, 0xD9, (0x01, 0xD8)
-_EXIF_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
-_EXIF_ORIENTATION, _EXIF_SHORT = 0x0112, 3
 
 
 def picture_format(data: bytes) -> str | None:
@@ -77,28 +75,6 @@ def foreign_format(data: bytes) -> str:
     start = data[:1024]
     known = (name for name, signature in FOREIGN.items() if signature.match(start[:64] if name == "text" else start))
     return next(known, "something else")
-
-
-def orientation(exif: bytes) -> int:
-    """The orientation tag, 1 to 8; 1, upright, when there is none that can be understood.
-
-    Args:
-        exif: a TIFF structure, with or without the prefix that JPEG puts before it.
-    """
-    tiff = exif.removeprefix(b"Exif\0\0")
-    order = _EXIF_ORDERS.get(tiff[:4])
-    if order is None:
-        return 1
-    try:
-        (start,) = struct.unpack_from(order + "I", tiff, 4)
-        (entries,) = struct.unpack_from(order + "H", tiff, start)
-        for position in range(start + 2, start + 2 + 12 * entries, 12):
-            tag, kind, count, value = struct.unpack_from(order + "HHIH", tiff, position)
-            if tag == _EXIF_ORIENTATION:
-                return value if (kind, count) == (_EXIF_SHORT, 1) and 1 <= value <= 8 else 1
-    except struct.error:
-        pass  # cut short, or an offset outside the file: bad metadata never makes a picture unreadable
-    return 1
 
 
 def _product(data: bytes, layout: str, position: int) -> int:

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 # Only these plugins are imported, so that Pillow never searches its forty other formats.
 from PIL import BmpImagePlugin, Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: F401
 
-from worker.pictures.headers import foreign_format, is_laborious, orientation, picture_format
+from worker.pictures.headers import foreign_format, is_laborious, picture_format
+from worker.pictures.orientation import orientation_of
 from worker.pictures.simple_png import raw_pixels, read_equal_pngs, read_simple_png
 
 FORMATS = {"JPEG": "JPEG", "PNG": "PNG", "WEBP": "WebP", "BMP": "BMP"}
@@ -110,7 +111,7 @@ def to_unit_range(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 def decode_picture(data: bytes, image_shape: tuple[int, int, int], limits: PictureLimits) -> NDArray[np.uint8]:
     """Decode a picture file into the shape a model takes.
 
-    The picture is turned upright as its EXIF orientation says, gets a white background where it is transparent,
+    The picture is turned upright as its metadata says, gets a white background where it is transparent,
     becomes grey or coloured as the model needs it, is cropped around its centre to the model's aspect ratio and resized
     with antialiasing. A picture of the model's own size keeps its pixels. Of an animation, the first frame is used.
 
@@ -195,7 +196,7 @@ def _decode(data: bytes, kind: str, image_shape: tuple[int, int, int], limits: P
             enough = DRAFT_FACTOR * max(image_shape[:2])
             picture.draft(None, (enough, enough))
         picture.load()
-        turn = orientation(picture.info.get("exif", b""))
+        turn = orientation_of(picture.info)
         return _in_shape(_in_resizable_mode(picture), turn, image_shape)
 
 

@@ -25,6 +25,8 @@ _MODES = {0: "L", 2: "RGB"}
 _EIGHT_BITS_SIMPLE = (8, 0, 0, 0)  # depth, compression, filter, interlace
 _WITHOUT_EFFECT = frozenset({b"pHYs", b"gAMA", b"cHRM", b"sRGB", b"tIME", b"tEXt", b"sBIT"})
 """Chunks that neither change pixels nor the orientation."""
+_METADATA = (b"Raw profile type", b"XML:com.adobe.xmp", b"exif", b"xmp")
+"""Keywords of texts that may say which way up the picture is."""
 _FINISHED = (-1, 0)
 
 
@@ -118,7 +120,7 @@ def _packed_pixels(data: bytes) -> bytes | None:
             found.append(data[position + 8 : end])
         elif kind == b"IEND":
             return b"".join(found)
-        elif kind not in _WITHOUT_EFFECT:
+        elif kind not in _WITHOUT_EFFECT or (kind == b"tEXt" and data.startswith(_METADATA, position + 8)):
             return None
         position = end + 4
     return None

@@ -11,7 +11,8 @@ from worker.datasets.upload.folders import Member
 from worker.datasets.upload.options import UploadLimits
 from worker.datasets.upload.zip_directory import Entry
 from worker.datasets.upload.zip_file import read_file, read_start
-from worker.pictures.headers import orientation, picture_format
+from worker.pictures.headers import picture_format
+from worker.pictures.orientation import orientation_of
 from worker.pictures.pixels import FAILURES
 
 MAX_COMMON_SIDE = 224
@@ -87,7 +88,7 @@ def _size_of(data: bytes) -> Size | None:
     try:
         with Image.open(io.BytesIO(data), formats=(kind,)) as picture:
             width, height = picture.size
-            turned = orientation(picture.info.get("exif", b"")) >= 5
+            turned = orientation_of(picture.info) >= 5
     except (Image.DecompressionBombError, *FAILURES):
         return None
     return (width, height) if turned else (height, width)

@@ -1,44 +1,10 @@
 import struct
 
-import pytest
-
-from worker.pictures.headers import MAX_JPEG_SCANS, is_laborious, orientation, picture_format
+from worker.pictures.headers import MAX_JPEG_SCANS, is_laborious, picture_format
 
 SCAN = b"\xff\xda\x00\x02" + b"\x12\xff\x00\x34"
 START = b"\xff\xd8\xff\xe0\x00\x04ab"
 END = b"\xff\xd9"
-
-
-def exif(order: str, *entries: tuple[int, int, int, int]) -> bytes:
-    magic = b"II*\0" if order == "<" else b"MM\0*"
-    packed = b"".join(struct.pack(order + "HHIHxx", *entry) for entry in entries)
-    return magic + struct.pack(order + "IH", 8, len(entries)) + packed
-
-
-@pytest.mark.parametrize("order", ["<", ">"])
-@pytest.mark.parametrize("prefix", [b"", b"Exif\0\0"])
-@pytest.mark.parametrize("value", range(1, 9))
-def test_orientation_is_read_in_both_byte_orders(order: str, prefix: bytes, value: int) -> None:
-    other = (0x010F, 3, 1, 77)
-    assert orientation(prefix + exif(order, other, (0x0112, 3, 1, value))) == value
-
-
-@pytest.mark.parametrize(
-    "damaged",
-    [
-        b"",
-        b"II*\0",
-        exif("<", (0x0112, 3, 1, 0)),
-        exif("<", (0x0112, 3, 1, 9)),
-        exif("<", (0x0112, 2, 1, 6)),
-        exif("<", (0x0112, 3, 2, 6)),
-        exif("<", (0x0112, 3, 1, 6))[:-4],
-        b"II*\0\xff\xff\xff\xff",
-        b"MM*\0" + exif(">", (0x0112, 3, 1, 6))[4:],
-    ],
-)
-def test_what_cannot_be_understood_is_upright(damaged: bytes) -> None:
-    assert orientation(damaged) == 1
 
 
 def test_a_format_is_known_by_its_signature() -> None:
