@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -53,7 +53,9 @@ def show_dataset(client: Client, name: str, as_json: bool) -> None:
         console.print(escape(remark))
 
 
-def upload_dataset(client: Client, archive: Path, options: Mapping[str, object]) -> None:
+def upload_dataset(
+    client: Client, archive: Path, options: Mapping[str, object], sleep: Callable[[float], None] = time.sleep
+) -> None:
     """Send an archive, and show the progress of its conversion until it ends.
 
     Raises:
@@ -69,7 +71,7 @@ def upload_dataset(client: Client, archive: Path, options: Mapping[str, object])
         while dataset["state"] == "converting":
             now = dataset["progress"]
             progress.update(task, description=now["phase"], completed=now["done"], total=max(now["total"], 1))
-            time.sleep(POLL_S)
+            sleep(POLL_S)
             dataset = client.get(f"/datasets/{dataset['name']}")
     if dataset["state"] == "failed":
         raise CommandFailed(f"the conversion failed: {dataset['error']['message']}", dataset["error"]["hint"])

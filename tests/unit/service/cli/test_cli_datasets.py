@@ -52,9 +52,9 @@ def test_the_list_has_a_line_per_dataset(client_of: ClientOf, capsys: pytest.Cap
 
 
 def test_an_upload_streams_the_file_and_shows_what_was_noticed(
-    client_of: ClientOf, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    client_of: ClientOf, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(dataset_list, "POLL_S", 0)
+    pauses: list[float] = []
     archive = tmp_path / "pets.zip"
     archive.write_bytes(b"PK" * 1_000_000)
     seen: list[httpx.Request] = []
@@ -66,7 +66,8 @@ def test_an_upload_streams_the_file_and_shows_what_was_noticed(
             return httpx.Response(202, json=CONVERTING)
         return httpx.Response(200, json=READY)
 
-    dataset_list.upload_dataset(client_of(respond), archive, {"name": "pets", "seed": 3, "colour": None})
+    dataset_list.upload_dataset(client_of(respond), archive, {"name": "pets", "seed": 3, "colour": None}, pauses.append)
+    assert pauses == [dataset_list.POLL_S]
     assert seen[0].content == archive.read_bytes()
     assert dict(seen[0].url.params) == {"name": "pets", "seed": "3"}
     assert seen[0].headers["content-type"] == "application/zip"
