@@ -1,6 +1,7 @@
 """README and docs: short, no dead links, and every command either runs in a test or names what exists."""
 
 import importlib.util
+import json
 import re
 import shlex
 import tomllib
@@ -75,8 +76,15 @@ def check_command_line(words: list[str]) -> None:
 def check_python(words: list[str]) -> None:
     if words[0] == "-m":
         assert importlib.util.find_spec(words[1]) is not None
-    else:
-        assert (PROJECT / words[0]).exists()
+    files = [word for word in words if "/" in word]
+    assert all((PROJECT / file).exists() for file in files)
+
+
+def check_curl(words: list[str]) -> None:
+    (address,) = (word for word in words if word.startswith("localhost:8000/"))
+    path = address.removeprefix("localhost:8000").partition("?")[0]
+    paths = json.loads((PROJECT / "openapi" / "openapi.json").read_text())["paths"]
+    assert any(re.fullmatch(re.sub(r"{\w+}", "[^/]+", template), path) for template in paths)
 
 
 def check_pip(words: list[str]) -> None:
@@ -105,7 +113,9 @@ CHECKS: dict[str, Callable[[list[str]], None]] = {
     "make": check_make,
     "docker": check_compose,
     "convserve": check_command_line,
+    "curl": check_curl,
     "python": check_python,
+    ".venv/bin/python": check_python,
     "pip": check_pip,
     "cp": check_files,
     "export": check_setting,
