@@ -38,9 +38,12 @@ from service.routes import (
 )
 from service.settings import ApiSettings
 from service.state import running
-from service.telemetry.metrics import Metrics
+from service.telemetry.metrics import OTHER, Metrics
 from service.warm_up import warm_up
 from service.web import problems
+from service.web.connection_deadlines import ConnectionLimits
+from service.web.connection_limits import CONNECTIONS
+from service.web.connection_table import ConnectionTable, connections_within
 from service.web.doors import Doors
 from service.web.problem_docs import common_responses
 from worker.settings import use_umask
@@ -88,8 +91,10 @@ def create_app(settings: ApiSettings, store: ModelStore | None = None) -> FastAP
             await warm_up(state)
             try:
                 async with housekeeping(state):
+                    connections = _connections(settings, metrics)
                     # Spans are made in the layers that the lane skips.
-                    yield {LANE: FastLane(state, doors)} if isinstance(tracing, NoTracing) else {}
+                    lane = {LANE: FastLane(state, doors)} if isinstance(tracing, NoTracing) else {}
+                    yield {CONNECTIONS: connections, **lane}
             finally:
                 await state.conversions.close()
         await asyncio.to_thread(tracing.close)
@@ -128,6 +133,22 @@ def create_app(settings: ApiSettings, store: ModelStore | None = None) -> FastAP
 def _doors(settings: ApiSettings) -> Doors:
     key = None if settings.admin_key is None else settings.admin_key.get_secret_value()
     return Doors(settings.host_names(), settings.origins(), key, are_metrics_open=settings.metrics_open)
+
+
+def _connections(settings: ApiSettings, metrics: Metrics) -> ConnectionTable:
+    limits = ConnectionLimits(
+        header_s=settings.header_timeout_s,
+        idle_s=settings.keep_alive_s,
+        body_s=settings.body_timeout_s,
+        long_body_paths=ARCHIVES,
+        long_body_s=settings.dataset_body_timeout_s,
+        body_bytes_per_s=settings.min_body_bytes_per_s,
+        rate_window_s=settings.body_rate_window_s,
+        send_s=settings.send_timeout_s,
+        connections=connections_within(settings.max_connections),
+        connections_per_address=settings.max_connections_per_address,
+    )
+    return ConnectionTable(limits, lambda status: metrics.request_answered(OTHER, OTHER, status, 0))
 
 
 def from_environment() -> FastAPI:

@@ -22,6 +22,7 @@ from service.models.index import Index
 from service.predict.predictor import Predictor
 from service.predict.uploads import Upload, read_uploads
 from service.state import ServiceState
+from service.web.streams import EventStreams
 from worker.artifacts import KERAS_FILE
 from worker.jobs.records import JobRecord
 
@@ -95,6 +96,10 @@ async def _sheets(state: StateDep) -> ContactSheets:
     return state.sheets
 
 
+async def _streams(state: StateDep) -> EventStreams:
+    return state.streams
+
+
 async def _job(job_id: JobId, state: StateDep) -> JobRecord:
     return await state.queue.call(state.queue.jobs.get, job_id)
 
@@ -119,6 +124,7 @@ CurvesDep = Annotated[CurvePictures, Depends(_curves)]
 DatasetsDep = Annotated[DatasetListing, Depends(_datasets)]
 ConversionsDep = Annotated[Conversions, Depends(_conversions)]
 SheetsDep = Annotated[ContactSheets, Depends(_sheets)]
+StreamsDep = Annotated[EventStreams, Depends(_streams)]
 RequestIdDep = Annotated[str, Depends(_request_id)]
 JobDep = Annotated[JobRecord, Depends(_job)]
 UploadsDep = Annotated[list[Upload], Depends(_uploads)]

@@ -12,6 +12,7 @@ ServiceError
 ├── ClientLeft               the client disconnected before its answer
 ├── ArchiveUnusable          an uploaded archive that breaks a rule or holds no dataset
 ├── ConversionDied           the process that converts an archive ended early
+├── TooManyStreams           the process already serves as many event streams as it may
 ├── TooManyUploads           the process already handles as many uploads as it may
 ├── DiskFull                 not enough free disk space for an upload
 ├── DatasetBuiltIn           a dataset that comes with the program cannot be deleted
@@ -128,6 +129,13 @@ class ConversionDied(ServiceError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"The archive could not be converted: {reason}.")
+
+
+class TooManyStreams(ServiceError):
+    """The process already serves as many event streams as it may."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} event streams are open already; close one, or try again later.")
 
 
 class TooManyUploads(ServiceError):

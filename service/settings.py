@@ -42,6 +42,41 @@ class ApiSettings(SharedSettings):
     max_json_bytes: int = Field(
         default=_MIB, ge=1024, description="Largest JSON body without pictures, in bytes; more is 413."
     )
+    max_connections: int = Field(
+        default=1024,
+        ge=1,
+        description="Most connections of one process, fewer if it may open fewer files; beyond that everything but "
+        "`/healthz` is answered 503.",
+    )
+    max_connections_per_address: int = Field(
+        default=512,
+        ge=1,
+        description="Most connections of one IPv4 address or IPv6 /64 network; behind a proxy, as many as in all.",
+    )
+    header_timeout_s: float = Field(
+        default=10, gt=0, description="Seconds for a request's header to arrive; more is answered 408."
+    )
+    body_timeout_s: float = Field(
+        default=600, gt=0, description="Seconds for a request's body to arrive, unless it is a dataset; more is 408."
+    )
+    dataset_body_timeout_s: float = Field(
+        default=14_400, gt=0, description="Seconds for a dataset's archive to arrive; more is answered 408."
+    )
+    min_body_bytes_per_s: float = Field(
+        default=2048, ge=0, description="Slowest rate of a body, in bytes per second; a slower one is answered 408."
+    )
+    body_rate_window_s: float = Field(
+        default=20, gt=0, description="Seconds over which the rate of a body is measured; shorter pauses do not matter."
+    )
+    keep_alive_s: float = Field(
+        default=5, gt=0, description="Seconds that a connection may stay open between an answer and the next request."
+    )
+    send_timeout_s: float = Field(
+        default=60, gt=0, description="Seconds after which a client that takes nothing of its answer is disconnected."
+    )
+    max_streams: int = Field(
+        default=256, ge=1, description="Most event streams of one process that are open at once; more are answered 429."
+    )
     max_pictures: int = Field(default=64, ge=1, description="Most pictures in one prediction request.")
     max_picture_bytes: int = Field(default=10 * _MIB, ge=1, description="Largest picture file, in bytes.")
     max_picture_pixels: int = Field(

@@ -25,6 +25,7 @@ from service.predict.predictor import Predictor
 from service.settings import ApiSettings
 from service.telemetry.metrics import Metrics
 from service.telemetry.stages import Stages
+from service.web.streams import EventStreams
 from worker.datasets.upload.options import UploadLimits
 from worker.job_store.connection import connect
 from worker.job_store.groups import GroupStore
@@ -56,6 +57,7 @@ class ServiceState:
     conversions: Conversions
     sheets: ContactSheets
     capacity: Capacity
+    streams: EventStreams
 
 
 def _engine_rules(settings: ApiSettings) -> EngineRules:
@@ -134,6 +136,7 @@ def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing:
             conversions,
             sheets,
             capacity,
+            EventStreams(settings.max_streams),
         )
     finally:
         reaper.stop()

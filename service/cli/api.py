@@ -36,6 +36,7 @@ def run_api(settings: ApiSettings, listener: socket.socket) -> None:
                 access_log=False,  # the application logs each exchange, with its request id
                 timeout_graceful_shutdown=SHUTDOWN_LIMIT_S,
                 server_header=False,
+                ws="none",  # the service has no WebSockets; `Upgrade` is ignored
             )
         )
         logger.info("listening on %s", url_of(listener))

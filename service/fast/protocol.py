@@ -1,8 +1,8 @@
-"""Turns a connection's bytes into requests: uvicorn's protocol, which asks the fast lane before the application.
+"""Turns a connection's bytes into requests: the limited protocol, which asks the fast lane before the application.
 
 It answers a simple prediction as soon as its body is whole: without a task, without ASGI messages, with one write.
-Every other request, and every request that the lane cannot answer, goes on as in uvicorn's class; only the moment at
-which the application is called differs. Pipelining, timeouts and shutdown are uvicorn's.
+Every other request, and every request that the lane cannot answer, goes on as in the class below; only the moment at
+which the application is called differs. Limits are those of `service.web.connection_limits`, pipelining is uvicorn's.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from uvicorn._types import HTTPScope
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from service.errors import Overloaded
 from service.fast.lane import LANE, Asked, FastLane, Headers, NotSimple, Reply
@@ -25,9 +25,10 @@ from service.layers.exchange import (
     TIMING_HEADER,
     access,
     log_exchange,
-    request_id_from,
 )
+from service.web.connection_limits import BETWEEN, LimitedProtocol
 from service.web.policies import UNFRAMED
+from service.web.request_ids import request_id_from
 
 _ANSWER = b"%b%%b%%bcontent-length: %%d\r\n%b: %%b\r\n%b: %b\r\n%b: %b\r\n%b: %%b\r\n\r\n%%b" % (
     STATUS_LINE[200],
@@ -45,6 +46,7 @@ class _SimpleRequest:
     """A request that may be a simple prediction.
 
     Attributes:
+        lane: who is asked.
         call: what its address asks for.
         url: as received.
         headers: names in lower case, each once.
@@ -55,6 +57,7 @@ class _SimpleRequest:
         cycle: uvicorn's view of the request, once uvicorn has to know about it.
     """
 
+    lane: FastLane
     call: Call
     url: bytes
     headers: Headers
@@ -65,7 +68,7 @@ class _SimpleRequest:
     cycle: RequestResponseCycle | None = None
 
 
-class FastProtocol(HttpToolsProtocol):
+class FastProtocol(LimitedProtocol):
     """One connection."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
@@ -75,7 +78,7 @@ class FastProtocol(HttpToolsProtocol):
         self._held_bytes = 0  # of an incomplete body
         self._asked: asyncio.Future[Answer] | None = None
 
-    def on_headers_complete(self) -> None:
+    def begin_request(self) -> None:
         """Keep a request that may be simple; let uvicorn begin with any other."""
         if self._simple is None:
             self._simple = self._simple_request()
@@ -83,14 +86,16 @@ class FastProtocol(HttpToolsProtocol):
                 return
         else:
             self._let_uvicorn_know(self._simple)  # it queues the next request behind this one
-        super().on_headers_complete()
+        super().begin_request()
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
         simple = self._simple
         if simple is None or simple.is_whole:
             super().on_body(body)
-        elif not simple.body:
+            return
+        self.body_bytes += len(body)
+        if not simple.body:
             simple.body = body  # most bodies arrive in one piece and are not held
         else:
             if isinstance(simple.body, bytes):
@@ -104,7 +109,10 @@ class FastProtocol(HttpToolsProtocol):
         if simple is None or simple.is_whole:
             super().on_message_complete()
         else:
+            self.phase = BETWEEN
             simple.is_whole = True
+            if simple.cycle is not None:
+                self.release_answer(simple.cycle)
             self._let_go()
             self._ask(simple)
 
@@ -125,13 +133,26 @@ class FastProtocol(HttpToolsProtocol):
             self._let_uvicorn_know(self._simple)
         super().shutdown()
 
+    def is_answering(self) -> bool:
+        """Whether a request has no complete answer yet."""
+        return self._simple is not None or super().is_answering()
+
+    def abandon_request(self) -> bool:
+        """Tell the application that the client has left. Returns whether nothing of its answer was sent."""
+        simple = self._simple
+        if simple is None or simple.is_whole:
+            return super().abandon_request()
+        self._let_uvicorn_know(simple).disconnected = True
+        self._give_up(simple)
+        return True
+
     def _simple_request(self) -> _SimpleRequest | None:
         """The request whose headers are complete, if it may be simple and no other is in progress."""
         if self._lane is None or self.parser.get_method() != b"POST" or self.expect_100_continue:
             return None
         call = simple_call(self.url)
         headers = None if call is None else simple_headers(self.headers)
-        if call is None or headers is None or self.flow.write_paused:
+        if call is None or headers is None or b"host" not in headers or self.flow.write_paused:
             return None
         if not self._lane.doors.may_take_short_way(headers):
             return None
@@ -139,7 +160,7 @@ class FastProtocol(HttpToolsProtocol):
             return None
         if self.cycle is not None and not self.cycle.response_complete:
             return None
-        return _SimpleRequest(call, self.url, headers, self.scope, time.perf_counter())
+        return _SimpleRequest(self._lane, call, self.url, headers, self.scope, time.perf_counter())
 
     def _let_uvicorn_know(self, simple: _SimpleRequest) -> RequestResponseCycle:
         """Make the cycle that `HttpToolsProtocol.on_headers_complete` would have made of a simple request."""
@@ -162,13 +183,15 @@ class FastProtocol(HttpToolsProtocol):
                 keep_alive=True,
                 on_response=self.on_response_complete,
             )
+            self.watch_answer(simple.cycle)
+            if simple.is_whole:
+                self.release_answer(simple.cycle)
         return simple.cycle
 
     def _hold(self, simple: _SimpleRequest, n_bytes: int) -> None:
-        assert self._lane is not None
         self._held_bytes += n_bytes
         try:
-            self._lane.capacity.hold(n_bytes)
+            simple.lane.capacity.hold(n_bytes)
         except Overloaded:
             self._let_go()
             self._give_up(simple)
@@ -191,14 +214,13 @@ class FastProtocol(HttpToolsProtocol):
         self.tasks.add(task)
 
     def _ask(self, simple: _SimpleRequest) -> None:
-        assert self._lane is not None
         try:
-            self._lane.capacity.enter()
+            simple.lane.capacity.enter()
         except Overloaded:
             self._give_up(simple)
             return
         try:
-            asked = self._lane.ask(simple.call, simple.headers, bytes(simple.body))
+            asked = simple.lane.ask(simple.call, simple.headers, bytes(simple.body))
         except Exception as error:  # noqa: BLE001 - the application meets the same error and reports it
             self._give_up_inside(simple, error)
             return
@@ -227,8 +249,7 @@ class FastProtocol(HttpToolsProtocol):
         self.on_response_complete()
 
     def _give_up_inside(self, simple: _SimpleRequest, error: BaseException) -> None:
-        assert self._lane is not None
-        self._lane.capacity.step_out()
+        simple.lane.capacity.step_out()
         if not isinstance(error, NotSimple):
             logger.debug("the fast lane leaves a request to the routes: %r", error)
         self._give_up(simple)
@@ -247,10 +268,9 @@ class FastProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _report(self, simple: _SimpleRequest, status: int, request_id: str) -> None:
-        assert self._lane is not None
         seconds = time.perf_counter() - simple.began_at
-        self._lane.capacity.leave(seconds)
-        self._lane.metrics.request_answered(simple.call.route, "POST", status, seconds)
+        simple.lane.capacity.leave(seconds)
+        simple.lane.metrics.request_answered(simple.call.route, "POST", status, seconds)
         if access.isEnabledFor(logging.INFO):
             log_exchange("POST", simple.url.partition(b"?")[0].decode(), status, seconds, request_id)
 

@@ -5,8 +5,6 @@ routes nor bodies; it only reads the template of the route at the end.
 """
 
 import logging
-import random
-import re
 import time
 from collections.abc import Mapping
 
@@ -15,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.telemetry.metrics import OTHER, Metrics
 from service.telemetry.stages import server_timing, stage_times
 from service.web.problems import respond_unforeseen
+from service.web.request_ids import request_id_from
 from worker.telemetry.logs import log_context
 from worker.telemetry.spans import Span, Tracing
 
@@ -29,8 +28,6 @@ _TRACEPARENT = b"traceparent"
 REQUEST_ID_HEADER, TIMING_HEADER = b"x-request-id", b"server-timing"
 NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 _OWN_HEADERS = frozenset({REQUEST_ID_HEADER, NO_SNIFFING[0], TIMING_HEADER})
-_ids = random.Random()  # seeded by the operating system
-_ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class Exchange:
@@ -108,12 +105,6 @@ def log_exchange(method: str, path: str, status: int, seconds: float, request_id
             {**fields, "request_id": request_id},
             extra={"fields": fields},
         )
-
-
-def request_id_from(carried: str) -> str:
-    """The id that a client sent if it is safe to log, else a new one."""
-    # An id only tells requests apart and grants nothing, so it may be easy to guess.
-    return carried if carried and _ACCEPTED_ID.fullmatch(carried) else f"{_ids.getrandbits(64):016x}"
 
 
 def route_of(scope: Scope) -> str:

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Header, Query, Response, status
 from fastapi.responses import PlainTextResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
-from service.deps import NAME_PATTERN, CatalogDep, CurvesDep, JobDep, QueueDep
+from service.deps import NAME_PATTERN, CatalogDep, CurvesDep, JobDep, QueueDep, StreamsDep
+from service.errors import TooManyStreams
 from service.jobs.queue import JobEvent, JobQueue
 from service.web.problem_docs import problem_responses
 from worker.jobs.errors import JobNotFinished, JobNotFound, QueueUnavailable
@@ -118,7 +119,7 @@ async def get_curves(job: JobDep, picture_format: Literal["png", "svg"], curves:
     summary="Follow a job",
     response_class=StreamingResponse,
     responses={
-        **problem_responses(*ONE_JOB),
+        **problem_responses(*ONE_JOB, TooManyStreams),
         200: {"content": {"text/event-stream": {}}, "description": "Server-Sent Events."},
     },
 )
@@ -126,6 +127,7 @@ async def follow_job(
     job: JobDep,
     queue: QueueDep,
     catalog: CatalogDep,
+    streams: StreamsDep,
     last_event_id: Annotated[str | None, Header(pattern=r"^\d+(-\d+)?$")] = None,
 ) -> StreamingResponse:
     """Server-Sent Events until the job ends.
@@ -135,9 +137,7 @@ async def follow_job(
     """
     after = last_event_id or await queue.latest_event(job.id)
     events = _events(job, queue, catalog, after, snapshot=last_event_id is None)
-    return StreamingResponse(
-        _until_the_queue_is_gone(events), media_type="text/event-stream", headers={"Cache-Control": "no-cache"}
-    )
+    return streams.answer(_until_the_queue_is_gone(events))
 
 
 async def _until_the_queue_is_gone(events: AsyncIterator[str]) -> AsyncIterator[str]:

