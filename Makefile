@@ -55,8 +55,11 @@ check: $(DEVELOPMENT)  ## the quick gate: format, lint, types, imports, API desc
 	$(BIN)/lint-imports && $(BIN)/python -m service.cli.openapi --check && $(BIN)/python -m pytest -q $(CHECKED); tests=$$?; \
 	wait $$types && exit $$tests
 
+# Tests that compute, two at a time, those with the longest files first; all others measure or wait, one at a time.
+SIDE_BY_SIDE := tests/learning tests/contract tests/unit
 test: $(DEVELOPMENT) lint  ## the whole gate: format, lint, types, imports, API description, tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(SIDE_BY_SIDE)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE:%=--ignore=%)
 
 # Not part of `make test`: Python's tracing makes the tests take 1.4 to 1.9 times the processor time (3.11).
 coverage: $(DEVELOPMENT)  ## run all tests and list the lines that none of them reaches

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.archives import stripes, zipped
+from tests.busy_machine import wait_until
 from tests.documentation import Block, blocks
 from tests.places import PROJECT
 from tests.running import Stack, submit, wait_for
@@ -111,11 +111,11 @@ class Reader:
         assert ended["state"] in {"succeeded", "cancelled"}, ended
 
     def _let_convert(self, dataset: str) -> None:
-        deadline = time.monotonic() + 60
-        while (state := self._api.get(f"/datasets/{dataset}").json()["state"]) == "converting":
-            assert time.monotonic() < deadline, state
-            time.sleep(0.2)
-        assert state == "ready"
+        def state() -> object:
+            return self._api.get(f"/datasets/{dataset}").json()["state"]
+
+        wait_until(lambda: state() != "converting", 60, pause_s=0.2)
+        assert state() == "ready"
 
 
 @pytest.mark.parametrize("page", PAGES)
