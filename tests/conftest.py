@@ -4,12 +4,13 @@ import os
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
+
+from tests.busy_machine import wait_until
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -61,13 +62,11 @@ def redis_url(valkey_url: str) -> str:
 
 
 def _wait_until_it_answers(url: str) -> None:
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            with redis.Redis.from_url(url) as client:
-                client.ping()
-            return
-        except redis.ConnectionError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
+    def answers() -> bool:
+        with redis.Redis.from_url(url) as client:
+            try:
+                return bool(client.ping())
+            except redis.ConnectionError:
+                return False
+
+    wait_until(answers, 10, pause_s=0.02)

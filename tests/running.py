@@ -1,5 +1,6 @@
 """A real `convserve up` in a process of its own, and how to use it over HTTP; for integration tests and benchmarks."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -12,7 +13,10 @@ from typing import Any
 
 import httpx
 
+from tests.busy_machine import exit_code, is_within, wait_until
+
 START_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 60
 JOB_TIMEOUT_S = 180
 
 
@@ -57,8 +61,8 @@ class running_stack:  # noqa: N801 - used as a context manager
     def __exit__(self, *_: object) -> None:
         self._process.send_signal(signal.SIGTERM)
         try:
-            self._process.wait(60)
-        except subprocess.TimeoutExpired:
+            exit_code(self._process, STOP_TIMEOUT_S)
+        except BaseException:
             self._process.kill()
             raise
 
@@ -92,25 +96,22 @@ def wait_for(
 ) -> dict[str, Any]:
     """Poll until the job is in one of the states (none given: until it has ended)."""
     wanted = states or ("succeeded", "failed", "cancelled")
-    deadline = time.monotonic() + timeout_s
+    began = time.monotonic()
     while True:
         answer = api.get(f"/jobs/{job_id}")
         job: dict[str, Any] = answer.json()
         # 503: Redis was not in time, as on a machine under load.
         if answer.status_code != 503 and job["state"] in wanted:
             return job
-        assert time.monotonic() < deadline, f"expected {wanted}, still {job}"
+        assert is_within(time.monotonic() - began, timeout_s), f"expected {wanted}, still {job}"
         time.sleep(poll_s)
 
 
 def _wait_until_ready(stack: Stack) -> None:
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while True:
+    def is_ready() -> bool:
         assert stack.process.poll() is None, stack.log.read_text()
-        try:
-            if httpx.get(stack.url + "/readyz").status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        assert time.monotonic() < deadline, stack.log.read_text()
-        time.sleep(0.1)
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(stack.url + "/readyz").status_code == 200
+        return False
+
+    wait_until(is_ready, START_TIMEOUT_S, stack.log.read_text)

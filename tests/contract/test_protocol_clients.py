@@ -9,7 +9,6 @@ import gzip
 import io
 import socket
 import threading
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from tritonclient.utils import InferenceServerException
 from model_store import open_store
 from service.app import create_app
 from service.settings import ApiSettings
+from tests.busy_machine import wait_until
 from tests.unit.service.tiny_networks import publish
 
 pytestmark = pytest.mark.anyio
@@ -148,10 +148,7 @@ def assert_same(found: ArrayLike, expected: NDArray[np.float32]) -> None:
 
 
 def _wait_until_started(server: uvicorn.Server) -> None:
-    deadline = time.monotonic() + 20
-    while not server.started:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: server.started, 20, pause_s=0.01)
 
 
 # Triton's client

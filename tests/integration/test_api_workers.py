@@ -6,8 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -15,18 +14,12 @@ import psutil
 import pytest
 
 from model_store import open_store
+from tests.busy_machine import exit_code, wait_until
 from tests.running import free_port
 from tests.unit.service.tiny_networks import grey_picture, publish
 
 STARTED = re.compile(r"api (\d) +started \(process (\d+)\)")
 LIMIT_S = 60
-
-
-def wait_until(condition: Callable[[], bool], log: Path) -> None:
-    deadline = time.monotonic() + LIMIT_S
-    while not condition():
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.05)
 
 
 def pids(log: Path) -> list[int]:
@@ -75,7 +68,7 @@ def test_both_processes_answer_agree_and_leave_nothing_behind(
     server: tuple[subprocess.Popen[bytes], str, Path],
 ) -> None:
     process, url, log = server
-    wait_until(lambda: log.read_text().count("listening on") == 2, log)
+    wait_until(lambda: log.read_text().count("listening on") == 2, LIMIT_S, log.read_text)
     both = set(pids(log))
     assert len(both) == 2
 
@@ -89,7 +82,7 @@ def test_both_processes_answer_agree_and_leave_nothing_behind(
             return seen == both
 
         seen.clear()
-        wait_until(ask, log)
+        wait_until(ask, LIMIT_S, log.read_text)
 
     ask_until_both_have_answered("/v2/models/shirts/ready", 200)
     answer = httpx.post(f"{url}/models/shirts/predict", content=grey_picture(4), headers={"Content-Type": "image/png"})
@@ -99,5 +92,5 @@ def test_both_processes_answer_agree_and_leave_nothing_behind(
     ask_until_both_have_answered("/v2/models/shirts/ready", 404)
 
     process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 0
+    assert exit_code(process, 20) == 0
     assert not [pid for pid in both if psutil.pid_exists(pid)]

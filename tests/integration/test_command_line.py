@@ -14,8 +14,11 @@ import psutil
 import pytest
 from PIL import Image
 
+from tests.busy_machine import exit_code
 from tests.running import Stack, submit, wait_for
 from worker.datasets import load_dataset
+
+PATIENCE_S = 600  # ends a command that hangs
 
 
 def convserve(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -23,7 +26,7 @@ def convserve(*arguments: str, **environment: str) -> subprocess.CompletedProces
         [sys.executable, "-m", "service.cli", *arguments],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_S,
         check=False,
         env=os.environ | {"COLUMNS": "160"} | environment,
     )
@@ -151,7 +154,7 @@ def test_ctrl_c_leaves_the_job_or_cancels_it(
         wait_for(api, job, "running")
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read()
-        assert process.wait(10) == 130
+        assert exit_code(process, 10) == 130
     assert said in rest
     wait_for(api, job, state)
     api.post(f"/jobs/{job}/cancel")
@@ -182,7 +185,7 @@ def test_ctrl_c_ends_the_demo_at_any_moment(delay_s: float, tmp_path: Path) -> N
     )
     time.sleep(delay_s)
     process.send_signal(signal.SIGINT)
-    assert process.wait(20) != 0
+    assert exit_code(process, 20) != 0
     assert not processes_in(tmp_path / "demo")
 
 

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -18,9 +18,12 @@ import httpx
 import psutil
 import pytest
 
+from tests.busy_machine import exit_code, is_within, wait_until
+
 MARK = "TEST_STACK_MARK"  # in the environment of every process of a stack, whoever its parent is
 READY = re.compile(r"ready: page (http://127\.0\.0\.1:\d+)/  docs \1/docs  data (\S+)")
 START_LIMIT_S = 40
+PATIENCE_S = 600  # ends a command that hangs
 
 
 class Up:
@@ -58,14 +61,18 @@ class Up:
 
     def url(self) -> str:
         """Where it answers, once it has said that it is ready."""
-        wait_until(lambda: READY.search(self.log) is not None or self.process.poll() is not None, START_LIMIT_S)
+        wait_until(
+            lambda: READY.search(self.log) is not None or self.process.poll() is not None,
+            START_LIMIT_S,
+            lambda: self.log,
+        )
         ready = READY.search(self.log)
         assert ready is not None, self.log
         return ready[1]
 
     def end(self, limit_s: float) -> int:
         """Its exit code, once it has ended."""
-        code = self.process.wait(limit_s)
+        code = exit_code(self.process, limit_s)
         self._reader.join()
         return code
 
@@ -99,13 +106,6 @@ def unconfigured() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("CONVSERVE_")}
 
 
-def wait_until(condition: Callable[[], bool], limit_s: float) -> None:
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline, f"did not happen within {limit_s} s"
-        time.sleep(0.05)
-
-
 def is_ready(url: str) -> bool:
     try:
         return httpx.get(f"{url}/readyz", timeout=2).status_code == 200
@@ -134,7 +134,7 @@ def convserve(*arguments: str, **environment: str) -> subprocess.CompletedProces
         [sys.executable, "-m", "service.cli", *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
         env=unconfigured() | environment,
     )
@@ -180,7 +180,7 @@ def test_a_second_instance_on_the_same_data_directory_is_refused(running: Up) ->
         f"convserve: another convserve (process {running.process.pid}) is using the data directory "
         f"{running.data_dir}; stop it, or choose another directory with --data-dir or CONVSERVE_DATA_DIR\n"
     )
-    assert time.monotonic() - started_at < 5
+    assert is_within(time.monotonic() - started_at, 5)
     assert is_ready(running.url())
 
 
@@ -255,7 +255,7 @@ def test_a_kill_leaves_nothing_behind_and_the_next_start_recovers(tmp_path: Path
     started_at = time.monotonic()
     with Up(tmp_path / "data", CONVSERVE_SPARE_TRAINER="false") as again:
         assert is_ready(again.url())
-        assert time.monotonic() - started_at < 10
+        assert is_within(time.monotonic() - started_at, 10)
         assert not runtime.exists()
         again.process.terminate()
         assert again.end(20) == 0

@@ -1,7 +1,6 @@
 """Uploaded datasets on the real stack: from a zip of class folders to a right prediction."""
 
 import stat
-import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.archives import encoded, picture, stripes, two_classes, zipped
+from tests.busy_machine import wait_until
 from tests.places import SHARED_DATA
 from tests.running import Stack, submit, wait_for
 from worker.datasets import load_dataset
@@ -22,13 +22,13 @@ def upload(api: httpx.Client, archive: bytes, **fields: str) -> dict[str, Any]:
     files = {"file": ("upload.zip", archive, "application/zip")}
     answer = api.post("/datasets", files=files, data=fields)
     assert answer.status_code == 202, answer.text
-    deadline = time.monotonic() + 120
-    while True:
-        dataset: dict[str, Any] = api.get(answer.headers["location"]).json()
-        if dataset["state"] != "converting":
-            return dataset
-        assert time.monotonic() < deadline, dataset
-        time.sleep(0.05)
+
+    def dataset() -> dict[str, Any]:
+        found: dict[str, Any] = api.get(answer.headers["location"]).json()
+        return found
+
+    wait_until(lambda: dataset()["state"] != "converting", 120)
+    return dataset()
 
 
 def train(api: httpx.Client, dataset: str, **changes: object) -> dict[str, Any]:
@@ -129,10 +129,7 @@ def test_a_client_that_leaves_in_the_middle_of_an_upload_leaves_nothing(api: htt
     with pytest.raises(ConnectionError):
         api.post("/datasets?name=half", content=half(), headers={"Content-Type": "application/zip"})
     uploads = stack.data_dir / "datasets" / "uploads"
-    deadline = time.monotonic() + 10
-    while uploads.is_dir() and list(uploads.iterdir()):
-        assert time.monotonic() < deadline, list(uploads.rglob("*"))
-        time.sleep(0.02)
+    wait_until(lambda: not uploads.is_dir() or not list(uploads.iterdir()), 10, lambda: list(uploads.rglob("*")))
     assert api.get("/datasets/half").status_code == 404
 
 

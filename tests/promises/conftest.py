@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.busy_machine import slowness
 from tests.promises.ledger import IS_LONG, Ledger
 from tests.promises.servers import Broker
 from tests.running import Stack, running_stack
@@ -38,9 +39,10 @@ def stack(request: pytest.FixtureRequest, broker: Broker, tmp_path_factory: pyte
     saving a checkpoint may well take some seconds.
     """
     directory = tmp_path_factory.mktemp("stack")
-    environment = {"CONVSERVE_REDIS_URL": broker.url, "CONVSERVE_LEASE_S": "4"}
+    patience = round(slowness())  # 1 on a quiet machine; on a busy one, what is only slow must not count as lost
+    environment = {"CONVSERVE_REDIS_URL": broker.url, "CONVSERVE_LEASE_S": str(4 * patience)}
     if hasattr(request.module, "STALL_TIMEOUT_S"):
-        environment["CONVSERVE_STALL_TIMEOUT_S"] = str(request.module.STALL_TIMEOUT_S)
+        environment["CONVSERVE_STALL_TIMEOUT_S"] = str(patience * request.module.STALL_TIMEOUT_S)
     with running_stack(directory / "data", directory / "log.txt", **environment) as running:
         yield running
 

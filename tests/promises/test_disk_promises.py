@@ -7,9 +7,10 @@ import httpx
 import pytest
 
 from model_store import StoreFull, open_store
+from tests.busy_machine import wait_until
 from tests.promises.ledger import Ledger
 from tests.promises.pictures import PNG
-from tests.promises.processes import succeeds, train, wait_until
+from tests.promises.processes import succeeds, train
 from tests.promises.servers import Broker
 from tests.running import running_stack, submit, wait_for
 from tests.unit.model_store.published import publish

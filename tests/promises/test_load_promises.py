@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 import httpx
 import psutil
 
+from tests.busy_machine import wait_until
 from tests.promises.ledger import IS_LONG, Ledger, percentile, tries
 from tests.promises.pictures import PNG
-from tests.promises.processes import cancel, child_of, succeeds, wait_until
+from tests.promises.processes import cancel, child_of, succeeds
 from tests.promises.test_broker_promises import predict_for
 from tests.running import Stack, running_stack, submit, wait_for
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 
 from tests.archives import huge_webp, two_classes, zipped
+from tests.busy_machine import wait_until
 from tests.promises.ledger import Ledger
-from tests.promises.processes import wait_until
 from tests.running import Stack, running_stack
 
 N_PICTURES = 10_000
