@@ -1,7 +1,7 @@
 import re
 import tomllib
 
-from tests.places import PROJECT
+from tests.paths import PROJECT
 
 
 def test_the_changelogs_top_version_is_the_packages() -> None:

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from service.cli.commands import app
 from service.settings import ApiSettings
-from tests.places import PROJECT
+from tests.paths import PROJECT
 from worker.settings import WorkerSettings
 
 GPU = "docker-compose.yml"

@@ -4,7 +4,7 @@ import re
 
 import yaml
 
-from tests.places import PROJECT
+from tests.paths import PROJECT
 
 MAKEFILE = (PROJECT / "Makefile").read_text()
 

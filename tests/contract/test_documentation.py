@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from service.cli.commands import app
 from tests.documentation import PAGES, blocks, headings, links
-from tests.places import PROJECT
+from tests.paths import PROJECT
 
 README_LINES = 150
 COMPOSE = PROJECT / "docker-compose.yml"

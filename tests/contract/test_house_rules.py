@@ -9,7 +9,7 @@ from pathlib import Path
 import grimp
 import pytest
 
-from tests.places import PROJECT
+from tests.paths import PROJECT
 
 PACKAGES = ("service", "worker", "model_store")
 MODULES = [path for package in PACKAGES for path in sorted((PROJECT / package).rglob("*.py"))]

@@ -14,7 +14,7 @@ from service.app import create_app
 from service.settings import ApiSettings
 from service.telemetry.metrics import LoadedModel, Metrics
 from tests.contract.test_deployment import GPU, WATCHERS, load
-from tests.places import PROJECT
+from tests.paths import PROJECT
 from worker.jobs.records import QueueOverview
 from worker.jobs.states import JobState
 

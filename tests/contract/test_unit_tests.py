@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.places import PROJECT
+from tests.paths import PROJECT
 
 PROCESSES = {"subprocess", "multiprocessing", "concurrent.futures.process", "socketserver", "http.server"}
 CLOCKS = {"time", "monotonic", "perf_counter", "time_ns", "monotonic_ns", "perf_counter_ns"}

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.places import PROJECT
+from tests.paths import PROJECT
 
 PACKAGES = ("service", "worker", "model_store", "openapi")
 

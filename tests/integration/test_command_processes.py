@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.places import PROJECT
+from tests.paths import PROJECT
 
 WITHOUT_THE_EXTRA = """
 import sys

@@ -20,7 +20,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.places import PROJECT, SHARED_DATA
+from tests.paths import PROJECT, SHARED_DATA
 from worker.datasets import DatasetUnavailable, DownloadProgress, is_available, load_dataset
 from worker.datasets.download import ABANDONED_AFTER_S, download
 from worker.datasets.official import OFFICIAL, Official, OfficialFile

@@ -15,7 +15,7 @@ from PIL import Image
 from tests.archives import stripes, zipped
 from tests.busy_machine import wait_until
 from tests.documentation import Block, blocks
-from tests.places import PROJECT
+from tests.paths import PROJECT
 from tests.running import Stack, submit, wait_for
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")

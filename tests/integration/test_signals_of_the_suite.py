@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from tests.places import PROJECT
+from tests.paths import PROJECT
 
 NAMED_BY_PYTHON = "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
 

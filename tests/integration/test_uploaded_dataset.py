@@ -10,7 +10,7 @@ import pytest
 
 from tests.archives import encoded, picture, stripes, two_classes, zipped
 from tests.busy_machine import wait_until
-from tests.places import SHARED_DATA
+from tests.paths import SHARED_DATA
 from tests.running import Stack, submit, wait_for
 from worker.datasets import load_dataset
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.places import PROJECT
+from tests.paths import PROJECT
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
 

@@ -11,7 +11,7 @@ from typing import Self
 
 import pytest
 
-from tests.places import PROJECT
+from tests.paths import PROJECT
 
 TABLE = PROJECT / "docs" / "explanation" / "promises.md"
 BEGIN, END = "<!-- promises -->", "<!-- /promises -->"

@@ -17,7 +17,7 @@ import httpx
 
 from model_store import ModelStore, open_store
 from tests.busy_machine import is_within, wait_until
-from tests.places import PROJECT
+from tests.paths import PROJECT
 from tests.promises.ledger import IS_LONG, Ledger
 from tests.promises.pictures import PNG
 from tests.promises.processes import cancel, restart_api, succeeds

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.places import SHARED_DATA
+from tests.paths import SHARED_DATA
 from tests.unit.worker.datasets.made_files import idx_gz
 from worker.datasets import DatasetCorrupt, DatasetNotFound, dataset_info, is_available, load_dataset
 from worker.datasets.idx import read_idx

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.places import SHARED_DATA
+from tests.paths import SHARED_DATA
 from worker.datasets import Dataset, dataset_info, load_dataset
 from worker.datasets.loading import SAMPLE
 from worker.datasets.make_sample import choose, make_sample

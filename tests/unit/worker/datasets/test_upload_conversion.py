@@ -13,7 +13,7 @@ from PIL import Image
 
 from model_store import ConversionStatus, DatasetFacts, DatasetStore, open_store
 from tests.archives import encoded, picture, two_classes, zipped
-from tests.places import SHARED_DATA
+from tests.paths import SHARED_DATA
 from tests.unit.worker.datasets.conversion_orders import MIB, ordered
 from worker.datasets import Dataset, DatasetCorrupt, DatasetNotFound, DatasetNotReady, find_dataset, load_uploaded
 from worker.datasets.built_in import DATASETS

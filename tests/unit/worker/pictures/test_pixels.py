@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.cpu_time import at_most_cpu_s
-from tests.places import SHARED_DATA
+from tests.paths import SHARED_DATA
 from worker.pictures.pixels import (
     TURNS,
     PictureFormatUnsupported,

@@ -1,4 +1,4 @@
-"""Where the project and the development data lie."""
+"""Where the project and the development data are."""
 
 from pathlib import Path
 
