@@ -1,4 +1,4 @@
-"""Nouns as fixtures for every kind of test, and one marker per folder."""
+"""Fixtures that all kinds of tests share, and one marker per folder."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Stand-ins with the real signatures, for what a test must be able to watch."""
+"""Stand-ins with the real signatures that record what they are asked."""
 
 from worker.job_store.wake_ups import WakeUps
 

@@ -379,8 +379,8 @@ def test_a_full_disk_is_told_and_nothing_stays(shelf: Shelf, tmp_path: Path) -> 
     assert contents(tmp_path) == {}
 
 
-def test_whoever_watches_can_end_a_download(shelf: Shelf, tmp_path: Path) -> None:
-    """Any error of theirs comes back as it is, an operating system's error included."""
+def test_the_caller_that_watches_a_download_can_end_it(shelf: Shelf, tmp_path: Path) -> None:
+    """Any error that it raises is passed on unchanged, including an error of the operating system."""
     shelf.put("/files/first.gz", FIRST)
 
     def cancel(_: DownloadProgress) -> None:
@@ -460,7 +460,7 @@ def test_what_a_killed_process_leaves_is_no_dataset_and_is_swept_later(shelf: Sh
     shelf.put("/files/first.gz", FIRST)
     shelf.put("/files/second.gz", SECOND)
     download("small", official, tmp_path)
-    assert part.exists()  # it could still be somebody's
+    assert part.exists()  # another process could still be using it
     (folder / "second.gz").unlink()
     long_ago = time.time() - ABANDONED_AFTER_S - 1
     os.utime(part, (long_ago, long_ago))

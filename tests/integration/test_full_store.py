@@ -1,4 +1,4 @@
-"""A store without room refuses new work only: not a question, and not a repetition of what it has accepted."""
+"""A full store refuses only new work: questions are answered, and so are repetitions of accepted submissions."""
 
 from pathlib import Path
 
@@ -16,12 +16,12 @@ BODY = {"architecture": "lenet5-fashion", "dataset": "fashion_mnist_sample", "ep
 
 
 class Disk(ForwardingObjects):
-    """Has as much room as is said."""
+    """Has as many free bytes as the test says."""
 
-    room_bytes = 1000
+    free_space = 1000
 
     def free_bytes(self) -> int | None:
-        return self.room_bytes
+        return self.free_space
 
 
 @pytest.mark.parametrize("body", [BODY, BODY | {"grid": {"seed": [1, 2]}}], ids=["job", "grid"])
@@ -37,7 +37,7 @@ async def test_a_full_store_refuses_new_jobs_and_repeats_its_answers(
     ):
         accepted = await api.post("/jobs", json=body, headers=key)
         assert accepted.status_code == 202, accepted.text
-        disk.room_bytes = 99
+        disk.free_space = 99
         for headers in ({}, {"Idempotency-Key": "another"}):
             refused = await api.post("/jobs", json=body, headers=headers)
             assert (refused.status_code, refused.json()["code"]) == (507, "disk_full")

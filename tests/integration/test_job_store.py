@@ -42,7 +42,7 @@ def test_a_submitted_job_is_queued_and_knows_its_place(job_store: JobStore) -> N
     assert (job_store.get(first.id).position, job_store.get(second.id).position) == (1, 2)
 
 
-def test_a_job_knows_who_submitted_it_and_so_does_whoever_claims_it(job_store: JobStore) -> None:
+def test_a_job_and_its_claim_name_the_request_that_submitted_it(job_store: JobStore) -> None:
     origin = Origin(request_id="r-1", traceparent="00-" + "ab" * 16 + "-" + "cd" * 8 + "-01")
     job = job_store.submit(PLAN, "key", "digest", origin)
     assert job.submitted_by == "r-1"
@@ -181,7 +181,7 @@ def test_a_running_job_is_cancelled_through_its_worker(job_store: JobStore) -> N
     assert job_store.end_cancelled(claim)
 
 
-def test_a_cancellation_after_leave_to_publish_comes_too_late(job_store: JobStore) -> None:
+def test_a_cancellation_after_the_commit_was_granted_comes_too_late(job_store: JobStore) -> None:
     claim = job_store.claim(submitted(job_store).id)
     assert claim is not None
     assert job_store.begin_commit(claim, version=1)
@@ -213,7 +213,7 @@ def test_a_job_given_back_is_not_charged_and_keeps_its_place(job_store: JobStore
     assert job_store.queued() == [first, second]
 
 
-def test_whoever_claims_a_job_next_knows_what_was_about_to_be_published(job_store: JobStore) -> None:
+def test_the_next_claim_of_a_job_names_the_version_that_was_about_to_be_published(job_store: JobStore) -> None:
     claim = job_store.claim(submitted(job_store).id)
     assert claim is not None
     assert claim.draft is None
@@ -237,7 +237,9 @@ def test_a_job_that_is_to_be_cancelled_never_comes_back_into_the_queue(job_store
 
 
 @pytest.mark.parametrize("n_lost", [0, MAX_ATTEMPTS - 1])
-def test_a_job_that_may_have_published_is_queued_until_somebody_has_looked(job_store: JobStore, n_lost: int) -> None:
+def test_a_job_that_may_have_published_stays_queued_until_a_worker_has_checked(
+    job_store: JobStore, n_lost: int
+) -> None:
     job = submitted(job_store).id
     for _ in range(n_lost):
         claim = job_store.claim(job)

@@ -1,4 +1,4 @@
-"""A job whose last attempt was lost while it published: whoever claims it next finds out what became of the version."""
+"""A job lost its last attempt while publishing: the next claim finds out whether the version exists."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -43,7 +43,7 @@ def store(settings: WorkerSettings) -> ModelStore:
 
 
 def lose_while_publishing(job_store: JobStore, store: ModelStore, loss: str, *, is_committed: bool) -> str:
-    """A job whose last attempt was given leave to publish, and then lost its trainer."""
+    """A job whose last attempt was allowed to publish and then lost its trainer."""
     job = job_store.submit(PLAN).id
     for _ in range(MAX_ATTEMPTS - 1):
         claim = job_store.claim(job)

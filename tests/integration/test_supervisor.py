@@ -1,4 +1,4 @@
-"""One claimed job and a trainer that says what a test wants: how the job's record comes through stops and waits."""
+"""One claimed job and a scripted trainer: what becomes of the job's record when the worker stops or Redis is slow."""
 
 import os
 import time
@@ -38,7 +38,7 @@ PAUSE_GRACE_S = 30.0
 
 
 class ScriptedTrainer(TrainerProcess):
-    """No process: says what it was given, one after another, and does what can be called; then it is silent."""
+    """No process: sends the reports of its script in turn, calls the callables in it, and is silent afterwards."""
 
     def __init__(self, script: Sequence[Report | Callable[[], object]]) -> None:
         self._script = list(script)
@@ -66,7 +66,7 @@ class ScriptedTrainer(TrainerProcess):
 
 
 class SlowJobStore(JobStore):
-    """Redis does not answer when a job asks for leave to publish, until it does."""
+    """Redis answers late when a job asks whether it may publish."""
 
     def begin_commit(self, claim: Claim, version: int) -> bool:
         time.sleep(1.0)

@@ -1,4 +1,4 @@
-"""The account of promises, and what is broken to test them: a stack, a server, a disk of one's own."""
+"""The ledger of promises, and what their tests break: a stack, a Redis server, a small disk."""
 
 import contextlib
 import subprocess

@@ -1,4 +1,4 @@
-"""Finds the processes of a stack, to do them harm."""
+"""Finds the processes of a stack, to kill or to stop them."""
 
 import contextlib
 import os

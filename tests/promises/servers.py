@@ -1,4 +1,4 @@
-"""A Redis server that can be hurt in every way a real one is: killed, hung, filled up."""
+"""A Redis server that a test can kill, hang or fill up."""
 
 import signal
 import subprocess

@@ -1,4 +1,4 @@
-"""A full disk: what cannot be done is refused or fails as `disk_full`, predicting goes on, room mends everything."""
+"""A full disk: new work is refused or fails as `disk_full`, predictions go on, and free space is enough to recover."""
 
 import os
 from pathlib import Path
@@ -20,7 +20,7 @@ SMALL = {"architecture": "lenet5-fashion", "dataset": "fashion_mnist_sample", "e
 
 
 def fill(disk: Path, leave_bytes: int = 0) -> Path:
-    """Take all room but so much."""
+    """Take all free space except this many bytes."""
     filler = disk / "filler"
     facts = os.statvfs(disk)
     with filler.open("wb") as file:
@@ -63,7 +63,7 @@ def test_store_below_its_floor(ledger: Ledger, small_disk: Path, broker: Broker,
     with (
         ledger.promise(
             "store's disk below `CONVSERVE_MIN_FREE_BYTES`: jobs are refused with 507, one that is training fails as "
-            "`disk_full` and leaves nothing, predicting goes on, with room everything works again",
+            "`disk_full` and leaves nothing, predicting goes on, everything works again once there is free space",
             few=0,
             many=2,
         ) as promise,
@@ -89,14 +89,15 @@ def test_store_below_its_floor(ledger: Ledger, small_disk: Path, broker: Broker,
             promise.require(bool(ended["error"]) and ended["error"]["code"] == "disk_full", f"{ended['error']}")
             promise.require(not list((small_disk / "store/staging").iterdir()), "temporary files were left")
             filler.unlink()
-            promise.require(succeeds(api), "with room again, a job did not end well")
+            promise.require(succeeds(api), "with free space again, a job did not succeed")
 
 
 def test_data_directory_without_a_byte_left(ledger: Ledger, small_disk: Path, tmp_path: Path) -> None:
     with (
         ledger.promise(
             "not a byte left where everything is kept, the private server's file included, while a job trains: "
-            "predicting goes on, accepted jobs are kept, with room everything works again without help",
+            "predictions go on, accepted jobs are kept, and everything works again without help once there is free "
+            "space",
             few=0,
             many=2,
         ) as promise,
@@ -120,13 +121,13 @@ def test_data_directory_without_a_byte_left(ledger: Ledger, small_disk: Path, tm
                 if answer.status_code == 202:
                     kept = wait_for(api, answer.json()["id"])
                     promise.require(kept["state"] == "succeeded", f"accepted, and ended as {kept['state']}")
-            promise.require(succeeds(api), "with room again, a job did not end well")
+            promise.require(succeeds(api), "with free space again, a job did not succeed")
 
 
 def test_trainer_without_room_for_temporary_files(ledger: Ledger, small_disk: Path, tmp_path: Path) -> None:
     with (
         ledger.promise(
-            "no room for a trainer's temporary files: the job fails as `disk_full`, the next job runs",
+            "no free space for a trainer's temporary files: the job fails as `disk_full`, the next job runs",
             few=0,
             many=2,
         ) as promise,
@@ -141,4 +142,4 @@ def test_trainer_without_room_for_temporary_files(ledger: Ledger, small_disk: Pa
             ended = wait_for(api, job)
             promise.require(bool(ended["error"]) and ended["error"]["code"] == "disk_full", f"{ended}")
             filler.unlink()
-            promise.require(succeeds(api), "with room again, a job did not end well")
+            promise.require(succeeds(api), "with free space again, a job did not succeed")

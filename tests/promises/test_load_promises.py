@@ -20,7 +20,7 @@ from tests.running import Stack, running_stack, submit, wait_for
 CLIENTS_AT_PEAK = 8
 TOO_MANY_CLIENTS = 10 * CLIENTS_AT_PEAK
 MOST_AT_ONCE = 16
-IMPATIENCE_S = 0.1  # ten times sooner than `Retry-After` asks whoever was refused to come again
+IMPATIENCE_S = 0.1  # a tenth of what `Retry-After` asks of a refused client
 MB = 1_000_000
 
 

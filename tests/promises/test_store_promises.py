@@ -1,4 +1,4 @@
-"""A model version is whole or absent, whoever is killed and whatever lies in the store."""
+"""A model version is whole or absent, whichever process is killed and whatever the store contains."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""Whatever process dies or hangs, an accepted job reaches an honest end, and the next one runs."""
+"""Whichever process dies or hangs, an accepted job reaches an honest end, and the next one runs."""
 
 import random
 import re

@@ -1,4 +1,4 @@
-"""A store that can be told to hold a version back, or to fail."""
+"""A store that holds a version back, or fails, when a test says so."""
 
 import threading
 
@@ -6,7 +6,7 @@ from model_store import ModelStore, StoreError
 
 
 class SlowStore(ModelStore):
-    """The store of a test, which can be told to hold a version back."""
+    """Delays or fails the reads of the versions that a test names."""
 
     def __init__(self, store: ModelStore) -> None:
         super().__init__(store._objects)
@@ -15,7 +15,7 @@ class SlowStore(ModelStore):
         self.errors: dict[tuple[str, int], StoreError] = {}
 
     def hold(self, model: str, version: int) -> threading.Event:
-        """Until this event is set, nobody reads the version's files."""
+        """Reads of this version's files wait until the event is set."""
         return self._held.setdefault((model, version), threading.Event())
 
     def read(self, model: str, version: int, file: str) -> bytes:

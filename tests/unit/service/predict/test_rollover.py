@@ -78,7 +78,7 @@ async def test_no_request_waits_longer_than_a_moment_after_the_loading_began(
     assert not waiting.done()
     clock.advance(0.2 * PATIENCE_S)
     assert await waiting == 1
-    # From now on nobody waits at all: the clock stands still.
+    # From now on no request waits at all: the clock stands still.
     assert [await version(predictor) for _ in range(20)] == [1] * 20
     arrives.set()
     while await version(predictor) == 1:

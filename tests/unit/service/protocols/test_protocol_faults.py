@@ -1,4 +1,4 @@
-"""What nobody foresaw, and a store that is gone: the protocols' own error body even then."""
+"""Unexpected errors and an unavailable store are answered with the protocols' own error bodies, too."""
 
 import httpx
 import pytest

@@ -14,7 +14,7 @@ Kind = TypeVar("Kind", bound=TrainingData)
 
 
 class Clock:
-    """Stands still unless somebody waits for a chunk; then it goes on by `PAUSE_S`, once a chunk."""
+    """Stands still except while a chunk is waited for: then it advances by `PAUSE_S`, once per chunk."""
 
     def __init__(self) -> None:
         self.now = 0.0
