@@ -80,9 +80,15 @@ class ApiSettings(SharedSettings):
     max_pictures: int = Field(default=64, ge=1, description="Most pictures in one prediction request.")
     max_picture_bytes: int = Field(default=10 * _MIB, ge=1, description="Largest picture file, in bytes.")
     max_picture_pixels: int = Field(
-        default=24_000_000, ge=1, description="Most pixels of one picture, read from its header before it is decoded."
+        default=100_000_000, ge=1, description="Most pixels of one picture, read from its header before it is decoded."
     )
-    max_picture_side: int = Field(default=8192, ge=1, description="Longest side of one picture, in pixels.")
+    max_picture_side: int = Field(default=65_535, ge=1, description="Longest side of one picture, in pixels.")
+    max_picture_memory_bytes: int = Field(
+        default=400_000_000,
+        ge=_MIB,
+        description="Memory that decoding one picture may take, told from its header: 4 bytes per pixel of a PNG, 16 "
+        "of a WebP, and of a JPEG 4 per pixel of the reduced size in which it is decoded; more is 413.",
+    )
     max_dataset_bytes: int = Field(
         default=2048 * _MIB, ge=1024, description="Largest archive of an uploaded dataset, in bytes; more is 413."
     )

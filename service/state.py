@@ -107,6 +107,7 @@ def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing:
         max_bytes=settings.max_picture_bytes,
         max_pixels=settings.max_picture_pixels,
         max_side=settings.max_picture_side,
+        max_memory_bytes=settings.max_picture_memory_bytes,
     )
     decoder = Decoder(stages, limits, settings.decode_threads)
     predictor = Predictor(catalog, engine, decoder)

@@ -6,6 +6,7 @@ Works on bytes alone: knows no picture library, and parses no metadata except th
 
 import re
 import struct
+from typing import NamedTuple
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 SIGNATURES: dict[str, re.Pattern[bytes]] = {
@@ -38,11 +39,12 @@ MAX_STRAY_BYTES = 1024
 MAX_JPEG_SCANS = 100
 """A progressive JPEG has about ten scans. Each is a pass over all pixels, and may be only forty bytes long."""
 MAX_PNG_CHUNKS = 20_000
-UNTOLD_AREA = 2**40
-"""Pixels of a picture whose header does not say: more than any limit."""
+UNTOLD_SIZE = (2**20, 2**20)
+"""Of a picture whose header does not say: more than any limit."""
 
 _JPEG_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # neither stuffing nor a restart
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers of a frame's header, of every coding
+_JPEG_PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _JPEG_SCAN, _JPEG_END, _JPEG_BARE = 0xDA, 0xD9, (0x01, 0xD8)
 
 
@@ -56,18 +58,27 @@ def picture_format(data: bytes) -> str | None:
 def picture_area(data: bytes) -> int:
     """Width times height as the file's header says, before anything is decoded; far too many where it cannot be told.
 
-    A header may lie; decoding checks it again. Of what is no picture the area is 0.
+    A header may lie; decoding checks it again. Of a file that is no picture the area is 0.
     """
+    if data.startswith(PNG_SIGNATURE):
+        return _product(data, ">II", 16)
+    width, height = picture_size(data)
+    return width * height
+
+
+def picture_size(data: bytes) -> tuple[int, int]:
+    """Width and height as the file's header says, like `picture_area`."""
     match picture_format(data):
-        case None:
-            return 0
         case "PNG":
-            return _product(data, ">II", 16)
+            return _pair(data, ">II", 16)
         case "BMP":
-            return _product(data, "<ii", 18)
+            return _pair(data, "<ii", 18)
+        case "WEBP":
+            return _webp_size(data)
         case "JPEG":
-            return _jpeg_area(data)
-    return UNTOLD_AREA  # WebP has three kinds of headers, and no small pictures that are sent all day
+            frame = jpeg_frame(data)
+            return UNTOLD_SIZE if frame is None else (frame.width, frame.height)
+    return 0, 0
 
 
 def foreign_format(data: bytes) -> str:
@@ -77,23 +88,86 @@ def foreign_format(data: bytes) -> str:
     return next(known, "something else")
 
 
-def _product(data: bytes, layout: str, position: int) -> int:
-    if len(data) < position + struct.calcsize(layout):
-        return 0  # cut short: nothing to decode
-    width, height = struct.unpack_from(layout, data, position)
-    return abs(int(width) * int(height))
+class JpegFrame(NamedTuple):
+    """What a JPEG says about its picture before the compressed data.
+
+    Attributes:
+        width: in pixels, as `height`; 0 when the file ends before it tells.
+        components: 1 for grey, 3 for colour, 4 for CMYK.
+        samples: per pixel, of all components: 3 without subsampling of colour, 1.5 with the usual one.
+        is_buffered: the picture comes in several scans, so that a decoder keeps all coefficients until the last one.
+    """
+
+    width: int
+    height: int
+    components: int
+    samples: float
+    is_buffered: bool
 
 
-def _jpeg_area(data: bytes) -> int:
+def jpeg_frame(data: bytes) -> JpegFrame | None:
+    """The frame of a JPEG; None when there are too many segments before it."""
+    frame = JpegFrame(0, 0, 0, 0.0, False)
     position = 2
     for _ in range(MAX_JPEG_SEGMENTS):
         marker = _JPEG_MARKER.search(data, position, position + MAX_STRAY_BYTES)
         if marker is None:
-            return 0
-        if data[marker.end() - 1] in _JPEG_FRAMES:
-            return _product(data, ">HH", marker.end() + 3)
+            return frame
+        code = data[marker.end() - 1]
+        if code in _JPEG_FRAMES and not frame.components:
+            frame = _frame_at(data, marker.end(), is_buffered=code in _JPEG_PROGRESSIVE)
+        elif code == _JPEG_SCAN:
+            scanned = data[marker.end() + 2 : marker.end() + 3]
+            return frame._replace(is_buffered=frame.is_buffered or scanned != bytes([frame.components]))
         position = _after_segment(data, marker)
-    return UNTOLD_AREA
+    return frame if frame.components else None
+
+
+def _frame_at(data: bytes, position: int, *, is_buffered: bool) -> JpegFrame:
+    height, width = _pair(data, ">HH", position + 3)
+    (components,) = data[position + 7 : position + 8] or b"\0"
+    factors = [(byte >> 4, byte & 15) for byte in data[position + 9 : position + 8 + 3 * components : 3]]
+    most = max((across for across, _ in factors), default=1), max((down for _, down in factors), default=1)
+    samples = sum(across * down for across, down in factors) / max(1, most[0] * most[1])
+    return JpegFrame(width, height, components, samples, is_buffered)
+
+
+def jpeg_scans(data: bytes) -> int:
+    """About how many scans a JPEG has, and never fewer; a picture appended to it counts, too."""
+    return data.count(b"\xff\xda")
+
+
+def _webp_size(data: bytes) -> tuple[int, int]:
+    kind = data[12:16]
+    if kind == b"VP8X":
+        canvas = data[24:30]
+        if len(canvas) < 6:
+            return 0, 0
+        return int.from_bytes(canvas[:3], "little") + 1, int.from_bytes(canvas[3:], "little") + 1
+    if kind == b"VP8L":
+        bits = int.from_bytes(data[21:25], "little")
+        return (1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)) if len(data) >= 25 else (0, 0)
+    width, height = _pair(data, "<HH", 26)
+    return width & 0x3FFF, height & 0x3FFF
+
+
+def webp_has_alpha(data: bytes) -> bool:
+    """Whether a WebP says that parts of it are transparent."""
+    if data[12:16] == b"VP8L":
+        return bool(int.from_bytes(data[21:25], "little") >> 28 & 1)
+    return data[12:16] == b"VP8X" and bool(data[20:21] and data[20] & 0x10)
+
+
+def _pair(data: bytes, layout: str, position: int) -> tuple[int, int]:
+    if len(data) < position + struct.calcsize(layout):
+        return 0, 0  # cut short: nothing to decode
+    first, second = struct.unpack_from(layout, data, position)
+    return abs(int(first)), abs(int(second))
+
+
+def _product(data: bytes, layout: str, position: int) -> int:
+    first, second = _pair(data, layout, position)
+    return first * second
 
 
 def is_laborious(data: bytes, kind: str) -> bool:
@@ -143,3 +217,29 @@ def _png_is_laborious(data: bytes) -> bool:
             return False
         position += 12 + int.from_bytes(head[:4], "big")
     return True
+
+
+class PngHeader(NamedTuple):
+    """What a PNG says about its pixels.
+
+    Attributes:
+        depth: bits of a sample.
+        colour: colour type, as the format numbers them.
+        has_transparency: one colour, or some of a palette, are transparent.
+    """
+
+    depth: int
+    colour: int
+    has_transparency: bool
+
+
+def png_header(data: bytes) -> PngHeader:
+    """The header of a PNG; of one that is cut short, zeros."""
+    depth, colour = (*data[24:26], 0, 0)[:2]
+    position = 8
+    for _ in range(MAX_PNG_CHUNKS):
+        head = data[position : position + 8]
+        if len(head) < 8 or head.endswith((b"IDAT", b"tRNS")):
+            return PngHeader(depth, colour, head.endswith(b"tRNS"))
+        position += 12 + int.from_bytes(head[:4], "big")
+    return PngHeader(depth, colour, has_transparency=True)

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 # Only these plugins are imported, so that Pillow never searches its forty other formats.
 from PIL import BmpImagePlugin, Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: F401
 
+from worker.pictures.cost import Cost, jpeg_scale, picture_cost
+from worker.pictures.fitting import in_shape
 from worker.pictures.headers import foreign_format, is_laborious, picture_format
 from worker.pictures.orientation import orientation_of
 from worker.pictures.simple_png import raw_pixels, read_equal_pngs, read_simple_png
@@ -27,9 +29,9 @@ FORMATS = {"JPEG": "JPEG", "PNG": "PNG", "WEBP": "WebP", "BMP": "BMP"}
 """The formats that are decoded: Pillow's name, and the name for people."""
 
 EXPECTED = "JPEG, PNG, WebP or BMP"
-DRAFT_FACTOR = 16
-"""A JPEG is decoded at a half, a quarter or an eighth while that leaves this many times the model's size. Measured
-against a full decode of 67 photographs at 32 x 32: 0.02 grey levels apart on average, 0.5 in the worst photograph."""
+MOST_WORK = {"progressive JPEG": 3_000_000_000}
+"""Of one picture, in the unit of `Cost.work`: about 1.5 s. Without it, a hundred scans of fifty million pixels would
+keep a thread busy for half a minute, and no decoding can be interrupted."""
 
 FAILURES = (
     ArithmeticError,
@@ -47,17 +49,6 @@ FAILURES = (
     zlib.error,
 )
 """Errors that Pillow was seen to raise on damaged files."""
-
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""EXIF orientation to the operation that turns the picture upright; from 5 on, width and height are swapped."""
 
 _BMP_RUN_LENGTH = (1, 2)
 
@@ -84,11 +75,20 @@ class PictureFormatUnsupported(PictureRejected):
 
 @dataclass(frozen=True)
 class PictureLimits:
-    """How large a picture may be; checked before anything is decoded."""
+    """How large a picture may be; checked before anything is decoded.
+
+    Attributes:
+        max_bytes: of the file.
+        max_pixels: width times height, as the header says.
+        max_side: longest side, in pixels.
+        max_memory_bytes: held while it is decoded. A JPEG is decoded reduced, so that a photo of 50 million pixels
+            takes few; a PNG of that size takes 200 MB, and a WebP 800 MB.
+    """
 
     max_bytes: int
-    max_pixels: int = 24_000_000
-    max_side: int = 8192
+    max_pixels: int = 100_000_000
+    max_side: int = 65_535
+    max_memory_bytes: int = 400_000_000
 
 
 def to_unit_range(images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -124,7 +124,7 @@ def decode_picture(data: bytes, image_shape: tuple[int, int, int], limits: Pictu
         uint8, of the given shape, C-contiguous, values 0-255.
 
     Raises:
-        PictureTooLarge: it has more bytes or pixels or a longer side than `limits` allow.
+        PictureTooLarge: it has more bytes or pixels or a longer side than `limits` allow, or takes more memory.
         PictureFormatUnsupported: it is neither JPEG, PNG, WebP nor BMP.
         PictureRejected: it is damaged, cut short, empty, or built to be slow.
         ValueError: `image_shape` has neither one nor three channels.
@@ -136,7 +136,7 @@ def decode_picture(data: bytes, image_shape: tuple[int, int, int], limits: Pictu
         if kind == "PNG":
             simple = read_simple_png(data, limits.max_side, limits.max_pixels)
             if simple is not None:
-                return _in_shape(simple, 1, image_shape)
+                return in_shape(simple, 1, image_shape)
         return _decode(data, kind, image_shape, limits)
     except Image.DecompressionBombError as error:
         raise PictureTooLarge(f"{_too_many_pixels(limits)}, came far more") from error
@@ -189,27 +189,37 @@ def _decode(data: bytes, kind: str, image_shape: tuple[int, int, int], limits: P
         raise PictureRejected(
             f"the picture file has too many parts; expected an ordinary {FORMATS[kind]} file, came one built to be slow"
         )
+    _check_cost(picture_cost(data, image_shape), limits)
     _silence_pillow()
     with Image.open(io.BytesIO(data), formats=(kind,)) as picture:
         _check_header(picture, kind, limits)
         if kind == "JPEG":
-            enough = DRAFT_FACTOR * max(image_shape[:2])
-            picture.draft(None, (enough, enough))
+            scale = jpeg_scale(*picture.size, image_shape)
+            picture.draft(None, (max(1, picture.width // scale), max(1, picture.height // scale)))
         picture.load()
         turn = orientation_of(picture.info)
-        return _in_shape(_in_resizable_mode(picture), turn, image_shape)
+        return in_shape(picture, turn, image_shape)
 
 
-def _in_shape(picture: Image.Image, turn: int, image_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    height, width, channels = image_shape
-    flat = _flatten(_fit(picture, (width, height), turn), "L" if channels == 1 else "RGB")
-    return np.frombuffer(raw_pixels(flat), np.uint8).reshape(image_shape)
+def _check_cost(cost: Cost, limits: PictureLimits) -> None:
+    """Refuse a picture by its header, before Pillow allocates memory for it."""
+    _check_size(cost.width, cost.height, limits)
+    if cost.memory_bytes > limits.max_memory_bytes:
+        raise PictureTooLarge(
+            f"decoding the picture takes too much memory; expected at most {limits.max_memory_bytes} bytes, came a "
+            f"{cost.kind.replace('WEBP', 'WebP')} of {cost.width} x {cost.height} that takes {cost.memory_bytes}"
+        )
+    if cost.work > MOST_WORK.get(cost.kind, cost.work):
+        raise PictureRejected("the picture file has too many scans for its size; expected an ordinary JPEG file")
+
+
+def _check_size(width: int, height: int, limits: PictureLimits) -> None:
+    if max(width, height) > limits.max_side or width * height > limits.max_pixels:
+        raise PictureTooLarge(f"{_too_many_pixels(limits)}, came {width} x {height}")
 
 
 def _check_header(picture: Image.Image, kind: str, limits: PictureLimits) -> None:
-    width, height = picture.size
-    if max(width, height) > limits.max_side or width * height > limits.max_pixels:
-        raise PictureTooLarge(f"{_too_many_pixels(limits)}, came {width} x {height}")
+    _check_size(*picture.size, limits)
     if kind == "BMP" and picture.info.get("compression") in _BMP_RUN_LENGTH:
         # Pillow unpacks these in Python, which takes seconds per file.
         raise PictureFormatUnsupported("not a BMP of a supported kind; expected it uncompressed, came run lengths")
@@ -219,52 +229,6 @@ def _too_many_pixels(limits: PictureLimits) -> str:
     return (
         f"the picture has too many pixels; expected at most {limits.max_pixels} in all and {limits.max_side} on a side"
     )
-
-
-def _in_resizable_mode(picture: Image.Image) -> Image.Image:
-    """The picture as "L", "RGB" or "RGBA", the modes that are resized without loss."""
-    if picture.mode.startswith("I"):
-        return _to_eight_bits(picture)
-    if picture.has_transparency_data:
-        return picture.convert("RGBA")
-    if picture.mode in {"L", "RGB"}:
-        return picture
-    return picture.convert("L" if picture.mode == "1" else "RGB")
-
-
-def _to_eight_bits(picture: Image.Image) -> Image.Image:
-    """Scale 16-bit grey, which Pillow would clip, to 8 bits; the transparent value becomes white."""
-    deep = np.asarray(picture).astype(np.uint32).clip(max=0xFFFF)
-    values = ((deep * 255 + 0x807F) >> 16).astype(np.uint8)  # rounds exactly, like libpng's PNG_DIV257
-    if "transparency" in picture.info:
-        values[deep == picture.info["transparency"]] = 255
-    return Image.fromarray(values)
-
-
-def _fit(picture: Image.Image, size: tuple[int, int], turn: int) -> Image.Image:
-    """Crop and resize, then turn upright, to `size` (width, height): turning the small picture is cheap."""
-    target = size[::-1] if turn >= 5 else size
-    if picture.size != target:
-        box = _centre_box(picture.size, target)
-        picture = picture.resize(target, Image.Resampling.BILINEAR, box=box)
-    return picture.transpose(TURNS[turn]) if turn in TURNS else picture
-
-
-def _flatten(picture: Image.Image, mode: str) -> Image.Image:
-    """Add a white background, then make it grey or coloured: last, because the picture is small by then."""
-    if picture.mode == "RGBA":
-        layer, picture = picture, Image.new("RGB", picture.size, "white")
-        picture.paste(layer, mask=layer)
-    return picture if picture.mode == mode else picture.convert(mode)
-
-
-def _centre_box(size: tuple[int, int], target: tuple[int, int]) -> tuple[float, float, float, float]:
-    """The largest part around the centre that has the target's aspect ratio: left, top, right, bottom."""
-    (width, height), (target_width, target_height) = size, target
-    scale = min(width / target_width, height / target_height)
-    left = max(0.0, (width - target_width * scale) / 2)
-    top = max(0.0, (height - target_height * scale) / 2)
-    return left, top, width - left, height - top
 
 
 _silencing = threading.Lock()

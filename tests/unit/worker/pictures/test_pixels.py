@@ -13,8 +13,8 @@ from PIL import Image
 
 from tests.cpu_time import at_most_cpu_s
 from tests.paths import SHARED_DATA
+from worker.pictures.fitting import TURNS
 from worker.pictures.pixels import (
-    TURNS,
     PictureFormatUnsupported,
     PictureLimits,
     PictureRejected,
@@ -392,8 +392,9 @@ def test_a_header_with_nothing_but_noise_behind_it_is_refused_or_decoded(kind: s
 )
 def test_too_many_pixels_are_refused_from_the_header(data: bytes) -> None:
     reason = "too many pixels; expected at most 24000000 in all and 8192 on a side"
+    limits = PictureLimits(max_bytes=len(data), max_pixels=24_000_000, max_side=8192)
     with at_most_cpu_s(0.2), pytest.raises(PictureTooLarge, match=reason):
-        decode(data)
+        decode_picture(data, COLOUR, limits)
 
 
 def test_a_jpeg_with_too_many_pixels_is_refused_from_the_header() -> None:
