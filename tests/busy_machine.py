@@ -5,6 +5,8 @@ import subprocess
 import time
 from collections.abc import Callable
 
+PATIENCE_S = 600.0
+"""Ends a wait for something that never comes; no claim about how long it takes."""
 _SAMPLE_S = 0.2
 
 

@@ -14,11 +14,9 @@ import psutil
 import pytest
 from PIL import Image
 
-from tests.busy_machine import exit_code
+from tests.busy_machine import PATIENCE_S, exit_code
 from tests.running import Stack, submit, wait_for
 from worker.datasets import load_dataset
-
-PATIENCE_S = 600  # ends a command that hangs
 
 
 def convserve(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.archives import stripes, zipped
-from tests.busy_machine import wait_until
+from tests.busy_machine import PATIENCE_S, wait_until
 from tests.documentation import Block, blocks
 from tests.paths import PROJECT
 from tests.running import Stack, submit, wait_for
@@ -91,7 +91,7 @@ class Reader:
             env=self._environment,
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=PATIENCE_S,
             check=False,
         )
         assert answer.returncode == 0, f"{arguments[-1]}\n{answer.stdout}\n{answer.stderr}"

@@ -18,12 +18,11 @@ import httpx
 import psutil
 import pytest
 
-from tests.busy_machine import exit_code, is_within, wait_until
+from tests.busy_machine import PATIENCE_S, exit_code, is_within, wait_until
 
 MARK = "TEST_STACK_MARK"  # in the environment of every process of a stack, whichever process started it
 READY = re.compile(r"ready: page (http://127\.0\.0\.1:\d+)/  docs \1/docs  data (\S+)")
 START_LIMIT_S = 40
-PATIENCE_S = 600  # ends a command that hangs
 
 
 class Up:

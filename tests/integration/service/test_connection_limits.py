@@ -19,12 +19,12 @@ from service.settings import ApiSettings
 from service.web.connection_deadlines import ConnectionLimits
 from service.web.connection_limits import CONNECTIONS
 from service.web.connection_table import SURPLUS_CONNECTIONS, ConnectionTable
+from tests.busy_machine import PATIENCE_S
 from tests.unit.service.connections import form, post
 from tests.unit.service.tiny_networks import grey_picture, publish
 
 pytestmark = pytest.mark.anyio
 
-PATIENCE_S = 20
 PICTURE = grey_picture(3)
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 QUICK = ConnectionLimits(header_s=0.4, idle_s=0.4, body_s=30, rate_window_s=0.4, send_s=0.6, linger_s=0.4)

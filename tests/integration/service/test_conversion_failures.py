@@ -18,6 +18,7 @@ from service.datasets.conversions import Conversions
 from service.datasets.scratch import Scratch
 from service.errors import TooManyUploads
 from tests.archives import two_classes, zipped
+from tests.busy_machine import PATIENCE_S
 from tests.unit.model_store.faulty_objects import RefusesFile
 from worker.datasets.upload.options import UploadLimits, UploadOptions
 
@@ -62,7 +63,7 @@ async def start(conversions: Conversions, side: int) -> None:
 
 async def failure(objects: Objects) -> ConversionFailure:
     """Why the conversion failed, once it has."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             status = ModelStore(objects).datasets.status("pets")
             if status is not None and status.error is not None:
@@ -103,7 +104,7 @@ async def test_a_converter_that_is_killed_leaves_what_it_had_noticed(
         folder.archive.write_bytes(zipped(two_classes(150) | {"dark/0 odd.png": b"?"}))
         await conversions.start(folder, UploadOptions(name="pets", image_size=(SLOW, SLOW)))
     (conversion,) = conversions._running
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while (stored := status_of(objects)) is None or not stored.report:
             await asyncio.sleep(0.02)
     os.kill(converter(), signal.SIGKILL)

@@ -19,6 +19,7 @@ from service.datasets.scratch import Scratch, sweep
 from service.jobs.queue import JobQueue
 from service.settings import ApiSettings
 from tests.archives import huge_webp, picture, two_classes, zipped
+from tests.busy_machine import PATIENCE_S
 from tests.fakes import RecordingWakeUps
 from tests.integration.service.uploading import ZIP, converted, leftovers, upload
 from worker.job_store.connection import connect
@@ -53,7 +54,7 @@ async def test_an_upload_becomes_a_dataset_with_facts_report_and_picture(
     assert Image.open(io.BytesIO(picture.content)).format == "PNG"
     known = await api.get(dataset["preview"], headers={"If-None-Match": picture.headers["etag"]})
     assert (known.status_code, known.content) == (304, b"")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while list((settings.datasets_path / "uploads").iterdir()):  # cleared after the dataset is announced
             await asyncio.sleep(0.02)
 
@@ -200,7 +201,7 @@ async def test_slow_uploads_hold_no_slot_of_a_conversion(api: httpx.AsyncClient,
         await is_over.wait()
 
     slow = [asyncio.create_task(api.post(f"/datasets?name=slow{n}", content=dripping(), headers=ZIP)) for n in range(8)]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while len(list((settings.datasets_path / "uploads").glob("*/upload.zip"))) < len(slow):
             await asyncio.sleep(0.02)
         assert (await upload(api, zipped(two_classes()))).status_code == 202

@@ -7,6 +7,7 @@ import httpx
 
 from model_store import ModelStore
 from service.settings import ApiSettings
+from tests.busy_machine import PATIENCE_S
 
 ZIP = {"Content-Type": "application/zip"}
 
@@ -17,7 +18,7 @@ async def upload(api: httpx.AsyncClient, archive: bytes, **query: str) -> httpx.
 
 async def converted(api: httpx.AsyncClient, name: str = "pets") -> dict[str, Any]:
     """The dataset once its conversion has ended, either way."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             answer: dict[str, Any] = (await api.get(f"/datasets/{name}")).json()
             if answer["state"] != "converting":
