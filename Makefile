@@ -10,8 +10,8 @@ PYTHON ?= $(shell for candidate in python3.12 python3.11 python3 python; do \
 	$$candidate -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
 	&& echo $$candidate && break; done)
 # What `make check` runs: unit tests and the contracts that only read files.
-CHECKED := tests/unit $(addprefix tests/contract/test_,house_rules.py documentation.py reference_tables.py changelog.py \
-	package_data.py openapi_is_current.py)
+CHECKED := tests/unit $(addprefix tests/contract/test_,artifact_names.py changelog.py developer_tools.py documentation.py \
+	house_rules.py openapi_is_current.py package_data.py private_upstream_api.py reference_tables.py unit_tests.py)
 SOURCES := service worker model_store tests benchmarks
 
 .DEFAULT_GOAL := help
@@ -52,7 +52,7 @@ check: $(DEVELOPMENT)  ## the quick gate: format, lint, types, imports, API desc
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	@$(BIN)/mypy & types=$$!; \
-	$(BIN)/lint-imports && $(BIN)/python -m service.cli.openapi --check && $(BIN)/python -m pytest -q $(CHECKED); tests=$$?; \
+	$(BIN)/lint-imports && $(BIN)/python -m service.cli.openapi --check && $(BIN)/python -m pytest -q -n 2 --dist loadfile $(CHECKED); tests=$$?; \
 	wait $$types && exit $$tests
 
 # Tests that compute, two at a time, those with the longest files first; all others measure or wait, one at a time.
@@ -63,7 +63,8 @@ test: $(DEVELOPMENT) lint  ## the whole gate: format, lint, types, imports, API 
 
 # Not part of `make test`: Python's tracing makes the tests take 1.4 to 1.9 times the processor time (3.11).
 coverage: $(DEVELOPMENT)  ## run all tests and list the lines that none of them reaches
-	$(BIN)/python -m pytest --cov
+	$(BIN)/python -m pytest --cov --cov-report= -n 2 --dist loadfile --no-loadscope-reorder $(SIDE_BY_SIDE)
+	$(BIN)/python -m pytest --cov --cov-append $(SIDE_BY_SIDE:%=--ignore=%)
 
 promises: $(DEVELOPMENT)  ## break everything many times (about 45 minutes); prints and writes docs/explanation/promises.md
 	PROMISES=long $(BIN)/python -m pytest -p no:cacheprovider -o timeout=1800 tests/promises
