@@ -16,6 +16,7 @@ import pytest
 from httpx_sse import connect_sse
 from PIL import Image
 
+from tests.busy_machine import is_within
 from tests.running import Stack, submit, wait_for
 from worker.datasets import Dataset, load_dataset
 from worker.pictures.pixels import to_unit_range
@@ -54,7 +55,8 @@ def test_a_training_ends_published_with_a_history_and_an_honest_accuracy(job: di
 def test_the_first_step_comes_soon_after_the_claim(api: httpx.Client, job: dict[str, Any]) -> None:
     history = api.get(_file(job, "history.json")).json()
     # The aim is 1 s on an idle machine and is measured in benchmarks/; here only that the spare trainer was used.
-    assert 0 < history["first_step_seconds"] < 20
+    assert history["first_step_seconds"] > 0
+    assert is_within(history["first_step_seconds"], 20)
 
 
 def test_the_published_model_opens_in_plain_keras_and_gives_the_published_numbers(
