@@ -21,6 +21,7 @@ from service.models.catalog import Catalog
 from service.models.index import Index
 from service.predict.predictor import Predictor
 from service.predict.uploads import Upload, read_uploads
+from service.settings import ApiSettings
 from service.state import ServiceState
 from service.web.streams import EventStreams
 from worker.artifacts import KERAS_FILE
@@ -72,6 +73,10 @@ async def _predictor(state: StateDep) -> Predictor:
     return state.predictor
 
 
+async def _settings(state: StateDep) -> ApiSettings:
+    return state.settings
+
+
 async def _queue(state: StateDep) -> JobQueue:
     return state.queue
 
@@ -119,6 +124,7 @@ IndexDep = Annotated[Index, Depends(_index)]
 EngineDep = Annotated[Engine, Depends(_engine)]
 PredictorDep = Annotated[Predictor, Depends(_predictor)]
 QueueDep = Annotated[JobQueue, Depends(_queue)]
+SettingsDep = Annotated[ApiSettings, Depends(_settings)]
 ComparisonsDep = Annotated[ComparisonPictures, Depends(_comparisons)]
 CurvesDep = Annotated[CurvePictures, Depends(_curves)]
 DatasetsDep = Annotated[DatasetListing, Depends(_datasets)]

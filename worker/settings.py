@@ -50,6 +50,12 @@ class SharedSettings(BaseSettings):
         description="Space in bytes that stays free on the disks of the store and of uploads; jobs, uploads and "
         "publishing that would use it are refused.",
     )
+    trainer_memory_bytes: Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(unset_if_empty)] = Field(
+        default=None,
+        description="Most memory a trainer may hold, in bytes; beyond it, its job fails as `out_of_memory`. Default: "
+        "twice the estimate and 2 GiB, and at most 80 % of the worker's memory. The API refuses larger trainings; it "
+        "reads this setting only while no worker is running.",
+    )
     umask: Annotated[str, Field(pattern=r"^0?[0-7]{3}$")] = Field(
         default="077",
         description="Octal umask of the processes: with `077` new files and directories are for their user alone; "
@@ -108,6 +114,12 @@ class WorkerSettings(SharedSettings):
         ge=0,
         le=19,
         description="CPU niceness of trainers, so that the API on the same machine comes first.",
+    )
+    max_job_s: float = Field(
+        default=24 * 3600.0,
+        gt=0,
+        description="Longest time a job may run, all its attempts together, in seconds; it then fails as "
+        "`took_too_long`.",
     )
     cancel_grace_s: float = Field(
         default=5.0, gt=0, description="Seconds a cancelled trainer gets to end by itself before it is killed."

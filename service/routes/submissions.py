@@ -10,9 +10,10 @@ from fastapi import APIRouter, Body, Header, Query, Response, status
 from fastapi.openapi.models import Example
 
 from model_store import AliasNotFound, Manifest, ModelNotFound, ModelStore, StoreFull, VersionNotFound
-from service.deps import CatalogDep, DatasetsDep, QueueDep, RequestIdDep, StoreDep
+from service.deps import CatalogDep, DatasetsDep, QueueDep, RequestIdDep, SettingsDep, StoreDep
 from service.jobs.dry_run import DryRun, dry_run
 from service.jobs.group_answers import Group, group_answer
+from service.jobs.memory_check import require_memory
 from service.jobs.queue import JobQueue
 from service.models.catalog import Catalog
 from service.models.index import Reference
@@ -88,6 +89,7 @@ async def submit_job(
     catalog: CatalogDep,
     datasets: DatasetsDep,
     store: StoreDep,
+    settings: SettingsDep,
     request_id: RequestIdDep,
     dry: Annotated[
         bool,
@@ -115,12 +117,14 @@ async def submit_job(
     digest = _digest(submission)
     if isinstance(submission, GridRequest):
         planned = await asyncio.to_thread(_planned, submission, plan_one)
+        await require_memory([job.plan for job in planned], queue, settings.trainer_memory_bytes, find_dataset)
         group = await queue.submit_group(
             submission.model_dump(mode="json"), planned, idempotency_key or "", digest, request_id
         )
         response.headers["Location"] = f"/groups/{group.id}"
         return group_answer(group)
     planned_job = await asyncio.to_thread(plan_one, submission)
+    await require_memory([planned_job], queue, settings.trainer_memory_bytes, find_dataset)
     record = await queue.submit(planned_job, idempotency_key or "", digest, request_id)
     response.headers["Location"] = f"/jobs/{record.id}"
     return record

@@ -7,7 +7,7 @@ import redis
 from worker.job_store import claims
 from worker.job_store.claims import MAX_ATTEMPTS
 from worker.job_store.connection import connect
-from worker.job_store.keys import events_key
+from worker.job_store.keys import events_key, job_key
 from worker.job_store.store import JobStore
 from worker.jobs.errors import ClaimLost, IdempotencyConflict, JobNotFinished, JobNotFound, QueueUnavailable
 from worker.jobs.plan import plan
@@ -331,3 +331,16 @@ def test_a_server_that_is_gone_is_said_so() -> None:
         job_store.get("abc")
     with pytest.raises(QueueUnavailable):
         job_store.submit(PLAN)
+
+
+def test_a_claim_knows_how_long_earlier_attempts_ran(job_store: JobStore, client: redis.Redis) -> None:
+    job = submitted(job_store).id
+    for ran_s in (0, 100, 250):
+        claim = job_store.claim(job)
+        assert claim is not None
+        assert claim.ran_s == pytest.approx(ran_s, abs=5)
+        client.hincrbyfloat(job_key(job), "started_at", -(100 if ran_s == 0 else 150))
+        assert job_store.give_back(claim)
+    waited = submitted(job_store).id
+    job_store.cancel(waited)
+    assert client.hget(job_key(waited), "ran_s") is None

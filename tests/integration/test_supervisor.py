@@ -14,6 +14,7 @@ from worker.jobs.records import Claim, JobFailure, JobRecord, Progress, Publishe
 from worker.jobs.request import JobRequest
 from worker.jobs.states import JobState
 from worker.supervision.job_trace import JobTrace
+from worker.supervision.limits import NO_LIMITS, Limits
 from worker.supervision.messages import (
     CommitGranted,
     CommitRequested,
@@ -35,6 +36,7 @@ EVALUATING = ProgressMade(progress=Progress(phase="evaluating", epoch=2))
 FAILED = Failed(failure=JobFailure(code="diverged", message="loss became nan"))
 PUBLISHED = Published(model=PublishedModel(name="shirts", version=1, test_loss=0.5, test_accuracy=0.8))
 PAUSE_GRACE_S = 30.0
+PATIENT_S = 30.0
 
 
 class ScriptedTrainer(TrainerProcess):
@@ -84,12 +86,16 @@ def worker_stops() -> None:
     raise SystemExit
 
 
-def supervise(job_store: JobStore, trainer: TrainerProcess) -> JobRecord:
+def supervise(
+    job_store: JobStore, trainer: TrainerProcess, stall_timeout_s: float = 0.1, limits: Limits = NO_LIMITS
+) -> JobRecord:
     claim = job_store.claim(job_store.submit(PLAN).id)
     assert claim is not None
     order = Order(job=claim.job, plan=PLAN, fence=1, claimed_at=0, store_url="", datasets_dir="", work_dir="")
     with JobTrace(NoTracing(), claim) as trace:
-        Supervisor(job_store, claim, trainer, trace, 0.1, 0.1, PAUSE_GRACE_S, lambda: None).run(order)
+        Supervisor(job_store, claim, trainer, trace, 0.1, stall_timeout_s, PAUSE_GRACE_S, lambda: None, limits).run(
+            order
+        )
     return job_store.get(claim.job)
 
 
@@ -138,3 +144,20 @@ def test_a_word_to_a_trainer_that_was_stopped_is_lost() -> None:
     trainer.send(Pause())
     with pytest.raises(EOFError):
         trainer.receive(timeout_s=5)
+
+
+def test_a_job_that_goes_beyond_a_limit_fails_at_once(job_store: JobStore) -> None:
+    slow = supervise(job_store, ScriptedTrainer([TRAINING]), PATIENT_S, Limits(seconds=0.3))
+    assert (slow.state, slow.attempt) == (JobState.FAILED, 1)
+    assert slow.error is not None
+    assert slow.error.code == "took_too_long"
+    large = supervise(job_store, ScriptedTrainer([TRAINING]), PATIENT_S, Limits(memory_bytes=1_000_000))
+    assert large.error is not None
+    assert (large.state, large.error.code) == (JobState.FAILED, "out_of_memory")
+    assert "CONVSERVE_TRAINER_MEMORY_BYTES" in large.error.message
+
+
+def test_a_job_that_publishes_when_its_time_is_up_succeeds(job_store: JobStore) -> None:
+    script: list[Report | Callable[[], object]] = [CommitRequested(version=1), lambda: time.sleep(0.5), PUBLISHED]
+    fast = JobStore(job_store._redis)
+    assert supervise(fast, ScriptedTrainer(script), PATIENT_S, Limits(seconds=0.4)).state is JobState.SUCCEEDED

@@ -3,8 +3,8 @@
 -- ARGV[1]  id of the job
 -- ARGV[2]  lease in seconds
 -- ARGV[3]  name of the claimant; one that missed the answer asks again and gets the same claim
--- Answers  {request, attempt, fence, request id or '', traceparent or '', draft or ''}, or nil when the job cannot be
---          claimed
+-- Answers  {request, attempt, fence, request id or '', traceparent or '', draft or '', seconds that earlier attempts
+--          ran}, or nil when the job cannot be claimed
 -- Touches  job events queued running fences
 
 local id, lease_s, claimant = ARGV[1], tonumber(ARGV[2]), ARGV[3]
@@ -23,5 +23,6 @@ if not (found[1] == 'running' and found[2] == claimant) then
   emit(id, 'state', 'running')
 end
 
-local job = redis.call('HMGET', key.job(id), 'request', 'attempt', 'fence', 'submitted_by', 'traceparent', 'draft')
-return {job[1], job[2], job[3], job[4] or '', job[5] or '', job[6] or ''}
+local job = redis.call('HMGET', key.job(id), 'request', 'attempt', 'fence', 'submitted_by', 'traceparent', 'draft',
+                       'ran_s')
+return {job[1], job[2], job[3], job[4] or '', job[5] or '', job[6] or '', job[7] or '0'}

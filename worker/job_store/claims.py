@@ -48,7 +48,7 @@ class ClaimedJobs:
         answer = self._scripts.run("claim", job, self._lease_s, claimant or keys.new_id())
         if not answer:
             return None
-        request, attempt, fence, request_id, traceparent, draft = answer
+        request, attempt, fence, request_id, traceparent, draft, ran_s = answer
         return Claim(
             job=job,
             plan=TrainingPlan.model_validate_json(request),
@@ -56,6 +56,7 @@ class ClaimedJobs:
             fence=fence,
             origin=Origin(request_id=request_id, traceparent=traceparent),
             draft=draft or None,
+            ran_s=ran_s,
         )
 
     def heartbeat(self, claim: Claim, progress: Progress, history: History, event: str = "") -> bool:

@@ -6,8 +6,9 @@
 --
 -- Keys (all with the prefix KEYS[1], which is 'convserve:'; one server or one primary with replicas, not a cluster):
 --   job:<id>           hash    the job: id, state, request (JSON), created_at, queued_at, started_at, finished_at,
---                              attempt, submitted_by, traceparent, group, varied (JSON), progress, history, model,
---                              error (JSON each); of its claim: fence, claimant, lease_until; and two marks:
+--                              attempt, ran_s (seconds of earlier attempts), submitted_by, traceparent, group, varied
+--                              (JSON), progress, history, model, error (JSON each); of its claim: fence,
+--                              claimant, lease_until; and two marks:
 --                              draft (number of the version it may have published), cancel_requested
 --   job:<id>:events    stream  event (`state`, `progress` or `epoch`) and data; the newest 4,000 or so
 --   job:<id>:log       list    lines of its log, oldest first; written by `worker.job_store.claims`
@@ -21,6 +22,7 @@
 --   groups             zset    ids of all groups, by the `sequence` of their first job
 --   idempotency:<sha>  hash    job, group, and digest of the request that came with this key; expires
 --   watch              string  name of the process that looks after lost jobs; expires
+--   workers            hash    by worker: when its announcement ends, and the bytes it allows a trainer
 
 local prefix = KEYS[1]
 
@@ -38,6 +40,7 @@ local key = {
   groups = prefix .. 'groups',
   idempotency = function(sha) return prefix .. 'idempotency:' .. sha end,
   watch = prefix .. 'watch',
+  workers = prefix .. 'workers',
 }
 
 local function now()
@@ -74,6 +77,10 @@ end
 
 -- Take a job out of the state it is in and put it, queued or finished, into another one.
 local function enter(id, state)
+  local found = redis.call('HMGET', key.job(id), 'state', 'started_at')
+  if found[1] == 'running' and found[2] then
+    redis.call('HINCRBYFLOAT', key.job(id), 'ran_s', string.format('%.3f', now() - tonumber(found[2])))
+  end
   redis.call('HSET', key.job(id), 'state', state)
   redis.call('ZREM', key.queued, id)
   redis.call('ZREM', key.running, id)

@@ -17,6 +17,7 @@ from worker.jobs.states import JobState
 
 WATCH_S = 15  # after which another process takes over from a reaper that is not heard of
 IDEMPOTENCY_KEPT_S = 48 * 3600
+ANNOUNCED_S = 60  # a worker announces itself every ten seconds
 
 
 class JobStore(ClaimedJobs):
@@ -120,6 +121,15 @@ class JobStore(ClaimedJobs):
     def take_watch(self, name: str) -> bool:
         """Become, or stay, the one process that looks after lost jobs; False while another one is."""
         return bool(self._scripts.run("take_watch", name, WATCH_S))
+
+    def announce(self, worker: str, trainer_bytes: int) -> None:
+        """Note that a worker lives, and how much memory it allows a trainer."""
+        self._scripts.run("announce", worker, trainer_bytes, ANNOUNCED_S)
+
+    def most_memory(self) -> int | None:
+        """The most memory, in bytes, that a living worker allows a trainer; None when no worker is known."""
+        bytes_text: str | None = self._scripts.run("most_memory")
+        return int(bytes_text) if bytes_text else None
 
     def _ids(self, group: str | None) -> list[str]:
         """Ids of all jobs, or of those of a group, newest first."""

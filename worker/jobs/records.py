@@ -82,6 +82,7 @@ class JobFailure(BaseModel):
         "export_unavailable",
         "parity",
         "out_of_memory",
+        "took_too_long",
         "disk_full",
         "store_unavailable",
         "trainer_died",
@@ -148,6 +149,7 @@ class Claim(BaseModel):
     attempt: int
     fence: int = Field(description="Grows with every claim; writes with an older fence are refused.")
     origin: Origin = NO_ORIGIN
+    ran_s: float = Field(default=0.0, description="Seconds that earlier attempts of the job ran.")
     draft: int | None = Field(
         default=None,
         description="Version that an earlier attempt was allowed to publish; whether it did is not known yet.",

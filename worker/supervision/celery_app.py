@@ -15,6 +15,8 @@ from worker.job_store.reaper import Reaper
 from worker.job_store.store import JobStore
 from worker.job_store.wake_ups import QUEUE, TASK, WakeUps, celery_app
 from worker.settings import WorkerSettings, use_umask
+from worker.supervision.announcer import Announcer
+from worker.supervision.host_memory import most_trainer_bytes
 from worker.supervision.runner import Runner
 from worker.telemetry.logs import configure_logging
 
@@ -34,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 _runner: Runner | None = None  # set in the pool process only
 _reaper: Reaper | None = None  # set in the main process only
+_announcer: Announcer | None = None  # likewise
 
 
 @signals.setup_logging.connect  # type: ignore[untyped-decorator]
@@ -55,17 +58,22 @@ def _close_runner(**_: Any) -> None:  # noqa: ANN401
 
 
 @signals.worker_ready.connect  # type: ignore[untyped-decorator]
-def _start_reaper(**_: Any) -> None:  # noqa: ANN401
-    global _reaper  # noqa: PLW0603
-    _reaper = Reaper(JobStore(connect(settings.redis_url)), WakeUps(settings.broker_url))
+def _start_threads(**_: Any) -> None:  # noqa: ANN401
+    global _reaper, _announcer  # noqa: PLW0603
+    job_store = JobStore(connect(settings.redis_url))
+    _reaper = Reaper(job_store, WakeUps(settings.broker_url))
     _reaper.start()
+    _announcer = Announcer(job_store, most_trainer_bytes(settings.trainer_memory_bytes))
+    _announcer.start()
     logger.info("ready: waiting for jobs on queue %r", QUEUE)
 
 
 @signals.worker_shutting_down.connect  # type: ignore[untyped-decorator]
-def _stop_reaper(**_: Any) -> None:  # noqa: ANN401
+def _stop_threads(**_: Any) -> None:  # noqa: ANN401
     if _reaper is not None:
         _reaper.stop()
+    if _announcer is not None:
+        _announcer.stop()
 
 
 @app.task(name=TASK)  # type: ignore[untyped-decorator]

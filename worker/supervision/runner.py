@@ -9,6 +9,8 @@ import os
 import time
 
 from model_store import StoreError, StoreUnavailable, open_store
+from worker.datasets import DatasetError, find_dataset
+from worker.estimates import estimate
 from worker.job_store.claims import MAX_ATTEMPTS
 from worker.job_store.connection import connect
 from worker.job_store.keys import new_id
@@ -18,8 +20,10 @@ from worker.jobs.records import Claim, Progress
 from worker.jobs.states import JobState
 from worker.settings import WorkerSettings
 from worker.supervision.failures import NOT_PUBLISHED, STORE_SILENT, trainer_not_started
+from worker.supervision.host_memory import most_trainer_bytes
 from worker.supervision.job_trace import JobTrace
 from worker.supervision.journal import insist
+from worker.supervision.limits import Limits, memory_limit
 from worker.supervision.messages import Order
 from worker.supervision.settling import settle
 from worker.supervision.supervisor import Supervisor
@@ -101,8 +105,22 @@ class Runner:
             self._settings.stall_timeout_s,
             self._settings.pause_grace_s,
             on_training=self._prepare_spare,
+            limits=self._limits(claim),
         )
         supervisor.run(self._order(claim, trainer, claimed_at))
+
+    def _limits(self, claim: Claim) -> Limits:
+        setting = self._settings.trainer_memory_bytes
+        memory_bytes = memory_limit(setting, most_trainer_bytes(setting), self._estimated_bytes(claim))
+        return Limits(self._settings.max_job_s, memory_bytes)
+
+    def _estimated_bytes(self, claim: Claim) -> int | None:
+        store = open_store(self._settings.store_location)
+        try:
+            info = find_dataset(claim.plan.dataset, store.datasets)
+        except (DatasetError, StoreUnavailable):
+            return None  # the trainer will say so
+        return estimate(claim.plan, info, past=[]).memory.total
 
     def _is_settled(self, claim: Claim, trace: JobTrace) -> bool:
         """Whether nothing is left to train: an earlier attempt has published, may have, or was the last one."""

@@ -1,7 +1,7 @@
 """Runs one claimed job to its end: hands it to a trainer, keeps its record current, and ends the trainer.
 
-A failure that the job itself caused ends it. A trainer that hangs, or is killed, costs an attempt: the job is queued
-again, and fails with the reason after the last attempt.
+A failure that the job itself caused ends it, and so does going beyond a limit on time or memory. A trainer that hangs,
+or is killed, costs an attempt: the job is queued again, and fails with the reason after the last attempt.
 """
 
 import logging
@@ -15,8 +15,10 @@ from worker.jobs.memory_errors import out_of_memory
 from worker.jobs.records import Claim, JobFailure, PublishedModel
 from worker.jobs.states import JobState
 from worker.supervision import failures
+from worker.supervision.group_memory import GroupMemory
 from worker.supervision.job_trace import JobTrace
 from worker.supervision.journal import Journal, insist
+from worker.supervision.limits import NO_LIMITS, Limits, LimitWatch
 from worker.supervision.memory_kills import memory_kills
 from worker.supervision.messages import (
     CommitGranted,
@@ -52,6 +54,7 @@ class Supervisor:
         stall_timeout_s: how long a training loop may be silent, see `Watchdog`.
         pause_grace_s: how long a training may take to save its state when the worker stops.
         on_training: called once when the training loop has begun: time to prepare the next trainer.
+        limits: of the job; one that goes beyond them fails.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class Supervisor:
         stall_timeout_s: float,
         pause_grace_s: float,
         on_training: Callable[[], None],
+        limits: Limits = NO_LIMITS,
     ) -> None:
         self._job_store = job_store
         self._claim = claim
@@ -74,6 +78,7 @@ class Supervisor:
         self._on_training = on_training
         self._journal = Journal(job_store, claim, trace)
         self._watchdog = Watchdog(stall_timeout_s, lambda: cpu_seconds_of(trainer.pid))
+        self._limits = LimitWatch(limits, claim, GroupMemory(trainer.pid).bytes)
         self._memory_kills_before = memory_kills()
 
     def run(self, order: Order) -> None:
@@ -115,7 +120,7 @@ class Supervisor:
                         self._note_progress(report)
                     case LogLine():
                         self._journal.add_line(report)
-                if self._journal.progress.phase != "training" or self._journal.beat():
+                if self._journal.progress.phase != "training" or self._limits.breach() or self._journal.beat():
                     return
         except ClaimLost:
             return
@@ -134,6 +139,10 @@ class Supervisor:
                 return
             if self._watchdog.is_stalled():
                 self._retry(failures.stalled(self._watchdog.silence_s(), self._journal.progress.phase))
+                return
+            if failure := self._limits.breach():
+                self._trainer.stop()
+                self._fail(failure)
                 return
             if self._journal.beat():
                 self._cancel()
@@ -169,7 +178,9 @@ class Supervisor:
         granted = insist(self._claim.job, lambda: self._job_store.begin_commit(self._claim, version))
         self._trainer.send(CommitGranted(granted=granted))
         self._watchdog.hear()  # until now the trainer waited for us
-        if not granted:
+        if granted:
+            self._limits.publishes()
+        else:
             self._journal.hurry()  # the heartbeat tells whether the job was cancelled or its claim lost
 
     def _finish(self, model: PublishedModel) -> None:

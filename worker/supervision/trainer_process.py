@@ -13,11 +13,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 
 from worker.supervision.messages import REPORTS, CommitGranted, Order, Pause, Report
 from worker.supervision.work_dirs import make_work_dir
 
 _STDERR_TAIL_BYTES = 4000
+_OOM_SCORE = "900"
+"""Of 1000: when memory runs out, the kernel ends a trainer, whose job says so, before an API, a worker or a Redis."""
 
 
 class TrainerProcess:
@@ -39,6 +42,7 @@ class TrainerProcess:
             start_new_session=True,
             env=dict(environment),
         )
+        _prefer_for_kills(self._process.pid)
         os.close(instructions_read)
         os.close(reports_write)
         self._instructions = os.fdopen(instructions_write, "wb")
@@ -110,3 +114,8 @@ class TrainerProcess:
                     self._reports.put(REPORTS.validate_json(line))
         finally:
             self._reports.put(None)
+
+
+def _prefer_for_kills(process: int) -> None:
+    with contextlib.suppress(OSError):  # no Linux, or this process's own score is higher
+        Path(f"/proc/{process}/oom_score_adj").write_text(_OOM_SCORE)

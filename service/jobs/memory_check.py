@@ -1,0 +1,75 @@
+"""Refuses a training that needs more memory than any worker allows a trainer.
+
+Only workers know their memory, and they may run on other machines: each announces in Redis what it allows. The largest
+one counts, since a job may wait for it; a smaller worker that takes the job ends it as `out_of_memory`. While no worker
+runs, only a setting of the API can say; without one, everything is accepted.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from service.jobs.queue import JobQueue
+from worker.datasets import FindDataset
+from worker.estimates import estimate
+from worker.jobs.plan import TrainingPlan
+from worker.jobs.request import RequestInvalid
+
+GIGABYTE = 1e9
+
+
+async def require_memory(
+    plans: Sequence[TrainingPlan], queue: JobQueue, setting_bytes: int | None, find_dataset: FindDataset
+) -> None:
+    """Check trainings before they are queued.
+
+    Args:
+        plans: of the trainings.
+        queue: knows what the workers announce.
+        setting_bytes: of the API, used while no worker is known.
+        find_dataset: tells the facts of their datasets.
+
+    Raises:
+        RequestInvalid: a training needs more than there is.
+        QueueUnavailable: Redis does not answer.
+    """
+    most_bytes = await queue.call(queue.jobs.most_memory) or setting_bytes
+    if most_bytes is not None:
+        await asyncio.to_thread(_require, plans, most_bytes, find_dataset)
+
+
+def _require(plans: Sequence[TrainingPlan], most_bytes: int, find_dataset: FindDataset) -> None:
+    for plan in plans:
+        needed = _needed(plan, find_dataset)
+        if needed > most_bytes:
+            raise RequestInvalid(*_refusal(plan, needed, most_bytes, find_dataset))
+
+
+def _needed(plan: TrainingPlan, find_dataset: FindDataset) -> int:
+    return estimate(plan, find_dataset(plan.dataset), past=[]).memory.total
+
+
+def _refusal(
+    plan: TrainingPlan, needed: int, most_bytes: int, find_dataset: FindDataset
+) -> tuple[tuple[str, ...], str]:
+    """The field to change, and what is wrong, what was expected, what came."""
+    wrong = (
+        f"the training needs about {needed / GIGABYTE:.1f} GB of memory, "
+        f"and no worker allows more than {most_bytes / GIGABYTE:.1f} GB"
+    )
+    fitting = _fitting_batch_size(plan, most_bytes, find_dataset)
+    if fitting is not None:
+        return ("batch_size",), f"{wrong}; expected at most {fitting}, got {plan.batch_size}"
+    return ("architecture",), (
+        f"{wrong}, not even for one picture at a time; expected a smaller network, a smaller `input_size` of it, or "
+        f"fewer `train_samples`, got {plan.architecture_name}"
+    )
+
+
+def _fitting_batch_size(plan: TrainingPlan, most_bytes: int, find_dataset: FindDataset) -> int | None:
+    """The largest power of two that fits, smaller than the plan's; None when not even one picture does."""
+    size = 1 << ((plan.batch_size - 1).bit_length() - 1) if plan.batch_size > 1 else 0
+    while size:
+        if _needed(plan.model_copy(update={"batch_size": size}), find_dataset) <= most_bytes:
+            return size
+        size //= 2
+    return None

@@ -1,0 +1,42 @@
+"""Announces a worker in the job store, so that the API knows how large a training can be."""
+
+import logging
+import secrets
+import threading
+
+from worker.job_store.store import JobStore
+from worker.jobs.errors import QueueUnavailable
+
+logger = logging.getLogger(__name__)
+
+INTERVAL_S = 10.0
+
+
+class Announcer(threading.Thread):
+    """Announces the worker again and again, until its process ends.
+
+    Args:
+        job_store: where the worker is announced.
+        trainer_bytes: most memory that this worker allows a trainer.
+    """
+
+    def __init__(self, job_store: JobStore, trainer_bytes: int) -> None:
+        super().__init__(name="announcer", daemon=True)
+        self._job_store = job_store
+        self._trainer_bytes = trainer_bytes
+        self._worker = secrets.token_hex(8)
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        """Announce until stopped; a server that does not answer is told the next time."""
+        while True:
+            try:
+                self._job_store.announce(self._worker, self._trainer_bytes)
+            except QueueUnavailable as error:
+                logger.debug("not announced, Redis does not answer: %s", error.reason)
+            if self._stopped.wait(INTERVAL_S):
+                return
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stopped.set()
