@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 MEMBERS_KNOWN_S = 5.0
-"""How long a list of the group's processes is used. Making it reads a file of every process on the machine, 9 ms with 142
-of them; reading the memory of a trainer alone takes 0.09 ms."""
+"""How long a list of the group's processes is used. Making it reads a file of every process on the machine: 9 ms for
+142 of them, where reading the memory of one trainer takes 0.09 ms."""
 _COUNTED = ("RssAnon:", "RssShmem:", "VmSwap:")
 
 
