@@ -6,9 +6,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.busy_machine import wait_until
 from tests.paths import PROJECT
 from tests.promises.ledger import Ledger
-from tests.promises.processes import is_gone, trainer_of, wait_until, wait_until_training
+from tests.promises.processes import is_gone, trainer_of, wait_until_training
 from tests.running import Stack, running_stack, submit, wait_for
 
 GREED = """
