@@ -20,6 +20,7 @@ from service.layers.admission import Admission
 from service.layers.body_guard import BodyGuard
 from service.layers.exchange import Exchange
 from service.layers.front_door import FrontDoor
+from service.layers.head_requests import HeadRequests
 from service.openapi import TAGS, complete
 from service.predict.urls import ARCHIVES, STREAMED
 from service.protocols import faults, inference_routes, repository_routes, serving_routes
@@ -124,6 +125,7 @@ def create_app(settings: ApiSettings, store: ModelStore | None = None) -> FastAP
         streamed={STREAMED: settings.max_body_bytes, ARCHIVES: settings.max_dataset_bytes + FORM_OVERHEAD_BYTES},
         max_json_bytes=settings.max_json_bytes,
     )
+    app.add_middleware(HeadRequests)
     app.add_middleware(FrontDoor, doors=doors)
     app.add_middleware(Exchange, metrics=metrics, tracing=tracing)
     complete(app)

@@ -2,6 +2,7 @@
 
 ServiceError
 ├── BodyTooLarge             more bytes than the route takes
+├── RangeNotSatisfiable      a range of bytes that the file does not have
 ├── BodyTypeUnsupported      a Content-Type or Content-Encoding the route does not read
 ├── JsonRejected             not JSON, or JSON that no honest client sends
 ├── UploadRejected           a form or a body that is broken or holds nothing usable
@@ -38,6 +39,18 @@ class BodyTooLarge(ServiceError):
     def __init__(self, limit_bytes: int) -> None:
         super().__init__(f"The request body is too large; expected at most {limit_bytes:,} bytes, got more.")
         self.limit_bytes = limit_bytes
+
+
+class RangeNotSatisfiable(ServiceError):
+    """The file has no byte of the range that the request asks for.
+
+    Attributes:
+        headers: of the answer; they have the size of the file.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"The file has no such bytes; expected a range within its {size:,} bytes.")
+        self.headers = {"Content-Range": f"bytes */{size}"}
 
 
 class BodyTypeUnsupported(ServiceError):

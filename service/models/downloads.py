@@ -1,4 +1,8 @@
-"""Sends files of published versions: streamed, with the right type, and never as something that a browser executes."""
+"""Sends files of published versions: streamed, with the right type, and never as something that a browser executes.
+
+A range is checked like a whole file: the file is read from its beginning to its end and compared with its SHA-256, and
+the last bytes of the range are sent when it fits. A range of a large file so takes as long to read as the file.
+"""
 
 import asyncio
 import hashlib
@@ -9,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 
 from model_store import FileNotInVersion, Manifest, ModelStore
 from model_store.names import MANIFEST_FILE
+from service.web.byte_ranges import ByteRange, Conditions, answer_bytes, not_modified, stored_headers
 from service.web.policies import STORED_FILE
 
 SHOWN: dict[str, str] = {
@@ -19,29 +24,33 @@ SHOWN: dict[str, str] = {
 """Types that a browser may show; everything else is sent as an attachment of opaque bytes."""
 
 
-async def answer_file(store: ModelStore, manifest: Manifest, file: str, if_none_match: str | None) -> Response:
-    """One file of a version, or 304 when the client has it.
+async def answer_file(store: ModelStore, manifest: Manifest, file: str, conditions: Conditions) -> Response:
+    """One file of a version or a range of it, or 304 when the client has it.
 
     Raises:
-        FileNotInVersion, ArtifactCorrupt, StoreUnavailable: always before the answer begins.
+        FileNotInVersion, RangeNotSatisfiable, ArtifactCorrupt, StoreUnavailable: always before the answer begins.
     """
+    headers, media_type = _headers(manifest, file), _media_type(file)
     if file == MANIFEST_FILE:
         data = manifest.to_bytes()
-        return _unless_known(hashlib.sha256(data).hexdigest(), if_none_match) or _whole(data, manifest, file)
+        return answer_bytes(data, f'"{hashlib.sha256(data).hexdigest()}"', media_type, conditions, headers)
     if file not in manifest.files:
         raise FileNotInVersion(manifest.model, manifest.version, file)
     entry = manifest.files[file]
-    known = _unless_known(entry.sha256, if_none_match)
-    if known is not None:
-        return known
-    chunks = await asyncio.to_thread(_opened, store, manifest, file)
-    headers = _headers(manifest, file, entry.sha256) | {"Content-Length": str(entry.size_bytes)}
-    return StreamingResponse(chunks, headers=headers, media_type=_media_type(file))
+    etag = f'"{entry.sha256}"'
+    if conditions.is_known(etag):
+        return not_modified(etag)
+    part = conditions.byte_range(etag, entry.size_bytes)
+    chunks = await asyncio.to_thread(_opened, store, manifest, file, part)
+    length = {"Content-Length": str(entry.size_bytes)} if part is None else part.headers
+    told = stored_headers(etag) | headers | length
+    return StreamingResponse(chunks, 200 if part is None else 206, headers=told, media_type=media_type)
 
 
-def _opened(store: ModelStore, manifest: Manifest, file: str) -> Iterator[bytes]:
-    """The file's chunks; the first one is read already, so that errors are found before the answer begins."""
-    chunks = store.stream(manifest.model, manifest.version, file)
+def _opened(store: ModelStore, manifest: Manifest, file: str, part: ByteRange | None) -> Iterator[bytes]:
+    """The chunks to send; the first one is read already, so that errors are found before the answer begins."""
+    whole = store.stream(manifest.model, manifest.version, file)
+    chunks = whole if part is None else part.of(whole)
     first = next(chunks, b"")
 
     def all_chunks() -> Iterator[bytes]:
@@ -51,25 +60,11 @@ def _opened(store: ModelStore, manifest: Manifest, file: str) -> Iterator[bytes]
     return all_chunks()
 
 
-def _whole(data: bytes, manifest: Manifest, file: str) -> Response:
-    headers = _headers(manifest, file, hashlib.sha256(data).hexdigest())
-    return Response(data, headers=headers, media_type=_media_type(file))
-
-
-def _unless_known(sha256: str, if_none_match: str | None) -> Response | None:
-    known = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
-    if f'"{sha256}"' in known or "*" in known:
-        return Response(status_code=304, headers={"ETag": f'"{sha256}"', "Cache-Control": "no-cache"})
-    return None
-
-
-def _headers(manifest: Manifest, file: str, sha256: str) -> dict[str, str]:
+def _headers(manifest: Manifest, file: str) -> dict[str, str]:
     shown_as = "inline" if PurePosixPath(file).suffix in SHOWN else "attachment"
     filename = f"{manifest.model}-v{manifest.version}-{file}"
     return {
         "Content-Disposition": f'{shown_as}; filename="{filename}"',
-        "ETag": f'"{sha256}"',
-        "Cache-Control": "no-cache",
         "Content-Security-Policy": STORED_FILE[1].decode(),
     }
 

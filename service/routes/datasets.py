@@ -1,9 +1,9 @@
 """Routes of datasets: list, get, upload, delete."""
 
 import asyncio
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Header, Request, Response, status
+from fastapi import APIRouter, Request, Response, status
 
 from model_store import DatasetMissing, DatasetTaken, StoreFull, StoreUnavailable
 from service.datasets.answers import DatasetAnswer, DatasetList
@@ -15,10 +15,12 @@ from service.errors import (
     DatasetInUse,
     DiskFull,
     PreviewUnavailable,
+    RangeNotSatisfiable,
     TooManyUploads,
     UploadRejected,
 )
 from service.jobs.queue import JobQueue
+from service.web.byte_ranges import ConditionsDep, answer_bytes
 from service.web.freed import Freed
 from service.web.problem_docs import problem_responses
 from worker.datasets import DATASETS, DatasetCorrupt, DatasetNotFound
@@ -138,21 +140,19 @@ async def delete_dataset(name: str, store: StoreDep, queue: QueueDep, conversion
     response_class=Response,
     responses={
         200: {"description": "The picture.", "content": {"image/png": {"schema": {"type": "string"}}}},
+        206: {"description": "The range of the picture that `Range` names."},
         304: {"description": "The picture is still the one that `If-None-Match` names."},
-        **problem_responses(DatasetNotFound, PreviewUnavailable, DatasetCorrupt, StoreUnavailable),
+        **problem_responses(DatasetNotFound, PreviewUnavailable, RangeNotSatisfiable, DatasetCorrupt, StoreUnavailable),
     },
 )
 async def get_preview(
     name: str,
     sheets: SheetsDep,
-    if_none_match: Annotated[str | None, Header(description="ETags the client already has.")] = None,
+    conditions: ConditionsDep,
 ) -> Response:
     """Some training pictures of every class, a row per class, with its label and its number of pictures per split."""
     picture, digest = await sheets.get(name)
-    headers = {"ETag": f'"{digest}"', "Cache-Control": "no-cache"}
-    if f'"{digest}"' in (if_none_match or ""):
-        return Response(status_code=304, headers=headers)
-    return Response(picture, media_type="image/png", headers=headers)
+    return answer_bytes(picture, f'"{digest}"', "image/png", conditions)
 
 
 async def _refuse_taken(name: str, store: StoreDep) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Response, status
+from fastapi import APIRouter, Query, Response, status
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import PlainTextResponse
 
@@ -29,6 +29,7 @@ from service.deps import (
     StoreDep,
     VersionNumber,
 )
+from service.errors import RangeNotSatisfiable
 from service.models.answers import (
     Alias,
     AliasList,
@@ -43,6 +44,7 @@ from service.models.answers import (
 )
 from service.models.downloads import answer_file
 from service.models.index import Reference
+from service.web.byte_ranges import ConditionsDep
 from service.web.freed import Freed
 from service.web.problem_docs import problem_responses
 from service.web.verdicts import VERDICTS
@@ -120,8 +122,16 @@ async def delete_version(
                 "text/plain": {"schema": {"type": "string"}},
             },
         },
+        206: {"description": "The range of the file that `Range` names."},
         304: {"description": "The file is still the one that `If-None-Match` names."},
-        **problem_responses(ModelNotFound, VersionNotFound, FileNotInVersion, ArtifactCorrupt, StoreUnavailable),
+        **problem_responses(
+            ModelNotFound,
+            VersionNotFound,
+            FileNotInVersion,
+            RangeNotSatisfiable,
+            ArtifactCorrupt,
+            StoreUnavailable,
+        ),
     },
 )
 async def get_file(
@@ -130,15 +140,15 @@ async def get_file(
     file: FileName,
     index: IndexDep,
     store: StoreDep,
-    if_none_match: Annotated[str | None, Header(description="ETags the client already has.")] = None,
+    conditions: ConditionsDep,
 ) -> Response:
     """One of the files that the version lists.
 
     Models: `model.keras`, `model.onnx`. Numbers: `manifest.json`, `history.json`, `evaluation.json`, `mistakes.json`,
     `summary.txt`. Pictures: `curves.png`, `confusion-matrix.png`, `calibration.png`, `predictions.png`, `mistakes.png`.
-    The ETag is the file's SHA-256, and what is sent is checked against it.
+    The ETag is the file's SHA-256, and what is sent is checked against it, also when only a range is.
     """
-    return await answer_file(store, index.model(name).version(version), file, if_none_match)
+    return await answer_file(store, index.model(name).version(version), file, conditions)
 
 
 @router.get(

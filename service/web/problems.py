@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from service.errors import UploadRejected
+from service.web.methods import allowed_methods, asked_method
 from service.web.verdicts import FRAMEWORK, UNFORESEEN, VALIDATION_FAILED, VERDICTS, Verdict, verdict_of
 from worker.architectures import ArchitectureError
 from worker.jobs.grids import SUBMISSION_TAGS
@@ -153,20 +154,18 @@ async def _framework_error(request: Request, error: Exception) -> Response:
     if type(error.__cause__) in VERDICTS:
         # FastAPI wraps exceptions that are raised while it reads the body.
         return respond_to(error.__cause__, request.scope)  # type: ignore[arg-type]
+    detail, headers = str(error.detail), error.headers
+    if error.status_code == 405:
+        allowed = ", ".join(allowed_methods(request.scope, request.app.routes))
+        detail = f"This address does not answer {asked_method(request.scope)}; expected {allowed}."
+        headers = {"Allow": allowed}
     renderer = _renderer_for(request.scope)
     if renderer is not None:
-        return renderer.respond(error.status_code, _framework_detail(request, error), error.headers)
+        return renderer.respond(error.status_code, detail, headers)
     verdict = FRAMEWORK.get(error.status_code)
     if verdict is None:
         verdict = Verdict(error.status_code, f"http_{error.status_code}", "Request refused")
-    return respond(problem_of(verdict, _framework_detail(request, error)), error.headers)
-
-
-def _framework_detail(request: Request, error: HTTPException) -> str:
-    if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "another method")
-        return f"This address does not answer {request.method}; expected {allowed}."
-    return str(error.detail)
+    return respond(problem_of(verdict, detail), headers)
 
 
 def _parts_at_fault(error: Exception) -> list[FieldProblem]:

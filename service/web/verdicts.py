@@ -27,6 +27,7 @@ from service.errors import (
     OriginNotAllowed,
     Overloaded,
     PreviewUnavailable,
+    RangeNotSatisfiable,
     TooManyPictures,
     TooManyStreams,
     TooManyUploads,
@@ -67,6 +68,7 @@ _DISK_FULL = Verdict(
 _DATASET_CORRUPT = Verdict(503, "dataset_corrupt", "Dataset damaged", "The dataset's files are damaged.")
 VERDICTS: dict[type[Exception], Verdict] = {
     BodyTooLarge: Verdict(413, "body_too_large", "Request body too large"),
+    RangeNotSatisfiable: Verdict(416, "range_not_satisfiable", "No such range of bytes"),
     BodyTypeUnsupported: Verdict(415, "content_type_unsupported", "Request body of an unsupported type"),
     JsonRejected: Verdict(400, "json_invalid", "Invalid JSON"),
     UploadRejected: Verdict(422, "upload_invalid", "Invalid upload"),
