@@ -7,6 +7,7 @@ ServiceError
 ├── JsonRejected             not JSON, or JSON that no honest client sends
 ├── UploadRejected           a form or a body that is broken or holds nothing usable
 ├── TooManyPictures          more pictures than one request may carry
+├── TooManyPixels            more pixels than the pictures of one request may have together
 ├── CallRejected             a call in a public protocol that the protocol or the model does not accept
 ├── ModelUnloaded            a model that was unloaded through the repository API
 ├── Overloaded               more predictions are waiting than will be answered soon
@@ -89,6 +90,17 @@ class TooManyPictures(ServiceError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"There are too many pictures in one request; expected at most {limit}, got more.")
+        self.limit = limit
+
+
+class TooManyPixels(ServiceError):
+    """More pixels than the pictures of one request may have together."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"The pictures of the request have too many pixels together; expected at most {limit:,} in the size in "
+            "which they are decoded, got more. Send them in several requests."
+        )
         self.limit = limit
 
 

@@ -113,7 +113,35 @@ class ApiSettings(SharedSettings):
     max_dataset_uploads: int = Field(
         default=16, ge=1, description="Archives received at once; more are answered 503. Four are converted at once."
     )
-    decode_threads: int = Field(default=2, ge=1, le=64, description="Threads that decode pictures.")
+    max_request_pixels: int = Field(
+        default=400_000_000,
+        ge=1,
+        description="Most pixels of all pictures in one request together, in the size in which they are decoded; more "
+        "is 413.",
+    )
+    held_body_bytes: int | None = Field(
+        default=None,
+        ge=1024,
+        description="Most bytes of request bodies with pictures, from their arrival to their answer, of all requests; "
+        "more is 429. Default: eight of the largest bodies.",
+    )
+    decode_threads: int = Field(
+        default=2,
+        ge=1,
+        le=64,
+        description="Threads that decode pictures; there is one more, for pictures that take no longer than 50 ms.",
+    )
+    decode_memory_bytes: int = Field(
+        default=512_000_000,
+        ge=_MIB,
+        description="Memory for the pictures that are decoded at once; others wait, and a larger one is decoded alone.",
+    )
+    decode_queue_s: float = Field(
+        default=5,
+        gt=0,
+        description="Longest time, in seconds, in which the pictures of a request are expected to be decoded beside "
+        "those of others; more is answered 429.",
+    )
     inference_workers: int = Field(default=2, ge=1, le=64, description="Batches that ONNX Runtime works on at once.")
     inference_threads: int = Field(
         default=1,

@@ -20,6 +20,7 @@ from service.inference.unloaded import UnloadedModels
 from service.jobs.queue import JobQueue
 from service.models.catalog import Catalog
 from service.predict.capacity import Capacity
+from service.predict.decode_queue import DecodeRules
 from service.predict.decoding import Decoder
 from service.predict.predictor import Predictor
 from service.settings import ApiSettings
@@ -35,8 +36,8 @@ from worker.job_store.wake_ups import WakeUps
 from worker.pictures.pixels import PictureLimits
 from worker.telemetry.spans import Tracing
 
-UNFINISHED_BODIES = 8
-"""Unfinished bodies hold at most as many bytes as this many of the largest ones."""
+LARGEST_BODIES = 8
+"""Bodies hold at most as many bytes as this many of the largest ones, if the settings do not say more or less."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,8 @@ def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing:
         max_side=settings.max_picture_side,
         max_memory_bytes=settings.max_picture_memory_bytes,
     )
-    decoder = Decoder(stages, limits, settings.decode_threads)
+    decode_rules = DecodeRules(settings.decode_threads, settings.decode_memory_bytes, settings.decode_queue_s)
+    decoder = Decoder(stages, limits, decode_rules, settings.max_request_pixels)
     predictor = Predictor(catalog, engine, decoder)
     redis_client = connect(settings.redis_url)
     job_store = JobStore(redis_client)
@@ -122,7 +124,8 @@ def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing:
     try:
         pictures = (CurvePictures(), ComparisonPictures())
         datasets, conversions, sheets = _datasets(settings, store)
-        capacity = Capacity(settings.max_predictions, UNFINISHED_BODIES * settings.max_body_bytes)
+        held_bytes = settings.held_body_bytes or LARGEST_BODIES * settings.max_body_bytes
+        capacity = Capacity(settings.max_predictions, held_bytes)
         yield ServiceState(
             settings,
             store,

@@ -75,7 +75,7 @@ class FastProtocol(LimitedProtocol):
         super().__init__(*arguments, **options)
         self._lane: FastLane | None = None if self.root_path else self.app_state.get(LANE)
         self._simple: _SimpleRequest | None = None  # the current request, if it is simple
-        self._held_bytes = 0  # of an incomplete body
+        self._held_bytes = 0  # of a body in several pieces, until it is answered
         self._asked: asyncio.Future[Answer] | None = None
 
     def begin_request(self) -> None:
@@ -113,7 +113,6 @@ class FastProtocol(LimitedProtocol):
             simple.is_whole = True
             if simple.cycle is not None:
                 self.release_answer(simple.cycle)
-            self._let_go()
             self._ask(simple)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -198,7 +197,7 @@ class FastProtocol(LimitedProtocol):
 
     def _let_go(self) -> None:
         if self._held_bytes and self._lane is not None:
-            self._lane.capacity.hold(-self._held_bytes)
+            self._lane.capacity.let_go(self._held_bytes)
             self._held_bytes = 0
 
     def _give_up(self, simple: _SimpleRequest) -> None:
@@ -229,6 +228,7 @@ class FastProtocol(LimitedProtocol):
 
     def _reply(self, simple: _SimpleRequest, asked: Asked) -> None:
         self._asked = None
+        self._let_go()
         if asked.answer.cancelled() or self.transport.is_closing():
             self._simple = None
             self._report(simple, CLIENT_LEFT, _request_id(simple))

@@ -63,18 +63,18 @@ class _Body:
         finally:
             self._capacity.re_enter()
             self.waited_s += time.perf_counter() - began_at
+        n_bytes = len(message.get("body", b""))
+        self._held_bytes += n_bytes
         if message.get("more_body", False):
-            n_bytes = len(message.get("body", b""))
-            self._held_bytes += n_bytes
             self._capacity.hold(n_bytes)
         else:
             self._is_whole = True
-            self.let_go()
+            self._capacity.hold_last(n_bytes)
             if message["type"] == "http.request":
                 self._capacity.require_slot()
         return message
 
     def let_go(self) -> None:
-        """Release the held bytes: the body is whole, or no longer wanted."""
-        self._capacity.hold(-self._held_bytes)
+        """Release the held bytes: until the answer, the route has the pictures in memory."""
+        self._capacity.let_go(self._held_bytes)
         self._held_bytes = 0

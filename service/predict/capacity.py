@@ -1,8 +1,9 @@
-"""How many predictions this process works on, and how many bytes of unfinished bodies it holds; more are refused.
+"""How many predictions this process works on, and how many bytes of their bodies it holds; more are refused.
 
 A request has a slot from its headers to its answer, except while it waits for its client to send: slow uploads are
 limited by the bytes they hold and not by their number. Every prediction counts here, whether it goes through the fast
-lane or the routes. Used by the event loop's thread only.
+lane or the routes. What decoding its pictures takes is counted by `service.predict.decode_queue`. Used by the event
+loop's thread only.
 """
 
 import math
@@ -20,7 +21,7 @@ class Capacity:
 
         Args:
             slots: most predictions at once.
-            held_bytes: most bytes of unfinished bodies.
+            held_bytes: most bytes of bodies.
         """
         self._n_slots = slots
         self._max_held_bytes = held_bytes
@@ -53,10 +54,18 @@ class Capacity:
             raise self._overloaded()
 
     def hold(self, n_bytes: int) -> None:
-        """Count more bytes of a body, or fewer. Raises `Overloaded` above the limit; the bytes count anyway."""
+        """Count more bytes of an unfinished body. Raises `Overloaded` above the limit; the bytes count anyway."""
         self._held_bytes += n_bytes
-        if n_bytes > 0 and self._held_bytes > self._max_held_bytes:
+        if self._held_bytes > self._max_held_bytes:
             raise self._overloaded()
+
+    def hold_last(self, n_bytes: int) -> None:
+        """Count the last bytes of a body, which are never refused: a small body is whole with its first bytes."""
+        self._held_bytes += n_bytes
+
+    def let_go(self, n_bytes: int) -> None:
+        """Count fewer bytes: their request is answered."""
+        self._held_bytes -= n_bytes
 
     def _overloaded(self) -> Overloaded:
         return Overloaded(max(1, math.ceil(self._usual_s)))

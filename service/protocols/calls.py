@@ -28,6 +28,8 @@ _READ_INLINE_BYTES = 16 * 1024
 """Parsing JSON of up to this size takes about as long as waking a thread."""
 _WRITTEN_INLINE = 1024
 """Writing up to this many numbers takes about as long."""
+_BYTES_PER_NUMBER = 20
+"""Of a probability in JSON."""
 
 T = TypeVar("T")
 
@@ -54,7 +56,7 @@ async def read_call(
 
     if is_plain(encoding) and _n_json_bytes(json_length, body) <= _READ_INLINE_BYTES:
         return work()
-    return await state.decoder.in_thread(work)
+    return await state.decoder.in_thread(work, len(body))
 
 
 async def probabilities_of(state: ServiceState, manifest: Manifest, pictures: Pictures) -> NDArray[np.float32]:
@@ -71,6 +73,8 @@ async def probabilities_of(state: ServiceState, manifest: Manifest, pictures: Pi
     Raises:
         CallRejected: a file cannot be read.
         TooManyPictures: more files than one request may have.
+        TooManyPixels: more pixels than the files of one request may have.
+        Overloaded: decoding the files, or classifying them, would take too long.
     """
     pixels = await _decoded(state, manifest, pictures) if isinstance(pictures, list) else pictures
     parts = [await state.engine.infer(manifest, pixels[at : at + BATCH]) for at in range(0, len(pixels), BATCH)]
@@ -81,7 +85,7 @@ async def write_answer(state: ServiceState, probabilities: NDArray[np.float32], 
     """Serialise the probabilities with `write`, in a thread when there are many."""
     if probabilities.size <= _WRITTEN_INLINE:
         return write()
-    return await state.decoder.in_thread(write)
+    return await state.decoder.in_thread(write, _BYTES_PER_NUMBER * probabilities.size)
 
 
 def answer_json(content: Any) -> Response:  # noqa: ANN401 - any JSON value

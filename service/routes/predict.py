@@ -19,6 +19,7 @@ from service.errors import (
     NothingPublished,
     Overloaded,
     TooManyPictures,
+    TooManyPixels,
     UploadRejected,
 )
 from service.models.index import Reference
@@ -71,6 +72,7 @@ ERRORS = (
     ModelNotFound,
     BodyTooLarge,
     TooManyPictures,
+    TooManyPixels,
     PictureTooLarge,
     BodyTypeUnsupported,
     PictureFormatUnsupported,

@@ -38,6 +38,7 @@ async def while_client_stays(work: Coroutine[Any, Any, T]) -> T:
     finally:
         working.cancel()
         listening.cancel()
+        del working, listening  # an error of the work refers to this frame: together they would be a cycle
 
 
 async def _until_disconnected(receive: Receive) -> None:

@@ -43,6 +43,7 @@ class Cost(NamedTuple):
     Attributes:
         kind: pictures of one kind take about the same time for the same work.
         width: as the header says, in pixels, like `height`.
+        pixels: in the size in which it is decoded.
         memory_bytes: held at most while it is decoded, without the file.
         work: has no unit.
     """
@@ -50,8 +51,13 @@ class Cost(NamedTuple):
     kind: str
     width: int
     height: int
+    pixels: int
     memory_bytes: int
     work: int
+
+    def of_nothing(self) -> "Cost":
+        """The cost of refusing it by its header."""
+        return self._replace(pixels=0, memory_bytes=0, work=0)
 
 
 def picture_cost(data: bytes, image_shape: tuple[int, int, int]) -> Cost:
@@ -67,11 +73,20 @@ def picture_cost(data: bytes, image_shape: tuple[int, int, int]) -> Cost:
         return _untold("JPEG") if frame is None else _jpeg_cost(data, frame, image_shape)
     width, height = picture_size(data)
     if kind is None:
-        return Cost("none", 0, 0, 0, 0)
+        return Cost("none", 0, 0, 0, 0, 0)
     per_pixel = _BYTES_PER_PIXEL[kind](data)
     memory = width * height * per_pixel
     work = width * height if kind == "WEBP" else memory + _PER_FILE_BYTE * len(data)
-    return Cost(kind, width, height, memory, work)
+    return Cost(kind, width, height, width * height, memory, work)
+
+
+def is_costly(data: bytes) -> bool:
+    """Whether decoding takes longer than the number of pixels suggests."""
+    kind = picture_format(data)
+    if kind == "JPEG":
+        frame = jpeg_frame(data)
+        return frame is None or frame.is_buffered
+    return kind == "WEBP"
 
 
 def jpeg_scale(width: int, height: int, image_shape: tuple[int, int, int]) -> int:
@@ -94,12 +109,12 @@ def _jpeg_cost(data: bytes, frame: JpegFrame, image_shape: tuple[int, int, int])
     memory = reduced * {1: 1, 4: 8}.get(frame.components, 4)
     if not frame.is_buffered:
         work = pixels + 4 * reduced + _PER_FILE_BYTE * len(data)
-        return Cost("JPEG", frame.width, frame.height, memory, work)
+        return Cost("JPEG", frame.width, frame.height, reduced, memory, work)
     # Coefficients are kept in full size, and every scan walks through them.
     samples = round(pixels * frame.samples)
     work = samples * max(1, jpeg_scans(data)) + 4 * reduced + _PER_FILE_BYTE * len(data)
     kind = "progressive JPEG"
-    return Cost(kind, frame.width, frame.height, memory + _COEFFICIENT_BYTES * samples, work)
+    return Cost(kind, frame.width, frame.height, pixels, memory + _COEFFICIENT_BYTES * samples, work)
 
 
 def _png_bytes(data: bytes) -> int:
@@ -126,4 +141,4 @@ _BYTES_PER_PIXEL = {"PNG": _png_bytes, "WEBP": _webp_bytes, "BMP": _bmp_bytes}
 
 
 def _untold(kind: str) -> Cost:
-    return Cost(kind, 2**20, 2**20, 2**42, 2**42)
+    return Cost(kind, 2**20, 2**20, 2**40, 2**42, 2**42)

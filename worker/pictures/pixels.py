@@ -201,6 +201,15 @@ def _decode(data: bytes, kind: str, image_shape: tuple[int, int, int], limits: P
         return in_shape(picture, turn, image_shape)
 
 
+def is_affordable(cost: Cost, limits: PictureLimits) -> bool:
+    """Whether a picture of this cost is decoded, and not refused by its header."""
+    try:
+        _check_cost(cost, limits)
+    except PictureRejected:
+        return False
+    return True
+
+
 def _check_cost(cost: Cost, limits: PictureLimits) -> None:
     """Refuse a picture by its header, before Pillow allocates memory for it."""
     _check_size(cost.width, cost.height, limits)

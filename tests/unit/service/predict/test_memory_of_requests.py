@@ -37,6 +37,11 @@ CASES = {
     "unfinished form": ("/predict", *form(("a.png", DAMAGED), end=b"")),
     "other field": ("/predict", *form(("a.png", DAMAGED), field="picture")),
     "JSON": ("/predict", in_json("images"), "application/json"),
+    "no call": (
+        "/v1/models/brightness:predict",
+        json.dumps({"instances": "x" * 4 * LARGE}).encode(),
+        "application/json",
+    ),
     "TensorFlow Serving": ("/v1/models/brightness:predict", in_json("instances"), "application/json"),
 }
 

@@ -12,6 +12,7 @@ from service.app import create_app
 from service.inference.engine import Engine, EngineRules
 from service.models.catalog import Catalog
 from service.models.index import Reference
+from service.predict.decode_queue import DecodeRules
 from service.predict.decoding import Decoder
 from service.predict.predictor import Predictor
 from service.predict.rollover import MOST_WAITING, PATIENCE_S, RETRY_S
@@ -45,7 +46,7 @@ async def clock() -> AsyncIterator[LoopClock]:
 @pytest.fixture
 def predictor(slow_store: SlowStore, stages: Stages) -> Iterator[Predictor]:
     catalog, engine = Catalog(slow_store, refresh_s=0), Engine(slow_store, stages, EngineRules())
-    decoder = Decoder(stages, PictureLimits(1000), 1)
+    decoder = Decoder(stages, PictureLimits(1000), DecodeRules(), 1000)
     yield Predictor(catalog, engine, decoder)
     decoder.close()
     engine.close()

@@ -158,7 +158,7 @@ async def test_files_have_a_number_and_pictures_a_size(served: httpx.AsyncClient
     file = {"b64": base64.b64encode(grey_picture(3)).decode()}
     assert (await served.post(PREDICT, json={"instances": [file] * 9})).status_code == 413
     buffer = io.BytesIO()
-    Image.new("1", (9000, 9000)).save(buffer, "PNG")
+    Image.new("1", (70_000, 2000)).save(buffer, "PNG")
     vast = {"b64": base64.b64encode(buffer.getvalue()).decode()}
     response = await served.post(PREDICT, json={"instances": [vast]})
     assert response.status_code == 400
