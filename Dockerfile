@@ -8,7 +8,7 @@ ENV PYTHONUNBUFFERED=1 \
     HOME=/tmp \
     MPLCONFIGDIR=/tmp/matplotlib \
     CONVSERVE_DATA_DIR=/data
-# New named volumes take the owner of the directory they cover.
+# A new named volume takes the owner of the directory that it is mounted on.
 RUN groupadd --gid 10001 convserve \
     && useradd --uid 10001 --gid convserve --no-create-home --shell /usr/sbin/nologin convserve \
     && install -d -o convserve -g convserve /data /data/store /data/datasets
@@ -49,7 +49,7 @@ RUN /app/bin/pip install --no-cache-dir --no-deps --no-index /wheels/*.whl
 FROM base AS api
 COPY --from=api-packages /app /app
 USER 10001:10001
-# Inside a container every address is the container's own; what is published is decided outside.
+# Listen on every address of the container; compose decides which port of the host is published.
 ENV CONVSERVE_HOST=0.0.0.0 \
     CONVSERVE_PORT=8000
 EXPOSE 8000
@@ -65,7 +65,7 @@ CMD ["convserve", "worker"]
 FROM base AS worker-gpu
 COPY --from=worker-gpu-packages /app /app
 USER 10001:10001
-# What the NVIDIA container runtime is to hand in.
+# What the NVIDIA container runtime makes available inside.
 ENV NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility
 CMD ["convserve", "worker"]

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.installed-runtime
 DEVELOPMENT := $(VENV)/.installed-development
-# The first interpreter found that TensorFlow supports; `make PYTHON=/path/to/python3.12 venv` chooses another.
+# The first interpreter found that TensorFlow runs on; `make PYTHON=/path/to/python3.12 venv` chooses another.
 PYTHON ?= $(shell for candidate in python3.12 python3.11 python3 python; do \
 	$$candidate -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
 	&& echo $$candidate && break; done)
@@ -79,7 +79,7 @@ lint: $(DEVELOPMENT)  ## format, lint, types, import contracts and the OpenAPI d
 	$(BIN)/lint-imports
 	$(BIN)/python -m service.cli.openapi --check
 
-format: $(DEVELOPMENT)  ## format the code and mend what can be mended
+format: $(DEVELOPMENT)  ## format the code and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
@@ -97,6 +97,6 @@ lock:  ## lock the packages again after pyproject.toml changed
 	$(COMPILE) pyproject.toml --extra worker --extra otel --extra gpu -c requirements/dev.lock -o requirements/worker-gpu.lock
 	echo 'setuptools>=80' | $(COMPILE) - -c requirements/dev.lock -o requirements/build.lock
 
-clean:  ## remove what the targets made, the data directories excepted
+clean:  ## remove what the targets made, except the data directories
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.*
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
