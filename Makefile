@@ -55,8 +55,8 @@ check: $(DEVELOPMENT)  ## the quick gate: format, lint, types, imports, API desc
 	$(BIN)/lint-imports && $(BIN)/python -m service.cli.openapi --check && $(BIN)/python -m pytest -q -n 2 --dist loadfile $(CHECKED); tests=$$?; \
 	wait $$types && exit $$tests
 
-# Tests that compute, two at a time, those with the longest files first; all others measure or wait, one at a time.
-SIDE_BY_SIDE := tests/learning tests/examples tests/contract tests/unit
+# Two at a time, those with the longest files first. The promises kill and measure processes: one at a time.
+SIDE_BY_SIDE := tests/learning tests/integration tests/examples tests/contract tests/unit
 test: $(DEVELOPMENT) lint  ## the whole gate: format, lint, types, imports, API description, tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(SIDE_BY_SIDE)
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE:%=--ignore=%)

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from tests.busy_machine import settings_when_busy
 from tests.running import Stack, running_stack
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     data_dir = tmp_path_factory.mktemp("stack")
-    with running_stack(data_dir / "data", log=data_dir / "log.txt") as running:
+    with running_stack(data_dir / "data", log=data_dir / "log.txt", **settings_when_busy()) as running:
         yield running
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.busy_machine import slowness
+from tests.busy_machine import settings_when_busy, slowness
 from tests.promises.ledger import IS_LONG, Ledger
 from tests.promises.servers import Broker
 from tests.running import Stack, running_stack
@@ -40,7 +40,7 @@ def stack(request: pytest.FixtureRequest, broker: Broker, tmp_path_factory: pyte
     """
     directory = tmp_path_factory.mktemp("stack")
     patience = round(slowness())  # 1 on a quiet machine; on a busy one, what is only slow must not count as lost
-    environment = {"CONVSERVE_REDIS_URL": broker.url, "CONVSERVE_LEASE_S": str(4 * patience)}
+    environment = {"CONVSERVE_REDIS_URL": broker.url, "CONVSERVE_LEASE_S": str(4 * patience), **settings_when_busy()}
     if hasattr(request.module, "STALL_TIMEOUT_S"):
         environment["CONVSERVE_STALL_TIMEOUT_S"] = str(patience * request.module.STALL_TIMEOUT_S)
     with running_stack(directory / "data", directory / "log.txt", **environment) as running:

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import httpx
+import psutil
 
 from model_store import ModelStore
 from service.settings import ApiSettings
@@ -24,6 +25,12 @@ async def converted(api: httpx.AsyncClient, name: str = "pets") -> dict[str, Any
             if answer["state"] != "converting":
                 return answer
             await asyncio.sleep(0.05)
+
+
+def converter() -> psutil.Process:
+    """The only converter process there is."""
+    (found,) = (child for child in psutil.Process().children() if "worker.datasets.upload.convert" in child.cmdline())
+    return found
 
 
 def leftovers(settings: ApiSettings, store: ModelStore) -> list[str]:
