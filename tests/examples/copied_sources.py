@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.busy_machine import PATIENCE_S
 from tests.paths import PROJECT
 
 PACKAGES = ("service", "worker", "model_store", "openapi")
@@ -47,7 +48,7 @@ class CopiedSources:
             cwd=self._directory,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE_S,
             check=False,
         )
         assert done.returncode == 0, done.stderr
