@@ -13,7 +13,7 @@ from service.web.doors import SAFE_METHODS, Doors
 from service.web.policies import POLICY, STORED_FILE, UNFRAMED
 from service.web.problems import respond_to
 
-SHARED_METHODS = "GET, HEAD, POST"
+SHARED_METHODS = "GET, HEAD, POST, PUT"
 SHARED_HEADERS = "authorization, content-type, x-api-key, x-request-id"
 PREFLIGHT_AGE_S = 600
 

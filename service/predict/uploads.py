@@ -5,8 +5,6 @@ path.
 """
 
 import asyncio
-import base64
-import binascii
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -18,8 +16,10 @@ from starlette.datastructures import Headers
 from service.errors import BodyTypeUnsupported, TooManyPictures, UploadRejected
 from service.predict.picture_forms import Part, PictureForm
 from service.predict.rejection import Rejection
+from service.web.base64_text import BASE64_EXPECTED, decode_base64
 from service.web.content_types import refuse_encoded, shown_type
 from service.web.strict_json import parse_json
+from worker.pictures.headers import picture_format
 from worker.pictures.pixels import PictureRejected, PictureTooLarge
 
 MAX_FILENAME = 255
@@ -32,6 +32,11 @@ EXPECTED = (
 )
 HINT = "With curl: -F file=@picture.png"
 _JSON = re.compile(r"application/(json|.+\+json)")
+_UNTOLD = frozenset({"none", "application/x-www-form-urlencoded"})
+"""No Content-Type, as `curl -T` sends files, and the one of `curl --data-binary`, which says nothing about the body."""
+_RAW, _JSON_BODY = "application/octet-stream", "application/json"
+_SIGNATURE_BYTES = 64
+"""More than the longest signature of a picture."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,10 @@ class EncodedPicture(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    b64: str = Field(description="The picture file in base64.", examples=["iVBORw0KGgoAAAANSUhEUg…"])
+    b64: str = Field(
+        description="The picture file in base64, wrapped or not, or as a `data:` URL.",
+        examples=["iVBORw0KGgoAAAANSUhEUg…"],
+    )
     filename: str | None = Field(
         default=None, max_length=MAX_FILENAME, description="Returned with the answer.", examples=["boot.png"]
     )
@@ -87,7 +95,8 @@ async def read_uploads(
 
     Raises:
         BodyTooLarge: while reading.
-        BodyTypeUnsupported: the Content-Type is none of the three kinds.
+        BodyTypeUnsupported: the Content-Type is none of the three kinds, or says nothing and the body is neither a
+            picture nor JSON.
         JsonRejected, RequestValidationError: JSON, but not of the expected shape.
         UploadRejected: no picture, or a broken form.
         TooManyPictures: more than `max_pictures`.
@@ -95,6 +104,8 @@ async def read_uploads(
     refuse_encoded(headers)
     content_type = headers.get("content-type", "")
     kind = shown_type(content_type).lower()
+    if kind in _UNTOLD:
+        body, kind = await _recognised(body, kind)
     if kind == "multipart/form-data":
         return await _read_form(body, PictureForm(content_type, max_pictures, max_picture_bytes))
     if kind.startswith("image/") or kind == "application/octet-stream":
@@ -102,6 +113,26 @@ async def read_uploads(
     if _JSON.fullmatch(kind):
         return await _read_json(body, max_pictures, max_picture_bytes)
     raise BodyTypeUnsupported(EXPECTED, kind, HINT)
+
+
+async def _recognised(body: AsyncIterator[bytes], kind: str) -> tuple[AsyncIterator[bytes], str]:
+    """A body, still whole, and its type by how it begins; `kind` when that is neither a picture nor a JSON object."""
+    start = b""
+    async for chunk in body:
+        start += chunk
+        if len(start) >= _SIGNATURE_BYTES:
+            break
+    if not start or picture_format(start) is not None:
+        kind = _RAW
+    elif start.lstrip().startswith(b"{"):
+        kind = _JSON_BODY
+    return _chained(start, body), kind
+
+
+async def _chained(start: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield start
+    async for chunk in rest:
+        yield chunk
 
 
 async def _read_form(body: AsyncIterator[bytes], form: PictureForm) -> list[Upload]:
@@ -150,13 +181,12 @@ def _decode_json(body: bytearray, max_pictures: int, max_picture_bytes: int) -> 
 
 def _decode_base64(picture: EncodedPicture, max_picture_bytes: int) -> Upload:
     filename = shown_filename(picture.filename)
-    if len(picture.b64) // 4 * 3 - 2 > max_picture_bytes:
-        return _too_large(filename, max_picture_bytes)
     try:
-        return Upload(filename, base64.b64decode(picture.b64, validate=True))
-    except (binascii.Error, ValueError):
-        reason = "b64 does not hold base64; expected RFC 4648 with padding"
+        data = decode_base64(picture.b64)
+    except ValueError:
+        reason = f"b64 does not hold base64; {BASE64_EXPECTED}"
         return Upload(filename, b"", Rejection(PictureRejected, reason))
+    return Upload(filename, data) if len(data) <= max_picture_bytes else _too_large(filename, max_picture_bytes)
 
 
 def _refuse_empty(body: bytearray) -> None:

@@ -73,4 +73,4 @@ _PREDICTING = re.compile(
 
 def is_prediction(scope: Scope) -> bool:
     """Whether the request asks a model something, in any of the protocols."""
-    return scope["method"] == "POST" and _PREDICTING.fullmatch(scope["path"]) is not None
+    return scope["method"] in {"POST", "PUT"} and _PREDICTING.fullmatch(scope["path"]) is not None

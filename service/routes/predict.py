@@ -33,7 +33,10 @@ Send pictures (JPEG, PNG, WebP or BMP, of any size and colour mode) in one of th
 
 - **a form**: `curl -F file=@boot.png …`; repeat the field `file` for several pictures;
 - **the bytes of one picture**: `curl --data-binary @boot.png -H 'Content-Type: image/png' …`;
-- **JSON**: `{"images": [{"b64": "…", "filename": "boot.png"}]}`.
+- **JSON**: `{"images": [{"b64": "…", "filename": "boot.png"}]}`, in base64 or as `data:` URLs.
+
+A picture or JSON without a Content-Type is recognised by how it begins, and `PUT` is answered like `POST`, so that
+`curl -T boot.png …` works too.
 
 Answers are in the order of the pictures and name the version that gave them. If a single picture cannot be read, the
 request fails (413, 415 or 422). Among several pictures, an unreadable one gets its own `error`; the others are
@@ -87,6 +90,7 @@ ERRORS = (
 router = APIRouter(tags=["predict"])
 
 
+@router.put(PREDICT, include_in_schema=False)
 @router.post(
     PREDICT,
     summary="Classify with the newest model, or a named one",
@@ -112,6 +116,7 @@ async def predict(
     return _json(await predictor.classify(Reference(model), uploads, top_k))
 
 
+@router.put(PREDICT_LATEST, include_in_schema=False)
 @router.post(
     PREDICT_LATEST,
     summary="Classify with a model's latest version",
@@ -127,6 +132,7 @@ async def predict_with_latest(
     return _json(await predictor.classify(Reference(name), uploads, top_k))
 
 
+@router.put(PREDICT_VERSION, include_in_schema=False)
 @router.post(
     PREDICT_VERSION,
     summary="Classify with one version",
@@ -142,6 +148,7 @@ async def predict_with_version(
     return _json(await predictor.classify(Reference(name, version=version), uploads, top_k))
 
 
+@router.put(PREDICT_ALIAS, include_in_schema=False)
 @router.post(
     PREDICT_ALIAS,
     summary="Classify with the version an alias points at",

@@ -16,6 +16,8 @@ from python_multipart.multipart import parse_options_header
 from service.errors import UploadRejected
 
 MAX_BOUNDARY = 200
+MAX_PREAMBLE_BYTES = 8 * 1024
+"""Before the first boundary; RFC 2046 (5.1.1) lets a program write a note there, which is skipped."""
 MAX_HEADER_BYTES = 8 * 1024
 """Of one part: names, values and line breaks together."""
 USUAL_HEADER_BYTES = 512
@@ -55,6 +57,8 @@ class FormReader:
 
     def require_end(self) -> None:
         """Raise `UploadRejected` unless the closing boundary has arrived."""
+        if self._step is FormReader._before_first_part and len(self._rest) > len(self._delimiter):
+            raise UploadRejected((), _MALFORMED)
         if self._step is not FormReader._behind_last_part:
             raise UploadRejected((), "The form is incomplete; expected it to end with its closing boundary.")
 
@@ -74,12 +78,13 @@ class FormReader:
     # Each step consumes what it can and returns whether the next step has bytes to look at.
 
     def _before_first_part(self) -> bool:
-        seen = self._rest[: len(self._delimiter)]
-        if not self._delimiter.startswith(seen):
-            raise UploadRejected((), _MALFORMED)
-        if len(seen) < len(self._delimiter):
+        longest = MAX_PREAMBLE_BYTES + len(self._delimiter)
+        start = self._rest.find(self._delimiter, 0, longest)
+        if start < 0:
+            if len(self._rest) >= longest:
+                raise UploadRejected((), _MALFORMED)
             return False
-        del self._rest[: len(seen)]
+        del self._rest[: start + len(self._delimiter)]
         self._step = FormReader._behind_delimiter
         return True
 

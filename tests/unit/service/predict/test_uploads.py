@@ -216,7 +216,7 @@ async def test_another_content_type_is_told_what_is_expected_and_what_came(
     api: httpx.AsyncClient, content_type: str | None, came: str
 ) -> None:
     headers = {} if content_type is None else {"Content-Type": content_type}
-    response = await api.post("/predict", content=grey_picture(1), headers=headers)
+    response = await api.post("/predict", content=b"file=" + grey_picture(1), headers=headers)
     assert response.status_code == 415
     assert response.json()["code"] == "content_type_unsupported"
     for words in ("multipart/form-data", "'file'", "image/*", "application/json", f"got {came}"):

@@ -44,11 +44,21 @@ async def test_an_unknown_address_is_404(api: httpx.AsyncClient) -> None:
 
 
 async def test_a_wrong_method_is_405_and_names_the_right_ones(api: httpx.AsyncClient) -> None:
-    response = await api.put("/predict")
-    assert response.status_code == 405
-    assert is_problem(response)
-    assert response.headers["Allow"] == "POST"
-    assert "POST" in response.json()["detail"]
+    for method, path, allowed in (
+        ("DELETE", "/predict", "POST, PUT"),
+        ("GET", "/models/m/versions/1/predict", "POST, PUT"),
+        ("PATCH", "/jobs", "GET, HEAD, POST"),
+        ("PUT", "/jobs/k3v9x2m7qd", "DELETE, GET, HEAD"),
+        ("POST", "/models/m/aliases/a", "DELETE, GET, HEAD, PUT"),
+        ("OPTIONS", "/architectures/check", "GET, HEAD, POST"),
+        ("POST", "/v2/models/m", "GET, HEAD"),
+        ("GET", "/v2/models/m/infer", "POST"),
+    ):
+        response = await api.request(method, path)
+        assert (response.status_code, response.headers["Allow"]) == (405, allowed), path
+        if not path.startswith("/v"):
+            assert is_problem(response)
+            assert f"does not answer {method}; expected {allowed}" in response.json()["detail"]
 
 
 async def test_a_job_route_without_redis_is_503_with_a_time_to_retry(api: httpx.AsyncClient) -> None:
@@ -148,5 +158,5 @@ async def test_a_large_json_body_is_413(api: httpx.AsyncClient) -> None:
 
 async def test_a_body_nobody_asked_for_does_not_hide_the_real_answer(api: httpx.AsyncClient) -> None:
     assert (await api.post("/nothing", content=b"x" * 30_000)).status_code == 404
-    assert (await api.put("/predict", content=b"x")).status_code == 405
+    assert (await api.patch("/predict", content=b"x")).status_code == 405
     assert (await api.request("DELETE", "/models/nobody", content=b"x")).status_code == 404
