@@ -1,4 +1,4 @@
-"""Refuses a training that needs more memory than any worker allows a trainer.
+"""Estimates the memory of trainings, and refuses one that needs more than any worker allows a trainer.
 
 Only workers know their memory, and they may run on other machines: each announces in Redis what it allows. The largest
 one counts, since a job may wait for it; a smaller worker that takes the job ends it as `out_of_memory`. While no worker
@@ -11,37 +11,43 @@ from collections.abc import Sequence
 from service.jobs.queue import JobQueue
 from worker.datasets import FindDataset
 from worker.estimates import estimate
+from worker.jobs.grids import PlannedJob
 from worker.jobs.plan import TrainingPlan
 from worker.jobs.request import RequestInvalid
 
 GIGABYTE = 1e9
 
 
-async def require_memory(
-    plans: Sequence[TrainingPlan], queue: JobQueue, setting_bytes: int | None, find_dataset: FindDataset
-) -> None:
-    """Check trainings before they are queued.
+async def with_memory(
+    jobs: Sequence[PlannedJob], queue: JobQueue, setting_bytes: int | None, find_dataset: FindDataset
+) -> list[PlannedJob]:
+    """Estimate the memory of jobs before they are queued.
 
     Args:
-        plans: of the trainings.
+        jobs: planned.
         queue: knows what the workers announce.
         setting_bytes: of the API, used while no worker is known.
         find_dataset: tells the facts of their datasets.
+
+    Returns:
+        The jobs with their estimates.
 
     Raises:
         RequestInvalid: a training needs more than there is.
         QueueUnavailable: Redis does not answer.
     """
     most_bytes = await queue.call(queue.jobs.most_memory) or setting_bytes
-    if most_bytes is not None:
-        await asyncio.to_thread(_require, plans, most_bytes, find_dataset)
+    return await asyncio.to_thread(_with_memory, jobs, most_bytes, find_dataset)
 
 
-def _require(plans: Sequence[TrainingPlan], most_bytes: int, find_dataset: FindDataset) -> None:
-    for plan in plans:
-        needed = _needed(plan, find_dataset)
-        if needed > most_bytes:
-            raise RequestInvalid(*_refusal(plan, needed, most_bytes, find_dataset))
+def _with_memory(jobs: Sequence[PlannedJob], most_bytes: int | None, find_dataset: FindDataset) -> list[PlannedJob]:
+    estimated = []
+    for job in jobs:
+        needed = _needed(job.plan, find_dataset)
+        if most_bytes is not None and needed > most_bytes:
+            raise RequestInvalid(*_refusal(job.plan, needed, most_bytes, find_dataset))
+        estimated.append(job.model_copy(update={"estimated_bytes": needed}))
+    return estimated
 
 
 def _needed(plan: TrainingPlan, find_dataset: FindDataset) -> int:

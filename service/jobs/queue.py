@@ -22,7 +22,6 @@ from worker.job_store.store import JobStore
 from worker.job_store.wake_ups import WakeUps
 from worker.jobs.errors import QueueUnavailable
 from worker.jobs.grids import PlannedJob
-from worker.jobs.plan import TrainingPlan
 from worker.jobs.records import JobRecord, Origin
 from worker.jobs.states import JobState
 from worker.telemetry.spans import Tracing
@@ -71,11 +70,11 @@ class JobQueue:
         """
         return await _in_time(partial(method, *args, **kwargs), ANSWER_TIMEOUT_S)
 
-    async def submit(self, plan: TrainingPlan, idempotency_key: str, digest: str, request_id: str) -> JobRecord:
+    async def submit(self, job: PlannedJob, idempotency_key: str, digest: str, request_id: str) -> JobRecord:
         """Write the job, then wake a worker. Raises `IdempotencyConflict`."""
         with self._tracing.span("submit job", kind="producer") as span:
             origin = Origin(request_id=request_id, traceparent=self._tracing.traceparent())
-            record = await self.call(self.jobs.submit, plan, idempotency_key, digest, origin)
+            record = await self.call(self.jobs.submit, job.plan, idempotency_key, digest, origin, job.estimated_bytes)
             span.set("convserve.job", record.id)
             await self._notify(record)
         logger.info("job %s: submitted by request %s", record.id, record.submitted_by)

@@ -13,7 +13,7 @@ from model_store import AliasNotFound, Manifest, ModelNotFound, ModelStore, Stor
 from service.deps import CatalogDep, DatasetsDep, QueueDep, RequestIdDep, SettingsDep, StoreDep
 from service.jobs.dry_run import DryRun, dry_run
 from service.jobs.group_answers import Group, group_answer
-from service.jobs.memory_check import require_memory
+from service.jobs.memory_check import with_memory
 from service.jobs.queue import JobQueue
 from service.models.catalog import Catalog
 from service.models.index import Reference
@@ -115,17 +115,15 @@ async def submit_job(
         return Response(outcome.model_dump_json(), media_type="application/json")
     await _require_free_space(store, queue, idempotency_key)
     digest = _digest(submission)
+    planned = await asyncio.to_thread(_planned, submission, plan_one)
+    jobs = await with_memory(planned, queue, settings.trainer_memory_bytes, find_dataset)
     if isinstance(submission, GridRequest):
-        planned = await asyncio.to_thread(_planned, submission, plan_one)
-        await require_memory([job.plan for job in planned], queue, settings.trainer_memory_bytes, find_dataset)
         group = await queue.submit_group(
-            submission.model_dump(mode="json"), planned, idempotency_key or "", digest, request_id
+            submission.model_dump(mode="json"), jobs, idempotency_key or "", digest, request_id
         )
         response.headers["Location"] = f"/groups/{group.id}"
         return group_answer(group)
-    planned_job = await asyncio.to_thread(plan_one, submission)
-    await require_memory([planned_job], queue, settings.trainer_memory_bytes, find_dataset)
-    record = await queue.submit(planned_job, idempotency_key or "", digest, request_id)
+    record = await queue.submit(jobs[0], idempotency_key or "", digest, request_id)
     response.headers["Location"] = f"/jobs/{record.id}"
     return record
 

@@ -1,5 +1,6 @@
 """A training that would run for ever or take all memory ends honestly, and the next one runs."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ GREED = """
 import os, sys, threading, time
 
 def allocate(file):
-    while not os.path.exists(file):
+    while not os.path.exists(file) or open(file).read() != str(os.getpid()):
         time.sleep(0.05)
     held = []
     while True:
@@ -26,14 +27,14 @@ def allocate(file):
 if "worker.training.trainer" in sys.orig_argv:
     threading.Thread(target=allocate, args=({file!r},), daemon=True).start()
 """
-"""A module that Python runs when it starts: in a trainer it takes more and more memory once the file is there."""
+"""A module that Python runs when it starts: in a trainer it takes more and more memory once the file names it."""
 MEMORY_BYTES = 3_000_000_000
 MAX_JOB_S = 15
 
 
 @pytest.fixture(scope="module")
 def greed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file; while it exists, trainers are greedy."""
+    """A file; the trainer whose process id is in it is greedy."""
     folder = tmp_path_factory.mktemp("greed")
     (folder / "sitecustomize.py").write_text(GREED.format(file=str(folder / "now")))
     return folder / "now"
@@ -53,6 +54,7 @@ def stack(greed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sta
 
 
 def test_endless_memory(ledger: Ledger, api: httpx.Client, greed: Path) -> None:
+    held_gb = []
     with ledger.promise(
         "trainer that allocates without end: ended at its limit, `out_of_memory` with a hint after one attempt, its "
         "process gone, the next job runs; a training too large for the limit is refused with 422",
@@ -66,7 +68,9 @@ def test_endless_memory(ledger: Ledger, api: httpx.Client, greed: Path) -> None:
             job = submit(api, epochs=1000)["id"]
             wait_until_training(api, job, attempt=1)
             trainer = trainer_of(api, job)
-            greed.touch()
+            chosen_first = Path(f"/proc/{trainer.pid}/oom_score_adj").read_text().strip()
+            promise.require(chosen_first == "900", f"when memory runs out, the kernel scores it {chosen_first}")
+            greed.write_text(str(trainer.pid))
             ended = wait_for(api, job)
             greed.unlink()
             promise.require((ended["state"], ended["attempt"]) == ("failed", 1), f"{ended}")
@@ -76,7 +80,10 @@ def test_endless_memory(ledger: Ledger, api: httpx.Client, greed: Path) -> None:
             wait_until(lambda: is_gone(trainer), 10)
             good = wait_for(api, submit(api, epochs=1, train_samples=100)["id"])
             promise.require(good["state"] == "succeeded", f"the next job: {good}")
-            promise.measure(ended["error"]["message"].split(";")[0])
+            held_gb.append(float(re.findall(r"held ([\d.]+) GB", ended["error"]["message"])[0]))
+        promise.measure(
+            f"with a limit of {MEMORY_BYTES / 1e9:.1f} GB it held at most {max(held_gb):.1f} GB when it was ended"
+        )
 
 
 def test_endless_training(ledger: Ledger, tmp_path: Path) -> None:

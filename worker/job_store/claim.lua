@@ -4,7 +4,7 @@
 -- ARGV[2]  lease in seconds
 -- ARGV[3]  name of the claimant; one that missed the answer asks again and gets the same claim
 -- Answers  {request, attempt, fence, request id or '', traceparent or '', draft or '', seconds that earlier attempts
---          ran}, or nil when the job cannot be claimed
+--          ran, estimated bytes of memory or ''}, or nil when the job cannot be claimed
 -- Touches  job events queued running fences
 
 local id, lease_s, claimant = ARGV[1], tonumber(ARGV[2]), ARGV[3]
@@ -24,5 +24,5 @@ if not (found[1] == 'running' and found[2] == claimant) then
 end
 
 local job = redis.call('HMGET', key.job(id), 'request', 'attempt', 'fence', 'submitted_by', 'traceparent', 'draft',
-                       'ran_s')
-return {job[1], job[2], job[3], job[4] or '', job[5] or '', job[6] or '', job[7] or '0'}
+                       'ran_s', 'estimated_bytes')
+return {job[1], job[2], job[3], job[4] or '', job[5] or '', job[6] or '', job[7] or '0', job[8] or ''}

@@ -48,7 +48,7 @@ class ClaimedJobs:
         answer = self._scripts.run("claim", job, self._lease_s, claimant or keys.new_id())
         if not answer:
             return None
-        request, attempt, fence, request_id, traceparent, draft, ran_s = answer
+        request, attempt, fence, request_id, traceparent, draft, ran_s, estimated_bytes = answer
         return Claim(
             job=job,
             plan=TrainingPlan.model_validate_json(request),
@@ -57,6 +57,7 @@ class ClaimedJobs:
             origin=Origin(request_id=request_id, traceparent=traceparent),
             draft=draft or None,
             ran_s=ran_s,
+            estimated_bytes=estimated_bytes or None,
         )
 
     def heartbeat(self, claim: Claim, progress: Progress, history: History, event: str = "") -> bool:

@@ -75,7 +75,7 @@ class GroupStore:
         arguments: list[str | int] = [keys.new_id(), json.dumps(request), keys.hashed(idempotency_key), digest]
         arguments += [IDEMPOTENCY_KEPT_S, origin.request_id, origin.traceparent]
         for job in jobs:
-            arguments += [keys.new_id(), job.plan.model_dump_json(), json.dumps(job.varied)]
+            arguments += [keys.new_id(), job.plan.model_dump_json(), job.estimated_bytes or "", json.dumps(job.varied)]
         group, first_digest = self._scripts.run("submit_group", *arguments)
         if first_digest != digest:
             raise IdempotencyConflict(idempotency_key, group)

@@ -6,8 +6,8 @@
 --
 -- Keys (all with the prefix KEYS[1], which is 'convserve:'; one server or one primary with replicas, not a cluster):
 --   job:<id>           hash    the job: id, state, request (JSON), created_at, queued_at, started_at, finished_at,
---                              attempt, ran_s (seconds of earlier attempts), submitted_by, traceparent, group, varied
---                              (JSON), progress, history, model, error (JSON each); of its claim: fence,
+--                              attempt, ran_s (seconds of earlier attempts), estimated_bytes (of memory), submitted_by,
+--                              traceparent, group, varied (JSON), progress, history, model, error (JSON each); of its claim: fence,
 --                              claimant, lease_until; and two marks:
 --                              draft (number of the version it may have published), cancel_requested
 --   job:<id>:events    stream  event (`state`, `progress` or `epoch`) and data; the newest 4,000 or so
@@ -94,11 +94,12 @@ local function enter(id, state)
 end
 
 -- Write a new job as queued, behind all others.
-local function enqueue(id, request, request_id, traceparent)
+local function enqueue(id, request, request_id, traceparent, memory)
   local sequence = redis.call('INCR', key.sequence)
   redis.call('HSET', key.job(id), 'id', id, 'state', 'queued', 'request', request, 'created_at', now(), 'attempt', 0,
              'queued_at', now())
   if request_id ~= '' then redis.call('HSET', key.job(id), 'submitted_by', request_id) end
+  if memory ~= '' then redis.call('HSET', key.job(id), 'estimated_bytes', memory) end
   if traceparent ~= '' then redis.call('HSET', key.job(id), 'traceparent', traceparent) end
   redis.call('ZADD', key.jobs, sequence, id)
   redis.call('ZADD', key.queued, sequence, id)

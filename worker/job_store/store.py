@@ -27,7 +27,12 @@ class JobStore(ClaimedJobs):
     """
 
     def submit(
-        self, plan: TrainingPlan, idempotency_key: str = "", digest: str = "", origin: Origin = NO_ORIGIN
+        self,
+        plan: TrainingPlan,
+        idempotency_key: str = "",
+        digest: str = "",
+        origin: Origin = NO_ORIGIN,
+        estimated_bytes: int | None = None,
     ) -> JobRecord:
         """Write a new job as `queued`.
 
@@ -36,6 +41,7 @@ class JobStore(ClaimedJobs):
             idempotency_key: a second submission under the same key returns the first one's job.
             digest: of the request as the client sent it, to tell a repetition from a different request.
             origin: who submits; a repetition does not change it.
+            estimated_bytes: of memory, for the worker that limits it; None when it is not known.
 
         Raises:
             IdempotencyConflict: the key came before with a different request.
@@ -50,6 +56,7 @@ class JobStore(ClaimedJobs):
             IDEMPOTENCY_KEPT_S,
             origin.request_id,
             origin.traceparent,
+            estimated_bytes or "",
         )
         if first_digest != digest:
             raise IdempotencyConflict(idempotency_key, job)

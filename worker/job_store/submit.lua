@@ -7,6 +7,7 @@
 -- ARGV[5]  seconds for which the idempotency key is kept
 -- ARGV[6]  request id of the submission, or ''
 -- ARGV[7]  traceparent of the submission, or ''
+-- ARGV[8]  bytes of memory that the training is estimated to need, or ''
 -- Answers  {id of the job, digest}: of the job known under the idempotency key if there is one, else of the new job
 -- Touches  job events jobs queued sequence idempotency
 
@@ -20,5 +21,5 @@ if sha ~= '' then
 end
 
 -- A client that missed the answer sends the command again: a job that runs by now must not be queued again.
-if redis.call('EXISTS', key.job(id)) == 0 then enqueue(id, request, ARGV[6], ARGV[7]) end
+if redis.call('EXISTS', key.job(id)) == 0 then enqueue(id, request, ARGV[6], ARGV[7], ARGV[8]) end
 return {id, digest}

@@ -7,7 +7,8 @@
 -- ARGV[5]  seconds for which the idempotency key is kept
 -- ARGV[6]  request id of the submission, or ''
 -- ARGV[7]  traceparent of the submission, or ''
--- ARGV[8…] of each job: id, request (JSON), the grid's fields with this job's values (JSON)
+-- ARGV[8…] of each job: id, request (JSON), estimated bytes of memory or '', the grid's fields with this job's values
+--          (JSON)
 -- Answers  {id of the group, digest}: of the group or job known under the idempotency key if there is one, else of the
 --          new group
 -- Touches  job events jobs queued sequence group group_jobs groups idempotency
@@ -27,9 +28,9 @@ if sha ~= '' then
 end
 
 redis.call('HSET', key.group(id), 'id', id, 'request', ARGV[2], 'created_at', now(), 'submitted_by', request_id)
-for i = 8, #ARGV, 3 do
-  local job, request, varied = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  enqueue(job, request, request_id, traceparent)
+for i = 8, #ARGV, 4 do
+  local job, request, memory, varied = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+  enqueue(job, request, request_id, traceparent, memory)
   redis.call('HSET', key.job(job), 'group', id, 'varied', varied)
   redis.call('RPUSH', key.group_jobs(id), job)
 end

@@ -24,7 +24,7 @@ _importing = threading.Lock()
 """Celery and Kombu replace their modules while they are imported, which breaks when two threads do it at once."""
 
 CELERY_CONFIG: dict[str, Any] = {
-    # Whoever can reach the broker must not be able to run code: no pickle.
+    # Only JSON: a client that can reach the broker must not be able to run code in a worker.
     "task_serializer": "json",
     "accept_content": ["json"],
     # Acknowledged late, so that a message survives a graceful stop. Not queued again for a lost worker, which would

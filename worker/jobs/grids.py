@@ -53,12 +53,13 @@ SUBMISSION_TAGS = frozenset({"one-job", "many-jobs"})
 
 
 class PlannedJob(BaseModel):
-    """One combination of a grid: what distinguishes it, and its complete plan."""
+    """One combination of a grid: what distinguishes it, its complete plan, and the memory it needs if that is known."""
 
     model_config = ConfigDict(frozen=True)
 
     varied: dict[str, JsonValue]
     plan: TrainingPlan
+    estimated_bytes: int | None = None
 
 
 Planner = Callable[[JobRequest], TrainingPlan]

@@ -150,6 +150,7 @@ class Claim(BaseModel):
     fence: int = Field(description="Grows with every claim; writes with an older fence are refused.")
     origin: Origin = NO_ORIGIN
     ran_s: float = Field(default=0.0, description="Seconds that earlier attempts of the job ran.")
+    estimated_bytes: int | None = Field(default=None, description="Of memory; null when it was not estimated.")
     draft: int | None = Field(
         default=None,
         description="Version that an earlier attempt was allowed to publish; whether it did is not known yet.",

@@ -77,7 +77,7 @@ def memory_limit(setting: int | None, most_bytes: int, estimated_bytes: int | No
     Args:
         setting: `CONVSERVE_TRAINER_MEMORY_BYTES`, which decides alone if it is set.
         most_bytes: for any job on this host.
-        estimated_bytes: of this job; None when it cannot be estimated.
+        estimated_bytes: of this job; None when it was not estimated.
     """
     if setting or estimated_bytes is None:
         return most_bytes

@@ -9,8 +9,6 @@ import os
 import time
 
 from model_store import StoreError, StoreUnavailable, open_store
-from worker.datasets import DatasetError, find_dataset
-from worker.estimates import estimate
 from worker.job_store.claims import MAX_ATTEMPTS
 from worker.job_store.connection import connect
 from worker.job_store.keys import new_id
@@ -88,6 +86,7 @@ class Runner:
             logger.warning("job %s: not given back, Redis does not answer: %s", claim.job, error.reason)
 
     def _supervise(self, claim: Claim, claimed_at: float, trace: JobTrace) -> None:
+        limits = self._limits(claim)
         try:
             trainer = self._take_spare()
         except OSError as error:
@@ -105,22 +104,14 @@ class Runner:
             self._settings.stall_timeout_s,
             self._settings.pause_grace_s,
             on_training=self._prepare_spare,
-            limits=self._limits(claim),
+            limits=limits,
         )
         supervisor.run(self._order(claim, trainer, claimed_at))
 
     def _limits(self, claim: Claim) -> Limits:
         setting = self._settings.trainer_memory_bytes
-        memory_bytes = memory_limit(setting, most_trainer_bytes(setting), self._estimated_bytes(claim))
+        memory_bytes = memory_limit(setting, most_trainer_bytes(setting), claim.estimated_bytes)
         return Limits(self._settings.max_job_s, memory_bytes)
-
-    def _estimated_bytes(self, claim: Claim) -> int | None:
-        store = open_store(self._settings.store_location)
-        try:
-            info = find_dataset(claim.plan.dataset, store.datasets)
-        except (DatasetError, StoreUnavailable):
-            return None  # the trainer will say so
-        return estimate(claim.plan, info, past=[]).memory.total
 
     def _is_settled(self, claim: Claim, trace: JobTrace) -> bool:
         """Whether nothing is left to train: an earlier attempt has published, may have, or was the last one."""
