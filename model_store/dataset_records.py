@@ -68,6 +68,9 @@ class DatasetFacts(BaseModel):
     image_shape: tuple[int, int, int] = Field(description="Height, width, channels.")
     train_per_class: tuple[int, ...]
     test_per_class: tuple[int, ...]
+    validation_per_class: tuple[int, ...] | None = Field(
+        default=None, description="Of the validation split; null when there is none."
+    )
     mean: tuple[FiniteFloat, ...] = Field(
         description="Mean of each channel over the training pictures, scaled to [0, 1]."
     )

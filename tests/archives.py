@@ -4,7 +4,9 @@ import io
 import stat
 import struct
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,11 @@ def picture(value: int | tuple[int, int, int], size: tuple[int, int] = (12, 12),
     """A picture of one colour; `size` is width and height."""
     mode = "L" if isinstance(value, int) else "RGB"
     return encoded(np.asarray(Image.new(mode, size, value)), kind)
+
+
+def encoded_noise(seed: int, side: int = 24) -> bytes:
+    """A colour picture that no other seed gives, as a PNG."""
+    return encoded(np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8))
 
 
 def encoded(pixels: NDArray[np.uint8], kind: str = "PNG") -> bytes:
@@ -39,6 +46,48 @@ def zipped(files: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> by
         for name, data in files.items():
             archive.writestr(name, data)
     return buffer.getvalue()
+
+
+class RawEntry(NamedTuple):
+    """One file of an archive, byte by byte.
+
+    Attributes:
+        name: as it stands in the archive.
+        data: of the file.
+        extra: extra fields in both headers.
+    """
+
+    name: bytes
+    data: bytes
+    extra: bytes = b""
+
+
+def raw_zip(entries: Iterable[RawEntry], system: int = 3, flags: int = 0) -> bytes:
+    """An archive of stored files as other programs write it; its end record counts modulo 65,536, as the Finder's does.
+
+    Args:
+        entries: in this order.
+        system: that made it; 0 is DOS, 3 is Unix.
+        flags: of every entry; 0x800 says that names are UTF-8.
+    """
+    local = struct.Struct("<4s5H3L2H")
+    entry = struct.Struct("<4s6H3L5H2L")
+    files, directory, at, n = [], [], 0, 0
+    for name, data, extra in entries:
+        common = (20, flags, 0, 0, 33, zlib.crc32(data), len(data), len(data), len(name), len(extra))
+        files.append(local.pack(b"PK\3\4", *common) + name + extra + data)
+        directory.append(entry.pack(b"PK\1\2", system << 8 | 20, *common, 0, 0, 0, 0, at) + name + extra)
+        at += len(files[-1])
+        n += 1
+    listed = b"".join(directory)
+    count = n & 0xFFFF
+    return b"".join(files) + listed + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count, count, len(listed), at, 0)
+
+
+def unicode_path(old: bytes, name: str, crc: int | None = None) -> bytes:
+    """Info-ZIP's extra field with the true name of an entry (APPNOTE 4.6.9)."""
+    true = name.encode()
+    return struct.pack("<HHBL", 0x7075, 5 + len(true), 1, zlib.crc32(old) if crc is None else crc) + true
 
 
 def two_classes(per_class: int = 4) -> dict[str, bytes]:

@@ -51,6 +51,9 @@ def upload(
         float | None, typer.Option(help="Share of the pictures for testing, if there are no train/ and test/ folders.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the random split.")] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Code page of names in the archive that are not UTF-8, such as cp932.")
+    ] = None,
     title: Annotated[str | None, typer.Option(help="Short description of the dataset.")] = None,
     licence: Annotated[str | None, typer.Option(help="Licence of the pictures.")] = None,
     source: Annotated[str | None, typer.Option(help="Where the pictures come from.")] = None,
@@ -66,6 +69,7 @@ def upload(
         "colour": colour,
         "test_share": test_share,
         "seed": seed,
+        "encoding": encoding,
         "title": title,
         "licence": licence,
         "source": source,

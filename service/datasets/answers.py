@@ -44,6 +44,10 @@ class DatasetAnswer(BaseModel):
     classes: list[DatasetClass] = Field(description="In the order of a model's `class_index`.")
     train: int = Field(description="Pictures to train on, all classes together.")
     test: int = Field(description="Pictures in the test split, all classes together.")
+    validation: int = Field(
+        default=0,
+        description="Pictures in the dataset's own validation split, all classes together; 0 when it has none.",
+    )
     mean: tuple[float, ...] | None = Field(
         default=None, description="Of each channel of the training pictures, scaled to [0, 1]."
     )
@@ -160,6 +164,7 @@ def _facts(info: DatasetInfo) -> dict[str, object]:
         "classes": [DatasetClass(label=label, train=train, test=test) for label, train, test in per_class],
         "train": info.n_train,
         "test": info.n_test,
+        "validation": info.n_validation,
         "mean": info.mean,
         "deviation": info.deviation,
         "fingerprint": info.fingerprint,

@@ -31,7 +31,7 @@ from worker.datasets.upload.messages import Advanced, ConversionOrder, Converted
 from worker.datasets.upload.options import UploadLimits, UploadOptions
 from worker.datasets.upload.packing import PREVIEW_FILE
 from worker.datasets.upload.report import DatasetReport
-from worker.datasets.uploaded import FILES
+from worker.datasets.uploaded import array_files
 
 logger = logging.getLogger(__name__)
 
@@ -233,8 +233,10 @@ class Conversions:
 
     async def _convert(self, conversion: _Conversion) -> None:
         facts = await self._facts(conversion)
-        conversion.advance(phase="storing", done=0, total=len(FILES) + 1)
-        files = {file: conversion.folder.result / file for file in (*FILES, PREVIEW_FILE)}
+        files = {
+            file: conversion.folder.result / file for file in (*array_files(facts.validation_per_class), PREVIEW_FILE)
+        }
+        conversion.advance(phase="storing", done=0, total=len(files))
         publishing = asyncio.create_task(
             asyncio.to_thread(self._store.publish, conversion.name, conversion.status.upload, facts, files)
         )

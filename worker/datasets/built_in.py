@@ -48,6 +48,9 @@ class DatasetInfo(BaseModel):
     image_shape: tuple[int, int, int] = Field(description="Height, width, channels.")
     train_per_class: tuple[int, ...] = Field(description="Training pictures of each class.")
     test_per_class: tuple[int, ...] = Field(description="Test pictures of each class.")
+    validation_per_class: tuple[int, ...] | None = Field(
+        default=None, description="Pictures of each class in the dataset's own validation split, if it has one."
+    )
     licence: str
     source: str = Field(description="Where the publishers describe the dataset.")
     fingerprint: str | None = Field(
@@ -64,6 +67,11 @@ class DatasetInfo(BaseModel):
     def n_train(self) -> int:
         """Number of pictures in the training split."""
         return sum(self.train_per_class)
+
+    @property
+    def n_validation(self) -> int:
+        """Pictures in the dataset's own validation split; 0 if it has none."""
+        return sum(self.validation_per_class or ())
 
     @property
     def n_test(self) -> int:

@@ -27,7 +27,7 @@ class LabelledImages:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Both splits of a dataset. The arrays are read-only: every user sees the same pixels.
+    """The splits of a dataset. The arrays are read-only: every user sees the same pixels.
 
     Attributes:
         info: the facts known before reading.
@@ -35,7 +35,8 @@ class Dataset:
         train_labels: int64, shape (n,), values in [0, n_classes).
         test_images: as `train_images`.
         test_labels: as `train_labels`.
-        fingerprint: SHA-256 over shapes, pixels and labels of both splits, in hexadecimal.
+        fingerprint: SHA-256 over shapes, pixels and labels of all splits, in hexadecimal.
+        validation: the dataset's own validation split, if it has one.
     """
 
     info: DatasetInfo
@@ -44,20 +45,24 @@ class Dataset:
     test_images: NDArray[np.uint8]
     test_labels: NDArray[np.int64]
     fingerprint: str
+    validation: LabelledImages | None = None
 
 
-def assemble(info: DatasetInfo, train: LabelledImages, test: LabelledImages) -> Dataset:
-    """Combine two splits, make them read-only and compute their fingerprint."""
-    for split in (train, test):
+def assemble(
+    info: DatasetInfo, train: LabelledImages, test: LabelledImages, validation: LabelledImages | None = None
+) -> Dataset:
+    """Combine the splits, make them read-only and compute their fingerprint."""
+    splits = (train, test) if validation is None else (train, test, validation)
+    for split in splits:
         split.images.setflags(write=False)
         split.labels.setflags(write=False)
-    return Dataset(info, train.images, train.labels, test.images, test.labels, fingerprint(train, test))
+    return Dataset(info, train.images, train.labels, test.images, test.labels, fingerprint(*splits), validation)
 
 
-def fingerprint(train: LabelledImages, test: LabelledImages) -> str:
-    """SHA-256 over the shape, the pixels and the labels of both splits, the same on every machine."""
+def fingerprint(*splits: LabelledImages) -> str:
+    """SHA-256 over the shape, the pixels and the labels of all splits, the same on every machine."""
     digest = hashlib.sha256()
-    for split in (train, test):
+    for split in splits:
         digest.update(split_heading(split.images.shape))
         digest.update(np.ascontiguousarray(split.images).data)
         digest.update(np.ascontiguousarray(split.labels, dtype="<i8").data)

@@ -7,7 +7,7 @@ handled elsewhere.
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +32,8 @@ from worker.datasets.errors import DatasetCorrupt, DatasetError, DatasetNotFound
 
 FILES = ("train-images.npy", "train-labels.npy", "test-images.npy", "test-labels.npy")
 """Files of a packed dataset, in the order of its fingerprint."""
+VALIDATION_FILES = ("validation-images.npy", "validation-labels.npy")
+"""Files of a validation split, which few archives have; they end the fingerprint."""
 FOLDER = "uploaded"
 """Directory of the copies inside the datasets directory; it can be deleted at any time."""
 STAGED = ".staged-"
@@ -62,12 +64,18 @@ def info_of(manifest: DatasetManifest) -> DatasetInfo:
         image_shape=manifest.image_shape,
         train_per_class=manifest.train_per_class,
         test_per_class=manifest.test_per_class,
+        validation_per_class=manifest.validation_per_class,
         licence=manifest.licence,
         source=manifest.source,
         fingerprint=manifest.fingerprint,
         mean=manifest.mean,
         deviation=manifest.deviation,
     )
+
+
+def array_files(validation_per_class: Sequence[int] | None) -> tuple[str, ...]:
+    """Names of the files with a packed dataset's arrays, in the order of its fingerprint."""
+    return FILES if validation_per_class is None else (*FILES, *VALIDATION_FILES)
 
 
 def load_uploaded(
@@ -144,11 +152,12 @@ def _copy(
     """Copy the arrays to a temporary directory, then rename it; a copy that another process made first is kept."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     _remove_unused(folder.parent, store)
-    total, done = sum(manifest.files[file].size_bytes for file in FILES), 0
+    files = array_files(manifest.validation_per_class)
+    total, done = sum(manifest.files[file].size_bytes for file in files), 0
     staged = folder.parent / f"{STAGED}{uuid4().hex}"
     staged.mkdir()  # not `mkdtemp`, whose mode ignores the umask: workers of different users may share the copies
     try:
-        for file in FILES:
+        for file in files:
             with (staged / file).open("wb") as target:
                 for chunk in store.stream(manifest, file):
                     target.write(chunk)
@@ -187,9 +196,9 @@ def _manifest_or_none(name: str, store: DatasetStore) -> DatasetManifest | None:
 
 
 def _opened(manifest: DatasetManifest, folder: Path) -> Dataset:
-    arrays = [_mapped(folder / file) for file in FILES]
-    train, test = LabelledImages(arrays[0], arrays[1]), LabelledImages(arrays[2], arrays[3])
-    dataset = assemble(info_of(manifest), train, test)
+    arrays = [_mapped(folder / file) for file in array_files(manifest.validation_per_class)]
+    splits = [LabelledImages(images, labels) for images, labels in zip(arrays[::2], arrays[1::2], strict=True)]
+    dataset = assemble(info_of(manifest), *splits)
     if dataset.fingerprint != manifest.fingerprint:
         raise DatasetCorrupt(
             manifest.name,

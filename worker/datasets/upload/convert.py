@@ -60,9 +60,9 @@ def convert(order: ConversionOrder, link: "Link") -> None:
 
 def _look_into(archive: BinaryIO, order: ConversionOrder) -> Findings:
     """What the archive's directory says. Raises `ArchiveRejected`."""
-    entries = read_directory(archive, order.limits.max_files, order.limits.max_unpacked_bytes)
+    entries = read_directory(archive, order.limits.max_files, order.limits.max_unpacked_bytes, order.options.encoding)
     skipped = SkippedLog()
-    content = arrange(entries, skipped)
+    content = arrange(archive, entries, skipped, order.options.encoding)
     return Findings(content, sum(not entry.is_folder for entry in entries), skipped)
 
 

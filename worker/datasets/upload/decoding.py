@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from worker.datasets.upload.findings import Findings
 from worker.datasets.upload.folders import Member
 from worker.datasets.upload.options import UploadLimits, UploadOptions
-from worker.datasets.upload.report import SkippedLog
+from worker.datasets.upload.report import SkippedLog, Split
 from worker.datasets.upload.surveying import OnPicture
 from worker.datasets.upload.zip_file import read_file
 from worker.pictures.pixels import (
@@ -39,7 +39,7 @@ class Decoded:
         shape: height, width and channels of a record.
         is_grey: no picture so far has any colour.
         labels: index of each picture's class.
-        is_test: whether the archive puts it into the test split; None when the archive has no splits.
+        splits: to which the archive assigns each picture; None when the archive has no splits.
         digests: of each picture's pixels.
         names: in the archive, for the report.
     """
@@ -48,7 +48,7 @@ class Decoded:
     shape: tuple[int, int, int]
     is_grey: bool = True
     labels: "array[int]" = field(default_factory=lambda: array("H"))
-    is_test: list[bool | None] = field(default_factory=list)
+    splits: list[Split | None] = field(default_factory=list)
     digests: list[bytes] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
 
@@ -58,7 +58,7 @@ class Decoded:
     def add(self, pixels: NDArray[np.uint8], member: Member) -> None:
         """Note what is known about the next record."""
         self.labels.append(member.label)
-        self.is_test.append(member.is_test)
+        self.splits.append(member.split)
         self.digests.append(hashlib.blake2b(pixels.data, digest_size=DIGEST_BYTES).digest())
         self.names.append(member.entry.name)
         self.is_grey = self.is_grey and bool(np.all(pixels == pixels[..., :1]))

@@ -12,10 +12,11 @@ from worker.datasets.upload.decoding import Decoded
 from worker.datasets.upload.drawing_splits import draw_test_split
 from worker.datasets.upload.errors import ArchiveRejected, shown
 from worker.datasets.upload.findings import Findings
-from worker.datasets.upload.folders import MIN_CLASSES
+from worker.datasets.upload.folders import Content
+from worker.datasets.upload.labels import MIN_CLASSES
 from worker.datasets.upload.messages import ConversionOrder
 from worker.datasets.upload.packing import PREVIEW_FILE, Packed, pack, read_records
-from worker.datasets.upload.report import SMALL_CLASS, DatasetReport, Duplicates, find_duplicates
+from worker.datasets.upload.report import SMALL_CLASS, DatasetReport, Duplicates, Split, find_duplicates
 from worker.datasets.upload.surveying import OnPicture
 
 MOST_NAMED = 5
@@ -38,29 +39,25 @@ def pack_and_describe(
     """
     options = order.options
     labels, classes = _used_classes(findings, decoded)
-    is_test = (
-        [bool(held_out) for held_out in decoded.is_test]
-        if findings.content.has_splits
-        else draw_test_split(list(labels), decoded.digests, len(classes), options.test_share, options.seed)
-    )
-    _refuse_empty_split(is_test)
+    split_of = _splits(order, findings.content, decoded, labels)
+    _refuse_empty_split(split_of)
     n_channels = 1 if decoded.shape[2] == 1 or (options.colour == "auto" and decoded.is_grey) else 3
     packed = pack(
         decoded,
         labels,
-        is_test,
+        split_of,
         n_channels,
         options.seed,
         Path(order.folder),
         on_picture,
     )
-    train, test = (
+    train, test, validation = (
         tuple(np.bincount(labels[rows], minlength=len(classes)).tolist())
-        for rows in (packed.train_rows, packed.test_rows)
+        for rows in (packed.train_rows, packed.test_rows, packed.validation_rows)
     )
     _draw_preview(order, decoded, packed, labels, classes, train, test)
-    duplicates = find_duplicates(decoded.digests, list(labels), is_test, decoded.names)
-    report = _report(findings, classes, train, test, duplicates)
+    duplicates = find_duplicates(decoded.digests, list(labels), split_of, decoded.names)
+    report = _report(findings, classes, train, test, sum(validation), duplicates)
     height, width, _ = packed.image_shape
     chosen = {"image_size": [height, width], "colour": "greyscale" if n_channels == 1 else "rgb"}
     return DatasetFacts(
@@ -69,6 +66,7 @@ def pack_and_describe(
         image_shape=packed.image_shape,
         train_per_class=train,
         test_per_class=test,
+        validation_per_class=validation if sum(validation) else None,
         mean=packed.mean,
         deviation=packed.deviation,
         fingerprint=packed.fingerprint,
@@ -94,11 +92,32 @@ def _used_classes(findings: Findings, decoded: Decoded) -> tuple[NDArray[np.int6
     return np.searchsorted(used, labels), tuple(findings.content.classes[index] for index in used)
 
 
-def _refuse_empty_split(is_test: Sequence[bool]) -> None:
-    if all(is_test) or not any(is_test):
+def _splits(order: ConversionOrder, content: Content, decoded: Decoded, labels: NDArray[np.int64]) -> Sequence[Split]:
+    """The split of each record: as the archive has it; the test split is drawn from the rest when it has none."""
+    assigned: list[Split] = [split or "train" for split in decoded.splits]
+    if content.has_split("test"):
+        return assigned
+    rest = [row for row, split in enumerate(assigned) if split == "train"]
+    options = order.options
+    drawn = draw_test_split(
+        labels[rest].tolist(),
+        [decoded.digests[row] for row in rest],
+        len(content.classes),
+        options.test_share,
+        options.seed,
+    )
+    for row, is_test in zip(rest, drawn, strict=True):
+        if is_test:
+            assigned[row] = "test"
+    return assigned
+
+
+def _refuse_empty_split(split_of: Sequence[Split]) -> None:
+    missing = [name for split, name in (("train", "training"), ("test", "test")) if split not in split_of]
+    if missing:
         raise ArchiveRejected(
-            f"The {'training' if all(is_test) else 'test'} split has no pictures; expected at least two different ones "
-            "in some class, or pictures in both `train/` and `test/`.",
+            f"The {missing[0]} split has no pictures; expected at least two different ones in some class, "
+            "or pictures in both `train/` and `test/`.",
             "too_few_pictures",
         )
 
@@ -132,11 +151,13 @@ def _report(
     classes: tuple[str, ...],
     train: tuple[int, ...],
     test: tuple[int, ...],
+    n_validation: int,
     duplicates: Duplicates,
 ) -> DatasetReport:
     return findings.report().model_copy(
         update={
             "duplicates": duplicates,
+            "validation": n_validation,
             "small_classes": tuple(label for label, n in zip(classes, train, strict=True) if n < SMALL_CLASS),
             "missing_in_train": tuple(label for label, n in zip(classes, train, strict=True) if not n),
             "missing_in_test": tuple(label for label, n in zip(classes, test, strict=True) if not n),

@@ -41,7 +41,9 @@ class Findings:
         """The report so far: of an archive that is no dataset yet, or will not become one."""
         return DatasetReport(
             files=self.n_files,
-            split="as uploaded" if self.content.has_splits else "drawn",
+            split="as uploaded" if self.content.has_split("test") else "drawn",
+            layout=self.content.layout,
+            warnings=self.content.warnings,
             skipped=dict(self.skipped.counts),
             skipped_files=tuple(self.skipped.listed),
             duplicates=NO_DUPLICATES,

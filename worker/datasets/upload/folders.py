@@ -1,187 +1,224 @@
-"""Interprets an archive's names: class folders, with or without `train/` and `test/` above them.
+"""Sorts the files of an archive into classes and splits, by its class folders or by a table of labels.
 
-Names are only compared and shown; none ever becomes a path. Whether a file is a picture is not known here.
+Whether a file really is a picture shows only when it is decoded.
 """
 
-import re
-import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from typing import BinaryIO
 
+from worker.datasets.upload.entry_paths import ArchiveFiles, Parts, sort_out
 from worker.datasets.upload.errors import ArchiveRejected, shown
-from worker.datasets.upload.report import SkippedLog
+from worker.datasets.upload.label_tables import LabelTable, find_label_table
+from worker.datasets.upload.labels import MAX_CLASSES, MIN_CLASSES, check_labels
+from worker.datasets.upload.layouts import SPLITS, Layout, find_layout, is_like_splits, is_numbered
+from worker.datasets.upload.picture_files import may_be_picture
+from worker.datasets.upload.report import SkippedLog, Split
 from worker.datasets.upload.zip_directory import Entry
 
-MAX_CLASSES, MIN_CLASSES = 1000, 2
-MAX_LABEL = 64
-MAX_NAME, MAX_PART = 1024, 255
-SPLITS = {"train": False, "test": True}
-"""Top folders by name, and whether they contain the test split."""
+EXPECTED = (
+    "expected a folder for each class with its pictures in it, or `train/` and `test/` with such folders, or a CSV "
+    "file with the columns `filename` and `label` beside the pictures"
+)
+WARNED_SHARE = 0.1
+"""Share of the pictures outside the class folders from which on the report warns."""
+ENCODING_HINT = "upload again with the code page as `encoding`, such as cp850, cp866, cp932 or gbk"
 
-_HIDDEN = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
-_ARCHIVES = frozenset({".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst", ".jar"})
-_DRIVE = re.compile(r"[A-Za-z]:")
-_LABEL_CHARACTERS = frozenset(" _-.,+()'&")
-_EXPECTED = "expected a folder for each class with its pictures in it, or `train/` and `test/` with such folders"
-
-Parts = tuple[str, ...]
+File = tuple[Parts, Entry]
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One file in a class folder.
+    """One file that belongs to a class.
 
     Attributes:
         entry: location of its bytes.
         label: index of its class.
-        is_test: whether the archive puts it into the test split; None when the archive has no splits.
+        split: to which the archive assigns it; None when the archive has no splits.
     """
 
     entry: Entry
     label: int
-    is_test: bool | None
+    split: Split | None
 
 
 @dataclass(frozen=True)
 class Content:
-    """Classes and files, as the archive's names define them.
+    """Classes and files, as the archive's names or its table define them.
 
     Attributes:
         classes: labels in ascending order.
-        members: every file in a class folder, in ascending order of names.
+        members: every file that belongs to a class, in ascending order of names.
         empty: folders where a class could be that have no such file, in ascending order.
+        layout: what was understood, for people.
+        warnings: what may not be as the uploader meant it, for people.
     """
 
     classes: tuple[str, ...]
     members: tuple[Member, ...]
     empty: tuple[str, ...]
+    layout: str
+    warnings: tuple[str, ...]
 
-    @property
-    def has_splits(self) -> bool:
-        """The archive has `train/` and `test/` at the top."""
-        return self.members[0].is_test is not None
+    def has_split(self, split: Split) -> bool:
+        """Whether the archive assigns files to this split."""
+        return any(member.split == split for member in self.members)
 
 
-def arrange(entries: Sequence[Entry], skipped: SkippedLog) -> Content:
+def arrange(archive: BinaryIO, entries: Sequence[Entry], skipped: SkippedLog, encoding: str | None = None) -> Content:
     """Sort the files into classes and splits.
 
     Args:
+        archive: open for reading; only the first bytes of files, and tables of labels, are read.
         entries: of the whole archive.
-        skipped: records every file that is outside the class folders, hidden, or itself an archive.
+        skipped: records every file that is not used.
+        encoding: code page of names that are not UTF-8; `entries` were read with it.
 
     Raises:
-        ArchiveRejected: a dangerous name, or no class folders.
+        ArchiveRejected: a dangerous name, or neither class folders nor a table of labels.
     """
-    folders: set[Parts] = set()
-    files = sorted(_files(entries, folders, skipped), key=lambda file: file[0])
-    longest = max((len(parts) for parts, _ in files), default=0)
-    files = _without_common_folder(files)
-    n_common = longest - max((len(parts) for parts, _ in files), default=0)
-    has_splits = {parts[0].casefold() for parts, _ in files if len(parts) > 1} == set(SPLITS)
-    tops = sorted({parts[0] for parts, _ in files if len(parts) > 1})
-    depth = 3 if has_splits else 2
-    kept: list[tuple[Parts, Entry]] = []
-    for parts, entry in files:
-        if len(parts) == depth:
-            kept.append((parts, entry))
-        else:
-            skipped.add(entry.name, "outside_classes" if len(parts) < depth else "too_deep")
-    classes = _labels({parts[-2] for parts, _ in kept}, tops, skipped)
+    found = sort_out(entries, skipped)
+    pictures = [(parts, entry) for parts, entry in found.files if may_be_picture(archive, entry)]
+    paths = [parts for parts, _ in pictures]
+    layout = find_layout(paths)
+    warnings = _warnings_about_names(found, encoding)
+    if len(layout.classes) < MIN_CLASSES or is_like_splits(layout.classes) or is_numbered(layout.classes):
+        table = find_label_table(archive, found.files, paths, encoding)
+        if table is not None and 2 * len(table.labels) >= len(pictures) * (not is_like_splits(layout.classes)):
+            return _by_table(table, pictures, found, skipped, warnings)
+    _skip_outside(layout, {parts for parts, _ in pictures}, found, skipped)
+    _require_class_folders(layout, pictures, found, skipped)
+    return _by_folders(layout, pictures, found, (*warnings, *_warnings_about(layout, len(pictures))))
+
+
+def _by_table(
+    table: LabelTable, pictures: Iterable[File], found: ArchiveFiles, skipped: SkippedLog, warnings: tuple[str, ...]
+) -> Content:
+    if len(set(table.labels.values())) > MAX_CLASSES:
+        raise ArchiveRejected(
+            f"{shown(table.entry.name)} has {len(set(table.labels.values()))} different labels; expected at most "
+            f"{MAX_CLASSES}."
+        )
+    classes = check_labels(set(table.labels.values()), f"A label in {shown(table.entry.name)}")
     index = {label: number for number, label in enumerate(classes)}
-    members = (
-        Member(entry, index[parts[-2]], SPLITS[parts[0].casefold()] if has_splits else None) for parts, entry in kept
-    )
-    place = n_common + depth - 2
-    empty = {parts[place] for parts in folders if len(parts) > place} - set(classes)
-    return Content(classes, tuple(members), tuple(sorted(empty)))
-
-
-def _files(entries: Iterable[Entry], folders: set[Parts], skipped: SkippedLog) -> Iterator[tuple[Parts, Entry]]:
-    """Files that could be pictures; adds every folder that is not hidden to `folders`."""
-    seen: set[Parts] = set()
-    for entry in entries:
-        parts = path_parts(entry.name)
-        is_hidden = any(part.startswith(".") or part.casefold() in _HIDDEN for part in parts)
-        if not is_hidden:
-            folders.add(parts if entry.is_folder else parts[:-1])
-        if entry.is_folder:
-            continue
-        if parts in seen:
-            raise ArchiveRejected(f"The archive has two files named {shown(entry.name)}; expected each name once.")
-        seen.add(parts)
-        if is_hidden:
-            skipped.add(entry.name, "hidden")
-        elif PurePosixPath(parts[-1]).suffix.casefold() in _ARCHIVES:
-            skipped.add(entry.name, "nested_archive")
+    splits = {parts: _split_in(parts) for parts in table.labels}
+    used = {split for split in splits.values() if split is not None}
+    has_splits = None not in splits.values() and "train" in used and len(used) > 1
+    members = []
+    paths = set()
+    for parts, entry in pictures:
+        paths.add(parts)
+        if parts in table.labels:
+            members.append(Member(entry, index[table.labels[parts]], splits[parts] if has_splits else None))
         else:
-            yield parts, entry
+            skipped.add(entry.name, "no_label", f"{table.entry.name} has no label for it, or several")
+    for parts, entry in found.files:
+        if parts not in paths and entry is not table.entry:
+            skipped.add(entry.name, "outside_classes")
+    return Content(classes, tuple(members), (), f"Labels were read from {shown(table.entry.name)}.", warnings)
 
 
-def path_parts(name: str) -> Parts:
-    """The parts of a name, in Unicode's composed form.
-
-    Raises:
-        ArchiveRejected: a name that leads outside the archive, or that people could not read.
-    """
-    parts = tuple(unicodedata.normalize("NFC", name.removesuffix("/")).split("/"))
-    fault = _fault(name, parts)
-    if fault:
-        raise ArchiveRejected(f"The archive has a name that {fault}: {shown(name)}. Nothing of it was kept.")
-    return parts
+def _split_in(parts: Parts) -> Split | None:
+    """The split that one of the folders around a picture names."""
+    return next((SPLITS[part.casefold()] for part in parts[:-1] if part.casefold() in SPLITS), None)
 
 
-def _fault(name: str, parts: Parts) -> str | None:
-    if name.startswith("/") or _DRIVE.match(name):
-        return "is absolute"
-    if "\\" in name:
-        return "has a backslash"
-    if any(part in ("", ".", "..") for part in parts):
-        return "leads elsewhere"
-    if any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in name):
-        return "has control characters"
-    if len(name) > MAX_NAME or any(len(part) > MAX_PART for part in parts):
-        return f"is too long (more than {MAX_NAME} characters, or {MAX_PART} in one part)"
-    return None
-
-
-def _without_common_folder(files: list[tuple[Parts, Entry]]) -> list[tuple[Parts, Entry]]:
-    """Remove the single folder around everything, which people zip, and a lone `train/` inside it."""
-    while True:
-        tops = {parts[0] for parts, _ in files if len(parts) > 1}
-        if len(tops) != 1 or not any(len(parts) > 2 for parts, _ in files):
-            return files
-        files = [(parts[1:] if len(parts) > 1 else parts, entry) for parts, entry in files]
-
-
-def _labels(folders: set[str], tops: Sequence[str], skipped: SkippedLog) -> tuple[str, ...]:
-    if not MIN_CLASSES <= len(folders) <= MAX_CLASSES:
-        found = ", ".join(map(shown, tops[:8])) or "none"
-        left_out = ", ".join(f"{n} {reason.replace('_', ' ')}" for reason, n in sorted(skipped.counts.items()))
-        raise ArchiveRejected(
-            f"The archive has {len(folders)} class folder{'s' * (len(folders) != 1)}; {_EXPECTED}, {MIN_CLASSES} to "
-            f"{MAX_CLASSES} of them. "
-            f"Folders at the top: {found}." + (f" Files left out: {left_out}." if left_out else ""),
-            "too_few_classes" if len(folders) < MIN_CLASSES else "archive_rejected",
-        )
-    unfit = sorted(folder for folder in folders if not is_label(folder))
-    if unfit:
-        raise ArchiveRejected(
-            f"A class folder's name cannot be a label: {', '.join(map(shown, unfit[:5]))}. Expected 1 to {MAX_LABEL} "
-            "letters, digits, spaces and _-.,+()'& in any script.",
-        )
-    common = [folder for folder, n in Counter(folder.casefold() for folder in folders).items() if n > 1]
-    if common:
-        twins = sorted(folder for folder in folders if folder.casefold() == common[0])
-        raise ArchiveRejected(f"Two class folders differ in case only: {', '.join(map(shown, twins))}.")
-    return tuple(sorted(folders))
-
-
-def is_label(text: str) -> bool:
-    """Whether a folder's name can be a label: letters, marks, digits and some punctuation, no blanks at the ends."""
-    return (
-        0 < len(text) <= MAX_LABEL
-        and text == text.strip()
-        and all(character in _LABEL_CHARACTERS or unicodedata.category(character)[0] in "LMN" for character in text)
+def _by_folders(layout: Layout, pictures: Iterable[File], found: ArchiveFiles, warnings: tuple[str, ...]) -> Content:
+    where = "A class folder's name"
+    try:
+        classes = check_labels(layout.classes, where)
+    except ArchiveRejected as error:
+        hint = f" Names are in an old code page; {ENCODING_HINT}." if found.n_guessed_names else ""
+        raise ArchiveRejected(error.message + hint, error.code) from None
+    index = {label: number for number, label in enumerate(classes)}
+    members = tuple(
+        Member(entry, index[parts[-2]], layout.split_of(parts))
+        for parts, entry in pictures
+        if layout.has_in_class(parts)
     )
+    empty = _empty_folders(layout, [parts for parts, _ in pictures], found)
+    return Content(classes, members, empty, _described(layout), warnings)
+
+
+def _empty_folders(layout: Layout, pictures: Iterable[Parts], found: ArchiveFiles) -> tuple[str, ...]:
+    """Folders where a class could be; those with only documents, scripts and the like are none."""
+    place = layout.depth - 2
+
+    def at_place(paths: Iterable[Parts], n_more: int) -> set[str]:
+        return {parts[place] for parts in paths if len(parts) > place + n_more and layout.holds(parts)}
+
+    of_use = at_place([*pictures, *found.archives], 1)
+    of_no_use = at_place((parts for parts, _ in found.files), 1) - of_use
+    return tuple(sorted(at_place(found.folders, 0) - layout.classes - of_no_use))
+
+
+def _skip_outside(layout: Layout, pictures: set[Parts], found: ArchiveFiles, skipped: SkippedLog) -> None:
+    for parts, entry in found.files:
+        if layout.has_in_class(parts):
+            if parts not in pictures:
+                skipped.add(entry.name, "not_a_picture")
+        elif parts in pictures and layout.holds(parts) and len(parts) > layout.depth:
+            skipped.add(entry.name, "too_deep")
+        else:
+            skipped.add(entry.name, "outside_classes")
+
+
+def _require_class_folders(layout: Layout, pictures: Sequence[File], found: ArchiveFiles, skipped: SkippedLog) -> None:
+    n_classes = len(layout.classes)
+    if MIN_CLASSES <= n_classes <= MAX_CLASSES:
+        if is_like_splits(layout.classes):
+            raise _flat(layout)
+        if 2 * layout.n_pictures <= len(pictures):
+            raise ArchiveRejected(
+                f"The pictures lie in several groups of class folders; the largest, below {_place(layout.prefix)}, has "
+                f"{layout.n_pictures:,} of {len(pictures):,}. Expected one group; zip the folder of the one you mean."
+            )
+        return
+    at = len(layout.prefix)
+    tops = sorted({parts[at] for parts, _ in found.files if len(parts) > at + 1 and parts[:at] == layout.prefix})
+    named = ", ".join(map(shown, tops[:8])) or "none"
+    left_out = ", ".join(f"{n} {reason.replace('_', ' ')}" for reason, n in sorted(skipped.counts.items()))
+    raise ArchiveRejected(
+        f"The archive has {n_classes} class folder{'s' * (n_classes != 1)}; {EXPECTED}, {MIN_CLASSES} to {MAX_CLASSES} "
+        f"classes. Folders at the top: {named}." + (f" Files left out: {left_out}." if left_out else ""),
+        "too_few_classes" if n_classes < MIN_CLASSES else "archive_rejected",
+    )
+
+
+def _flat(layout: Layout) -> ArchiveRejected:
+    named = " and ".join(shown(name) for name in sorted(layout.classes))
+    return ArchiveRejected(
+        f"The archive has no class folders: its pictures lie directly in {named}. Put the pictures of each class into "
+        "a folder of their own, such as train/cat/1.png, or add a CSV file with the columns `filename` and `label`.",
+        "too_few_classes",
+    )
+
+
+def _described(layout: Layout) -> str:
+    if not layout.splits:
+        return f"Class folders were found in {_place(layout.prefix)}."
+    roles = ", ".join(f"{shown(name)} is the {split} split" for name, split in sorted(layout.splits.items()))
+    return f"Class folders were found in the splits of {_place(layout.prefix)}: {roles}."
+
+
+def _place(prefix: Parts) -> str:
+    return shown("/".join(prefix)) if prefix else "the archive"
+
+
+def _warnings_about_names(found: ArchiveFiles, encoding: str | None) -> tuple[str, ...]:
+    if not found.n_guessed_names or encoding is not None:
+        return ()
+    return (
+        f"{found.n_guessed_names:,} names are in an old code page that the archive does not name; they were read as "
+        f"code page 437. If labels look wrong, {ENCODING_HINT}.",
+    )
+
+
+def _warnings_about(layout: Layout, n_pictures: int) -> tuple[str, ...]:
+    warnings = []
+    n_outside = n_pictures - layout.n_pictures
+    if n_outside > WARNED_SHARE * n_pictures:
+        warnings.append(f"{n_outside:,} of {n_pictures:,} pictures are not in a class folder and are not used.")
+    if layout.splits and "test" not in layout.splits.values():
+        warnings.append("The archive has no test split; the test pictures were drawn from the training pictures.")
+    return tuple(warnings)

@@ -1,5 +1,6 @@
 """The options of an upload and the limits on it. Knows neither archives nor HTTP."""
 
+import codecs
 import re
 import unicodedata
 from typing import Annotated, Any, Literal
@@ -7,6 +8,30 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 Colour = Literal["auto", "rgb", "greyscale"]
+CODE_PAGES = frozenset(
+    codecs.lookup(name).name
+    for name in (
+        *[
+            "ascii",
+            "utf-8",
+            "big5",
+            "gbk",
+            "gb2312",
+            "gb18030",
+            "euc-jp",
+            "euc-kr",
+            "shift_jis",
+            "koi8-r",
+            "koi8-u",
+            "mac-roman",
+            "mac-cyrillic",
+        ],
+        *(f"cp{number}" for number in (437, 720, 737, 775, 850, 852, 855, 857, 858, *range(860, 867), 869, 874)),
+        *(f"cp{number}" for number in (932, 936, 949, 950, *range(1250, 1259))),
+        *(f"iso8859-{number}" for number in range(1, 17) if number != 12),
+    )
+)
+"""Encodings of names in archives. Python also has some that are no text (`zip`, `rot13`)."""
 MAX_SIDE = 512
 """Longest side of a packed picture; a classifier's input is rarely half as large."""
 
@@ -30,6 +55,17 @@ def _printable(text: str) -> str:
     if not clean.isprintable():
         raise ValueError("expected printable text, got control characters")
     return clean
+
+
+def _code_page(name: str) -> str:
+    """The name of a code page, as Python knows it."""
+    try:
+        found = codecs.lookup(name).name
+    except (LookupError, ValueError):
+        found = ""
+    if found not in CODE_PAGES:
+        raise ValueError(f"expected a code page such as cp437, cp866, cp932, gbk or mac-roman, got {name[:40]!r}")
+    return found
 
 
 Side = Annotated[int, Field(ge=4, le=MAX_SIDE)]
@@ -57,6 +93,12 @@ class UploadOptions(BaseModel):
         description="Share of each class that becomes the test split if the archive has no `train/` and `test/`.",
     )
     seed: int = Field(default=0, ge=0, lt=2**31, description="Seed of that split and of the order of the pictures.")
+    encoding: Annotated[str, AfterValidator(_code_page)] | None = Field(
+        default=None,
+        description="Code page of names in the archive that are not UTF-8, such as `cp866` or `cp932`. Default: what "
+        "the archive says, otherwise code page 437 with a warning.",
+        examples=["cp932"],
+    )
     title: Text = Field(default="", description="A line about the dataset.")
     licence: Text = Field(default="", description="Terms under which the pictures may be used.")
     source: Text = Field(default="", description="Where the pictures come from.")

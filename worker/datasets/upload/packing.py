@@ -17,9 +17,13 @@ from numpy.typing import NDArray
 from worker.datasets.dataset import split_heading
 from worker.datasets.statistics import ChannelStatistics
 from worker.datasets.upload.decoding import Decoded
-from worker.datasets.uploaded import FILES
+from worker.datasets.upload.report import Split
+from worker.datasets.uploaded import FILES, VALIDATION_FILES
 
 PREVIEW_FILE = "preview.png"
+ALL_FILES = (*FILES, *VALIDATION_FILES)
+SPLIT_ORDER: tuple[Split, ...] = ("train", "test", "validation")
+"""The order of the splits in the files and in the fingerprint."""
 CHUNK_BYTES = 8 * 1024 * 1024
 """Size of the records that are in memory together."""
 
@@ -32,6 +36,7 @@ class Packed:
         image_shape: height, width, channels.
         train_rows: records of the training split, in its order.
         test_rows: of the test split.
+        validation_rows: of the validation split; none when the archive has no such split.
         mean: of each channel of the training pictures, scaled to [0, 1].
         deviation: standard deviation, likewise.
         fingerprint: SHA-256 over shapes, pixels and labels.
@@ -40,6 +45,7 @@ class Packed:
     image_shape: tuple[int, int, int]
     train_rows: NDArray[np.int64]
     test_rows: NDArray[np.int64]
+    validation_rows: NDArray[np.int64]
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
     fingerprint: str
@@ -48,18 +54,18 @@ class Packed:
 def pack(
     decoded: Decoded,
     labels: NDArray[np.int64],
-    is_test: Sequence[bool],
+    split_of: Sequence[Split],
     n_channels: int,
     seed: int,
     folder: Path,
     on_picture: Callable[[int], None],
 ) -> Packed:
-    """Write both splits into a folder, each in a random order that depends on the seed.
+    """Write the splits into a folder, each in a random order that depends on the seed.
 
     Args:
         decoded: records and what is known about them.
         labels: int64, shape (n,), final class of each record.
-        is_test: for each record.
+        split_of: for each record.
         n_channels: 1 keeps the first of three equal channels.
         seed: of the order.
         folder: where the files are written.
@@ -67,15 +73,16 @@ def pack(
     """
     height, width, _ = decoded.shape
     shape = (height, width, n_channels)
-    held_out = np.asarray(is_test, dtype=bool)
+    assigned = np.asarray(split_of)
     random = np.random.default_rng(seed)
-    splits = [random.permutation(np.flatnonzero(held_out == wanted)) for wanted in (False, True)]
+    train, test, validation = (random.permutation(np.flatnonzero(assigned == split)) for split in SPLIT_ORDER)
+    splits = (train, test, validation) if len(validation) else (train, test)
     digest = hashlib.sha256()
     statistics = ChannelStatistics(n_channels)
     chunk = max(1, CHUNK_BYTES // math.prod(decoded.shape))
     done = 0
     with decoded.path.open("rb", buffering=0) as records:
-        for rows, images_file, labels_file in zip(splits, FILES[::2], FILES[1::2], strict=True):
+        for rows, images_file, labels_file in zip(splits, ALL_FILES[::2], ALL_FILES[1::2], strict=False):
             digest.update(split_heading((len(rows), *shape)))
             with (folder / images_file).open("wb") as file:
                 _write_header(file, "|u1", (len(rows), *shape))
@@ -84,14 +91,14 @@ def pack(
                     images = np.ascontiguousarray(images)
                     digest.update(images.data)
                     file.write(images.data)
-                    if rows is splits[0]:
+                    if rows is train:
                         statistics.add(images)
                     done += len(images)
                     on_picture(done)
             chosen = np.ascontiguousarray(labels[rows], dtype="<i8")
             digest.update(chosen.data)
             np.save(folder / labels_file, chosen)
-    return Packed(shape, splits[0], splits[1], statistics.mean, statistics.deviation, digest.hexdigest())
+    return Packed(shape, train, test, validation, statistics.mean, statistics.deviation, digest.hexdigest())
 
 
 def read_records(

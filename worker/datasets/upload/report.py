@@ -12,8 +12,17 @@ MAX_SHOWN_NAME = 200
 SMALL_CLASS = 20
 """Training pictures; a class with fewer is rarely learned well enough for its recall to mean much."""
 
+Split = Literal["train", "validation", "test"]
 Reason = Literal[
-    "hidden", "nested_archive", "outside_classes", "too_deep", "not_a_picture", "damaged_picture", "too_large"
+    "hidden",
+    "folder_icon",
+    "nested_archive",
+    "outside_classes",
+    "no_label",
+    "too_deep",
+    "not_a_picture",
+    "damaged_picture",
+    "too_large",
 ]
 
 
@@ -35,7 +44,7 @@ class Duplicates(BaseModel):
     train: int = Field(description="Training pictures that repeat an earlier one.")
     test: int = Field(description="Test pictures that repeat an earlier one.")
     across_splits: int = Field(
-        description="Test pictures that are also training pictures; they make the test too easy."
+        description="Test pictures that also occur in another split; they make the test too easy."
     )
     across_classes: int = Field(description="Pictures that also occur in another class; one of the labels is wrong.")
     examples: tuple[tuple[str, ...], ...] = Field(description="Some of them: groups of files with the same picture.")
@@ -50,7 +59,10 @@ class DatasetReport(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     files: int = Field(description="Files in the archive.")
-    split: Literal["as uploaded", "drawn"] = Field(description="Whether the archive had `train/` and `test/`.")
+    layout: str = Field(default="", description="How the archive was understood: class folders, splits, tables.")
+    warnings: tuple[str, ...] = Field(default=(), description="What may not be as the uploader meant it.")
+    split: Literal["as uploaded", "drawn"] = Field(description="Whether the archive had a test split.")
+    validation: int = Field(default=0, description="Pictures in the archive's validation split.")
     skipped: dict[Reason, int] = Field(description="Number of skipped files, by reason.")
     skipped_files: tuple[SkippedFile, ...] = Field(description="The first skipped files; hidden ones are not listed.")
     duplicates: Duplicates
@@ -77,17 +89,16 @@ class SkippedLog:
 
 
 def find_duplicates(
-    digests: Sequence[bytes], labels: Sequence[int], is_test: Sequence[bool], names: Sequence[str]
+    digests: Sequence[bytes], labels: Sequence[int], split_of: Sequence[Split], names: Sequence[str]
 ) -> Duplicates:
     """Count pictures with equal digests. All sequences have one item per picture."""
     groups = {digest: rows for digest, rows in _rows_by_digest(digests).items() if len(rows) > 1}
     train = test = across_splits = across_classes = 0
     for rows in groups.values():
-        n_test = sum(is_test[row] for row in rows)
-        n_train = len(rows) - n_test
-        train += max(0, n_train - 1)
-        test += max(0, n_test - 1)
-        across_splits += n_test if n_train else 0
+        found = Counter(split_of[row] for row in rows)
+        train += max(0, found["train"] - 1)
+        test += max(0, found["test"] - 1)
+        across_splits += found["test"] if found["train"] or found["validation"] else 0
         across_classes += len(rows) if len({labels[row] for row in rows}) > 1 else 0
     return Duplicates(
         train=train,
@@ -96,7 +107,7 @@ def find_duplicates(
         across_classes=across_classes,
         examples=tuple(
             tuple(_shown(names[row]) for row in rows[:4])
-            for rows in sorted(groups.values(), key=lambda rows: _severity(rows, labels, is_test))[:MOST_EXAMPLES]
+            for rows in sorted(groups.values(), key=lambda rows: _severity(rows, labels, split_of))[:MOST_EXAMPLES]
         ),
     )
 
@@ -109,11 +120,11 @@ def _rows_by_digest(digests: Sequence[bytes]) -> Mapping[bytes, list[int]]:
     return found
 
 
-def _severity(rows: Sequence[int], labels: Sequence[int], is_test: Sequence[bool]) -> int:
+def _severity(rows: Sequence[int], labels: Sequence[int], split_of: Sequence[Split]) -> int:
     """Sort key of examples: contradicting labels first, then leaks into the test split, then plain repetition."""
     if len({labels[row] for row in rows}) > 1:
         return 0
-    return 1 if len({is_test[row] for row in rows}) > 1 else 2
+    return 1 if len({split_of[row] for row in rows}) > 1 else 2
 
 
 def _shown(name: str) -> str:

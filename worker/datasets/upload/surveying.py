@@ -11,7 +11,7 @@ from worker.datasets.upload.folders import Member
 from worker.datasets.upload.options import UploadLimits
 from worker.datasets.upload.zip_directory import Entry
 from worker.datasets.upload.zip_file import read_file, read_start
-from worker.pictures.headers import picture_format
+from worker.pictures.headers import picture_format, picture_size
 from worker.pictures.orientation import orientation_of
 from worker.pictures.pixels import FAILURES
 
@@ -21,6 +21,9 @@ MIN_COMMON_SIDE = 4
 HEADER_BYTES = 32 * 1024
 """Enough for the header of nearly every picture. A file is read whole when it is not, so that gigabytes of photographs
 are not unpacked twice."""
+
+FIRST_SIDEWAYS = 5
+"""Orientations from this one on exchange height and width."""
 
 OnPicture = Callable[[int], None]
 Size = tuple[int, int]
@@ -44,7 +47,7 @@ def survey(archive: BinaryIO, members: Sequence[Member], limits: UploadLimits, o
 
     Args:
         archive: open for reading.
-        members: files in class folders.
+        members: files that belong to a class.
         limits: on single pictures; larger ones are skipped later, and cost nothing.
         on_picture: called with the number of files read so far.
 
@@ -55,12 +58,13 @@ def survey(archive: BinaryIO, members: Sequence[Member], limits: UploadLimits, o
     declared_pixels = 0
     for number, member in enumerate(members):
         on_picture(number)
-        size = _upright_size(archive.fileno(), member.entry, limits)
-        if size is not None:
-            if len(sizes) < 2:
-                sizes.add(size)
-            if max(size) <= limits.max_picture_side and size[0] * size[1] <= limits.max_picture_pixels:
-                declared_pixels += size[0] * size[1]
+        data = _header(archive.fileno(), member.entry, limits)
+        width, height = picture_size(data)
+        if not 0 < width * height <= limits.max_picture_pixels or max(width, height) > limits.max_picture_side:
+            continue
+        declared_pixels += width * height
+        if len(sizes) < 2:  # most archives settle it with their second picture
+            sizes |= _upright_sizes(archive.fileno(), member.entry, data)
     return Survey(_common(sizes), declared_pixels)
 
 
@@ -71,24 +75,32 @@ def _common(sizes: set[Size]) -> Size | None:
     return size if max(size) <= MAX_COMMON_SIDE and min(size) >= MIN_COMMON_SIDE else None
 
 
-def _upright_size(descriptor: int, entry: Entry, limits: UploadLimits) -> Size | None:
-    """Height and width from the header alone, after turning upright; None for a file that is not a picture."""
+def _header(descriptor: int, entry: Entry, limits: UploadLimits) -> bytes:
+    """The start of a picture's file, or all of it when its size is not in the start."""
     if entry.size_bytes > limits.max_picture_bytes:
-        return None
-    size = _size_of(read_start(descriptor, entry, HEADER_BYTES))
-    if size is None and entry.size_bytes > HEADER_BYTES:
-        size = _size_of(read_file(descriptor, entry))
-    return size
+        return b""
+    start = read_start(descriptor, entry, HEADER_BYTES)
+    if len(start) < entry.size_bytes and picture_format(start) and 0 in picture_size(start):
+        return read_file(descriptor, entry)
+    return start
 
 
-def _size_of(data: bytes) -> Size | None:
+def _upright_sizes(descriptor: int, entry: Entry, start: bytes) -> set[Size]:
+    """Height and width after turning the picture as its camera says; none for a picture that cannot be opened."""
+    size = _upright_size(start)
+    if size is None and len(start) < entry.size_bytes:
+        size = _upright_size(read_file(descriptor, entry))  # Pillow opens a WebP only when it is complete
+    return set() if size is None else {size}
+
+
+def _upright_size(data: bytes) -> Size | None:
     kind = picture_format(data)
     if kind is None:
         return None
     try:
         with Image.open(io.BytesIO(data), formats=(kind,)) as picture:
             width, height = picture.size
-            turned = orientation_of(picture.info) >= 5
+            turned = orientation_of(picture.info) >= FIRST_SIDEWAYS
     except (Image.DecompressionBombError, *FAILURES):
         return None
     return (width, height) if turned else (height, width)

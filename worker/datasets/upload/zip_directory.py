@@ -16,16 +16,16 @@ import os
 import stat
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from worker.datasets.upload.errors import ArchiveRejected, shown
+from worker.datasets.upload.zip_names import decode_name, extra_fields
 
 STORED, DEFLATED = 0, 8
 ENCRYPTED_FLAGS = 0x1 | 0x40 | 0x2000
 STREAMED_FLAG = 0x8
 """Size and CRC-32 follow the file instead of preceding it."""
-UTF8_FLAG = 0x800
 ZIP64_EXTRA = 0x0001
 MOST_OF_A_RATIO, RATIO_FROM_BYTES = 100, 1024 * 1024
 MAX_COMMENT = 65535
@@ -49,6 +49,8 @@ class Entry:
         packed_bytes: bytes in the archive.
         size_bytes: declared size of the file.
         start: offset of its bytes in the archive.
+        raw_name: its name as bytes, which its local header must repeat.
+        is_name_guessed: its name is in an unknown code page.
     """
 
     name: str
@@ -57,6 +59,8 @@ class Entry:
     packed_bytes: int
     size_bytes: int
     start: int
+    raw_name: bytes
+    is_name_guessed: bool
 
     @property
     def is_folder(self) -> bool:
@@ -69,10 +73,21 @@ class _Directory:
     offset: int
     size_bytes: int
     n_entries: int
+    is_count_wrapped: bool = False
+
+    def announces(self, n_entries: int) -> bool:
+        """Whether the end record fits this number: without 64-bit end, the Finder counts modulo 65,536."""
+        return n_entries == self.n_entries or (self.is_count_wrapped and n_entries & _FULL16 == self.n_entries)
 
 
-def read_directory(file: BinaryIO, max_files: int, max_unpacked_bytes: int) -> list[Entry]:
+def read_directory(file: BinaryIO, max_files: int, max_unpacked_bytes: int, encoding: str | None = None) -> list[Entry]:
     """All entries of an archive, in the order of the directory.
+
+    Args:
+        file: the archive.
+        max_files: most entries, folders included.
+        max_unpacked_bytes: most bytes of all files together, as the directory declares them.
+        encoding: code page of names that are not UTF-8.
 
     Raises:
         ArchiveRejected: not a zip archive, a damaged or contradictory one, or one that exceeds the limits.
@@ -83,7 +98,7 @@ def read_directory(file: BinaryIO, max_files: int, max_unpacked_bytes: int) -> l
         raise _too_many(max_files)
     entries: list[Entry] = []
     total = 0
-    for entry in _walk(descriptor, directory):
+    for entry in _walk(descriptor, directory, encoding):
         total += entry.size_bytes
         if len(entries) == max_files:
             raise _too_many(max_files)
@@ -92,7 +107,7 @@ def read_directory(file: BinaryIO, max_files: int, max_unpacked_bytes: int) -> l
                 f"The archive is too large when unpacked; expected at most {max_unpacked_bytes:,} bytes, got more."
             )
         entries.append(entry)
-    if len(entries) != directory.n_entries:
+    if not directory.announces(len(entries)):
         raise _contradiction(f"it announces {directory.n_entries} entries and has {len(entries)}")
     return _located(descriptor, entries, directory)
 
@@ -109,11 +124,13 @@ def _find_directory(descriptor: int, size: int) -> _Directory:
         raise _contradiction("it has two ends")
     position = tail_start + ends[0]
     _, disk, directory_disk, n_here, n_all, length, offset, _ = _END.unpack_from(tail, ends[0])
-    found = _Directory(offset, length, n_all)
-    if (disk, directory_disk) != (0, 0) or n_here != n_all:
-        raise ArchiveRejected("The archive is one part of several; expected a single file.")
+    found = _Directory(offset, length, n_all, is_count_wrapped=True)
     locator = os.pread(descriptor, _END64_LOCATOR.size, max(0, position - _END64_LOCATOR.size))
-    if locator.startswith(b"PK\6\7"):
+    is_zip64 = locator.startswith(b"PK\6\7")
+    only_disk = {0, _FULL16} if is_zip64 else {0}
+    if not {disk, directory_disk} <= only_disk or n_here != n_all:
+        raise ArchiveRejected("The archive is one part of several; expected a single file.")
+    if is_zip64:
         position, found = _zip64_directory(descriptor, locator, position - _END64_LOCATOR.size, found)
     if found.offset + found.size_bytes != position:
         raise _contradiction("its directory is not where its end record says")
@@ -141,13 +158,14 @@ def _zip64_directory(descriptor: int, locator: bytes, position: int, small: _Dir
     _, length, _, _, _, _, n_here, n_all, size, start = _END64.unpack(record)
     if offset + 12 + length != position or n_here != n_all:
         raise _contradiction("its 64-bit end does not fit")
-    said = ((small.n_entries, n_all, _FULL16), (small.size_bytes, size, _FULL32), (small.offset, start, _FULL32))
-    if any(little not in (large, full) for little, large, full in said):
+    said = ((small.size_bytes, size, _FULL32), (small.offset, start, _FULL32))
+    count_fits = small.n_entries in (n_all, n_all & _FULL16, _FULL16)
+    if not count_fits or any(little not in (large, full) for little, large, full in said):
         raise _contradiction("its two ends differ")
     return offset, _Directory(start, size, n_all)
 
 
-def _walk(descriptor: int, directory: _Directory) -> Iterator[Entry]:
+def _walk(descriptor: int, directory: _Directory, encoding: str | None) -> Iterator[Entry]:
     at, end = directory.offset, directory.offset + directory.size_bytes
     while at < end:
         fixed = os.pread(descriptor, _ENTRY.size, at)
@@ -160,12 +178,12 @@ def _walk(descriptor: int, directory: _Directory) -> Iterator[Entry]:
         at += name_length + extra_length + comment_length
         if at > end or len(names) < name_length + extra_length:
             raise _contradiction("its directory is cut short")
-        yield _entry(fields, names[:name_length], names[name_length:])
+        yield _entry(fields, names[:name_length], names[name_length:], encoding)
 
 
-def _entry(fields: tuple[int, ...], raw_name: bytes, extra: bytes) -> Entry:
+def _entry(fields: tuple[int, ...], raw_name: bytes, extra: bytes, encoding: str | None) -> Entry:
     flags, method, crc, packed, size = fields[3], fields[4], fields[7], fields[8], fields[9]
-    name = decode_name(raw_name, flags)
+    name, is_guessed = decode_name(raw_name, flags, fields[1] >> 8, extra, encoding)
     disk, attributes, offset = fields[13], fields[15], fields[16]
     size, packed, offset = _with_zip64(name, extra, size, packed, offset)
     if flags & ENCRYPTED_FLAGS:
@@ -182,21 +200,7 @@ def _entry(fields: tuple[int, ...], raw_name: bytes, extra: bytes) -> Entry:
         raise ArchiveRejected(
             f"{shown(name)} unpacks to more than {MOST_OF_A_RATIO} times its size; expected pictures, got a zip bomb."
         )
-    return Entry(name, method == DEFLATED, crc, packed, size, offset)
-
-
-def decode_name(raw: bytes, flags: int) -> str:
-    """A name, decoded as UTF-8 if it is, with or without the flag; otherwise as code page 437, zip's original one.
-
-    Raises:
-        ArchiveRejected: the flag says UTF-8 but the name is not UTF-8.
-    """
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        if flags & UTF8_FLAG:
-            raise ArchiveRejected(f"A name in the archive is not UTF-8 as it claims: {raw[:80]!r}.") from None
-        return raw.decode("cp437")
+    return Entry(name, method == DEFLATED, crc, packed, size, offset, raw_name, is_guessed)
 
 
 def _with_zip64(name: str, extra: bytes, size: int, packed: int, offset: int) -> tuple[int, int, int]:
@@ -205,15 +209,12 @@ def _with_zip64(name: str, extra: bytes, size: int, packed: int, offset: int) ->
     wanted = [place for place, value in enumerate(values) if value == _FULL32]
     if not wanted:
         return size, packed, offset
-    at = 0
-    while at + 4 <= len(extra):
-        kind, length = struct.unpack_from("<2H", extra, at)
-        if kind == ZIP64_EXTRA and length >= 8 * len(wanted) and at + 4 + length <= len(extra):
-            found = struct.unpack_from(f"<{len(wanted)}Q", extra, at + 4)
-            for place, value in zip(wanted, found, strict=True):
-                values[place] = value
+    for kind, value in extra_fields(extra):
+        if kind == ZIP64_EXTRA and len(value) >= 8 * len(wanted):
+            found = struct.unpack_from(f"<{len(wanted)}Q", value)
+            for place, number in zip(wanted, found, strict=True):
+                values[place] = number
             return values[0], values[1], values[2]
-        at += 4 + length
     raise _contradiction(f"its 64-bit sizes are missing at {shown(name)}")
 
 
@@ -228,7 +229,7 @@ def _located(descriptor: int, entries: list[Entry], directory: _Directory) -> li
         start = _start_of_data(descriptor, entry)
         if start + entry.packed_bytes > end:
             raise _contradiction(f"files that overlap at {shown(entry.name)}")
-        entries[index] = Entry(entry.name, entry.is_deflated, entry.crc, entry.packed_bytes, entry.size_bytes, start)
+        entries[index] = replace(entry, start=start)
     return entries
 
 
@@ -237,8 +238,8 @@ def _start_of_data(descriptor: int, entry: Entry) -> int:
     if len(fixed) < _LOCAL.size or not fixed.startswith(b"PK\3\4"):
         raise _contradiction(f"no file where the directory says at {shown(entry.name)}")
     _, _, flags, method, _, _, crc, packed, size, name_length, extra_length = _LOCAL.unpack(fixed)
-    name = decode_name(os.pread(descriptor, name_length, entry.start + _LOCAL.size), flags)
-    if name != entry.name or (method == DEFLATED) != entry.is_deflated or flags & ENCRYPTED_FLAGS:
+    raw_name = os.pread(descriptor, name_length, entry.start + _LOCAL.size)
+    if raw_name != entry.raw_name or (method == DEFLATED) != entry.is_deflated or flags & ENCRYPTED_FLAGS:
         raise _contradiction(f"a file and the directory differ at {shown(entry.name)}")
     said = ((crc, entry.crc), (packed, entry.packed_bytes), (size, entry.size_bytes))
     if not flags & STREAMED_FLAG and any(local not in (central, _FULL32) for local, central in said):

@@ -19,7 +19,8 @@ from tests.archives import (
     zipped,
 )
 from worker.datasets.upload.errors import ArchiveRejected
-from worker.datasets.upload.folders import Content, arrange, is_label
+from worker.datasets.upload.folders import Content, arrange
+from worker.datasets.upload.labels import is_label
 from worker.datasets.upload.report import SkippedLog
 from worker.datasets.upload.zip_directory import read_directory
 from worker.datasets.upload.zip_file import read_file
@@ -39,7 +40,7 @@ def read(tmp_path: Path) -> Reader:
         path.write_bytes(data)
         skipped = SkippedLog()
         with path.open("rb") as file:
-            content = arrange(read_directory(file, max_files, max_unpacked), skipped)
+            content = arrange(file, read_directory(file, max_files, max_unpacked), skipped)
             return content, skipped, {m.entry.name: read_file(file.fileno(), m.entry) for m in content.members}
 
     return read_archive
@@ -55,7 +56,7 @@ def test_an_honest_archive_is_read_byte_for_byte(read: Reader, method: int) -> N
     files = two_classes()
     content, skipped, data = read(zipped(files, method))
     assert content.classes == ("dark", "light")
-    assert not content.has_splits
+    assert not content.has_split("test")
     assert data == files
     assert not skipped.counts
 
@@ -63,15 +64,15 @@ def test_an_honest_archive_is_read_byte_for_byte(read: Reader, method: int) -> N
 def test_train_and_test_below_one_folder_around_everything(read: Reader) -> None:
     files = {f"My Pets/{split}/{name}": data for split in ("Train", "test") for name, data in two_classes().items()}
     content, _, _ = read(zipped(files | {"My Pets/readme.txt": b"hello"}))
-    assert content.has_splits
+    assert content.has_split("test")
     assert content.classes == ("dark", "light")
-    assert [member.is_test for member in content.members].count(True) == 8
+    assert [member.split for member in content.members].count("test") == 8
 
 
 def test_train_alone_is_a_folder_like_any_other(read: Reader) -> None:
     content, _, _ = read(zipped({f"pets/train/{name}": data for name, data in two_classes().items()}))
     assert content.classes == ("dark", "light")
-    assert not content.has_splits
+    assert not content.has_split("test")
 
 
 def test_what_is_hidden_or_misplaced_is_skipped_and_reported(read: Reader) -> None:

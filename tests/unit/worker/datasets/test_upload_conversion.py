@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from model_store import ConversionStatus, DatasetFacts, DatasetStore, open_store
-from tests.archives import encoded, picture, two_classes, zipped
+from tests.archives import encoded, encoded_noise, picture, two_classes, zipped
 from tests.paths import SHARED_DATA
 from tests.unit.worker.datasets.conversion_orders import MIB, ordered
 from worker.datasets import Dataset, DatasetCorrupt, DatasetNotFound, DatasetNotReady, find_dataset, load_uploaded
@@ -25,7 +26,8 @@ from worker.datasets.upload.errors import ArchiveRejected
 from worker.datasets.upload.messages import CONVERTER_MESSAGES, Advanced, Converted
 from worker.datasets.upload.packing import PREVIEW_FILE
 from worker.datasets.upload.report import DatasetReport
-from worker.datasets.uploaded import FILES, STAGED_S
+from worker.datasets.upload.surveying import HEADER_BYTES
+from worker.datasets.uploaded import FILES, STAGED_S, array_files
 from worker.pictures.pixels import PictureLimits, decode_picture
 
 
@@ -226,6 +228,45 @@ def test_an_uploaded_dataset_is_found_and_loaded_from_a_verified_copy(converter:
     again = load_uploaded("pets", store, tmp_path / "cache")
     assert again.fingerprint == facts.fingerprint
     assert len(list((tmp_path / "cache" / "uploaded").iterdir())) == 1
+
+
+def test_a_validation_split_is_packed_stored_and_loaded_by_itself(converter: Converter, tmp_path: Path) -> None:
+    files = {
+        f"{split}/{label}/{n}.png": encoded_noise(1000 * i + 100 * j + n)
+        for i, (split, count) in enumerate((("train", 10), ("val", 4), ("test", 3)))
+        for j, label in enumerate(("cat", "dog"))
+        for n in range(count)
+    }
+    facts, report, folder = converter.convert(zipped(files))
+    assert (facts.train_per_class, facts.test_per_class, facts.validation_per_class) == ((10, 10), (3, 3), (4, 4))
+    assert (report.validation, report.split) == (8, "as uploaded")
+    store = open_store("memory://").datasets
+    store.begin("pets", status())
+    arrays = array_files(facts.validation_per_class)
+    store.publish("pets", "1", facts, {file: folder / file for file in (*arrays, PREVIEW_FILE)})
+    dataset = load_uploaded("pets", store, tmp_path / "cache")
+    assert dataset.fingerprint == facts.fingerprint
+    assert dataset.validation is not None
+    assert dataset.validation.images.shape == (8, 24, 24, 3)
+    wanted = {decode_picture(files[f"val/cat/{n}.png"], (24, 24, 3), PictureLimits(MIB)).tobytes() for n in range(4)}
+    cats = dataset.validation.images[dataset.validation.labels == 0]
+    assert {image.tobytes() for image in cats} == wanted
+    other, _, _ = converter.convert(zipped({name: data for name, data in files.items() if not name.startswith("val")}))
+    assert other.validation_per_class is None
+    assert other.fingerprint != facts.fingerprint
+
+
+def test_pictures_whose_headers_need_the_whole_file_keep_their_common_size(converter: Converter) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (6, 180, 200, 3), dtype=np.uint8)
+    files = {f"{'ab'[n % 2]}/{n}.webp": lossless_webp(pixels) for n, pixels in enumerate(noise)}
+    assert min(map(len, files.values())) > HEADER_BYTES
+    assert converter.convert(zipped(files, 0))[0].image_shape == (180, 200, 3)
+
+
+def lossless_webp(pixels: NDArray[np.uint8]) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "WEBP", lossless=True)
+    return buffer.getvalue()
 
 
 def test_copies_of_deleted_datasets_are_removed_for_a_new_one(converter: Converter, tmp_path: Path) -> None:
