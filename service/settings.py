@@ -177,6 +177,12 @@ class ApiSettings(SharedSettings):
         ge=_MIB,
         description="Bytes of memory for model versions, counted as twice their ONNX files; a larger one stays alone.",
     )
+    memory_target_bytes: int = Field(
+        default=1536 * _MIB,
+        ge=_MIB,
+        description="Memory of an API process above which networks that were not used for 20 s are evicted, but for "
+        "pinned ones and the last one used. Free memory goes back to the system in any case.",
+    )
     minimum_stay_s: float = Field(
         default=1, ge=0, le=60, description="Shortest time that a loaded model version stays in memory, in seconds."
     )

@@ -56,6 +56,8 @@ class _Entry:
     loading: "asyncio.Task[BatchQueue]" = field(init=False)
     queue: BatchQueue | None = None  # once it is loaded
     loaded_at: float = 0.0
+    used_at: float = 0.0  # known to the last call of `unused_for`
+    is_used: bool = False  # since then
 
 
 class ModelMemory:
@@ -97,6 +99,7 @@ class ModelMemory:
         if entry is None or entry.queue is None:
             return None
         self._entries.move_to_end(key)
+        entry.is_used = True
         return entry.queue
 
     async def load(self, manifest: Manifest) -> BatchQueue:
@@ -118,6 +121,22 @@ class ModelMemory:
         """Drop one version, or all versions of a model; a batch that runs is still answered."""
         for key in [key for key in self._entries if key[0] == model and version in (None, key[1])]:
             self._evict(key)
+
+    def unused_for(self, seconds: float) -> list[Key]:
+        """The versions that may be evicted and that nobody has asked for so long, the one used longest ago first.
+
+        The version used last is never among them. A use counts from the next call of this method, so it is called
+        every few seconds.
+        """
+        now = time.monotonic()
+        for entry in self._entries.values():
+            if entry.is_used or not entry.used_at:
+                entry.used_at, entry.is_used = now, False
+        return [
+            key
+            for key, entry in list(self._entries.items())[:-1]
+            if entry.queue is not None and now - entry.used_at >= seconds and not self._is_pinned(key)
+        ]
 
     def loaded(self) -> list[LoadedModel]:
         """The versions in memory now, the one used last at the end."""

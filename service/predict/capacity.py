@@ -29,6 +29,11 @@ class Capacity:
         self._held_bytes = 0
         self._usual_s = 0.0  # running mean of the seconds that a prediction takes
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether predictions are inside."""
+        return self._n_inside > 0
+
     def enter(self) -> None:
         """Take a slot. Raises `Overloaded` when none is free."""
         if self._n_inside >= self._n_slots:
