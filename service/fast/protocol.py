@@ -98,10 +98,12 @@ class FastProtocol(LimitedProtocol):
         if not simple.body:
             simple.body = body  # most bodies arrive in one piece and are not held
         else:
+            n_bytes = len(body)
             if isinstance(simple.body, bytes):
+                n_bytes += len(simple.body)
                 simple.body = bytearray(simple.body)
             simple.body += body
-            self._hold(simple, len(body))
+            self._hold(simple, n_bytes)
 
     def on_message_complete(self) -> None:
         """Answer a simple prediction, whose body is complete now."""
