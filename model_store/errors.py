@@ -29,8 +29,8 @@ class StoreError(Exception):
 class InvalidName(StoreError):
     """A name from outside does not match the pattern for its kind."""
 
-    def __init__(self, name: str, kind: str = "name", pattern: str = "") -> None:
-        expected = f": expected {pattern}" if pattern else ""
+    def __init__(self, name: str, kind: str = "name", expected: str = "") -> None:
+        expected = f": expected {expected}" if expected else ""
         super().__init__(f"invalid {kind}{expected}, got {_shortened(name)}")
         self.name = name
         self.kind = kind

@@ -13,6 +13,14 @@ ALIAS_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
 FILE_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 NUMBER_PATTERN = r"^[1-9][0-9]{0,8}$"
 
+_REST = "starting with a letter or digit, at most 63 characters"
+NAME_WORDS = {
+    MODEL_PATTERN: f"lower-case letters, digits, - and _, {_REST}",
+    ALIAS_PATTERN: f"lower-case letters, digits and -, {_REST}",
+    FILE_PATTERN: f"lower-case letters, digits, dots, - and _, {_REST}",
+}
+"""What the patterns of names mean."""
+
 MANIFEST_FILE = "manifest.json"
 
 
@@ -70,4 +78,4 @@ def is_name(name: str, pattern: str) -> bool:
 
 def _check(name: str, kind: str, pattern: str) -> None:
     if not is_name(name, pattern):
-        raise InvalidName(name, kind, pattern)
+        raise InvalidName(name, kind, NAME_WORDS[pattern])

@@ -47,6 +47,7 @@ from service.web.connection_limits import CONNECTIONS
 from service.web.connection_table import ConnectionTable, connections_within
 from service.web.doors import Doors
 from service.web.problem_docs import common_responses
+from service.web.unknown_parameters import REFUSE_UNKNOWN_PARAMETERS
 from worker.settings import use_umask
 from worker.telemetry.tracing import NoTracing, open_tracing
 
@@ -116,7 +117,8 @@ def create_app(settings: ApiSettings, store: ModelStore | None = None) -> FastAP
         static_url="/docs-assets",
     )
     for module in ROUTES:
-        app.include_router(module.router)
+        is_own = module.router.include_in_schema
+        app.include_router(module.router, dependencies=[REFUSE_UNKNOWN_PARAMETERS] if is_own else [])
     problems.install(app, dict.fromkeys(faults.PREFIXES, faults))
     # From the inside to the outside.
     app.add_middleware(Admission)

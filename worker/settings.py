@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from worker.patterns import UMASK_PATTERN, WEB_ADDRESS_PATTERN
 from worker.telemetry.logs import LogFormat, LogLevel
 
 
@@ -56,7 +57,7 @@ class SharedSettings(BaseSettings):
         "twice the estimate and 2 GiB, and at most 80 % of the worker's memory. The API refuses larger trainings; it "
         "reads this setting only while no worker is running.",
     )
-    umask: Annotated[str, Field(pattern=r"^0?[0-7]{3}$")] = Field(
+    umask: Annotated[str, Field(pattern=UMASK_PATTERN)] = Field(
         default="077",
         description="Octal umask of the processes: with `077` new files and directories are for their user alone; "
         "`007` shares a store between users of one group.",
@@ -68,7 +69,7 @@ class SharedSettings(BaseSettings):
         default="info", description="Lowest level that is logged: `debug`, `info`, `warning` or `error`."
     )
     otel_endpoint: Annotated[
-        Annotated[str, Field(pattern=r"^https?://[^\s/]+")] | None, BeforeValidator(unset_if_empty)
+        Annotated[str, Field(pattern=WEB_ADDRESS_PATTERN)] | None, BeforeValidator(unset_if_empty)
     ] = Field(
         default=None,
         description="OTLP/HTTP collector that gets traces, such as `http://localhost:4318`; default: no traces.",

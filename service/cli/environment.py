@@ -8,6 +8,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings
 
 from service.cli.errors import CommandFailed
+from worker.patterns import message_of
 from worker.settings import SharedSettings
 from worker.telemetry.tracing import TracingUnavailable, check_packages
 
@@ -42,4 +43,5 @@ def refuse_traces_without_packages(settings: SharedSettings) -> None:
 def _complaint(detail: ErrorDetails, given: Mapping[str, object]) -> str:
     name = str(detail["loc"][0]) if detail["loc"] else ""
     source = f"--{name.replace('_', '-')}" if name in given else f"CONVSERVE_{name.upper()}"
-    return f"{source}: {detail['msg'][0].lower()}{detail['msg'][1:]}, got {detail['input']!r}"
+    message = message_of(detail)
+    return f"{source}: {message[0].lower()}{message[1:]}, got {detail['input']!r}"

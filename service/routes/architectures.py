@@ -23,12 +23,12 @@ from worker.architectures import (
     override,
 )
 from worker.datasets import DatasetInfo, DatasetNotFound, DatasetNotReady
+from worker.patterns import SHAPE_PATTERN
 from worker.recipe.options import Augmentation, Precision
 from worker.recipe.schedules import Schedule
 
 DEFAULT_SHAPE = (32, 32, 3)
 DEFAULT_CLASSES = 10
-SHAPE_PATTERN = r"^[1-9][0-9]{0,3}x[1-9][0-9]{0,3}x[1-9]$"
 CHECK_EXAMPLES: dict[str, Example] = {
     "small": {
         "summary": "One convolution, one pooling, and the output",

@@ -20,11 +20,11 @@ from worker.jobs.errors import GroupNotFound, JobNotFound, QueueUnavailable
 from worker.jobs.grids import MAX_JOBS
 from worker.jobs.plan import TrainingPlan
 from worker.jobs.records import JobRecord
+from worker.patterns import JOB_IDS_PATTERN
 
 router = APIRouter(prefix="/compare", tags=["jobs"])
 
 REFUSALS = (JobNotFound, GroupNotFound, QueueUnavailable)
-IDS_PATTERN = r"^[a-z0-9-]+(,[a-z0-9-]+)*$"
 
 
 class ComparisonAnswer(Comparison):
@@ -38,7 +38,10 @@ async def _runs(
     jobs: Annotated[
         str | None,
         Query(
-            pattern=IDS_PATTERN, max_length=10_000, description="Ids of jobs, separated by commas.", examples=["a,b"]
+            pattern=JOB_IDS_PATTERN,
+            max_length=10_000,
+            description="Ids of jobs, separated by commas.",
+            examples=["a,b"],
         ),
     ] = None,
     group: Annotated[

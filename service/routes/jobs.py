@@ -15,6 +15,7 @@ from service.web.problem_docs import problem_responses
 from worker.jobs.errors import JobNotFinished, JobNotFound, QueueUnavailable
 from worker.jobs.records import History, JobRecord
 from worker.jobs.states import FINISHED, JobState
+from worker.patterns import EVENT_ID_PATTERN
 
 logger = logging.getLogger(__name__)
 
@@ -128,7 +129,7 @@ async def follow_job(
     queue: QueueDep,
     catalog: CatalogDep,
     streams: StreamsDep,
-    last_event_id: Annotated[str | None, Header(pattern=r"^\d+(-\d+)?$")] = None,
+    last_event_id: Annotated[str | None, Header(pattern=EVENT_ID_PATTERN)] = None,
 ) -> StreamingResponse:
     """Server-Sent Events until the job ends.
 

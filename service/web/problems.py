@@ -22,6 +22,7 @@ from service.web.verdicts import FRAMEWORK, UNFORESEEN, VALIDATION_FAILED, VERDI
 from worker.architectures import ArchitectureError
 from worker.jobs.grids import SUBMISSION_TAGS
 from worker.jobs.request import RequestInvalid, without_union_tags
+from worker.patterns import message_of
 
 logger = logging.getLogger(__name__)
 
@@ -143,7 +144,7 @@ async def _validation_error(_: Request, error: Exception) -> Response:
 def respond_invalid(error: RequestValidationError) -> Response:
     """The answer to a request that does not have the expected shape."""
     found = error.errors()
-    parts = [_field_problem(each["loc"], each["msg"]) for each in found[:MAX_ERRORS]]
+    parts = [_field_problem(each["loc"], message_of(each)) for each in found[:MAX_ERRORS]]
     first = f"{'.'.join(map(str, parts[0].loc))}: {parts[0].message}" if parts else "it is empty"
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     return respond(problem_of(VALIDATION_FAILED, f"The request is not valid: {first}{more}", parts))

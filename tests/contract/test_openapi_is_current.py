@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from service.cli.openapi import DOCUMENT, document_text
+from worker.patterns import WORDS
 
 DOCUMENT_NOW: dict[str, Any] = json.loads(document_text())
 PYPROJECT = DOCUMENT.parents[1] / "pyproject.toml"
@@ -76,3 +77,24 @@ def test_bodies_have_examples(name: str, operation: dict[str, Any]) -> None:
         properties = schema["schema"].get("$ref", "").rpartition("/")[2]
         fields = DOCUMENT_NOW["components"]["schemas"].get(properties, {}).get("properties", {})
         assert schema.get("examples") or schema.get("example") or any("examples" in f for f in fields.values()), name
+
+
+def patterns(node: object) -> Iterator[str]:
+    if isinstance(node, dict):
+        if isinstance(node.get("pattern"), str):
+            yield node["pattern"]
+        for value in node.values():
+            yield from patterns(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from patterns(value)
+
+
+OWN_MESSAGE = {
+    r"^\d{1,3}(x\d{1,3})?$",  # `image_size` of an upload, which a function reads
+    r"^[0-9a-f]{64}$",  # a checksum, in answers only
+}
+
+
+def test_every_pattern_of_a_request_has_words_for_its_error() -> None:
+    assert set(patterns(DOCUMENT_NOW)) - OWN_MESSAGE <= set(WORDS)

@@ -17,12 +17,13 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Str
 
 from worker.jobs.plan import TrainingPlan
 from worker.jobs.request import JobRequest, RequestInvalid, without_union_tags
+from worker.patterns import FIELD_PATH_PATTERN, message_of
 
 MAX_JOBS = 100
 MAX_FIELDS = 6
 MAX_PATH_STEPS = 12
 
-FieldPath = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)*$", max_length=100)]
+FieldPath = Annotated[str, StringConstraints(pattern=FIELD_PATH_PATTERN, max_length=100)]
 Values = Annotated[list[JsonValue], Field(min_length=1, max_length=MAX_JOBS)]
 
 
@@ -134,8 +135,8 @@ def _planned(
             _put(body, path, value)
         return plan(JobRequest.model_validate(body))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        loc, message = without_union_tags(first["loc"]), first["msg"]
+        first = error.errors(include_url=False, include_input=False)[0]
+        loc, message = without_union_tags(first["loc"]), message_of(first)
     except RequestInvalid as error:
         loc, message = error.loc, error.message
     raise RequestInvalid(_path_in_request(loc, grid, varied), f"{message} (in the combination {described(varied)})")

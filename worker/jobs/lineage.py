@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 from model_store import Manifest
 from worker.architectures import PRESETS, Architecture, analyse
-
-REFERENCE_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}(/[1-9][0-9]{0,8}|@[a-z0-9][a-z0-9-]{0,62})?$"
+from worker.patterns import REFERENCE_PATTERN
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,6 @@ from worker.architectures import (
 )
 from worker.datasets import DatasetInfo, DatasetNotFound, FindDataset, dataset_info
 from worker.jobs.lineage import (
-    REFERENCE_PATTERN,
     DoesNotFit,
     FindVersion,
     VersionReference,
@@ -44,6 +43,7 @@ from worker.jobs.request import (
     RequestInvalid,
     Validation,
 )
+from worker.patterns import REFERENCE_PATTERN
 from worker.recipe.options import (
     Augmentation,
     CompleteOptimizer,

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
+from model_store.names import ALIAS_PATTERN, MODEL_PATTERN
 from worker.architectures import Architecture, Overrides
-from worker.jobs.lineage import REFERENCE_PATTERN
+from worker.patterns import REFERENCE_PATTERN
 from worker.recipe.options import (
     Augmentation,
     Balanced,
@@ -42,9 +43,9 @@ def _architecture_kind(value: Any) -> str:  # noqa: ANN401 - any JSON value
     return "preset" if isinstance(value, str) else "description"
 
 
-ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", examples=["shirts"])]
-DatasetName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", examples=["fashion_mnist"])]
-PresetName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", examples=["lenet5-fashion"])]
+ModelName = Annotated[str, Field(pattern=MODEL_PATTERN, examples=["shirts"])]
+DatasetName = Annotated[str, Field(pattern=MODEL_PATTERN, examples=["fashion_mnist"])]
+PresetName = Annotated[str, Field(pattern=ALIAS_PATTERN, examples=["lenet5-fashion"])]
 ArchitectureChoice = Annotated[
     Annotated[PresetName, Tag("preset")] | Annotated[Architecture, Tag("description")],
     Discriminator(_architecture_kind),

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from model_store.names import MODEL_PATTERN
+
 Colour = Literal["auto", "rgb", "greyscale"]
 CODE_PAGES = frozenset(
     codecs.lookup(name).name
@@ -77,7 +79,7 @@ class UploadOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", description="Name of the dataset.", examples=["pets"])
+    name: str = Field(pattern=MODEL_PATTERN, description="Name of the dataset.", examples=["pets"])
     image_size: Annotated[tuple[Side, Side], BeforeValidator(_size)] | None = Field(
         default=None,
         description="Height and width: `64` or `48x64`. Default: the pictures' own size if all have the same and it "

@@ -86,7 +86,7 @@ async def test_more_predictions_than_slots_are_told_to_come_back(
         assert (await ask(api, "ready")).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/models/ready/predict", "/models/ready/predict?unknown=1"])
+@pytest.mark.parametrize("path", ["/models/ready/predict", "/models/ready/predict?top_k=5&top_k=5"])
 async def test_slow_uploads_do_not_keep_others_out(settings: ApiSettings, slow_store: SlowStore, path: str) -> None:
     async with serving(settings, slow_store) as api:
         goes_on = asyncio.Event()

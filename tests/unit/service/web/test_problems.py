@@ -61,6 +61,14 @@ async def test_a_wrong_method_is_405_and_names_the_right_ones(api: httpx.AsyncCl
             assert f"does not answer {method}; expected {allowed}" in response.json()["detail"]
 
 
+@pytest.mark.parametrize("path", ["/models/UPPER", "/jobs/A", "/compare?jobs=a;b", "/groups/A", "/jobs?group=*"])
+async def test_the_form_of_a_value_is_told_in_words(api: httpx.AsyncClient, path: str) -> None:
+    response = await api.get(path)
+    assert response.status_code == 422
+    assert "Input should" in response.text
+    assert "[a-z" not in response.text
+
+
 async def test_a_job_route_without_redis_is_503_with_a_time_to_retry(api: httpx.AsyncClient) -> None:
     for response in (
         await api.get("/jobs"),

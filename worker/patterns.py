@@ -1,0 +1,36 @@
+"""The forms of values that people write, as regular expressions, and what each expects in words.
+
+Errors say the words: a person who types a name does not read regular expressions.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from model_store.names import ALIAS_PATTERN, FILE_PATTERN, MODEL_PATTERN, NAME_WORDS
+
+REFERENCE_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}(/[1-9][0-9]{0,8}|@[a-z0-9][a-z0-9-]{0,62})?$"
+FIELD_PATH_PATTERN = r"^[a-z0-9_]+(\.[a-z0-9_]+)*$"
+JOB_IDS_PATTERN = r"^[a-z0-9-]+(,[a-z0-9-]+)*$"
+SHAPE_PATTERN = r"^[1-9][0-9]{0,3}x[1-9][0-9]{0,3}x[1-9]$"
+EVENT_ID_PATTERN = r"^\d+(-\d+)?$"
+UMASK_PATTERN = r"^0?[0-7]{3}$"
+WEB_ADDRESS_PATTERN = r"^https?://[^\s/]+"
+
+WORDS: Mapping[str, str] = {
+    **{pattern: f"have only {NAME_WORDS[pattern]}" for pattern in (MODEL_PATTERN, ALIAS_PATTERN, FILE_PATTERN)},
+    REFERENCE_PATTERN: "be `name`, `name/version` or `name@alias`, with names in lower case",
+    FIELD_PATH_PATTERN: "be the name of a field, or several joined by dots, such as `optimizer.learning_rate`",
+    JOB_IDS_PATTERN: "be ids of jobs, separated by commas and without spaces",
+    SHAPE_PATTERN: "be height, width and channels, such as 32x32x3",
+    EVENT_ID_PATTERN: "be the `id` of an event",
+    UMASK_PATTERN: "be three octal digits, such as 077",
+    WEB_ADDRESS_PATTERN: "be an address that begins with http:// or https://",
+}
+"""By pattern, what a value should do."""
+
+
+def message_of(error: Mapping[str, Any]) -> str:
+    """The message of one of pydantic's errors, with the expected form in words."""
+    if error.get("type") != "string_pattern_mismatch":
+        return str(error["msg"])
+    return f"Input should {WORDS.get(error.get('ctx', {}).get('pattern'), 'have another form')}"
