@@ -12,7 +12,6 @@ A request costs a few attribute assignments for that, and saves uvicorn's keep-a
 """
 
 import asyncio
-import urllib.parse
 from typing import Any
 
 import httptools
@@ -26,6 +25,7 @@ from service.web.refusals import (
     HOST_INVALID,
     TIMED_OUT,
     TOO_MANY_CONNECTIONS,
+    TOO_MANY_REQUESTS,
     Refusal,
     Refused,
     refusal_bytes,
@@ -131,17 +131,18 @@ class LimitedProtocol(HttpToolsProtocol):
         max_bytes = self._limits.header_bytes
         if self._fed_bytes > max_bytes and header_size(self.url, self.headers) > max_bytes:
             raise Refused(HEADER_TOO_LARGE)
+        if not self._is_within_limits and self._path() not in self._limits.open_paths:
+            raise Refused(TOO_MANY_CONNECTIONS)
         self.body_bytes = self._silent_bytes = 0
-        if self._is_within_limits:
-            self.begin_request()
-        else:
-            self._begin_beyond_limits()
+        self.begin_request()
         self.phase = BODY
 
     def begin_request(self) -> None:
         """Start the application for a request whose header is complete."""
         if not is_host_valid(self.parser.get_http_version(), self.headers):
             raise Refused(HOST_INVALID)
+        if len(self.pipeline) >= self._limits.pipelined_requests:
+            raise Refused(TOO_MANY_REQUESTS)
         super().on_headers_complete()
         self.watch_answer(self.cycle)
 
@@ -223,7 +224,6 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def review(self, now_s: float) -> None:
         """End the connection, or the request on it, if it takes too long."""
-        path = self.url.partition(b"?")[0].decode("latin-1") if self.phase is BODY else ""
         progress = Progress(
             self.phase,
             self.n_requests,
@@ -231,7 +231,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self.body_bytes,
             self.transport.get_write_buffer_size(),
             self.flow.read_paused or (self.cycle is not None and self.cycle.waiting_for_100_continue),
-            self._limits.long_body_paths.fullmatch(path) is not None,
+            self.phase is BODY and self._limits.long_body_paths.fullmatch(self._path()) is not None,
             self._is_within_limits,
         )
         match self._deadlines.due(progress, now_s):
@@ -246,11 +246,8 @@ class LimitedProtocol(HttpToolsProtocol):
         """Close the connection at once, without sending what is left."""
         self.transport.abort()
 
-    def _begin_beyond_limits(self) -> None:
-        path = urllib.parse.unquote(self.url.partition(b"?")[0].decode("latin-1"))
-        if path not in self._limits.open_paths:
-            raise Refused(TOO_MANY_CONNECTIONS)
-        LimitedProtocol.begin_request(self)
+    def _path(self) -> str:
+        return self.url.partition(b"?")[0].decode("latin-1")
 
     def _ignore_upgrade(self, rest: memoryview) -> None:
         """Parse headers that ask for another protocol again without that wish, and then the rest of the bytes."""

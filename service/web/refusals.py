@@ -41,6 +41,10 @@ TIMED_OUT = Refusal(
     Verdict(408, "request_timeout", "Request too slow"),
     "The request did not arrive in time; expected its header and its body sooner.",
 )
+TOO_MANY_REQUESTS = Refusal(
+    Verdict(429, "too_many_pipelined", "Too many requests at once", retry_after_s=1),
+    "Too many requests came on one connection before their answers; wait for the answers, or use more connections.",
+)
 TOO_MANY_CONNECTIONS = Refusal(
     Verdict(503, "too_many_connections", "Too many connections", retry_after_s=2),
     "Too many connections are open, in all or from this address; close some, or try again later.",

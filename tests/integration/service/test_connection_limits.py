@@ -125,8 +125,8 @@ async def test_a_body_that_looks_like_a_request_stays_a_body(door: Door) -> None
 
 async def test_many_upgrades_at_once_are_all_answered(door: Door) -> None:
     client = await door.connect()
-    client.send(GET.replace(b"\r\n\r\n", b"\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n") * 500)
-    for _ in range(500):
+    client.send(GET.replace(b"\r\n\r\n", b"\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n") * 60)
+    for _ in range(60):
         assert (await client.answer())[0] == 200
     client.leave()
 

@@ -68,11 +68,19 @@ async def test_a_body_that_turns_out_malformed_is_refused(app: FastAPI) -> None:
 
 async def test_pipelined_headers_are_counted_one_by_one(app: FastAPI) -> None:
     one = GET.replace(b"\r\n\r\n", b"\r\nX: " + b"x" * 1000 + b"\r\n\r\n")
-    connection = Connection(app, {})
-    connection.send(one * 100)  # 100 kB at once
+    connection = Connection(app, {CONNECTIONS: ConnectionTable(ConnectionLimits(header_bytes=10_000))})
+    connection.send(one * 40)  # 40 kB at once
     connection.send(one[:500])
     connection.send(one[500:])
-    assert {(await connection.answer()).status for _ in range(101)} == {200}
+    assert {(await connection.answer()).status for _ in range(41)} == {200}
+
+
+async def test_too_many_pipelined_requests_are_refused_after_the_answers_that_are_due(app: FastAPI) -> None:
+    connection = Connection(app, {CONNECTIONS: ConnectionTable(ConnectionLimits(pipelined_requests=5))})
+    connection.send(GET * 1000)
+    assert [(await connection.answer()).status for _ in range(7)] == [200] * 6 + [429]
+    assert connection.is_ended
+    assert connection.protocol.n_requests == 7
 
 
 async def test_an_answer_before_its_body_closes_and_what_follows_is_no_request(app: FastAPI) -> None:
