@@ -91,7 +91,7 @@ ODDITIES: tuple[Oddity, ...] = (
     instead(b"Host: localhost\r\n", b""),
     instead(b"Content-Length", b"content-length"),
     instead(b"HTTP/1.1", b"HTTP/1.0"),
-    instead(b"POST", b"PUT"),
+    instead(b"POST", b"PATCH"),
     instead(b"Content-Type: ", b"Content-Type:\t"),
 )
 ODD_REQUESTS = [post(address, *body) for address in ADDRESSES for body in BODIES] + [
