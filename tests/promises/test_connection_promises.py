@@ -122,8 +122,8 @@ def test_header_floods(ledger: Ledger, server: Server, name: str) -> None:
     if name == "a header without end":
         begin, piece = begin + b"X: ", b"x" * 40_000
     with ledger.promise(
-        f"one connection after the other sends {name}: each is refused within 16 MB, `/healthz` answers others (p99 at "
-        "most 20 ms later than without), the API grows by at most 30 MB",
+        f"one connection after the other sends {name}: each is refused within 16 MB, `/healthz` answers others (on "
+        "a quiet machine p99 at most 20 ms later than without), the API grows by at most 30 MB",
         few=1,
         many=3,
     ) as promise:
