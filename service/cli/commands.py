@@ -153,7 +153,7 @@ def train(
     learning_rate: Annotated[float | None, typer.Option(help="Learning rate; needs --optimizer.")] = None,
     validation: Annotated[
         str | None,
-        typer.Option(help="Share of the training pictures for validation, such as 0.1, or `test` for the test split."),
+        typer.Option(help="Share of the training pictures, such as 0.1, or the split `test` or `validation`."),
     ] = None,
     model: Annotated[str | None, typer.Option(help="Name of the model to publish.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of all random numbers, to repeat a run.")] = None,

@@ -14,6 +14,9 @@ from worker.artifacts import CURVES_PICTURE
 from worker.jobs.records import JobRecord, PublishedModel
 from worker.jobs.states import JobState
 
+_SPLITS = ("test", "validation")
+"""What a job can validate with, besides a share of the training pictures."""
+
 
 def job_request(
     architecture: str,
@@ -30,7 +33,7 @@ def job_request(
         dataset: name of the dataset.
         optimizer: name of the optimizer.
         learning_rate: needs `optimizer`.
-        validation: `test`, or a number.
+        validation: `test`, `validation`, or a number.
         others: fields that are sent unchanged; None is left out.
     """
     if learning_rate is not None and optimizer is None:
@@ -39,7 +42,7 @@ def job_request(
         "architecture": _read_architecture(Path(architecture)) if architecture.endswith(".json") else architecture,
         "dataset": dataset,
         "optimizer": {"name": optimizer, "learning_rate": learning_rate} if learning_rate is not None else optimizer,
-        "validation": validation if validation in {None, "test"} else _number(str(validation)),
+        "validation": validation if validation in {None, *_SPLITS} else _number(str(validation)),
     }
     return {name: value for name, value in (request | others).items() if value is not None}
 
@@ -112,4 +115,6 @@ def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError as error:
-        raise CommandFailed(f"--validation must be a share such as 0.1, or `test`; got {text!r}") from error
+        raise CommandFailed(
+            f"--validation must be a share such as 0.1, `test` or `validation`; got {text!r}"
+        ) from error

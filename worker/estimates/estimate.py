@@ -46,7 +46,7 @@ def estimate(plan: TrainingPlan, info: DatasetInfo, past: Sequence[PastRun]) -> 
     """
     architecture = plan.network
     analysis = analyse(architecture, info.image_shape, len(info.classes))
-    training, validation = _pictures(plan.train_samples, plan.validation, info.n_test)
+    training, validation = _pictures(plan.train_samples, plan.validation, info)
     workload = _workload(analysis, plan.batch_size, plan.epochs, (training, validation), plan.precision)
     return Estimate(
         parameters=analysis.parameters,
@@ -82,7 +82,7 @@ def past_run(manifest: Manifest, info: DatasetInfo) -> PastRun | None:
     try:
         architecture = Architecture.model_validate(manifest.architecture)
         analysis = analyse(architecture, manifest.input_shape, len(manifest.classes))
-        pictures = _pictures(recipe["train_samples"], recipe["validation"], info.n_test)
+        pictures = _pictures(recipe["train_samples"], recipe["validation"], info)
         return PastRun(
             network=_identity(architecture, manifest.input_shape),
             device=manifest.runtime["device"],
@@ -93,10 +93,10 @@ def past_run(manifest: Manifest, info: DatasetInfo) -> PastRun | None:
         return None  # published by another program, or by an older version of this one
 
 
-def _pictures(n_train: int, validation: object, n_test: int) -> tuple[int, int]:
+def _pictures(n_train: int, validation: object, info: DatasetInfo) -> tuple[int, int]:
     """Numbers of pictures for training and for validation, divided as in `worker.training.splits`."""
     if not isinstance(validation, float):
-        return n_train, n_test
+        return n_train, info.n_validation if validation == "validation" else info.n_test
     held_out = round(n_train * validation)
     return n_train - held_out, held_out
 

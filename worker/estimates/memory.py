@@ -86,7 +86,9 @@ def estimate_memory(analysis: Analysis, info: DatasetInfo, plan: TrainingPlan, v
         "activations": 2 * outputs * plan.batch_size * FLOAT_BYTES,
         # Both exist twice for a while: pictures are copied when they are joined or selected, and TensorFlow copies
         # NumPy's arrays. At the end the test split is evaluated too.
-        "dataset": 2 * per_picture * (info.n_train + info.n_test + max(validation, info.n_test) * FLOAT_BYTES)
+        "dataset": 2
+        * per_picture
+        * (info.n_train + info.n_test + info.n_validation + max(validation, info.n_test) * FLOAT_BYTES)
         + FEED_BYTES,
     }
     return MemoryEstimate(**parts, total=sum(parts.values()))

@@ -57,6 +57,8 @@ from worker.recipe.schedules import Schedule, filled_in
 OWN_RECIPE = Recipe(optimizer=Optimizer(name="adam"), batch_size=32, epochs=10)
 """Defaults for a network of one's own: those of the lesson's first network."""
 
+DEFAULT_SHARE = 0.1
+"""Of the training pictures, for validation."""
 _BEFORE_OPTIONS: dict[str, Any] = {
     "learning_rate_schedule": {"name": "constant"},
     "augmentation": {},
@@ -80,8 +82,8 @@ class TrainingPlan(BaseModel):
     batch_size: int = Field(ge=1, le=8192)
     optimizer: Annotated[CompleteOptimizer, BeforeValidator(complete_optimizer)]
     validation: Validation = Field(
-        description="What val_loss and val_accuracy are measured on after every epoch: `test`, the test split; or a "
-        "share of the training pictures that is held out."
+        description="What val_loss and val_accuracy are measured on after every epoch: `validation`, the dataset's own "
+        "validation split; `test`, the test split; or a share of the training pictures that is held out."
     )
     seed: int = Field(ge=0, lt=2**31)
     train_samples: int = Field(
@@ -152,7 +154,9 @@ def plan(
     _check_network(architecture, request.overrides, info)
     if initial is not None:
         _check_continues(initial, _overridden(architecture, request.overrides), info)
-    planned = _completed(request, architecture, recipe, _train_samples(request, info), initial)
+    validation = _validation(request, info)
+    train_samples = _train_samples(request, info, validation)
+    planned = _completed(request, architecture, recipe, train_samples, validation, initial)
     _check_options(planned, info)
     return planned
 
@@ -162,6 +166,7 @@ def _completed(
     architecture: str | Architecture,
     recipe: Recipe,
     train_samples: int,
+    validation: Validation,
     initial: Manifest | None,
 ) -> TrainingPlan:
     epochs = request.epochs or recipe.epochs
@@ -173,7 +178,7 @@ def _completed(
         model=request.model or _default_model_name(request.dataset, architecture, request.overrides),
         batch_size=request.batch_size or _batch_size(recipe, train_samples),
         optimizer=(request.optimizer or recipe.optimizer).filled_in(),
-        validation=request.validation,
+        validation=validation,
         seed=secrets.randbelow(2**31) if request.seed is None else request.seed,
         train_samples=train_samples,
         learning_rate_schedule=filled_in(request.learning_rate_schedule or recipe.learning_rate_schedule, epochs),
@@ -268,7 +273,18 @@ def _batch_size(recipe: Recipe, train_samples: int) -> int:
     return min(recipe.batch_size, 1 << (most.bit_length() - 1))
 
 
-def _train_samples(request: JobRequest, info: DatasetInfo) -> int:
+def _validation(request: JobRequest, info: DatasetInfo) -> Validation:
+    """The request's own; otherwise the dataset's validation split, or a share of its training pictures."""
+    if request.validation is None:
+        return "validation" if info.n_validation else DEFAULT_SHARE
+    if request.validation == "validation" and not info.n_validation:
+        raise RequestInvalid(
+            ("validation",), f"{info.name} has no validation split; expected `test`, or a share such as {DEFAULT_SHARE}"
+        )
+    return request.validation
+
+
+def _train_samples(request: JobRequest, info: DatasetInfo, validation: Validation) -> int:
     """Pictures to train and validate with, checked to leave at least one for each."""
     wanted = request.train_samples or info.n_train
     if wanted > info.n_train:
@@ -276,9 +292,9 @@ def _train_samples(request: JobRequest, info: DatasetInfo) -> int:
             ("train_samples",),
             f"more pictures than {info.name} has for training; expected at most {info.n_train}, got {wanted}",
         )
-    if request.validation != "test" and not 1 <= round(wanted * request.validation) < wanted:
+    if isinstance(validation, float) and not 1 <= round(wanted * validation) < wanted:
         raise RequestInvalid(
             ("validation",),
-            f"the share leaves no picture to train on or to validate with; got {request.validation} of {wanted}",
+            f"the share leaves no picture to train on or to validate with; got {validation} of {wanted}",
         )
     return wanted

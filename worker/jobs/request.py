@@ -50,7 +50,7 @@ ArchitectureChoice = Annotated[
     Annotated[PresetName, Tag("preset")] | Annotated[Architecture, Tag("description")],
     Discriminator(_architecture_kind),
 ]
-Validation = Literal["test"] | Annotated[float, Field(gt=0, lt=1)]
+Validation = Literal["test", "validation"] | Annotated[float, Field(gt=0, lt=1)]
 ClassWeights = Annotated[
     Annotated[Balanced, Tag("balanced")] | Annotated[Weights, Tag("weights")], Discriminator(class_weights_kind)
 ]
@@ -98,10 +98,12 @@ class JobRequest(BaseModel):
         "Default: the preset's recipe.",
         examples=["adam", {"name": "sgd", "learning_rate": 0.01, "momentum": 0.9}],
     )
-    validation: Validation = Field(
-        default=0.1,
-        description="What val_loss and val_accuracy are measured on after every epoch: `test`, the test split, "
-        "as in the lesson; or a share of the training pictures that is held out.",
+    validation: Validation | None = Field(
+        default=None,
+        description="What val_loss and val_accuracy are measured on after every epoch: `validation`, the dataset's own "
+        "validation split; `test`, the test split, as in the lesson; or a share of the training pictures that is held "
+        "out. Default: `validation` if the dataset has such a split, otherwise 0.1.",
+        examples=[0.1, "test"],
     )
     seed: int | None = Field(default=None, ge=0, lt=2**31, description="Default: a random one, which the job shows.")
     train_samples: int | None = Field(

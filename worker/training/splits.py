@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.datasets import Dataset
+from worker.datasets import Dataset, DatasetUnavailable
 from worker.datasets.dataset import LabelledImages
 from worker.jobs.plan import TrainingPlan
 from worker.pictures.pixels import to_unit_range
@@ -34,17 +34,33 @@ class Split:
 def training_splits(dataset: Dataset, plan: TrainingPlan) -> tuple[LabelledImages, Split]:
     """The training and the validation pictures of one run.
 
-    The training pictures are shuffled with the seed and cut to `train_samples`. The share for validation is taken from
+    The training pictures are shuffled with the seed and cut to `train_samples`. A share for validation is taken from
     their end, so the two never overlap.
+
+    Raises:
+        DatasetUnavailable: the plan validates with a split that the dataset no longer has.
     """
     n_train = plan.train_samples
     n_classes = len(dataset.info.classes)
     chosen = np.random.default_rng(plan.seed).permutation(len(dataset.train_images))[:n_train]
     if plan.validation == "test":
         return _rows(dataset, chosen), test_split(dataset)
+    if plan.validation == "validation":
+        return _rows(dataset, chosen), validation_split(dataset)
     n_held_out = round(n_train * plan.validation)
     held_out = _rows(dataset, chosen[-n_held_out:])
     return _rows(dataset, chosen[:-n_held_out]), _split(held_out, n_classes)
+
+
+def validation_split(dataset: Dataset) -> Split:
+    """The dataset's own validation split. Raises `DatasetUnavailable` when it has none."""
+    if dataset.validation is None:
+        raise DatasetUnavailable(
+            dataset.info.name,
+            "it had a validation split when the job was planned, and has none now",
+            "Submit the job again.",
+        )
+    return _split(dataset.validation, len(dataset.info.classes))
 
 
 def test_split(dataset: Dataset) -> Split:

@@ -30,6 +30,7 @@ def test_an_optimizer_alone_is_a_name_and_a_share_is_a_number() -> None:
     request = job_request("cnn", "cifar10", "adam", None, "0.2")
     assert request["optimizer"] == "adam"
     assert request["validation"] == 0.2
+    assert job_request("cnn", "cifar10", None, None, "validation")["validation"] == "validation"
 
 
 def test_an_architecture_of_ones_own_is_read_from_its_file(tmp_path: Path) -> None:

@@ -37,6 +37,13 @@ def test_counts_are_those_of_the_layer_table() -> None:
     assert (whole.training_pictures, whole.validation_pictures) == (60_000, 10_000)
 
 
+def test_a_validation_split_of_its_own_takes_no_training_pictures() -> None:
+    info = dataset_info("fashion_mnist").model_copy(update={"validation_per_class": (500,) * 10})
+    request = JobRequest(architecture="lenet5-fashion", dataset="fashion_mnist", epochs=10)
+    found = estimate(plan(request, find_dataset=lambda _: info), info, [])
+    assert (found.training_pictures, found.validation_pictures) == (60_000, 5_000)
+
+
 @pytest.mark.parametrize(
     ("optimizer", "numbers_per_weight"),
     [("sgd", 0), ({"name": "sgd", "momentum": 0.9}, 1), ("rmsprop", 1), ("adam", 2), ("adamw", 2)],

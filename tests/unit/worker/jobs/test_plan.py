@@ -1,6 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
+from worker.datasets import DatasetInfo, dataset_info
 from worker.jobs.plan import TrainingPlan, plan
 from worker.jobs.request import JobRequest, RequestInvalid
 from worker.recipe.options import Augmentation, CompleteOptimizer, Optimizer
@@ -77,9 +78,22 @@ def test_a_recipe_with_small_batches_keeps_them() -> None:
     assert plan(request(architecture="cnn", train_samples=30_000)).batch_size == 32
 
 
+def with_validation_split(name: str) -> DatasetInfo:
+    return dataset_info(name).model_copy(update={"validation_per_class": (50,) * 10})
+
+
+@pytest.mark.parametrize(
+    ("asked", "used"), [(None, "validation"), ("validation", "validation"), ("test", "test"), (0.2, 0.2)]
+)
+def test_a_datasets_own_validation_split_is_used_unless_the_job_says_otherwise(asked: object, used: object) -> None:
+    planned = plan(request(validation=asked), find_dataset=with_validation_split)
+    assert (planned.validation, planned.train_samples) == (used, 60_000)
+
+
 @pytest.mark.parametrize(
     ("fields", "loc"),
     [
+        ({"validation": "validation"}, ("validation",)),
         ({"architecture": "lenet9"}, ("architecture",)),
         ({"dataset": "imagenet"}, ("dataset",)),
         ({"train_samples": 60_001}, ("train_samples",)),
