@@ -44,6 +44,7 @@ UNTOLD_SIZE = (2**20, 2**20)
 
 _JPEG_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # neither stuffing nor a restart
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers of a frame's header, of every coding
+_OS2_HEADER = (12).to_bytes(4, "little")
 _JPEG_PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _JPEG_SCAN, _JPEG_END, _JPEG_BARE = 0xDA, 0xD9, (0x01, 0xD8)
 
@@ -60,9 +61,7 @@ def picture_area(data: bytes) -> int:
 
     A header may lie; decoding checks it again. Of a file that is no picture the area is 0.
     """
-    if data.startswith(PNG_SIGNATURE):
-        return _product(data, ">II", 16)
-    width, height = picture_size(data)
+    width, height = _png_size(data) if data.startswith(PNG_SIGNATURE) else picture_size(data)
     return width * height
 
 
@@ -70,9 +69,9 @@ def picture_size(data: bytes) -> tuple[int, int]:
     """Width and height as the file's header says, like `picture_area`."""
     match picture_format(data):
         case "PNG":
-            return _pair(data, ">II", 16)
+            return _png_size(data)
         case "BMP":
-            return _pair(data, "<ii", 18)
+            return _pair(data, "<HH" if data[14:18] == _OS2_HEADER else "<ii", 18)
         case "WEBP":
             return _webp_size(data)
         case "JPEG":
@@ -137,6 +136,11 @@ def jpeg_scans(data: bytes) -> int:
     return data.count(b"\xff\xda")
 
 
+def _png_size(data: bytes) -> tuple[int, int]:
+    # Pillow looks for the header behind other chunks, too, where no honest program writes it.
+    return _pair(data, ">II", 16) if data[12:16] == b"IHDR" else (0, 0)
+
+
 def _webp_size(data: bytes) -> tuple[int, int]:
     kind = data[12:16]
     if kind == b"VP8X":
@@ -163,11 +167,6 @@ def _pair(data: bytes, layout: str, position: int) -> tuple[int, int]:
         return 0, 0  # cut short: nothing to decode
     first, second = struct.unpack_from(layout, data, position)
     return abs(int(first)), abs(int(second))
-
-
-def _product(data: bytes, layout: str, position: int) -> int:
-    first, second = _pair(data, layout, position)
-    return first * second
 
 
 def is_laborious(data: bytes, kind: str) -> bool:

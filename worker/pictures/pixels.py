@@ -50,6 +50,7 @@ FAILURES = (
 )
 """Errors that Pillow was seen to raise on damaged files."""
 
+_MODE_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2}
 _BMP_RUN_LENGTH = (1, 2)
 
 
@@ -189,14 +190,17 @@ def _decode(data: bytes, kind: str, image_shape: tuple[int, int, int], limits: P
         raise PictureRejected(
             f"the picture file has too many parts; expected an ordinary {FORMATS[kind]} file, came one built to be slow"
         )
-    _check_cost(picture_cost(data, image_shape), limits)
+    cost = picture_cost(data, image_shape)
+    _check_cost(cost, limits)
     _silence_pillow()
     with Image.open(io.BytesIO(data), formats=(kind,)) as picture:
         _check_header(picture, kind, limits)
+        _check_honesty(picture, cost)
         if kind == "JPEG":
             scale = jpeg_scale(*picture.size, image_shape)
             picture.draft(None, (max(1, picture.width // scale), max(1, picture.height // scale)))
         picture.load()
+        _check_honesty(picture, cost)
         turn = orientation_of(picture.info)
         return in_shape(picture, turn, image_shape)
 
@@ -232,6 +236,20 @@ def _check_header(picture: Image.Image, kind: str, limits: PictureLimits) -> Non
     if kind == "BMP" and picture.info.get("compression") in _BMP_RUN_LENGTH:
         # Pillow unpacks these in Python, which takes seconds per file.
         raise PictureFormatUnsupported("not a BMP of a supported kind; expected it uncompressed, came run lengths")
+
+
+def _check_honesty(picture: Image.Image, cost: Cost) -> None:
+    """Refuse a file whose header says less than Pillow finds, such as a second header or transparency at its end."""
+    if cost.kind in {"JPEG", "progressive JPEG"}:
+        is_honest = picture.width <= cost.width and picture.height <= cost.height  # reduced, once it is loaded
+    else:
+        per_pixel = _MODE_BYTES.get(picture.mode, 4) + (
+            8 if "transparency" in picture.info and picture.mode != "I;16" else 0
+        )
+        pixels = picture.width * picture.height
+        is_honest = picture.size == (cost.width, cost.height) and cost.memory_bytes >= pixels * per_pixel
+    if not is_honest:
+        raise PictureRejected("the picture's header contradicts the rest of the file; expected an undamaged file")
 
 
 def _too_many_pixels(limits: PictureLimits) -> str:

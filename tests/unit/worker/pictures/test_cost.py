@@ -1,6 +1,8 @@
 """What a picture costs is known before it is decoded, whatever its file's size says."""
 
 import io
+import struct
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -148,3 +150,38 @@ def test_a_png_costs_its_pixels_and_what_becomes_of_them(mode: str, options: dic
 def test_what_is_no_picture_costs_nothing() -> None:
     assert picture_cost(b"GIF89a", SMALL).memory_bytes == 0
     assert picture_cost(b"", SMALL).work == 0
+
+
+def with_chunks(data: bytes, *chunks: tuple[bytes, bytes], before: bytes) -> bytes:
+    at = data.index(before) - 4
+    made = b"".join(
+        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        for kind, content in chunks
+    )
+    return data[:at] + made + data[at:]
+
+
+def header_chunk(width: int, height: int, depth: int, colour: int) -> tuple[bytes, bytes]:
+    return b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        with_chunks(encode(Image.new("RGBA", (400, 300)), "PNG"), header_chunk(8, 8, 8, 0), before=b"IHDR"),
+        with_chunks(encode(Image.new("RGBA", (400, 300)), "PNG"), header_chunk(400, 300, 8, 0), before=b"IHDR"),
+        with_chunks(encode(Image.new("RGB", (400, 300)), "PNG"), (b"teXt", b"\0" * 30), before=b"IHDR"),
+        with_chunks(encode(Image.new("RGB", (400, 300)), "PNG"), (b"tRNS", b"\0" * 6), before=b"IEND"),
+    ],
+    ids=["two sizes", "two modes", "header behind a chunk", "transparency at the end"],
+)
+def test_a_png_that_says_less_than_it_holds_is_refused(lie: bytes) -> None:
+    with pytest.raises(PictureRejected, match=r"contradicts|cannot be decoded"):
+        decode_picture(lie, SMALL, LIMITS)
+
+
+def test_a_bmp_of_os2_is_decoded() -> None:
+    pixels = bytes(range(48)) + bytes(4 * 12 * 3)
+    old = b"BM" + struct.pack("<IHHI", 26 + len(pixels), 0, 0, 26) + struct.pack("<IHHHH", 12, 4, 16, 1, 24) + pixels
+    assert picture_size(old) == (4, 16)
+    assert decode_picture(old, (16, 4, 3), LIMITS)[-1, 0].tolist() == [2, 1, 0]
