@@ -13,7 +13,9 @@ from pathlib import Path
 
 from PIL import Image
 from uvicorn.protocols.http import httptools_impl
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("service", "worker", "model_store")
@@ -28,15 +30,16 @@ PRIVATE_MODULES = ("uvicorn.protocols", "uvicorn.server")
 """Modules without an underscore that their packages do not document either."""
 PROTOCOL_PARAMETERS = ["self", "config", "server_state", "app_state", "_loop"]
 PROTOCOL_METHODS = (
-    *("connection_made", "connection_lost", "data_received", "shutdown", "timeout_keep_alive_handler"),
+    *("connection_made", "connection_lost", "data_received", "shutdown"),
     *("on_message_begin", "on_url", "on_header", "on_headers_complete", "on_body", "on_message_complete"),
-    *("on_response_complete", "_unset_keepalive_if_required", "_should_upgrade"),
+    *("on_response_complete", "_start_asgi_task"),
 )
 PROTOCOL_ATTRIBUTES = (
     *("config", "app", "loop", "logger", "access_logger", "access_log", "parser", "root_path", "app_state"),
     *("server_state", "connections", "tasks", "transport", "flow", "client", "url", "scope", "headers", "cycle"),
-    *("expect_100_continue", "pipeline", "timeout_keep_alive_task", "ws_protocol_class"),
+    *("expect_100_continue", "pipeline"),
 )
+UVICORN_USERS = "service/web/connection_limits.py and service/fast/protocol.py"
 CYCLE_PARAMETERS = [
     *("self", "scope", "transport", "flow", "logger", "access_logger", "access_log", "default_headers"),
     *("message_event", "expect_100_continue", "keep_alive", "on_response"),
@@ -59,20 +62,24 @@ def test_only_the_named_files_use_private_api_of_other_packages() -> None:
     )
 
 
-def test_uvicorns_protocol_still_has_the_shape_that_the_fast_protocol_extends() -> None:
+def test_uvicorns_protocol_still_has_the_shape_that_our_protocols_extend() -> None:
     source = inspect.getsource(HttpToolsProtocol)
     missing = [name for name in PROTOCOL_METHODS if not callable(getattr(HttpToolsProtocol, name, None))]
     missing += [name for name in PROTOCOL_ATTRIBUTES if f"self.{name}" not in source]
     missing += [name for name in ("STATUS_LINE", "HIGH_WATER_LIMIT") if not hasattr(httptools_impl, name)]
-    advice = _advice("uvicorn", "uvicorn/protocols/http/httptools_impl.py", "service/fast/protocol.py")
+    flow = inspect.getsource(FlowControl)
+    missing += [f"flow.{name}" for name in ("read_paused", "write_paused", "resume_reading") if name not in flow]
+    state = inspect.getsource(ServerState)
+    missing += [f"server_state.{name}" for name in ("total_requests", "default_headers") if name not in state]
+    advice = _advice("uvicorn", "uvicorn/protocols/http/httptools_impl.py", UVICORN_USERS)
     assert not missing, f"HttpToolsProtocol no longer has {missing}. {advice}"
     assert list(inspect.signature(HttpToolsProtocol.__init__).parameters) == PROTOCOL_PARAMETERS, (
         f"HttpToolsProtocol is constructed with other arguments. {advice}"
     )
 
 
-def test_uvicorns_request_cycle_still_has_the_shape_that_the_fast_protocol_fills_in() -> None:
-    advice = _advice("uvicorn", "uvicorn/protocols/http/httptools_impl.py", "service/fast/protocol.py")
+def test_uvicorns_request_cycle_still_has_the_shape_that_our_protocols_fill_in() -> None:
+    advice = _advice("uvicorn", "uvicorn/protocols/http/httptools_impl.py", UVICORN_USERS)
     assert list(inspect.signature(RequestResponseCycle.__init__).parameters) == CYCLE_PARAMETERS, (
         f"RequestResponseCycle is constructed with other arguments. {advice}"
     )
@@ -96,7 +103,7 @@ def test_pillows_raw_codecs_still_have_the_shape_that_the_png_reader_calls() -> 
 def _advice(package: str, upstream: str, user: str) -> str:
     return (
         f"{package} {version(package)} is installed: compare {upstream} with the version before, adapt {user} and this "
-        f"list, run the tests of that file, or require an older {package} in pyproject.toml."
+        f"list, run their tests, or require an older {package} in pyproject.toml."
     )
 
 
