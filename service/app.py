@@ -4,8 +4,8 @@ Only `from_environment` reads the environment; everything else receives its sett
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
@@ -49,6 +49,7 @@ from service.web.doors import Doors
 from service.web.problem_docs import common_responses
 from service.web.unknown_parameters import REFUSE_UNKNOWN_PARAMETERS
 from worker.settings import use_umask
+from worker.telemetry.spans import Tracing
 from worker.telemetry.tracing import NoTracing, open_tracing
 
 DESCRIPTION = """
@@ -84,6 +85,35 @@ def create_app(settings: ApiSettings, store: ModelStore | None = None) -> FastAP
     doors = _doors(settings)
     tracing = open_tracing(settings.otel_endpoint, settings.otel_service_name, "api")
 
+    app = FastAPIOffline(
+        title="convserve",
+        version=__version__,
+        summary="Trains and serves small convolutional image classifiers.",
+        description=DESCRIPTION,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        openapi_tags=TAGS,
+        lifespan=_lifespan(settings, store, metrics, tracing, doors),
+        responses=common_responses(),
+        generate_unique_id_function=lambda route: route.name,
+        separate_input_output_schemas=False,
+        redirect_slashes=False,
+        redoc_url=None,
+        static_url="/docs-assets",
+    )
+    for module in ROUTES:
+        is_own = module.router.include_in_schema
+        app.include_router(module.router, dependencies=[REFUSE_UNKNOWN_PARAMETERS] if is_own else [])
+    problems.install(app, dict.fromkeys(faults.PREFIXES, faults))
+    _add_layers(app, settings, metrics, tracing, doors)
+    complete(app)
+    return app
+
+
+def _lifespan(
+    settings: ApiSettings, store: ModelStore | None, metrics: Metrics, tracing: Tracing, doors: Doors
+) -> Callable[[FastAPI], AbstractAsyncContextManager[dict[str, Any]]]:
+    """What opens the state of the process when the application starts, and closes it at the end."""
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         opened = store or open_store(settings.store_location, settings.min_free_bytes)
@@ -101,25 +131,10 @@ def create_app(settings: ApiSettings, store: ModelStore | None = None) -> FastAP
                 await state.conversions.close()
         await asyncio.to_thread(tracing.close)
 
-    app = FastAPIOffline(
-        title="convserve",
-        version=__version__,
-        summary="Trains and serves small convolutional image classifiers.",
-        description=DESCRIPTION,
-        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        openapi_tags=TAGS,
-        lifespan=lifespan,
-        responses=common_responses(),
-        generate_unique_id_function=lambda route: route.name,
-        separate_input_output_schemas=False,
-        redirect_slashes=False,
-        redoc_url=None,
-        static_url="/docs-assets",
-    )
-    for module in ROUTES:
-        is_own = module.router.include_in_schema
-        app.include_router(module.router, dependencies=[REFUSE_UNKNOWN_PARAMETERS] if is_own else [])
-    problems.install(app, dict.fromkeys(faults.PREFIXES, faults))
+    return lifespan
+
+
+def _add_layers(app: FastAPI, settings: ApiSettings, metrics: Metrics, tracing: Tracing, doors: Doors) -> None:
     # From the inside to the outside.
     app.add_middleware(Admission)
     app.add_middleware(
@@ -130,8 +145,6 @@ def create_app(settings: ApiSettings, store: ModelStore | None = None) -> FastAP
     app.add_middleware(HeadRequests)
     app.add_middleware(FrontDoor, doors=doors)
     app.add_middleware(Exchange, metrics=metrics, tracing=tracing)
-    complete(app)
-    return app
 
 
 def _doors(settings: ApiSettings) -> Doors:
