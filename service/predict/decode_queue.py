@@ -108,7 +108,7 @@ class DecodeQueue:
 
     def expected_s(self, seconds: float) -> float:
         """When work of so many seconds is expected to be done beside what waits: every request has an equal share."""
-        others_s = sum(min(request.left_s, seconds) for request in self._requests)
+        others_s = sum(max(0.0, min(request.left_s, seconds)) for request in self._requests)
         return (seconds + others_s) / self._rules.threads
 
     def close(self) -> None:
