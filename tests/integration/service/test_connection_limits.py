@@ -21,6 +21,7 @@ pytestmark = pytest.mark.anyio
 
 PICTURE = grey_picture(3)
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+ROUTE = "/%70redict"  # the lane leaves odd addresses to the routes
 QUICK = ConnectionLimits(header_s=0.4, idle_s=0.4, body_s=30, rate_window_s=0.4, send_s=0.6, linger_s=0.4)
 
 
@@ -96,7 +97,7 @@ async def test_trailers_without_end_are_refused(door: Door) -> None:
 
 @pytest.mark.parametrize("protocol", ["h2c", "websocket"])
 @pytest.mark.parametrize("is_split", [False, True])
-@pytest.mark.parametrize("path", ["/predict", "/predict?unknown=1"])
+@pytest.mark.parametrize("path", ["/predict", ROUTE])
 async def test_an_upgrade_is_ignored_and_the_body_is_read(door: Door, protocol: str, is_split: bool, path: str) -> None:
     request = post(path, PICTURE, Connection="Upgrade, HTTP2-Settings", Upgrade=protocol, HTTP2_Settings="AAMAAABk")
     head, body = request[: -len(PICTURE)], request[-len(PICTURE) :]
@@ -168,10 +169,10 @@ async def test_a_slow_header_is_refused(door: Door) -> None:
     assert await client.end() == b""
 
 
-@pytest.mark.parametrize("path", ["/predict", "/predict?unknown=1", "/datasets?name=pets", "/jobs"])
+@pytest.mark.parametrize("path", ["/predict", ROUTE, "/datasets?name=pets", "/jobs"])
 async def test_a_slow_body_is_refused(door: Door, path: str) -> None:
     client = await door.connect()
-    kind = {"/predict": "image/png", "/datasets": "application/zip"}.get(path.partition("?")[0], "application/json")
+    kind = {"/datasets": "application/zip", "/jobs": "application/json"}.get(path.partition("?")[0], "image/png")
     client.send(post(path, bytes(9000), kind)[:-8999])
     answer = asyncio.create_task(client.answer())
     for _ in range(200):
@@ -184,7 +185,7 @@ async def test_a_slow_body_is_refused(door: Door, path: str) -> None:
     assert await client.end() == b""
 
 
-@pytest.mark.parametrize("path", ["/predict", "/predict?unknown=1"])
+@pytest.mark.parametrize("path", ["/predict", ROUTE])
 async def test_a_steady_body_takes_its_time(door: Door, path: str) -> None:
     picture = PICTURE + bytes(6000)  # bytes behind a PNG do not matter
     request = post(path, picture)
@@ -290,7 +291,7 @@ async def test_an_early_answer_is_read_by_a_client_that_goes_on_sending(door: Do
 
 
 @pytest.mark.parametrize("head", [b"", b"Host: a\r\nHost: b\r\n", b"Host: a\r\nhost: a\r\n"])
-@pytest.mark.parametrize("path", ["/predict", "/predict?unknown=1"])
+@pytest.mark.parametrize("path", ["/predict", ROUTE])
 async def test_a_request_has_one_host(door: Door, head: bytes, path: str) -> None:
     request = post(path, PICTURE).replace(b"Host: localhost\r\n", head)
     status, body = await door.ask(request)
