@@ -91,7 +91,7 @@ def flat(folder: str = "images/") -> dict[str, bytes]:
 async def test_a_table_of_labels_beside_a_folder_of_pictures_is_read(api: httpx.AsyncClient) -> None:
     dataset = await dataset_of(api, zipped({**flat(), "labels.csv": table()}))
     assert {label: sum(numbers) for label, numbers in counts(dataset).items()} == {"cat": 8, "dog": 8}
-    assert dataset["report"]["layout"] == "Labels were read from 'labels.csv'."
+    assert dataset["report"]["layout"] == "Labels were read from 'labels.csv', column 'label'."
 
 
 async def test_a_table_that_labels_only_the_training_pictures_leaves_the_others_out(api: httpx.AsyncClient) -> None:

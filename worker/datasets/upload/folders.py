@@ -84,11 +84,18 @@ def arrange(archive: BinaryIO, entries: Sequence[Entry], skipped: SkippedLog, en
     warnings = _warnings_about_names(found, encoding)
     if len(layout.classes) < MIN_CLASSES or is_like_splits(layout.classes) or is_numbered(layout.classes):
         table = find_label_table(archive, found.files, paths, encoding)
-        if table is not None and 2 * len(table.labels) >= len(pictures) * (not is_like_splits(layout.classes)):
+        if table is not None and _is_better(table, layout, len(pictures)):
             return _by_table(table, pictures, found, skipped, warnings)
     _skip_outside(layout, {parts for parts, _ in pictures}, found, skipped)
     _require_class_folders(layout, pictures, found, skipped)
     return _by_folders(layout, pictures, found, (*warnings, *_warnings_about(layout, len(pictures))))
+
+
+def _is_better(table: LabelTable, layout: Layout, n_pictures: int) -> bool:
+    """Whether a table says more than the folders: always, unless they may be classes that are called by numbers."""
+    if len(layout.classes) < MIN_CLASSES or is_like_splits(layout.classes):
+        return True
+    return table.has_known_title and 2 * len(table.labels) >= n_pictures
 
 
 def _by_table(
@@ -115,7 +122,18 @@ def _by_table(
     for parts, entry in found.files:
         if parts not in paths and entry is not table.entry:
             skipped.add(entry.name, "outside_classes")
-    return Content(classes, tuple(members), (), f"Labels were read from {shown(table.entry.name)}.", warnings)
+    if table.is_guessed:
+        warnings = (
+            *warnings,
+            f"{shown(table.entry.name)} is not UTF-8 and was read as code page 1252. If labels look wrong, "
+            f"{ENCODING_HINT}.",
+        )
+    n_unlabelled = len(paths) - len(members)
+    if n_unlabelled > WARNED_SHARE * len(paths):
+        warnings = (*warnings, f"{n_unlabelled:,} of {len(paths):,} pictures have no label and are not used.")
+    column = "" if table.column is None else f", column {shown(table.column)}"
+    layout = f"Labels were read from {shown(table.entry.name)}{column}."
+    return Content(classes, tuple(members), (), layout, warnings)
 
 
 def _split_in(parts: Parts) -> Split | None:

@@ -7,8 +7,9 @@ import csv
 import io
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
@@ -18,15 +19,25 @@ from worker.datasets.upload.zip_directory import Entry
 from worker.datasets.upload.zip_file import read_file
 
 TABLE_SUFFIXES = frozenset({".csv", ".tsv"})
-MAX_TABLE_BYTES = 32 * 1024 * 1024
+MAX_TABLE_BYTES = 16 * 1024 * 1024
+MAX_BYTES_IN_ALL = 32 * 1024 * 1024
+"""Of all tables of an archive; further ones are not read."""
 MAX_COLUMNS = 1000
-MIN_SHARE_OF_NAMES = 0.5
-"""Of a column's values that must be names of pictures; a table may name pictures that are not in the archive."""
+SAMPLED_ROWS = 20_000
+"""Rows that decide which column has the names."""
 LABEL_TITLES = (
     "label", "labels", "class", "class_name", "classname", "category", "category_name", "target", "tag", "species",
     "breed", "diagnosis", "dx", "type", "y",
 )  # fmt: skip
 """Titles of a column of labels, the surest first."""
+OTHER_TITLES = frozenset({
+    "width", "height", "size", "size_bytes", "bytes", "url", "date", "time", "timestamp", "age", "sex", "split", "set",
+    "subset", "fold", "source", "licence", "license", "author", "camera", "md5", "sha1", "sha256", "hash", "x", "xmin",
+    "xmax", "ymin", "ymax", "confidence", "score",
+})  # fmt: skip
+"""Titles of columns that are no labels, even when they are the only other column."""
+
+Row = Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -36,10 +47,19 @@ class LabelTable:
     Attributes:
         entry: the table's file.
         labels: of each picture that the table names once, or always with the same label.
+        column: title of the labels' column; None when the table has no titles.
+        is_guessed: it is not UTF-8, and was read as code page 1252.
     """
 
     entry: Entry
     labels: Mapping[Parts, str]
+    column: str | None
+    is_guessed: bool
+
+    @property
+    def has_known_title(self) -> bool:
+        """Whether the title says that the column has labels."""
+        return self.column is not None and _title(self.column) in LABEL_TITLES
 
 
 def find_label_table(
@@ -57,14 +77,16 @@ def find_label_table(
         ArchiveRejected: a table's bytes are damaged.
     """
     names = _names(pictures)
+    left_bytes = MAX_BYTES_IN_ALL
     found = []
     for parts, entry in files:
         suffix = PurePosixPath(parts[-1]).suffix.casefold()
-        if suffix in TABLE_SUFFIXES and entry.size_bytes <= MAX_TABLE_BYTES:
-            rows = _rows(read_file(archive.fileno(), entry), encoding)
-            labels = _labels(rows, names)
-            if len(set(labels.values())) >= MIN_CLASSES:
-                found.append(LabelTable(entry, labels))
+        if suffix not in TABLE_SUFFIXES or entry.size_bytes > min(MAX_TABLE_BYTES, left_bytes):
+            continue
+        left_bytes -= entry.size_bytes
+        table = _read_table(entry, read_file(archive.fileno(), entry), names, encoding)
+        if table is not None and len(set(table.labels.values())) >= MIN_CLASSES:
+            found.append(table)
     return max(found, key=lambda table: len(table.labels), default=None)
 
 
@@ -79,57 +101,73 @@ def _names(pictures: Iterable[Parts]) -> Mapping[str, Parts]:
     return {name: parts for name, parts in names.items() if parts is not None}
 
 
-def _rows(data: bytes, encoding: str | None) -> list[list[str]]:
-    """The table's rows; none when it is no table."""
+def _read_table(entry: Entry, data: bytes, names: Mapping[str, Parts], encoding: str | None) -> LabelTable | None:
+    is_guessed = False
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        text = data.decode(encoding or "cp1252", errors="replace")
+        text, is_guessed = data.decode(encoding or "cp1252", errors="replace"), encoding is None
+    try:
+        first = next(_rows(text), ())
+        name_column = _name_column(_rows(text), names)
+        if name_column is None or not 2 <= len(first) <= MAX_COLUMNS:
+            return None
+        has_titles = _normalised_name(first[name_column]) not in names
+        label_column = _label_column(first, name_column, has_titles=has_titles)
+        if label_column is None:
+            return None
+        labels = _labels(_rows(text), name_column, label_column, names)
+    except csv.Error:
+        return None
+    return LabelTable(entry, labels, first[label_column] if has_titles else None, is_guessed)
+
+
+def _rows(text: str) -> Iterator[Row]:
+    """The rows that are as long as the first one. Raises `csv.Error`."""
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
-    try:
-        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row]
-    except csv.Error:
-        return []
-    width = len(rows[0]) if rows else 0
-    return [row for row in rows if len(row) == width] if 2 <= width <= MAX_COLUMNS else []
+    width = 0
+    for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+        width = width or len(row)
+        if row and len(row) == width:
+            yield row
 
 
-def _labels(rows: Sequence[Sequence[str]], names: Mapping[str, Parts]) -> dict[Parts, str]:
+def _name_column(rows: Iterable[Row], names: Mapping[str, Parts]) -> int | None:
+    """The column with most names of pictures."""
+    hits: Counter[int] = Counter()
+    for row in islice(rows, SAMPLED_ROWS):
+        hits.update(column for column, value in enumerate(row[:MAX_COLUMNS]) if _normalised_name(value) in names)
+    return hits.most_common(1)[0][0] if hits else None
+
+
+def _label_column(first: Row, name_column: int, *, has_titles: bool) -> int | None:
+    """The column with the surest title; without a known title, the only other column."""
+    titles = [_title(value) for value in first]
+    if has_titles:
+        for wanted in LABEL_TITLES:
+            if wanted in titles and titles.index(wanted) != name_column:
+                return titles.index(wanted)
+    others = [column for column in range(len(titles)) if column != name_column]
+    if len(others) != 1 or (has_titles and titles[others[0]] in OTHER_TITLES):
+        return None
+    return others[0]
+
+
+def _labels(rows: Iterable[Row], name_column: int, label_column: int, names: Mapping[str, Parts]) -> dict[Parts, str]:
     """Label of each picture; pictures with two different labels are left out."""
-    column = _name_column(rows, names)
-    label_column = None if column is None else _label_column(rows, column, names)
-    if column is None or label_column is None:
-        return {}
     labels: dict[Parts, str] = {}
     contradicted = set()
     for row in rows:
-        picture = names.get(_normalised_name(row[column]))
+        picture = names.get(_normalised_name(row[name_column]))
         label = unicodedata.normalize("NFC", row[label_column].strip())
         if picture is not None and label and labels.setdefault(picture, label) != label:
             contradicted.add(picture)
     return {picture: label for picture, label in labels.items() if picture not in contradicted}
 
 
-def _name_column(rows: Sequence[Sequence[str]], names: Mapping[str, Parts]) -> int | None:
-    hits: Counter[int] = Counter()
-    for row in rows:
-        hits.update(column for column, value in enumerate(row) if _normalised_name(value) in names)
-    if not hits:
-        return None
-    column, n_hits = hits.most_common(1)[0]
-    return column if n_hits >= MIN_SHARE_OF_NAMES * (len(rows) - 1) or n_hits >= len(set(names.values())) / 2 else None
-
-
-def _label_column(rows: Sequence[Sequence[str]], name_column: int, names: Mapping[str, Parts]) -> int | None:
-    """The column with the surest title; without a known title, the only other column."""
-    titles = [title.strip().casefold().replace(" ", "_") for title in rows[0]]
-    if _normalised_name(rows[0][name_column]) not in names:
-        for wanted in LABEL_TITLES:
-            if wanted in titles and titles.index(wanted) != name_column:
-                return titles.index(wanted)
-    others = [column for column in range(len(titles)) if column != name_column]
-    return others[0] if len(others) == 1 else None
+def _title(value: str) -> str:
+    return value.strip().casefold().replace(" ", "_")
 
 
 def _normalised_name(value: str) -> str:

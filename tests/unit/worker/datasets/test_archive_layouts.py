@@ -1,64 +1,9 @@
-"""How archives are understood: splits, class folders, tables of labels, names from other systems."""
-
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
-from typing import NamedTuple
+"""How archives are understood: splits, class folders, tables of labels, archives of Windows and the Finder."""
 
 import pytest
 
-from tests.archives import RawEntry, picture, raw_zip, unicode_path, with_zip64_end, zipped
-from worker.datasets.upload.errors import ArchiveRejected
-from worker.datasets.upload.folders import Content, arrange
-from worker.datasets.upload.report import SkippedLog
-from worker.datasets.upload.zip_directory import read_directory
-
-PNG = picture(1)
-
-
-class Read(NamedTuple):
-    """An archive as it was understood."""
-
-    content: Content
-    skipped: set[str]
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Files of each class."""
-        return dict(Counter(self.content.classes[member.label] for member in self.content.members))
-
-    @property
-    def splits(self) -> set[str | None]:
-        return {member.split for member in self.content.members}
-
-
-Reader = Callable[..., Read]
-
-
-@pytest.fixture
-def read(tmp_path: Path) -> Reader:
-    def understand(data: bytes, encoding: str | None = None) -> Read:
-        path = tmp_path / "archive.zip"
-        path.write_bytes(data)
-        log = SkippedLog()
-        with path.open("rb") as file:
-            content = arrange(file, read_directory(file, 100_000, 2**30, encoding), log, encoding)
-        return Read(content, {line.file for line in log.listed})
-
-    return understand
-
-
-def tree(folders: Iterable[str], n: int = 4) -> dict[str, bytes]:
-    return {f"{folder}/{number}.png": PNG for folder in folders for number in range(n)}
-
-
-def raw(files: Mapping[str, bytes], encoding: str = "utf-8") -> list[RawEntry]:
-    return [RawEntry(name.encode(encoding), data) for name, data in files.items()]
-
-
-def refused(read: Reader, data: bytes, because: str, encoding: str | None = None) -> None:
-    with pytest.raises(ArchiveRejected, match=because):
-        read(data, encoding)
+from tests.archives import RawEntry, raw_zip, with_zip64_end, zipped
+from tests.unit.worker.datasets.reading_archives import PNG, Reader, raw, refused, tree
 
 
 @pytest.mark.parametrize("validation", ["val", "valid", "validation", "Validation", "dev"])
@@ -146,7 +91,7 @@ def flat(folder: str = "images/") -> dict[str, bytes]:
 def test_a_table_of_labels_is_read_with_columns_in_any_order(read: Reader, table: str) -> None:
     found = read(zipped({**flat(), "labels.csv": table.encode()}))
     assert found.counts == {"cat": 8, "dog": 8}
-    assert found.content.layout == "Labels were read from 'labels.csv'."
+    assert found.content.layout.startswith("Labels were read from 'labels.csv'")
 
 
 @pytest.mark.parametrize("folders", [("",), ("part_1/", "part_2/"), ("pets/train/",), ("train/", "test1/")])
@@ -177,6 +122,33 @@ def test_a_name_that_two_pictures_have_is_no_use(read: Reader) -> None:
 )
 def test_a_table_of_no_use_does_not_hide_what_is_wrong(read: Reader, table: bytes) -> None:
     refused(read, zipped({**flat(), "labels.csv": table}), "1 class folder; expected")
+
+
+@pytest.mark.parametrize("title", ["width", "URL", "Timestamp"])
+def test_a_column_that_is_no_label_by_its_title_is_not_taken_for_one(read: Reader, title: str) -> None:
+    table = f"filename,{title}\n" + "".join(f"{name}.png,{n % 3}\n" for n, (name, _) in enumerate(LABELS))
+    refused(read, zipped({**flat(), "labels.csv": table.encode()}), "1 class folder; expected")
+
+
+def test_a_column_with_another_title_is_named(read: Reader) -> None:
+    table = TABLES["titles"].replace("label", "animal")
+    found = read(zipped({**flat(), "labels.csv": table.encode()}))
+    assert found.content.layout == "Labels were read from 'labels.csv', column 'animal'."
+
+
+def test_class_folders_that_are_numbers_win_over_a_table_that_may_mean_something_else(read: Reader) -> None:
+    pictures = {f"{number % 2}/{number:03d}.png": PNG for number in range(16)}
+    marks = "filename,mark\n" + "".join(f"{name}.png,{n % 3}\n" for n, (name, _) in enumerate(LABELS))
+    assert read(zipped(pictures | {"marks.csv": marks.encode()})).counts == {"0": 8, "1": 8}
+
+
+def test_a_table_in_an_old_code_page_is_warned_about_or_read_in_the_given_one(read: Reader) -> None:
+    table = TABLES["titles"].replace("cat", "кошка").replace("dog", "собака").encode("cp866")
+    archive = zipped({**flat(), "labels.csv": table})
+    (warning,) = read(archive).content.warnings
+    assert "not UTF-8" in warning
+    assert read(archive, "cp866").counts == {"кошка": 8, "собака": 8}
+    assert read(archive, "cp866").content.warnings == ()
 
 
 def test_labels_in_a_table_keep_the_rules_for_labels(read: Reader) -> None:
@@ -219,60 +191,3 @@ def test_a_wrapped_count_is_accepted_and_a_wrong_one_is_not(read: Reader) -> Non
     assert read(archive).counts == {"cat": 4, "dog": 4}
     refused(read, archive[:-14] + b"\1\0\1\0" + archive[-10:], "announces 1 entries and has 66008")
     refused(read, with_zip64_end(archive), "announces 472 entries and has 66008")
-
-
-OLD_NAMES = [
-    ("cp932", ("猫", "犬")),
-    ("cp866", ("кошка", "собака")),
-    ("gbk", ("猫咪", "小狗")),
-    ("cp850", ("été", "Hündin")),
-    ("cp932", ("表", "ソ")),  # the second byte is a backslash
-]
-
-
-def old_zip(page: str, words: Iterable[str], extra: Callable[[bytes, str], bytes] = lambda old, name: b"") -> bytes:
-    """Names in an old code page."""
-    files = {name: (name.encode(page), data) for name, data in tree(words).items()}
-    return raw_zip([RawEntry(old, data, extra(old, name)) for name, (old, data) in files.items()], system=0)
-
-
-@pytest.mark.parametrize(("page", "words"), OLD_NAMES)
-def test_old_names_are_read_by_the_unicode_field_or_in_the_given_code_page(
-    read: Reader, page: str, words: tuple[str, str]
-) -> None:
-    for found in (read(old_zip(page, words, unicode_path)), read(old_zip(page, words), page)):
-        assert set(found.counts) == set(words)
-        assert found.content.warnings == ()
-
-
-@pytest.mark.parametrize(("page", "words"), OLD_NAMES[:4])
-def test_names_in_an_unknown_code_page_are_warned_about(read: Reader, page: str, words: tuple[str, str]) -> None:
-    found = read(old_zip(page, words))
-    assert set(found.counts) == {word.encode(page).decode("cp437") for word in words}
-    (warning,) = found.content.warnings
-    assert "8 names are in an old code page" in warning
-
-
-def test_labels_that_an_old_code_page_made_unreadable_are_refused_with_the_way_out(read: Reader) -> None:
-    refused(read, old_zip("cp1251", ("земля", "вода")), "cannot be a label.*`encoding`")
-
-
-def test_a_unicode_field_of_another_name_or_without_utf8_is_ignored(read: Reader) -> None:
-    words = ("été", "Hündin")
-    assert set(read(old_zip("cp850", words, lambda old, _: unicode_path(old, "x/1.png", crc=1))).counts) == set(words)
-    damaged = old_zip("cp850", words, lambda old, name: unicode_path(old, name)[:-3] + b"\xff\xff\xff")
-    assert set(read(damaged).counts) == set(words)
-
-
-def test_rules_for_paths_hold_for_the_unicode_field(read: Reader) -> None:
-    evil = RawEntry(b"cat/9.png", PNG, unicode_path(b"cat/9.png", "../../9.png"))
-    refused(read, raw_zip([*raw(tree(["cat", "dog"])), evil]), "leads elsewhere")
-
-
-def test_a_name_that_is_said_to_be_utf8_has_no_other_one(read: Reader) -> None:
-    entries = [RawEntry(old, PNG, unicode_path(old, "evil/1.png")) for old in (b"cat/1.png", b"dog/1.png")]
-    assert set(read(raw_zip(entries, flags=0x800)).counts) == {"cat", "dog"}
-
-
-def test_names_that_are_not_in_the_given_encoding_refuse_the_archive(read: Reader) -> None:
-    refused(read, old_zip("cp850", ("été", "Hündin")), "not in the encoding 'ascii'", "ascii")
