@@ -2,11 +2,12 @@
 
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import numpy as np
 import pytest
 from fastapi import FastAPI
+from numpy.typing import NDArray
 
 from model_store import Manifest, ModelStore
 from service.app import create_app
@@ -18,6 +19,7 @@ from service.web.doors import Doors
 from tests.event_loop import turns, until
 from tests.unit.service.connections import Answer, Connection, form, post
 from tests.unit.service.tiny_networks import SIDE, grey_picture
+from worker.pictures.pixels import PictureLimits, decode_pictures
 
 pytestmark = pytest.mark.anyio
 
@@ -218,6 +220,36 @@ async def test_a_client_that_leaves_while_waiting_is_no_longer_counted(service: 
     await turns()
     assert service.lane.n_answered == 0
     assert b'status="499"' in service.lane.metrics.page([], None)
+
+
+async def test_pictures_of_a_client_that_left_are_not_decoded(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[int] = []
+
+    def counted(files: Sequence[bytes], shape: tuple[int, int, int], limits: PictureLimits) -> NDArray[np.uint8]:
+        decoded.append(len(files))
+        return decode_pictures(files, shape, limits)
+
+    monkeypatch.setattr("service.fast.lane.decode_pictures", counted)
+    leaving, staying = service.connect(), service.connect()
+    leaving.send(GOOD["several in a form"])
+    staying.send(GOOD["a raw picture"])
+    leaving.leave()
+    assert (await staying.answer()).status == 200
+    await turns()
+    assert decoded == [1]
+
+
+async def test_a_body_in_pieces_is_held_until_its_answer(service: Service) -> None:
+    connection = service.connect()
+    request = GOOD["several in a form"]
+    connection.send(request[:300])
+    connection.send(request[300:])
+    held = service.lane.capacity._held_bytes
+    assert 0 < held <= len(request)
+    assert (await connection.answer()).status == 200
+    assert service.lane.capacity._held_bytes == 0
 
 
 async def test_a_client_that_leaves_during_its_body_leaves_nothing_behind(service: Service) -> None:
