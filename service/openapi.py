@@ -35,6 +35,7 @@ def complete(app: FastAPI) -> None:
             _complete_operations(document["paths"])
             components = document.setdefault("components", {})
             _complete_schemas(components.setdefault("schemas", {}))
+            _name_constants(components["schemas"])
             components["examples"] = problem_examples()
             app.openapi_schema = document
         return app.openapi_schema
@@ -60,3 +61,21 @@ def _complete_schemas(schemas: dict[str, Any]) -> None:
     schemas.update(found["$defs"])
     for name in sorted(schemas):
         schemas[name] = schemas.pop(name)
+
+
+def _name_constants(node: object) -> None:
+    """Write each constant of a union, such as `"test"` or a number, as an enumeration of one value.
+
+    The two mean the same, but openapi-python-client 0.29 makes of a constant in a union a client that takes only the
+    constant.
+    """
+    if isinstance(node, list):
+        for item in node:
+            _name_constants(item)
+    if not isinstance(node, dict):
+        return
+    for member in (*node.get("anyOf", ()), *node.get("oneOf", ())):
+        if "const" in member:
+            member["enum"] = [member.pop("const")]
+    for value in node.values():
+        _name_constants(value)

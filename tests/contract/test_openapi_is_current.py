@@ -98,3 +98,18 @@ OWN_MESSAGE = {
 
 def test_every_pattern_of_a_request_has_words_for_its_error() -> None:
     assert set(patterns(DOCUMENT_NOW)) - OWN_MESSAGE <= set(WORDS)
+
+
+def unions(node: object) -> Iterator[list[dict[str, Any]]]:
+    if isinstance(node, dict):
+        yield from (node[key] for key in ("anyOf", "oneOf") if isinstance(node.get(key), list))
+    if isinstance(node, dict | list):
+        for value in node.values() if isinstance(node, dict) else node:
+            yield from unions(value)
+
+
+def test_a_union_has_no_constant() -> None:
+    """openapi-python-client would make a client that takes nothing but the constant."""
+    members = [member for union in unions(DOCUMENT_NOW["components"]["schemas"]) for member in union]
+    assert not [member for member in members if "const" in member]
+    assert {"type": "string", "enum": ["classes"]} in members
