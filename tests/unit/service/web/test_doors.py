@@ -43,6 +43,13 @@ def test_other_names_are_refused(host: str) -> None:
         doors.check(scope("GET"), {b"host": host.encode()})
 
 
+def test_only_http_1_0_needs_no_name() -> None:
+    Doors([], []).check({**scope("GET"), "http_version": "1.0"}, {})
+    for refused in ({}, {b"host": b""}):
+        with pytest.raises(HostNotAllowed):
+            Doors([], []).check({**scope("GET"), "http_version": "1.1"}, refused)
+
+
 def test_any_name_is_let_in_when_the_setting_says_so() -> None:
     Doors(["*"], []).check(scope(), {b"host": b"whatever.example"})
 
