@@ -105,6 +105,7 @@ def test_the_best_epoch_is_published_and_in_float32(
     path.write_bytes(store.read("shirts", 1, "model.keras"))
     network = keras.saving.load_model(path)
     assert {layer.compute_dtype for layer in network.layers} == {"float32"}
+    assert network.compiled
 
 
 def test_a_job_goes_on_from_a_published_version(stopped_early: Listener, directory: Path) -> None:

@@ -12,7 +12,8 @@ def holds_optimizer(plan: TrainingPlan, parameters: int) -> bool:
     """Whether the Keras file of a plan's network holds the optimizer's state.
 
     It does if Keras can open such a file without this program: a schedule is a class of ours. A network trained in
-    mixed precision is rebuilt in float32 for publication, and the rebuilt network has no optimizer.
+    mixed precision is rebuilt in float32 for publication, and the rebuilt network has no optimizer. A file without the
+    state has a fresh optimizer, which takes no space.
     """
     return (
         parameters <= MAX_WITH_OPTIMIZER

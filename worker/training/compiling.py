@@ -18,12 +18,16 @@ _OPTIMIZERS = {
 
 def compile_network(network: keras.Model, plan: TrainingPlan, steps_per_epoch: int) -> None:
     """Compile with categorical cross-entropy and accuracy, as in the lesson, and the plan's optimizer and schedule."""
-    network.compile(
-        optimizer=_optimizer(plan, steps_per_epoch),
-        loss="categorical_crossentropy",
-        metrics=["accuracy"],
-    )
+    _compile(network, _optimizer(plan, _learning_rate(plan, steps_per_epoch), with_ema=plan.ema > 0))
     _build_training_state(network)
+
+
+def compile_afresh(network: keras.Model, plan: TrainingPlan) -> None:
+    """Compile for training outside of this program: the plan's optimizer at its first rate, which has not started.
+
+    A schedule is a class of ours, and a moving average would begin with weights that it does not have.
+    """
+    _compile(network, _optimizer(plan, plan.optimizer.learning_rate, with_ema=False))
 
 
 def inner_optimizer(network: keras.Model) -> keras.optimizers.Optimizer:
@@ -31,16 +35,20 @@ def inner_optimizer(network: keras.Model) -> keras.optimizers.Optimizer:
     return getattr(network.optimizer, "inner_optimizer", network.optimizer)
 
 
-def _optimizer(plan: TrainingPlan, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+def _compile(network: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
+    network.compile(optimizer=optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
+
+
+def _optimizer(plan: TrainingPlan, learning_rate: Any, *, with_ema: bool) -> keras.optimizers.Optimizer:
     wanted = plan.optimizer
     settings = wanted.model_dump(exclude={"name", "learning_rate", "weight_decay"}, exclude_none=True)
     if wanted.weight_decay:
         settings["weight_decay"] = wanted.weight_decay
     elif wanted.name == "adamw":
         settings["weight_decay"] = 0.0
-    if plan.ema:
+    if with_ema:
         settings |= {"use_ema": True, "ema_momentum": plan.ema}
-    optimizer = _OPTIMIZERS[wanted.name](learning_rate=_learning_rate(plan, steps_per_epoch), **settings)
+    optimizer = _OPTIMIZERS[wanted.name](learning_rate=learning_rate, **settings)
     if wanted.weight_decay:
         # Keras's names of variables that are not kernels: weight decay does not help them.
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])

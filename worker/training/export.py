@@ -1,4 +1,4 @@
-"""Writes a network's files: the Keras file, and the ONNX file that the API runs, checked to give the same answers.
+"""Writes a network as the ONNX file that the API runs, and checks that it gives the same answers.
 
 `model.export(format="onnx")` traced networks with batch normalisation in training mode (Keras 3.15.1, TensorFlow
 2.21, tf2onnx 1.17), so a function with `training=False` is traced instead. Only this step needs TensorFlow, which is
@@ -41,14 +41,6 @@ def check_exportable() -> None:
                 hint="Start the worker without KERAS_BACKEND, or with KERAS_BACKEND=tensorflow.",
             )
         )
-
-
-def save_keras(network: keras.Model, path: Path, *, with_optimizer: bool) -> None:
-    """Write `network` as a Keras file, with or without its optimizer's state."""
-    if not with_optimizer:
-        # A new model with the same layers and weights, which was never compiled.
-        network = keras.Model(network.inputs, network.outputs, name=network.name)
-    network.save(path)
 
 
 def export_onnx(network: keras.Model, path: Path) -> None:

@@ -21,10 +21,11 @@ from worker.jobs.records import History, JobFailure, Phase, Progress, PublishedM
 from worker.supervision.messages import Order
 from worker.training.checkpoints import Checkpoints
 from worker.training.evaluation import Evaluation, evaluate
-from worker.training.export import check_exportable, export_onnx, parity, save_keras
+from worker.training.export import check_exportable, export_onnx, parity
 from worker.training.fitting import Fit, Training
 from worker.training.hardware import backend_version, device
 from worker.training.initial_weights import take_over
+from worker.training.keras_files import save_keras
 from worker.training.network import pictures_at_once
 from worker.training.preparation import build_network, prepare
 from worker.training.reports import write_reports
@@ -157,7 +158,7 @@ def _write_models(
 ) -> float:
     # A network that was rebuilt in float32 was never compiled and has no optimizer.
     with_optimizer = network.compiled and holds_optimizer(plan, network.count_params())
-    save_keras(network, directory / KERAS_FILE, with_optimizer=with_optimizer)
+    save_keras(network, plan, directory / KERAS_FILE, with_optimizer=with_optimizer)
     export_onnx(network, directory / ONNX_FILE)
     difference = parity(directory / ONNX_FILE, inputs, probabilities)
     logger.info("%s agrees with %s to %.1e", ONNX_FILE, KERAS_FILE, difference)
