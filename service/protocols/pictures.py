@@ -3,12 +3,13 @@
 One request has one of the two kinds. Files are only unpacked here; the predictor decodes them.
 """
 
+import base64
+import binascii
 from typing import Any
 
 from service.errors import CallRejected
 from service.protocols.fields import JsonObject, kind_of, required
 from service.protocols.tensors import Pixels, floats_of, unnested
-from service.web.base64_text import BASE64_EXPECTED, decode_base64
 from worker.artifacts import INPUT_TENSOR
 
 Pictures = Pixels | list[bytes]
@@ -56,6 +57,6 @@ def _file(image: JsonObject) -> bytes:
     if not is_file(image):
         raise CallRejected(f"a picture is an unknown object; expected the input {INPUT_TENSOR!r}, or only {_FILE!r}")
     try:
-        return decode_base64(required(image, _FILE, str, "a picture"))
-    except ValueError:
-        raise CallRejected(f"b64 does not hold base64; {BASE64_EXPECTED}") from None
+        return base64.b64decode(required(image, _FILE, str, "a picture"), validate=True)
+    except (binascii.Error, ValueError):
+        raise CallRejected("b64 does not hold base64; expected RFC 4648 with padding") from None
