@@ -15,7 +15,7 @@ CHECKED := tests/unit $(addprefix tests/contract/test_,artifact_names.py changel
 SOURCES := service worker model_store tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo run check test coverage promises competitors lint format openapi lock clean
+.PHONY: help venv demo run check test coverage promises competitors lint format openapi lock clean page-picture
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +78,10 @@ lint: $(DEVELOPMENT)  ## format, lint, types, import contracts and the OpenAPI d
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m service.cli.openapi --check
+
+page-picture:  ## write docs/pictures/page.png; needs chromium, and `make run` in another terminal
+	chromium --headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --hide-scrollbars \
+		--window-size=1100,770 --virtual-time-budget=6000 --screenshot=docs/pictures/page.png http://localhost:8000/
 
 format: $(DEVELOPMENT)  ## format the code and fix what can be fixed
 	$(BIN)/ruff format .
