@@ -46,7 +46,7 @@ def doors_with(data: bytes, n: int = 2) -> dict[str, bytes]:
     files, content_type = form(*(("a", data) for _ in range(n)))
     return {
         "fast lane": post("/predict", files, content_type),
-        "route": post("/models/brightness/predict?x=1", files, content_type),
+        "route": post("/models/brightness/predict?top_k=5&top_k=5", files, content_type),
         "JSON": post("/predict", in_json("images", data, n), "application/json"),
         "TensorFlow Serving": post("/v1/models/brightness:predict", in_json("instances", data, n), "application/json"),
     }
