@@ -74,6 +74,8 @@ def upload_dataset(
             sleep(POLL_S)
             dataset = client.get(f"/datasets/{dataset['name']}")
     if dataset["state"] == "failed":
+        for remark in _remarks(dataset["report"] or {}):
+            Console().print(escape(remark))
         raise CommandFailed(f"the conversion failed: {dataset['error']['message']}", dataset["error"]["hint"])
     show_dataset(client, str(dataset["name"]), as_json=False)
 
@@ -95,7 +97,10 @@ def _remarks(report: JsonObject) -> list[str]:
     """What the user should know, one line each."""
     if not report:
         return []
-    remarks = [f"{n:,} files skipped: {reason.replace('_', ' ')}" for reason, n in report["skipped"].items()]
+    remarks = [remark for remark in (report.get("layout"), *report.get("warnings", ())) if remark]
+    if report.get("validation"):
+        remarks.append(f"{report['validation']:,} pictures are for validation")
+    remarks += [f"{n:,} files skipped: {reason.replace('_', ' ')}" for reason, n in report["skipped"].items()]
     repeated = report["duplicates"]
     for count, meaning in (
         ("across_splits", "test pictures are also training pictures"),

@@ -91,6 +91,31 @@ def test_an_upload_that_fails_ends_with_its_reason(client_of: ClientOf, tmp_path
         dataset_list.upload_dataset(client_of(respond), tmp_path / "none.zip", {"name": "pets"})
 
 
+def test_an_upload_that_fails_shows_what_was_noticed(
+    client_of: ClientOf, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = tmp_path / "pets.zip"
+    archive.write_bytes(b"PK")
+    noticed = {
+        "layout": "Class folders were found in the archive.",
+        "warnings": ["8 names are in an old code page."],
+        "validation": 5,
+        "dropped_classes": ["dog [small]"],
+    }
+    failed = FAILED | {"report": READY["report"] | noticed}
+    with pytest.raises(CommandFailed, match="too little free space"):
+        dataset_list.upload_dataset(client_of(lambda _: httpx.Response(202, json=failed)), archive, {"name": "pets"})
+    shown = capsys.readouterr().out
+    for remark in (
+        "Class folders were found in the archive.",
+        "8 names are in an old code page.",
+        "5 pictures are for validation",
+        "3 files skipped: not a picture",
+        "no usable pictures: dog [small]",
+    ):
+        assert remark in shown
+
+
 def test_a_deletion_says_what_it_gained(client_of: ClientOf, capsys: pytest.CaptureFixture[str]) -> None:
     dataset_list.delete_dataset(client_of(lambda _: httpx.Response(200, json={"freed_bytes": 1_500_000})), "pets")
     assert capsys.readouterr().out == "pets deleted, 1.5 MB freed\n"
