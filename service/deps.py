@@ -115,7 +115,8 @@ async def _require_free_space(state: StateDep) -> None:
 
 async def _uploads(request: Request, state: StateDep) -> list[Upload]:
     settings = state.settings
-    return await read_uploads(request.headers, request.stream(), settings.max_pictures, settings.max_picture_bytes)
+    limits = (settings.max_pictures, settings.max_picture_bytes)
+    return await read_uploads(request.headers, request.stream(), *limits, state.decoder.in_thread)
 
 
 StoreDep = Annotated[ModelStore, Depends(_store)]

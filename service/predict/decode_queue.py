@@ -106,23 +106,23 @@ class DecodeQueue:
             while waiting:  # emptied, because an error refers to this frame, and would to itself
                 waiting.pop().cancel()
 
-    def expected_s(self, seconds: float) -> float:
-        """When work of so many seconds is expected to be done beside what waits: every request has an equal share."""
-        others_s = sum(max(0.0, min(request.left_s, seconds)) for request in self._requests)
-        return (seconds + others_s) / self._rules.threads
-
     def close(self) -> None:
         """Stop the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _admit(self, seconds: float) -> _Request:
         if self._requests:
-            expected_s = self.expected_s(seconds)
+            expected_s = self._expected_s(seconds)
             if expected_s > self._rules.queue_s:
                 raise Overloaded(max(1, math.ceil(expected_s - self._rules.queue_s)))
         request = _Request(seconds, self._now)
         self._requests.add(request)
         return request
+
+    def _expected_s(self, seconds: float) -> float:
+        """When work of so many seconds is expected to be done beside what waits: every request has an equal share."""
+        others_s = sum(max(0.0, min(request.left_s, seconds)) for request in self._requests)
+        return (seconds + others_s) / self._rules.threads
 
     def _enqueue(self, request: _Request, work: Work, expected_s: float) -> asyncio.Future[None]:
         request.turn += expected_s

@@ -4,9 +4,8 @@ Everything stays in memory, within the limit that `service.layers.body_guard` co
 path.
 """
 
-import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 from fastapi.exceptions import RequestValidationError
@@ -82,8 +81,12 @@ class EncodedPictures(BaseModel):
     images: list[EncodedPicture] = Field(min_length=1)
 
 
+InThread = Callable[[Callable[[], list["Upload"]], int], Awaitable[list["Upload"]]]
+"""Reads so many bytes of JSON without stopping the event loop, as `Decoder.in_thread` does."""
+
+
 async def read_uploads(
-    headers: Headers, body: AsyncIterator[bytes], max_pictures: int, max_picture_bytes: int
+    headers: Headers, body: AsyncIterator[bytes], max_pictures: int, max_picture_bytes: int, in_thread: InThread
 ) -> list[Upload]:
     """Every picture of a request, at least one, in order.
 
@@ -92,6 +95,7 @@ async def read_uploads(
         body: in pieces, as they come.
         max_pictures: with more, reading stops.
         max_picture_bytes: a larger picture is not kept; its upload has a rejection instead.
+        in_thread: reads much JSON.
 
     Raises:
         BodyTooLarge: while reading.
@@ -100,6 +104,7 @@ async def read_uploads(
         JsonRejected, RequestValidationError: JSON, but not of the expected shape.
         UploadRejected: no picture, or a broken form.
         TooManyPictures: more than `max_pictures`.
+        Overloaded: reading the JSON would take too long beside other requests.
     """
     refuse_encoded(headers)
     content_type = headers.get("content-type", "")
@@ -111,7 +116,7 @@ async def read_uploads(
     if kind.startswith("image/") or kind == "application/octet-stream":
         return [await _read_raw(body, max_picture_bytes)]
     if _JSON.fullmatch(kind):
-        return await _read_json(body, max_pictures, max_picture_bytes)
+        return await _read_json(body, max_pictures, max_picture_bytes, in_thread)
     raise BodyTypeUnsupported(EXPECTED, kind, HINT)
 
 
@@ -158,14 +163,16 @@ async def _read_raw(body: AsyncIterator[bytes], max_picture_bytes: int) -> Uploa
     return Upload(None, bytes(data))
 
 
-async def _read_json(body: AsyncIterator[bytes], max_pictures: int, max_picture_bytes: int) -> list[Upload]:
+async def _read_json(
+    body: AsyncIterator[bytes], max_pictures: int, max_picture_bytes: int, in_thread: InThread
+) -> list[Upload]:
     data = bytearray()
     async for chunk in body:
         data += chunk
     _refuse_empty(data)
     if len(data) <= SOON_READ_BYTES:
         return _decode_json(data, max_pictures, max_picture_bytes)
-    return await asyncio.to_thread(_decode_json, data, max_pictures, max_picture_bytes)
+    return await in_thread(lambda: _decode_json(data, max_pictures, max_picture_bytes), len(data))
 
 
 def _decode_json(body: bytearray, max_pictures: int, max_picture_bytes: int) -> list[Upload]:

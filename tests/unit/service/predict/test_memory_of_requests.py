@@ -42,6 +42,7 @@ CASES = {
         json.dumps({"instances": "x" * 4 * LARGE}).encode(),
         "application/json",
     ),
+    "no pictures": ("/predict", b'{"images": "%s"}' % (b"x" * 4 * LARGE), "application/json"),
     "TensorFlow Serving": ("/v1/models/brightness:predict", in_json("instances"), "application/json"),
 }
 
