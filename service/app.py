@@ -69,6 +69,8 @@ ROUTES = (
     *(submissions, jobs, groups, compare, predict, models, architectures, datasets, health, prometheus, page),
     *(inference_routes, repository_routes, serving_routes),
 )
+PROBED = (health, prometheus)
+"""A probe must not fail because its sender adds a parameter."""
 
 
 def create_app(settings: ApiSettings, store: ModelStore | None = None) -> FastAPI:
@@ -101,8 +103,8 @@ def create_app(settings: ApiSettings, store: ModelStore | None = None) -> FastAP
         static_url="/docs-assets",
     )
     for module in ROUTES:
-        is_own = module.router.include_in_schema
-        app.include_router(module.router, dependencies=[REFUSE_UNKNOWN_PARAMETERS] if is_own else [])
+        is_strict = module.router.include_in_schema and module not in PROBED
+        app.include_router(module.router, dependencies=[REFUSE_UNKNOWN_PARAMETERS] if is_strict else [])
     problems.install(app, dict.fromkeys(faults.PREFIXES, faults))
     _add_layers(app, settings, metrics, tracing, doors)
     complete(app)
