@@ -63,3 +63,9 @@ def test_there_are_fewer_than_ten_assertions() -> None:
         if isinstance(node, ast.Assert)
     ]
     assert len(found) < ASSERTIONS, found
+
+
+def test_every_test_module_has_a_name_of_its_own() -> None:
+    """Pytest imports test modules by their file names alone: two of one name cannot be collected together."""
+    names = [path.name for path in (PROJECT / "tests").rglob("test_*.py")]
+    assert {name for name in names if names.count(name) > 1} == set()
