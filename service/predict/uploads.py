@@ -202,7 +202,7 @@ def _refuse_empty(body: bytearray) -> None:
 
 
 def _too_large(filename: str | None, max_bytes: int) -> Upload:
-    reason = f"the picture file is too large; expected at most {max_bytes} bytes, came more"
+    reason = f"the picture file is too large; expected at most {max_bytes} bytes, got more"
     return Upload(filename, b"", Rejection(PictureTooLarge, reason))
 
 

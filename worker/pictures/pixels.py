@@ -105,7 +105,7 @@ def to_unit_range(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         TypeError: they are not uint8, and may have been scaled already.
     """
     if images.dtype != np.uint8:
-        raise TypeError(f"images cannot be scaled; expected uint8, came {images.dtype}")
+        raise TypeError(f"images cannot be scaled; expected uint8, got {images.dtype}")
     return np.divide(images, np.float32(255))
 
 
@@ -131,7 +131,7 @@ def decode_picture(data: bytes, image_shape: tuple[int, int, int], limits: Pictu
         ValueError: `image_shape` has neither one nor three channels.
     """
     if image_shape[2] not in (1, 3):
-        raise ValueError(f"pictures cannot take this shape; expected 1 or 3 channels, came {image_shape[2]}")
+        raise ValueError(f"pictures cannot take this shape; expected 1 or 3 channels, got {image_shape[2]}")
     kind = _accepted_format(data, limits)
     try:
         if kind == "PNG":
@@ -140,11 +140,11 @@ def decode_picture(data: bytes, image_shape: tuple[int, int, int], limits: Pictu
                 return in_shape(simple, 1, image_shape)
         return _decode(data, kind, image_shape, limits)
     except Image.DecompressionBombError as error:
-        raise PictureTooLarge(f"{_too_many_pixels(limits)}, came far more") from error
+        raise PictureTooLarge(f"{_too_many_pixels(limits)}, got far more") from error
     except FAILURES as error:
         raise PictureRejected(
             f"the picture cannot be decoded; expected a whole and undamaged {FORMATS[kind]} file, "
-            f"came {len(data)} bytes that are none"
+            f"got {len(data)} bytes that are none"
         ) from error
 
 
@@ -172,15 +172,15 @@ def decode_pictures(
 
 def _accepted_format(data: bytes, limits: PictureLimits) -> str:
     if not data:
-        raise PictureRejected(f"the picture is empty; expected a {EXPECTED} file, came 0 bytes")
+        raise PictureRejected(f"the picture is empty; expected a {EXPECTED} file, got 0 bytes")
     if len(data) > limits.max_bytes:
         raise PictureTooLarge(
-            f"the picture file is too large; expected at most {limits.max_bytes} bytes, came {len(data)}"
+            f"the picture file is too large; expected at most {limits.max_bytes} bytes, got {len(data)}"
         )
     kind = picture_format(data)
     if kind is None:
         raise PictureFormatUnsupported(
-            f"not a picture of a supported format; expected {EXPECTED}, came {foreign_format(data)}"
+            f"not a picture of a supported format; expected {EXPECTED}, got {foreign_format(data)}"
         )
     return kind
 
@@ -188,7 +188,7 @@ def _accepted_format(data: bytes, limits: PictureLimits) -> str:
 def _decode(data: bytes, kind: str, image_shape: tuple[int, int, int], limits: PictureLimits) -> NDArray[np.uint8]:
     if is_laborious(data, kind):
         raise PictureRejected(
-            f"the picture file has too many parts; expected an ordinary {FORMATS[kind]} file, came one built to be slow"
+            f"the picture file has too many parts; expected an ordinary {FORMATS[kind]} file, got one built to be slow"
         )
     cost = picture_cost(data, image_shape)
     _check_cost(cost, limits)
@@ -219,7 +219,7 @@ def _check_cost(cost: Cost, limits: PictureLimits) -> None:
     _check_size(cost.width, cost.height, limits)
     if cost.memory_bytes > limits.max_memory_bytes:
         raise PictureTooLarge(
-            f"decoding the picture takes too much memory; expected at most {limits.max_memory_bytes} bytes, came a "
+            f"decoding the picture takes too much memory; expected at most {limits.max_memory_bytes} bytes, got a "
             f"{cost.kind.replace('WEBP', 'WebP')} of {cost.width} x {cost.height} that takes {cost.memory_bytes}"
         )
     if cost.work > MOST_WORK.get(cost.kind, cost.work):
@@ -228,14 +228,14 @@ def _check_cost(cost: Cost, limits: PictureLimits) -> None:
 
 def _check_size(width: int, height: int, limits: PictureLimits) -> None:
     if max(width, height) > limits.max_side or width * height > limits.max_pixels:
-        raise PictureTooLarge(f"{_too_many_pixels(limits)}, came {width} x {height}")
+        raise PictureTooLarge(f"{_too_many_pixels(limits)}, got {width} x {height}")
 
 
 def _check_header(picture: Image.Image, kind: str, limits: PictureLimits) -> None:
     _check_size(*picture.size, limits)
     if kind == "BMP" and picture.info.get("compression") in _BMP_RUN_LENGTH:
         # Pillow unpacks these in Python, which takes seconds per file.
-        raise PictureFormatUnsupported("not a BMP of a supported kind; expected it uncompressed, came run lengths")
+        raise PictureFormatUnsupported("not a BMP of a supported kind; expected it uncompressed, got run lengths")
 
 
 def _check_honesty(picture: Image.Image, cost: Cost) -> None:

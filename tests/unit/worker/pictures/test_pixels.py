@@ -92,7 +92,7 @@ def test_scaling_gives_what_the_lesson_gets_from_dividing_by_255() -> None:
 
 def test_what_was_scaled_before_is_not_scaled_again() -> None:
     once = to_unit_range(np.zeros((1, 2, 2, 1), dtype=np.uint8))
-    with pytest.raises(TypeError, match="expected uint8, came float32"):
+    with pytest.raises(TypeError, match="expected uint8, got float32"):
         to_unit_range(once)  # type: ignore[arg-type]
 
 
@@ -401,16 +401,16 @@ def test_a_jpeg_with_too_many_pixels_is_refused_from_the_header() -> None:
     data = bytearray(encode(Image.new("RGB", (16, 16)), "JPEG"))
     frame = data.index(b"\xff\xc0")
     data[frame + 5 : frame + 9] = struct.pack(">HH", 13_000, 13_000)
-    with pytest.raises(PictureTooLarge, match="came 13000 x 13000"):
+    with pytest.raises(PictureTooLarge, match="got 13000 x 13000"):
         decode(bytes(data))
 
 
 def test_limits_are_the_callers() -> None:
     data = encode(colourful(), "PNG")
     for limits, reason in [
-        (PictureLimits(max_bytes=len(data) - 1), f"expected at most {len(data) - 1} bytes, came {len(data)}"),
-        (PictureLimits(max_bytes=len(data), max_pixels=1023), "came 32 x 32"),
-        (PictureLimits(max_bytes=len(data), max_side=31), "came 32 x 32"),
+        (PictureLimits(max_bytes=len(data) - 1), f"expected at most {len(data) - 1} bytes, got {len(data)}"),
+        (PictureLimits(max_bytes=len(data), max_pixels=1023), "got 32 x 32"),
+        (PictureLimits(max_bytes=len(data), max_side=31), "got 32 x 32"),
     ]:
         with pytest.raises(PictureTooLarge, match=reason):
             decode_picture(data, COLOUR, limits)
@@ -448,14 +448,14 @@ def test_an_empty_picture_is_refused() -> None:
     ],
 )
 def test_other_formats_are_named_and_never_opened(data: bytes, came: str) -> None:
-    with pytest.raises(PictureFormatUnsupported, match=f"expected JPEG, PNG, WebP or BMP, came {came}$"):
+    with pytest.raises(PictureFormatUnsupported, match=f"expected JPEG, PNG, WebP or BMP, got {came}$"):
         decode(data)
 
 
 def test_a_compressed_bitmap_is_refused() -> None:
     head = struct.pack("<IiiHHIIiiII", 40, 8, 8, 1, 8, 1, 0, 0, 0, 256, 0)
     data = b"BM" + struct.pack("<IHHI", 1200, 0, 0, 1078) + head + bytes(1024) + b"\x08\x05" * 8
-    with pytest.raises(PictureFormatUnsupported, match="came run lengths"):
+    with pytest.raises(PictureFormatUnsupported, match="got run lengths"):
         decode(data)
 
 
@@ -484,7 +484,7 @@ def test_much_metadata_takes_no_long_time() -> None:
 
 
 def test_only_grey_and_colour_models_are_served() -> None:
-    with pytest.raises(ValueError, match="expected 1 or 3 channels, came 4"):
+    with pytest.raises(ValueError, match="expected 1 or 3 channels, got 4"):
         decode_picture(encode(colourful(), "PNG"), (32, 32, 4), LIMITS)
 
 
