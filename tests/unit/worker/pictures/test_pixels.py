@@ -347,7 +347,7 @@ def outcome(data: bytes) -> str:
         return "decoded"
     assert not any(inside in reason for inside in ("PIL", "0x", "BytesIO", "Error", "b'"))
     assert "expected" in reason
-    assert "came" in reason
+    assert "got" in reason
     return "refused"
 
 
