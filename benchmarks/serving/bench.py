@@ -134,6 +134,8 @@ def _ratios(found: dict[str, Any], noop: dict[str, Any], alone_per_s: float) -> 
     }
     if "raw" in found:
         ratios["raw_to_noop"] = found["raw"]["per_s"] / noop["raw"]["per_s"]
+    if "tensor" in found:
+        ratios["tensor_to_onnxruntime"] = found["tensor"]["per_s"] * MANY / alone_per_s
     if "many" in found:
         ratios["many_to_onnxruntime"] = found["many"]["per_s"] * MANY / alone_per_s
     return ratios

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -67,6 +67,15 @@ CONVSERVE = Server(
     takes_tensors=True,
     environment={"CONVSERVE_STORE_URL": "file://{directory}/store", "CONVSERVE_LOG_LEVEL": "warning"},
 )
+
+
+def checkout(directory: Path) -> Server:
+    """Convserve as it is in another directory, for figures before and after a change in one run."""
+    environment = {**(CONVSERVE.environment or {}), "PYTHONPATH": str(directory.resolve())}
+    command = [sys.executable, "-P", *CONVSERVE.command[1:]]  # without the current directory's packages
+    return replace(CONVSERVE, name="convserve before", command=command, environment=environment)
+
+
 NOOP = Server("no-op FastAPI", uvicorn(sys.executable, "benchmarks.serving.noop:create_app"), "/form", "/raw")
 NAIVE: Mapping[str, Server] = {
     "onnxruntime": Server(

@@ -9,11 +9,12 @@ import gc
 from contextlib import suppress
 
 _M_ARENA_MAX, _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -8, -3, -1  # from malloc.h
-LARGE_BYTES = 1024 * 1024
-"""Objects of this size, which are bodies and decoded pictures, are not allocated from the heap, and so go back to the
-system as soon as they are freed. The allocator's default grows to 32 MB with what is freed: 30 forms of 30 MB one after
-the other left a heap of 960 MB, with holes that cannot be trimmed."""
-KEPT_BYTES = 16 * 1024 * 1024
+LARGE_BYTES = 16 * 1024 * 1024
+"""Objects of this size, which are bodies, are not allocated from the heap, and so go back to the system as soon as they
+are freed. The allocator's default grows to 32 MB with what is freed. Smaller objects are ONNX Runtime's as well: with
+1 MiB a batch of 32 pictures of the preset `cnn` took 4.5 ms instead of 0.9, because the system hands out every page
+anew. With this size, 70 forms of 30 MB one after the other reach 164 MB and leave 102 MB."""
+KEPT_BYTES = 32 * 1024 * 1024
 """Free memory at the end of the heap that is kept for the next request."""
 
 
