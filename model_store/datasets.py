@@ -69,24 +69,37 @@ class DatasetStore:
         uploads = [upload for upload, files in self._uploads(name).items() if STATUS_FILE in files]
         return self._read_status(name, max(uploads)) if uploads else None
 
+    def find(self, name: str) -> DatasetManifest | ConversionStatus | None:
+        """What is stored under this name: a published dataset, the status of its newest upload, or nothing.
+
+        A dataset that is published between the first two reads has lost its status, so the manifest is read again.
+
+        Raises:
+            DatasetDamaged: the record does not parse.
+        """
+        return self._published(name) or self.status(name) or self._published(name)
+
     def begin(self, name: str, status: ConversionStatus) -> None:
         """Announce an upload, after removing what failed uploads of this name left behind.
+
+        The files are listed before the name is checked: those of an upload that is published later are not among them.
 
         Raises:
             DatasetTaken: the name is published, or another upload of this name is being converted.
         """
+        leftovers = [file.path for files in self._uploads(name).values() for file in files.values()]
         self.refuse_taken(name)
-        self._objects.delete(file.path for files in self._uploads(name).values() for file in files.values())
+        self._objects.delete(leftovers)
         self._objects.put(_file_path(name, status.upload, STATUS_FILE), status.model_dump_json().encode())
 
     def refuse_taken(self, name: str) -> None:
         """Raise `DatasetTaken` if `begin` would."""
-        if self.is_published(name):
-            raise DatasetTaken(name)
         try:
             current = self.status(name)
         except DatasetDamaged:
-            return  # a running conversion replaces its record every few seconds, so this one belongs to none
+            current = None  # a running conversion replaces its record every few seconds, so this one belongs to none
+        if self.is_published(name):  # asked after the status, which is removed once the dataset is published
+            raise DatasetTaken(name)
         if current is not None and current.as_seen(datetime.now(UTC)).state == "converting":
             raise DatasetTaken(name, "another upload of this name is being converted")
 
@@ -197,6 +210,12 @@ class DatasetStore:
                 case [_, _, _, upload, file]:
                     found[upload][file] = stored
         return dict(found)
+
+    def _published(self, name: str) -> DatasetManifest | None:
+        try:
+            return self.manifest(name)
+        except DatasetMissing:
+            return None
 
     def _read_status(self, name: str, upload: str) -> ConversionStatus | None:
         try:

@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
-from model_store import DatasetDamaged, DatasetMissing, DatasetStore, InvalidName
+from model_store import ConversionStatus, DatasetDamaged, DatasetManifest, DatasetStore, InvalidName
 from service.datasets.answers import (
     DatasetAnswer,
     built_in_answer,
@@ -55,20 +55,15 @@ class DatasetListing:
 
     def _uploaded(self, name: str) -> DatasetAnswer:
         try:
-            return self._published(name) or self._converting(name)
+            found = self._store.find(name)
         except DatasetDamaged as error:
             return damaged_answer(name, error.file)
         except InvalidName as error:
             raise DatasetNotFound(name, DATASETS) from error
-
-    def _published(self, name: str) -> DatasetAnswer | None:
-        try:
-            return uploaded_answer(self._store.manifest(name))
-        except DatasetMissing:
-            return None
-
-    def _converting(self, name: str) -> DatasetAnswer:
-        status = self._store.status(name)
-        if status is None:
-            raise DatasetNotFound(name, [*DATASETS, *self._store.names()])
-        return conversion_answer(name, status.as_seen(datetime.now(UTC)))
+        match found:
+            case DatasetManifest():
+                return uploaded_answer(found)
+            case ConversionStatus():
+                return conversion_answer(name, found.as_seen(datetime.now(UTC)))
+            case None:
+                raise DatasetNotFound(name, [*DATASETS, *self._store.names()])

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from pathlib import Path
 
-from model_store import DatasetMissing, DatasetStore
+from model_store import ConversionStatus, DatasetStore
 from service.drawing.process import Drawings, drawn
 from service.errors import PreviewUnavailable
 from worker.datasets import DATASETS, DatasetNotFound, is_available
@@ -34,13 +34,12 @@ class ContactSheets:
         return picture, hashlib.sha256(picture).hexdigest()
 
     def _uploaded(self, name: str) -> bytes:
-        try:
-            manifest = self._store.manifest(name)
-        except DatasetMissing as error:
-            if self._store.status(name) is None:
-                raise DatasetNotFound(name, [*DATASETS, *self._store.names()]) from error
-            raise PreviewUnavailable(name, "its conversion is not complete") from error
-        return b"".join(self._store.stream(manifest, PREVIEW_FILE))
+        found = self._store.find(name)
+        if found is None:
+            raise DatasetNotFound(name, [*DATASETS, *self._store.names()])
+        if isinstance(found, ConversionStatus):
+            raise PreviewUnavailable(name, "its conversion is not complete")
+        return b"".join(self._store.stream(found, PREVIEW_FILE))
 
     async def _drawn(self, name: str) -> bytes:
         if not await asyncio.to_thread(is_available, name, self._datasets_dir):

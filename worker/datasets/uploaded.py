@@ -123,20 +123,17 @@ UPLOAD_AGAIN = "Delete the dataset with DELETE /datasets/{name}, and upload it a
 
 def _manifest(name: str, store: DatasetStore) -> DatasetManifest:
     try:
-        return store.manifest(name)
+        found = store.find(name)
     except InvalidName as error:
         raise DatasetNotFound(name, DATASETS) from error
-    except DatasetMissing as error:
-        raise _reason_for_absence(name, store) from error
     except DatasetDamaged as error:
         raise DatasetCorrupt(name, error.file, error.reason, UPLOAD_AGAIN) from error
+    if isinstance(found, DatasetManifest):
+        return found
+    raise _reason_for_absence(name, store, found)
 
 
-def _reason_for_absence(name: str, store: DatasetStore) -> DatasetError:
-    try:
-        status: ConversionStatus | None = store.status(name)
-    except DatasetDamaged as error:
-        return DatasetCorrupt(name, error.file, error.reason, UPLOAD_AGAIN)
+def _reason_for_absence(name: str, store: DatasetStore, status: ConversionStatus | None) -> DatasetError:
     if status is None:
         known = [found for found in store.names() if store.is_published(found)]
         return DatasetNotFound(name, [*DATASETS, *known])

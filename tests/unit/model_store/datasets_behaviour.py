@@ -18,7 +18,7 @@ from model_store import (
     UploadWithdrawn,
 )
 from model_store.objects import Objects
-from tests.unit.model_store.faulty_objects import RefusesFile
+from tests.unit.model_store.faulty_objects import ActsBeforeListing, RefusesFile
 
 FACTS = DatasetFacts(
     title="Pets",
@@ -108,6 +108,28 @@ class DatasetsBehaviour:
         current = store.datasets.status("pets")
         assert current is not None
         assert current.upload == "2"
+
+    def test_a_dataset_that_is_published_while_it_is_looked_up_is_found(
+        self, objects: Objects, store: ModelStore, files: dict[str, Path]
+    ) -> None:
+        """Its status goes once its manifest is there: a reader between the two must not see neither."""
+        store.datasets.begin("pets", status())
+        published = ActsBeforeListing(objects, 1, lambda: store.datasets.publish("pets", "1", FACTS, files))
+        found = ModelStore(published).datasets.find("pets")
+        assert found is not None
+        assert found == store.datasets.manifest("pets")
+
+    @pytest.mark.parametrize("nth", [1, 2])
+    def test_an_upload_that_begins_while_another_is_published_is_refused_and_removes_nothing(
+        self, objects: Objects, store: ModelStore, files: dict[str, Path], nth: int
+    ) -> None:
+        store.datasets.begin("pets", status())
+        published = ActsBeforeListing(objects, nth, lambda: store.datasets.publish("pets", "1", FACTS, files))
+        with pytest.raises(DatasetTaken):
+            ModelStore(published).datasets.begin("pets", status("2"))
+        manifest = store.datasets.manifest("pets")
+        for name, path in files.items():
+            assert b"".join(store.datasets.stream(manifest, name)) == path.read_bytes()
 
     def test_an_unreadable_status_is_damage_and_does_not_block_the_name(
         self, objects: Objects, store: ModelStore

@@ -96,3 +96,18 @@ class ActsBeforeReading(ForwardingObjects):
         if path.endswith(self._file):
             self._action()
         return super().read(path)
+
+
+class ActsBeforeListing(ForwardingObjects):
+    """Something else happens in the store just before its objects are listed for the nth time."""
+
+    def __init__(self, objects: Objects, nth: int, action: Callable[[], object]) -> None:
+        super().__init__(objects)
+        self._left = nth
+        self._action = action
+
+    def list(self, prefix: str) -> list[StoredObject]:
+        self._left -= 1
+        if self._left == 0:
+            self._action()
+        return super().list(prefix)
