@@ -97,11 +97,11 @@ openapi: $(DEVELOPMENT)  ## write openapi/openapi.json and the tables of docs/re
 # Needs uv (https://docs.astral.sh/uv). Versions that are locked already stay, unless uv is told: make lock UPGRADE=--upgrade
 COMPILE = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet $(UPGRADE)
 lock:  ## lock the packages again after pyproject.toml changed
-	$(COMPILE) pyproject.toml --extra api --extra worker --extra embedded --extra otel --extra dev -o requirements/dev.lock
-	$(COMPILE) pyproject.toml --extra api --extra worker --extra embedded -c requirements/dev.lock -o requirements/run.lock
+	$(COMPILE) pyproject.toml --extra api --extra worker --extra pretrained --extra embedded --extra otel --extra dev -o requirements/dev.lock
+	$(COMPILE) pyproject.toml --extra api --extra worker --extra pretrained --extra embedded -c requirements/dev.lock -o requirements/run.lock
 	$(COMPILE) pyproject.toml --extra api --extra otel -c requirements/dev.lock -o requirements/api.lock
-	$(COMPILE) pyproject.toml --extra worker --extra otel -c requirements/dev.lock -o requirements/worker-cpu.lock
-	$(COMPILE) pyproject.toml --extra worker --extra otel --extra gpu -c requirements/dev.lock -o requirements/worker-gpu.lock
+	$(COMPILE) pyproject.toml --extra worker --extra pretrained --extra otel -c requirements/dev.lock -o requirements/worker-cpu.lock
+	$(COMPILE) pyproject.toml --extra worker --extra pretrained --extra otel --extra gpu -c requirements/dev.lock -o requirements/worker-gpu.lock
 	echo 'setuptools>=80' | $(COMPILE) - -c requirements/dev.lock -o requirements/build.lock
 
 clean:  ## remove what the targets made, except the data directories

@@ -198,9 +198,10 @@ def names(requirements: Iterable[str]) -> set[str]:
     ("name", "extras"),
     [
         ("api", ["api"]),
-        ("worker-cpu", ["worker"]),
-        ("worker-gpu", ["worker", "gpu"]),
-        ("dev", ["api", "worker", "embedded", "dev"]),
+        ("worker-cpu", ["worker", "pretrained"]),
+        ("worker-gpu", ["worker", "gpu", "pretrained"]),
+        ("run", ["api", "worker", "embedded", "pretrained"]),
+        ("dev", ["api", "worker", "embedded", "pretrained", "dev"]),
     ],
 )
 def test_every_lock_file_holds_what_the_project_asks_for(name: str, extras: list[str]) -> None:
