@@ -27,6 +27,7 @@ from service.protocols import faults, inference_routes, repository_routes, servi
 from service.routes import (
     architectures,
     compare,
+    dataset_pictures,
     datasets,
     groups,
     health,
@@ -66,7 +67,20 @@ Every error has the same body, `application/problem+json`: `type, title, status,
 request are at fault, `errors: [{loc, message}]`. Every answer has an `X-Request-ID`; a request may bring its own.
 """
 ROUTES = (
-    *(submissions, jobs, groups, compare, predict, models, architectures, datasets, health, prometheus, page),
+    *(
+        submissions,
+        jobs,
+        groups,
+        compare,
+        predict,
+        models,
+        architectures,
+        datasets,
+        dataset_pictures,
+        health,
+        prometheus,
+        page,
+    ),
     *(inference_routes, repository_routes, serving_routes),
 )
 PROBED = (health, prometheus)

@@ -7,11 +7,13 @@ import asyncio
 from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
 
 from model_store import ModelStore
 from model_store.names import ALIAS_PATTERN, FILE_PATTERN, MODEL_PATTERN
 from service.datasets.conversions import Conversions
 from service.datasets.listing import DatasetListing
+from service.datasets.pictures import DatasetPictures
 from service.drawing.comparison_pictures import ComparisonPictures
 from service.drawing.contact_sheets import ContactSheets
 from service.drawing.curve_pictures import CurvePictures
@@ -25,9 +27,12 @@ from service.settings import ApiSettings
 from service.state import ServiceState
 from service.web.streams import EventStreams
 from worker.artifacts import KERAS_FILE
+from worker.datasets.unpacked import SplitName
 from worker.jobs.records import JobRecord
+from worker.pictures.hard_pixels import png_of
 
 NAME_PATTERN = ALIAS_PATTERN
+TOGETHER = "A picture of a dataset needs both; expected dataset=NAME and index=N"
 
 ModelName = Annotated[
     str,
@@ -101,6 +106,10 @@ async def _sheets(state: StateDep) -> ContactSheets:
     return state.sheets
 
 
+async def _dataset_pictures(state: StateDep) -> DatasetPictures:
+    return state.dataset_pictures
+
+
 async def _streams(state: StateDep) -> EventStreams:
     return state.streams
 
@@ -119,6 +128,28 @@ async def _uploads(request: Request, state: StateDep) -> list[Upload]:
     return await read_uploads(request.headers, request.stream(), *limits, state.decoder.in_thread)
 
 
+async def _pictures(
+    request: Request,
+    state: StateDep,
+    dataset: Annotated[
+        str | None,
+        Query(max_length=100, description="Instead of a body: the dataset that a picture is taken from."),
+    ] = None,
+    split: Annotated[SplitName, Query(description="With `dataset`: the split of the picture.")] = "test",
+    index: Annotated[
+        int | None, Query(ge=0, le=10**9, description="With `dataset`: the picture's position in the split, from 0.")
+    ] = None,
+) -> list[Upload]:
+    """The picture of a dataset that the query names, as a PNG file with its very pixels; or those of the body."""
+    if (dataset is None) != (index is None):
+        missing = "dataset" if dataset is None else "index"
+        raise RequestValidationError([{"type": "missing", "loc": ("query", missing), "msg": TOGETHER}])
+    if dataset is None or index is None:
+        return await _uploads(request, state)
+    picture = await state.dataset_pictures.one(dataset, split, index)
+    return [Upload(f"{dataset}-{split}-{index}.png", await asyncio.to_thread(png_of, picture.pixels))]
+
+
 StoreDep = Annotated[ModelStore, Depends(_store)]
 CatalogDep = Annotated[Catalog, Depends(_catalog)]
 IndexDep = Annotated[Index, Depends(_index)]
@@ -130,11 +161,14 @@ ComparisonsDep = Annotated[ComparisonPictures, Depends(_comparisons)]
 CurvesDep = Annotated[CurvePictures, Depends(_curves)]
 DatasetsDep = Annotated[DatasetListing, Depends(_datasets)]
 ConversionsDep = Annotated[Conversions, Depends(_conversions)]
+DatasetPicturesDep = Annotated[DatasetPictures, Depends(_dataset_pictures)]
 SheetsDep = Annotated[ContactSheets, Depends(_sheets)]
 StreamsDep = Annotated[EventStreams, Depends(_streams)]
 RequestIdDep = Annotated[str, Depends(_request_id)]
 JobDep = Annotated[JobRecord, Depends(_job)]
 UploadsDep = Annotated[list[Upload], Depends(_uploads)]
+PicturesDep = Annotated[list[Upload], Depends(_pictures)]
+"""Like `UploadsDep`, or one picture of a dataset, for routes that also take `?dataset=&split=&index=`."""
 REQUIRE_FREE_SPACE = Depends(_require_free_space)
 """For routes that add files to the store: without free space they answer 507 before any work is done."""
 TopK = Annotated[

@@ -20,6 +20,7 @@ ServiceError
 ├── DatasetBuiltIn           a dataset that comes with the program cannot be deleted
 ├── DatasetInUse             a dataset that jobs need cannot be deleted
 ├── PreviewUnavailable       a dataset that has no contact sheet yet
+├── DatasetPictureNotFound   a split or an index that a dataset does not have
 ├── HostNotAllowed           a request for a host name that is not this server's
 ├── OriginNotAllowed         a page of another site wants to change something
 ├── KeyMissing               no key, or a wrong one, where one is needed
@@ -197,6 +198,17 @@ class PreviewUnavailable(ServiceError):
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"There is no picture of dataset {name!r}: {reason}.")
+
+
+class DatasetPictureNotFound(ServiceError):
+    """A dataset has no picture of this split and index."""
+
+    def __init__(self, name: str, split: str, n_pictures: int, index: int | None = None) -> None:
+        if n_pictures == 0:
+            reason = f"it has no {split} split"
+        else:
+            reason = f"expected an index from 0 to {n_pictures - 1} of its {split} split, got {index}"
+        super().__init__(f"There is no such picture of dataset {name!r}: {reason}.")
 
 
 class NothingPublished(ServiceError):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from model_store import ModelStore
 from service.datasets.conversions import Conversions
 from service.datasets.listing import DatasetListing
+from service.datasets.pictures import DatasetPictures
 from service.drawing.comparison_pictures import ComparisonPictures
 from service.drawing.contact_sheets import ContactSheets
 from service.drawing.curve_pictures import CurvePictures
@@ -57,6 +58,7 @@ class ServiceState:
     datasets: DatasetListing
     conversions: Conversions
     sheets: ContactSheets
+    dataset_pictures: DatasetPictures
     capacity: Capacity
     streams: EventStreams
 
@@ -139,6 +141,7 @@ def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing:
             datasets,
             conversions,
             sheets,
+            DatasetPictures(store.datasets, settings.datasets_path, settings.min_free_bytes),
             capacity,
             EventStreams(settings.max_streams),
         )

@@ -1,0 +1,111 @@
+"""Reads single pictures of a dataset from memory-mapped arrays, so that a reader never holds a whole dataset.
+
+The arrays of an uploaded dataset are the copies that trainers use. Those of a built-in dataset are unpacked once from
+its official files, into a directory that may be deleted at any time: `python -m worker.datasets.unpacked <dataset>
+<datasets directory>` does it in a process of its own, because it reads the whole dataset.
+"""
+
+import shutil
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.datasets.built_in import DATASETS, DatasetInfo
+from worker.datasets.dataset import Dataset, LabelledImages
+from worker.datasets.loading import load_dataset
+from worker.datasets.uploaded import FILES, FOLDER, STAGED, STAGED_S, VALIDATION_FILES
+
+SplitName = Literal["train", "test", "validation"]
+ALL_FILES = (*FILES, *VALIDATION_FILES)
+UNPACKED = "unpacked"
+"""Directory of the arrays of built-in datasets, inside the datasets directory."""
+
+
+def pictures_of(info: DatasetInfo, split: SplitName) -> int:
+    """Number of pictures in a split; 0 when the dataset has no such split."""
+    return {"train": info.n_train, "test": info.n_test, "validation": info.n_validation}[split]
+
+
+def map_split(info: DatasetInfo, split: SplitName, datasets_dir: Path) -> LabelledImages | None:
+    """A split as read-only memory-mapped arrays; None when there is no complete copy of it on this disk.
+
+    Args:
+        info: the dataset; its `fingerprint` names the copy.
+        split: a split that has pictures.
+        datasets_dir: directory of all datasets.
+    """
+    images_file, labels_file = (f"{split}-images.npy", f"{split}-labels.npy")
+    folder = folder_of(info, datasets_dir)
+    try:
+        images, labels = _mapped(folder / images_file), _mapped(folder / labels_file)
+    except (OSError, ValueError):
+        return None
+    n = pictures_of(info, split)
+    if images.shape != (n, *info.image_shape) or images.dtype != np.uint8 or labels.shape != (n,):
+        return None
+    return LabelledImages(images, labels)
+
+
+def folder_of(info: DatasetInfo, datasets_dir: Path) -> Path:
+    """Where the arrays of a dataset are, or will be."""
+    kind = UNPACKED if info.name in DATASETS else FOLDER
+    return datasets_dir / kind / (info.fingerprint or info.name)
+
+
+def unpack(name: str, datasets_dir: Path) -> None:
+    """Write the arrays of a built-in dataset; those that another process writes at the same time count just as well.
+
+    Raises:
+        DatasetError: its official files are missing or damaged.
+        OSError: the arrays cannot be written.
+    """
+    dataset = load_dataset(name, datasets_dir)
+    folder = folder_of(dataset.info, datasets_dir)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _remove_stale(folder.parent)
+    staged = folder.parent / f"{STAGED}{uuid4().hex}"
+    staged.mkdir()
+    try:
+        _write(dataset, staged)
+        shutil.rmtree(folder, ignore_errors=True)  # an incomplete copy
+        try:
+            staged.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+def _write(dataset: Dataset, folder: Path) -> None:
+    splits = [
+        LabelledImages(dataset.train_images, dataset.train_labels),
+        LabelledImages(dataset.test_images, dataset.test_labels),
+        *([] if dataset.validation is None else [dataset.validation]),
+    ]
+    for split, images_file, labels_file in zip(splits, ALL_FILES[::2], ALL_FILES[1::2], strict=False):
+        np.save(folder / images_file, split.images)
+        np.save(folder / labels_file, split.labels)
+
+
+def _remove_stale(parent: Path) -> None:
+    """Remove what killed processes left."""
+    for staged in parent.glob(f"{STAGED}*"):
+        with suppress(FileNotFoundError):  # another process may remove it at the same time
+            if staged.stat().st_mtime < time.time() - STAGED_S:
+                shutil.rmtree(staged, ignore_errors=True)
+
+
+def _mapped(path: Path) -> NDArray[Any]:
+    array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    return array.view(np.ndarray)
+
+
+if __name__ == "__main__":
+    unpack(sys.argv[1], Path(sys.argv[2]))
