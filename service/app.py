@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 
 from model_store import ModelStore, open_store
@@ -16,6 +17,7 @@ from service import __version__
 from service.datasets.archive_bodies import FORM_OVERHEAD_BYTES
 from service.fast.lane import LANE, FastLane
 from service.housekeeping import housekeeping
+from service.keys.route_scopes import Route, RouteScopes
 from service.layers.admission import Admission
 from service.layers.body_guard import BodyGuard
 from service.layers.exchange import Exchange
@@ -159,8 +161,13 @@ def _add_layers(app: FastAPI, settings: ApiSettings, metrics: Metrics, tracing: 
         max_json_bytes=settings.max_json_bytes,
     )
     app.add_middleware(HeadRequests)
-    app.add_middleware(FrontDoor, doors=doors)
+    app.add_middleware(FrontDoor, doors=doors, scopes=_route_scopes())
     app.add_middleware(Exchange, metrics=metrics, tracing=tracing)
+
+
+def _route_scopes() -> RouteScopes:
+    routes = [route for module in ROUTES for route in module.router.routes if isinstance(route, APIRoute)]
+    return RouteScopes(Route(method, route.path) for route in routes for method in sorted(route.methods or ()))
 
 
 def _doors(settings: ApiSettings) -> Doors:

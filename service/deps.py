@@ -19,6 +19,7 @@ from service.drawing.contact_sheets import ContactSheets
 from service.drawing.curve_pictures import CurvePictures
 from service.inference.engine import Engine
 from service.jobs.queue import JobQueue
+from service.keys.callers import Caller
 from service.models.catalog import Catalog
 from service.models.index import Index
 from service.predict.predictor import Predictor
@@ -56,6 +57,11 @@ StateDep = Annotated[ServiceState, Depends(get_state)]
 
 async def _request_id(request: Request) -> str:
     return str(request.state.request_id)
+
+
+async def _caller(request: Request) -> Caller:
+    caller: Caller = request.state.caller
+    return caller
 
 
 async def _store(state: StateDep) -> ModelStore:
@@ -150,6 +156,7 @@ async def _pictures(
     return [Upload(f"{dataset}-{split}-{index}.png", await asyncio.to_thread(png_of, picture.pixels))]
 
 
+CallerDep = Annotated[Caller, Depends(_caller)]
 StoreDep = Annotated[ModelStore, Depends(_store)]
 CatalogDep = Annotated[Catalog, Depends(_catalog)]
 IndexDep = Annotated[Index, Depends(_index)]

@@ -24,6 +24,7 @@ ServiceError
 ├── HostNotAllowed           a request for a host name that is not this server's
 ├── OriginNotAllowed         a page of another site wants to change something
 ├── KeyMissing               no key, or a wrong one, where one is needed
+├── ScopeMissing             a key that may not do what the request asks for
 └── NothingPublished         no model was named, and none is published
 """
 
@@ -246,3 +247,11 @@ class KeyMissing(ServiceError):
         super().__init__(
             "This server needs a key; expected `Authorization: Bearer KEY` or `X-API-Key: KEY`, got none that is right."
         )
+
+
+class ScopeMissing(ServiceError):
+    """The key may not do what the request asks for."""
+
+    def __init__(self, needed: str, scope: str | None) -> None:
+        super().__init__(f"This needs a key with the scope `{needed}`; got one with the scope `{scope or 'none'}`.")
+        self.needed = needed

@@ -7,7 +7,9 @@ of the sites that are let in, and puts the headers that protect browsers on ever
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import HostNotAllowed, KeyMissing, OriginNotAllowed
+from service.errors import HostNotAllowed, KeyMissing, OriginNotAllowed, ScopeMissing
+from service.keys.callers import ADMIN, LOCAL, Caller
+from service.keys.route_scopes import RouteScopes
 from service.predict.urls import is_prediction
 from service.web.doors import SAFE_METHODS, Doors
 from service.web.policies import POLICY, STORED_FILE, UNFRAMED
@@ -16,14 +18,17 @@ from service.web.problems import respond_to
 SHARED_METHODS = "GET, HEAD, POST, PUT"
 SHARED_HEADERS = "authorization, content-type, x-api-key, x-request-id"
 PREFLIGHT_AGE_S = 600
+CALLER = "caller"
+"""Name of the caller in the state of a request."""
 
 
 class FrontDoor:
     """ASGI layer around everything that may be refused to strangers."""
 
-    def __init__(self, app: ASGIApp, doors: Doors) -> None:
+    def __init__(self, app: ASGIApp, doors: Doors, scopes: RouteScopes) -> None:
         self._app = app
         self._doors = doors
+        self._scopes = scopes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let an exchange in, or refuse it."""
@@ -38,10 +43,18 @@ class FrontDoor:
             return
         try:
             self._doors.check(scope, headers, is_shared=site is not None)
-        except (HostNotAllowed, OriginNotAllowed, KeyMissing) as error:
+            scope.setdefault("state", {})[CALLER] = self._caller(scope)
+        except (HostNotAllowed, OriginNotAllowed, KeyMissing, ScopeMissing) as error:
             await respond_to(error, scope)(scope, receive, answer.send)
             return
         await self._app(scope, receive, answer.send)
+
+    def _caller(self, scope: Scope) -> Caller:
+        caller = ADMIN if self._doors.needs_key else LOCAL
+        needed = self._scopes.needed(scope["method"], scope["path"])
+        if needed is not None and not caller.has(needed):
+            raise ScopeMissing(needed, caller.scope)
+        return caller
 
 
 class _Answer:

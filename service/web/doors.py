@@ -48,6 +48,11 @@ class Doors:
         self._open_paths = OPEN_PATHS | {METRICS_PATH} if are_metrics_open else OPEN_PATHS
         self._known: dict[bytes, bool] = {}
 
+    @property
+    def needs_key(self) -> bool:
+        """Whether every request must carry the key."""
+        return self._key is not None
+
     def may_take_short_way(self, headers: Headers) -> bool:
         """Whether a request of the fast lane is one to answer at once; the routes look at every other."""
         if b"origin" in headers or b"sec-fetch-site" in headers or not self._is_own_name(headers.get(b"host", b"")):
