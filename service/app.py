@@ -29,6 +29,7 @@ from service.protocols import faults, inference_routes, repository_routes, servi
 from service.routes import (
     architectures,
     compare,
+    convolve,
     dataset_pictures,
     datasets,
     groups,
@@ -75,6 +76,7 @@ ROUTES = (
         groups,
         compare,
         predict,
+        convolve,
         models,
         architectures,
         datasets,

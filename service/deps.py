@@ -4,6 +4,7 @@ Only this module turns an id in a path into the object it names, or into a 404.
 """
 
 import asyncio
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
@@ -23,7 +24,7 @@ from service.keys.callers import Caller
 from service.models.catalog import Catalog
 from service.models.index import Index
 from service.predict.predictor import Predictor
-from service.predict.uploads import Upload, read_uploads
+from service.predict.uploads import TakeOptions, Upload, read_uploads
 from service.settings import ApiSettings
 from service.state import ServiceState
 from service.web.streams import EventStreams
@@ -129,31 +130,72 @@ async def _require_free_space(state: StateDep) -> None:
 
 
 async def _uploads(request: Request, state: StateDep) -> list[Upload]:
-    settings = state.settings
-    limits = (settings.max_pictures, settings.max_picture_bytes)
-    return await read_uploads(request.headers, request.stream(), *limits, state.decoder.in_thread)
+    return await _read(request, state, None)
 
 
-async def _pictures(
-    request: Request,
-    state: StateDep,
+async def _read(request: Request, state: ServiceState, take_options: TakeOptions | None) -> list[Upload]:
+    limits = (state.settings.max_pictures, state.settings.max_picture_bytes)
+    return await read_uploads(request.headers, request.stream(), *limits, state.decoder.in_thread, take_options)
+
+
+@dataclass(frozen=True)
+class DatasetChoice:
+    """The picture of a dataset that the query of a request names.
+
+    Attributes:
+        dataset: its name.
+        split: the split of the picture.
+        index: its position there.
+    """
+
+    dataset: str
+    split: SplitName
+    index: int
+
+
+async def _dataset_choice(
     dataset: Annotated[
         str | None,
-        Query(max_length=100, description="Instead of a body: the dataset that a picture is taken from."),
+        Query(max_length=100, description="Instead of a picture in the body: the dataset that it is taken from."),
     ] = None,
     split: Annotated[SplitName, Query(description="With `dataset`: the split of the picture.")] = "test",
     index: Annotated[
         int | None, Query(ge=0, le=10**9, description="With `dataset`: the picture's position in the split, from 0.")
     ] = None,
-) -> list[Upload]:
-    """The picture of a dataset that the query names, as a PNG file with its very pixels; or those of the body."""
+) -> DatasetChoice | None:
     if (dataset is None) != (index is None):
         missing = "dataset" if dataset is None else "index"
         raise RequestValidationError([{"type": "missing", "loc": ("query", missing), "msg": TOGETHER}])
-    if dataset is None or index is None:
-        return await _uploads(request, state)
-    picture = await state.dataset_pictures.one(dataset, split, index)
-    return [Upload(f"{dataset}-{split}-{index}.png", await asyncio.to_thread(png_of, picture.pixels))]
+    return None if dataset is None or index is None else DatasetChoice(dataset, split, index)
+
+
+DatasetChoiceDep = Annotated[DatasetChoice | None, Depends(_dataset_choice)]
+
+
+async def chosen_pictures(
+    request: Request, state: ServiceState, choice: DatasetChoice | None, take_options: TakeOptions | None = None
+) -> list[Upload]:
+    """The picture of a dataset that the query names, as a PNG file with its very pixels; or those of the body.
+
+    Args:
+        request: its body is read only if the query names no picture.
+        state: has the datasets.
+        choice: what the query names.
+        take_options: takes the options of the route out of a JSON body.
+
+    Raises:
+        DatasetError, DatasetPictureNotFound, DiskFull: the dataset's picture cannot be read.
+        Exception: what `read_uploads` raises.
+    """
+    if choice is None:
+        return await _read(request, state, take_options)
+    picture = await state.dataset_pictures.one(choice.dataset, choice.split, choice.index)
+    name = f"{choice.dataset}-{choice.split}-{choice.index}.png"
+    return [Upload(name, await asyncio.to_thread(png_of, picture.pixels))]
+
+
+async def _pictures(request: Request, state: StateDep, choice: DatasetChoiceDep) -> list[Upload]:
+    return await chosen_pictures(request, state, choice)
 
 
 CallerDep = Annotated[Caller, Depends(_caller)]

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from service.errors import BodyTooLarge, BodyTypeUnsupported, JsonRejected
+from service.predict.convolving import ConvolveCall
 from service.predict.uploads import EncodedPictures
 from service.web.problem_docs import problem_examples, problem_responses
 from service.web.problems import Problem
@@ -19,7 +20,7 @@ TAGS = [
     {"name": "datasets", "description": "What can be trained on."},
     {"name": "health", "description": "Is the service alive and ready?"},
 ]
-NAMED_BY_HAND: tuple[type[BaseModel], ...] = (Problem, EncodedPictures)
+NAMED_BY_HAND: tuple[type[BaseModel], ...] = (Problem, EncodedPictures, ConvolveCall)
 """Schemas that routes reference in ways FastAPI does not see."""
 NEVER_ANSWERED = ("HTTPValidationError", "ValidationError")
 """Schemas of FastAPI's own error body, which no route here uses."""

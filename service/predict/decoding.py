@@ -21,7 +21,7 @@ from service.telemetry.stages import Stages
 from service.web.client_presence import while_client_stays
 from worker.pictures.cost import Cost, is_costly, picture_cost
 from worker.pictures.headers import picture_area
-from worker.pictures.pixels import PictureLimits, PictureRejected, decode_picture, is_affordable
+from worker.pictures.pixels import PictureLimits, PictureRejected, decode_picture, decode_whole, is_affordable
 
 T = TypeVar("T")
 
@@ -108,6 +108,29 @@ class Decoder:
         for rejection in decoded.rejections.values():
             self._stages.rejected(rejection.code)
         return decoded
+
+    async def decode_whole(self, upload: Upload, max_side: int) -> NDArray[np.uint8]:
+        """A picture upright, uncropped and in its own colours, reduced to a longest side; in a thread, in its turn.
+
+        Args:
+            upload: the picture.
+            max_side: longest side, in pixels.
+
+        Returns:
+            uint8, shape (height, width, 1 or 3).
+
+        Raises:
+            PictureRejected: it cannot be read.
+            TooManyPixels, Overloaded, ClientLeft: like `decode`.
+        """
+        data = upload.read()
+        cost = self._cost(data, (max_side, max_side, 3))
+        if cost.pixels > self._max_request_pixels:
+            raise TooManyPixels(self._max_request_pixels)
+        decoded: list[NDArray[np.uint8]] = []
+        work = Work(cost, lambda: decoded.append(decode_whole(data, max_side, self.limits)))
+        await while_client_stays(self._queue.run([work]))
+        return decoded[0]
 
     async def in_thread(self, work: Callable[[], T], n_bytes: int) -> T:
         """Read or write JSON of many bytes without stopping the event loop; takes its turn like pictures do.

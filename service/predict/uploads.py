@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from starlette.datastructures import Headers
 
 from service.errors import BodyTypeUnsupported, TooManyPictures, UploadRejected
@@ -81,12 +81,19 @@ class EncodedPictures(BaseModel):
     images: list[EncodedPicture] = Field(min_length=1)
 
 
+TakeOptions = Callable[[JsonValue], JsonValue]
+"""Takes what is not about pictures out of a JSON body, and returns the rest."""
 InThread = Callable[[Callable[[], list["Upload"]], int], Awaitable[list["Upload"]]]
 """Reads so many bytes of JSON without stopping the event loop, as `Decoder.in_thread` does."""
 
 
 async def read_uploads(
-    headers: Headers, body: AsyncIterator[bytes], max_pictures: int, max_picture_bytes: int, in_thread: InThread
+    headers: Headers,
+    body: AsyncIterator[bytes],
+    max_pictures: int,
+    max_picture_bytes: int,
+    in_thread: InThread,
+    take_options: TakeOptions | None = None,
 ) -> list[Upload]:
     """Every picture of a request, at least one, in order.
 
@@ -96,6 +103,7 @@ async def read_uploads(
         max_pictures: with more, reading stops.
         max_picture_bytes: a larger picture is not kept; its upload has a rejection instead.
         in_thread: reads much JSON.
+        take_options: for routes that take options beside the pictures.
 
     Raises:
         BodyTooLarge: while reading.
@@ -116,7 +124,7 @@ async def read_uploads(
     if kind.startswith("image/") or kind == "application/octet-stream":
         return [await _read_raw(body, max_picture_bytes)]
     if _JSON.fullmatch(kind):
-        return await _read_json(body, max_pictures, max_picture_bytes, in_thread)
+        return await _read_json(body, max_pictures, max_picture_bytes, in_thread, take_options)
     raise BodyTypeUnsupported(EXPECTED, kind, HINT)
 
 
@@ -164,20 +172,29 @@ async def _read_raw(body: AsyncIterator[bytes], max_picture_bytes: int) -> Uploa
 
 
 async def _read_json(
-    body: AsyncIterator[bytes], max_pictures: int, max_picture_bytes: int, in_thread: InThread
+    body: AsyncIterator[bytes],
+    max_pictures: int,
+    max_picture_bytes: int,
+    in_thread: InThread,
+    take_options: TakeOptions | None,
 ) -> list[Upload]:
     data = bytearray()
     async for chunk in body:
         data += chunk
     _refuse_empty(data)
     if len(data) <= SOON_READ_BYTES:
-        return _decode_json(data, max_pictures, max_picture_bytes)
-    return await in_thread(lambda: _decode_json(data, max_pictures, max_picture_bytes), len(data))
+        return _decode_json(data, max_pictures, max_picture_bytes, take_options)
+    return await in_thread(lambda: _decode_json(data, max_pictures, max_picture_bytes, take_options), len(data))
 
 
-def _decode_json(body: bytearray, max_pictures: int, max_picture_bytes: int) -> list[Upload]:
+def _decode_json(
+    body: bytearray, max_pictures: int, max_picture_bytes: int, take_options: TakeOptions | None
+) -> list[Upload]:
+    parsed = parse_json(body, MAX_OUTSIDE_STRINGS)
+    if take_options is not None:
+        parsed = take_options(parsed)
     try:
-        pictures = EncodedPictures.model_validate(parse_json(body, MAX_OUTSIDE_STRINGS)).images
+        pictures = EncodedPictures.model_validate(parsed).images
     except ValidationError as error:
         found = [{**detail, "loc": ("body", *detail["loc"])} for detail in error.errors(include_input=False)]
         raise RequestValidationError(found) from None

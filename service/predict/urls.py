@@ -19,6 +19,9 @@ PREDICT_VERSION = "/models/{name}/versions/{version}/predict"
 PREDICT_ALIAS = "/models/{name}/aliases/{alias}/predict"
 PREDICT_ROUTES = (PREDICT, PREDICT_LATEST, PREDICT_VERSION, PREDICT_ALIAS)
 
+CONVOLVE = "/convolve"
+"""Asks no model, but takes pictures like a prediction, and is admitted like one."""
+
 INFER_PREFIX = "/v2"
 INFER_LATEST = "/models/{model}/infer"
 INFER_VERSION = "/models/{model}/versions/{version}/infer"
@@ -64,10 +67,11 @@ def _any_of(templates: tuple[str, ...]) -> str:
     return "|".join(re.sub(r"\?P<\w+>", "?:", route_pattern(template)) for template in templates)
 
 
-STREAMED = re.compile(rf"{_any_of(PREDICT_ROUTES)}|/v[12](?:/.*)?", re.DOTALL)
+STREAMED = re.compile(rf"{_any_of((*PREDICT_ROUTES, CONVOLVE))}|/v[12](?:/.*)?", re.DOTALL)
 """Paths whose routes read the request body themselves; every other body is JSON of modest size."""
 _PREDICTING = re.compile(
-    rf"{_any_of(PREDICT_ROUTES + INFER_ROUTES)}|{SERVING_MODEL.format(model='.+')}(?:{'|'.join(SERVING_VERBS)})"
+    rf"{_any_of((*PREDICT_ROUTES, *INFER_ROUTES, CONVOLVE))}|"
+    rf"{SERVING_MODEL.format(model='.+')}(?:{'|'.join(SERVING_VERBS)})"
 )
 
 

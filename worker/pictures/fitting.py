@@ -39,6 +39,20 @@ def in_shape(picture: Image.Image, turn: int, image_shape: tuple[int, int, int])
     return np.frombuffer(raw_pixels(flat), np.uint8).reshape(image_shape)
 
 
+def whole_shape(picture: Image.Image, turn: int, max_side: int) -> tuple[int, int, int]:
+    """Height, width and channels of a picture that is turned upright and reduced to a longest side, not cropped.
+
+    Args:
+        picture: in any mode, as it is stored.
+        turn: its orientation, 1 to 8.
+        max_side: longest side, in pixels.
+    """
+    width, height = picture.size if turn < 5 else picture.size[::-1]
+    scale = min(1.0, max_side / max(width, height))
+    is_grey = picture.mode in {"1", "L", "LA", "F"} or picture.mode.startswith("I")
+    return max(1, round(height * scale)), max(1, round(width * scale)), 1 if is_grey else 3
+
+
 def _in_resizable_mode(picture: Image.Image) -> Image.Image:
     """The picture as "L", "RGB" or "RGBA", the modes that are resized without loss."""
     if picture.mode.startswith("I"):

@@ -6,11 +6,9 @@ may be hostile. Knows nothing about HTTP and models.
 
 import io
 import struct
-import threading
-import warnings
 import zlib
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,9 +18,10 @@ from numpy.typing import NDArray
 from PIL import BmpImagePlugin, Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: F401
 
 from worker.pictures.cost import Cost, jpeg_scale, picture_cost
-from worker.pictures.fitting import in_shape
+from worker.pictures.fitting import in_shape, whole_shape
 from worker.pictures.headers import foreign_format, is_laborious, picture_format
 from worker.pictures.orientation import orientation_of
+from worker.pictures.silence import silence_pillow
 from worker.pictures.simple_png import raw_pixels, read_equal_pngs, read_simple_png
 
 FORMATS = {"JPEG": "JPEG", "PNG": "PNG", "WEBP": "WebP", "BMP": "BMP"}
@@ -50,6 +49,8 @@ FAILURES = (
 )
 """Errors that Pillow was seen to raise on damaged files."""
 
+ShapeOf = Callable[[Image.Image, int], tuple[int, int, int]]
+"""The shape for a decoded picture and its orientation."""
 _MODE_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2}
 _BMP_RUN_LENGTH = (1, 2)
 
@@ -133,12 +134,33 @@ def decode_picture(data: bytes, image_shape: tuple[int, int, int], limits: Pictu
     if image_shape[2] not in (1, 3):
         raise ValueError(f"pictures cannot take this shape; expected 1 or 3 channels, got {image_shape[2]}")
     kind = _accepted_format(data, limits)
-    try:
+    with _refusing_damage(data, kind, limits):
         if kind == "PNG":
             simple = read_simple_png(data, limits.max_side, limits.max_pixels)
             if simple is not None:
                 return in_shape(simple, 1, image_shape)
-        return _decode(data, kind, image_shape, limits)
+        return _decode(data, kind, image_shape, limits, lambda _picture, _turn: image_shape)
+
+
+def decode_whole(data: bytes, max_side: int, limits: PictureLimits) -> NDArray[np.uint8]:
+    """Decode a picture file upright and uncropped, grey or coloured as it is, reduced to `max_side` if it is larger.
+
+    Returns:
+        uint8, shape (height, width, 1 or 3), C-contiguous, values 0-255.
+
+    Raises:
+        PictureRejected: like `decode_picture`.
+    """
+    kind = _accepted_format(data, limits)
+    with _refusing_damage(data, kind, limits):
+        shape = (max_side, max_side, 3)
+        return _decode(data, kind, shape, limits, lambda picture, turn: whole_shape(picture, turn, max_side))
+
+
+@contextmanager
+def _refusing_damage(data: bytes, kind: str, limits: PictureLimits) -> Iterator[None]:
+    try:
+        yield
     except Image.DecompressionBombError as error:
         raise PictureTooLarge(f"{_too_many_pixels(limits)}, got far more") from error
     except FAILURES as error:
@@ -185,14 +207,17 @@ def _accepted_format(data: bytes, limits: PictureLimits) -> str:
     return kind
 
 
-def _decode(data: bytes, kind: str, image_shape: tuple[int, int, int], limits: PictureLimits) -> NDArray[np.uint8]:
+def _decode(
+    data: bytes, kind: str, image_shape: tuple[int, int, int], limits: PictureLimits, shape_of: ShapeOf
+) -> NDArray[np.uint8]:
+    """Decode with Pillow for a model of this shape, into the shape that `shape_of` gives the decoded picture."""
     if is_laborious(data, kind):
         raise PictureRejected(
             f"the picture file has too many parts; expected an ordinary {FORMATS[kind]} file, got one built to be slow"
         )
     cost = picture_cost(data, image_shape)
     _check_cost(cost, limits)
-    _silence_pillow()
+    silence_pillow()
     with Image.open(io.BytesIO(data), formats=(kind,)) as picture:
         _check_header(picture, kind, limits)
         _check_honesty(picture, cost)
@@ -202,7 +227,7 @@ def _decode(data: bytes, kind: str, image_shape: tuple[int, int, int], limits: P
         picture.load()
         _check_honesty(picture, cost)
         turn = orientation_of(picture.info)
-        return in_shape(picture, turn, image_shape)
+        return in_shape(picture, turn, shape_of(picture, turn))
 
 
 def is_affordable(cost: Cost, limits: PictureLimits) -> bool:
@@ -256,24 +281,3 @@ def _too_many_pixels(limits: PictureLimits) -> str:
     return (
         f"the picture has too many pixels; expected at most {limits.max_pixels} in all and {limits.max_side} on a side"
     )
-
-
-_silencing = threading.Lock()
-
-
-def _silence_pillow() -> None:
-    """Ignore Pillow's warnings, and only Pillow's: the answer says what is wrong with a picture.
-
-    `warnings.catch_warnings` would do it for one call, but does not work in several threads at once.
-    """
-    if not _is_silent():
-        with _silencing:
-            if not _is_silent():
-                warnings.filterwarnings("ignore", module=r"PIL\.")
-
-
-def _is_silent() -> bool:
-    if not warnings.filters:
-        return False
-    action, _, _, module, _ = warnings.filters[0]
-    return action == "ignore" and getattr(module, "pattern", None) == r"PIL\."

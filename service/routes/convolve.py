@@ -1,0 +1,116 @@
+"""The route of the lesson's demonstrations: one picture, a kernel, and what comes out."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+
+from service.deps import DatasetChoiceDep, StateDep, chosen_pictures
+from service.errors import (
+    BodyTooLarge,
+    BodyTypeUnsupported,
+    DatasetPictureNotFound,
+    JsonRejected,
+    Overloaded,
+    TooManyPictures,
+    TooManyPixels,
+    UploadRejected,
+)
+from service.predict.convolving import BodyOptions, ConvolveAnswer, convolve
+from service.predict.urls import CONVOLVE
+from service.routes.predict import BODY
+from service.web.problem_docs import problem_responses
+from service.web.strict_json import parse_json
+from worker.datasets import DatasetNotFound, DatasetNotReady, DatasetUnavailable
+from worker.pictures.convolution import Pooling
+from worker.pictures.pixels import PictureFormatUnsupported, PictureRejected, PictureTooLarge
+
+router = APIRouter(tags=["predict"])
+
+DESCRIPTION = """
+What one kernel does to a picture of yours, as in the first layer of a network: the numbers, the picture, and the
+arithmetic of every shape. The picture comes in one of the ways of `/predict`, or from a dataset
+(`?dataset=&split=&index=`). The options are query parameters or, in a JSON body, keys beside `images`.
+
+Every channel is convolved alone. A picture with a side of more than 256 pixels is reduced first.
+"""
+JSON_BODY = {
+    "schema": {"$ref": "#/components/schemas/ConvolveCall"},
+    "example": {"images": [{"b64": "iVBORw0KGgoAAAANSUhEUg…"}], "kernel": [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]},
+}
+OPTIONAL_BODY: dict[str, Any] = {
+    "requestBody": {"content": {**BODY["requestBody"]["content"], "application/json": JSON_BODY}}
+}
+
+
+async def _query(
+    kernel: Annotated[
+        str | None,
+        Query(
+            max_length=5000,
+            description="`blur`, `sharpen`, `edge` (the default), or rows of weights as JSON, at most 15 x 15.",
+            examples=["edge", "[[-1,0,1],[-2,0,2],[-1,0,1]]"],
+        ),
+    ] = None,
+    stride: Annotated[int | None, Query(ge=1, le=16, description="Pixels between two positions. Default: 1.")] = None,
+    padding: Annotated[
+        str | None,
+        Query(
+            pattern="^(valid|same|[0-9]|1[0-6])$",
+            description="`valid` (the default), `same`, or zeros on each side, at most 16.",
+        ),
+    ] = None,
+    pooling: Annotated[Pooling | None, Query(description="What is kept of every square. Default: no pooling.")] = None,
+    pool_size: Annotated[int | None, Query(ge=1, le=16, description="Side of the squares. Default: 2.")] = None,
+    values: Annotated[bool | None, Query(description="Whether JSON has the numbers. Default: true.")] = None,
+    format_: Annotated[Literal["json", "png"] | None, Query(alias="format", description="Default: `json`.")] = None,
+) -> dict[str, Any]:
+    return {
+        "kernel": parse_json(kernel.encode()) if kernel and kernel.lstrip().startswith("[") else kernel,
+        "stride": stride,
+        "padding": padding,
+        "pooling": pooling,
+        "pool_size": pool_size,
+        "values": values,
+        "format": format_,
+    }
+
+
+@router.put(CONVOLVE, include_in_schema=False)
+@router.post(
+    CONVOLVE,
+    summary="Convolve a picture",
+    description=DESCRIPTION,
+    openapi_extra=OPTIONAL_BODY,
+    response_model=ConvolveAnswer,
+    responses={
+        200: {"description": "The result.", "content": {"image/png": {"schema": {"type": "string"}}}},
+        **problem_responses(
+            JsonRejected,
+            BodyTooLarge,
+            TooManyPictures,
+            TooManyPixels,
+            PictureTooLarge,
+            BodyTypeUnsupported,
+            PictureFormatUnsupported,
+            UploadRejected,
+            PictureRejected,
+            Overloaded,
+            DatasetNotFound,
+            DatasetNotReady,
+            DatasetPictureNotFound,
+            DatasetUnavailable,
+        ),
+    },
+)
+async def convolve_picture(
+    request: Request, state: StateDep, choice: DatasetChoiceDep, query: Annotated[dict[str, Any], Depends(_query)]
+) -> Response:
+    """Convolve one picture, then pool it."""
+    options = BodyOptions()
+    pictures = await chosen_pictures(request, state, choice, options.take)
+    if len(pictures) > 1:
+        message = f"Too many pictures; expected one, got {len(pictures)}"
+        raise RequestValidationError([{"type": "value_error", "loc": ("body",), "msg": message}])
+    content, media_type = await convolve(pictures[0], options.merged(query), state.decoder)
+    return Response(content, media_type=media_type)
