@@ -23,9 +23,12 @@ from service.layers.body_guard import BodyGuard
 from service.layers.exchange import Exchange
 from service.layers.front_door import FrontDoor
 from service.layers.head_requests import HeadRequests
+from service.layers.platform_paths import PlatformPaths
 from service.openapi import TAGS, complete
-from service.predict.urls import ARCHIVES, STREAMED
-from service.protocols import faults, inference_routes, repository_routes, serving_routes
+from service.predict.uploads import ForeignDocument
+from service.predict.urls import ARCHIVES, POSTED, STREAMED, VERTEX_HEALTH, VERTEX_PREDICT
+from service.protocols import cloud_routes, faults, hub_routes, inference_routes, repository_routes, serving_routes
+from service.protocols.documents import answer_foreign
 from service.routes import (
     architectures,
     compare,
@@ -85,10 +88,10 @@ ROUTES = (
         prometheus,
         page,
     ),
-    *(inference_routes, repository_routes, serving_routes),
+    *(inference_routes, repository_routes, serving_routes, hub_routes, cloud_routes),
 )
-PROBED = (health, prometheus)
-"""A probe must not fail because its sender adds a parameter."""
+LENIENT = (health, prometheus, hub_routes, cloud_routes)
+"""Their callers are probes and clients of others, which may add parameters of their own."""
 
 
 def create_app(settings: ApiSettings, store: ModelStore | None = None) -> FastAPI:
@@ -121,8 +124,9 @@ def create_app(settings: ApiSettings, store: ModelStore | None = None) -> FastAP
         static_url="/docs-assets",
     )
     for module in ROUTES:
-        is_strict = module.router.include_in_schema and module not in PROBED
+        is_strict = module.router.include_in_schema and module not in LENIENT
         app.include_router(module.router, dependencies=[REFUSE_UNKNOWN_PARAMETERS] if is_strict else [])
+    app.add_exception_handler(ForeignDocument, answer_foreign)
     problems.install(app, dict.fromkeys(faults.PREFIXES, faults))
     _add_layers(app, settings, metrics, tracing, doors)
     complete(app)
@@ -161,9 +165,13 @@ def _add_layers(app: FastAPI, settings: ApiSettings, metrics: Metrics, tracing: 
         BodyGuard,
         streamed={STREAMED: settings.max_body_bytes, ARCHIVES: settings.max_dataset_bytes + FORM_OVERHEAD_BYTES},
         max_json_bytes=settings.max_json_bytes,
+        posted={POSTED: settings.max_body_bytes},
     )
     app.add_middleware(HeadRequests)
     app.add_middleware(FrontDoor, doors=doors, scopes=_route_scopes())
+    platform_paths = {settings.vertex_health_route: VERTEX_HEALTH, settings.vertex_predict_route: VERTEX_PREDICT}
+    if any(platform_paths):
+        app.add_middleware(PlatformPaths, paths=platform_paths)
     app.add_middleware(Exchange, metrics=metrics, tracing=tracing)
 
 

@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 from service.errors import BodyTooLarge, BodyTypeUnsupported, JsonRejected
 from service.predict.convolving import ConvolveCall
 from service.predict.uploads import EncodedPictures
+from service.protocols.hub_calls import HubCall
 from service.web.problem_docs import problem_examples, problem_responses
 from service.web.problems import Problem
 
@@ -18,9 +19,10 @@ TAGS = [
     {"name": "models", "description": "What was trained: versions, files, aliases."},
     {"name": "architectures", "description": "Networks on paper: presets, and a check for your own."},
     {"name": "datasets", "description": "What can be trained on."},
+    {"name": "other clients", "description": "What clients of hubs and clouds ask for, in their own words."},
     {"name": "health", "description": "Is the service alive and ready?"},
 ]
-NAMED_BY_HAND: tuple[type[BaseModel], ...] = (Problem, EncodedPictures, ConvolveCall)
+NAMED_BY_HAND: tuple[type[BaseModel], ...] = (Problem, EncodedPictures, ConvolveCall, HubCall)
 """Schemas that routes reference in ways FastAPI does not see."""
 NEVER_ANSWERED = ("HTTPValidationError", "ValidationError")
 """Schemas of FastAPI's own error body, which no route here uses."""

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
+from service.platforms import PlatformSettings
+from worker.patterns import REFERENCE_PATTERN, ROUTE_PATTERN
 from worker.settings import SharedSettings, unset_if_empty
 
 _MIB = 1024 * 1024
@@ -191,6 +194,22 @@ class ApiSettings(SharedSettings):
         description="Models loaded before `/readyz` says ready, and never evicted: `name` (its latest version) or "
         "`name/version`, separated by commas.",
     )
+    served_model: Annotated[str | None, BeforeValidator(unset_if_empty)] = Field(
+        default=None,
+        pattern=REFERENCE_PATTERN,
+        description="Version that answers where an address names none, as `name`, `name/version` or `name@alias`: "
+        "`/invocations`, Vertex AI's route and `POST /`. Default: the model published last.",
+    )
+    vertex_health_route: Annotated[str | None, BeforeValidator(unset_if_empty)] = Field(
+        default=None,
+        pattern=ROUTE_PATTERN,
+        description="Address of Vertex AI's health check; the variable `AIP_HEALTH_ROUTE` sets it.",
+    )
+    vertex_predict_route: Annotated[str | None, BeforeValidator(unset_if_empty)] = Field(
+        default=None,
+        pattern=ROUTE_PATTERN,
+        description="Address of Vertex AI's predictions; the variable `AIP_PREDICT_ROUTE` sets it.",
+    )
     api_shared_dir: Path | None = Field(
         default=None,
         description="Directory with the state that API processes on one port share; `--workers` creates one.",
@@ -201,6 +220,18 @@ class ApiSettings(SharedSettings):
         ge=0,
         description="Seconds after which the list of models is read from the store again; a distant store needs more.",
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Where values come from: arguments, then the cloud's own variables, then `CONVSERVE_…`."""
+        return (init_settings, PlatformSettings(settings_cls), env_settings)
 
     def pinned_names(self) -> frozenset[str]:
         """The names in `pinned_models`."""

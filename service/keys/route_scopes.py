@@ -23,6 +23,14 @@ _SCOPES: dict[KeyScope, str] = {
         POST PUT  /models/{name}/predict
         POST PUT  /models/{name}/versions/{version}/predict
         POST PUT  /models/{name}/aliases/{alias}/predict
+        POST      /
+        POST      /models/{name}
+        POST      /models/{name}@{alias}
+        POST      /models/{name}/versions/{version}
+        GET       /ping
+        POST      /invocations
+        GET       /vertex/health
+        POST      /vertex/predict
         GET       /v1/models/{model}
         GET       /v1/models/{model}/metadata
         GET       /v1/models/{model}/versions/{version}

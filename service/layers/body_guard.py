@@ -21,15 +21,24 @@ _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 class BodyGuard:
     """ASGI layer that checks request bodies while they are read; errors reach the route's own error handling."""
 
-    def __init__(self, app: ASGIApp, *, streamed: Mapping[re.Pattern[str], int], max_json_bytes: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        streamed: Mapping[re.Pattern[str], int],
+        max_json_bytes: int,
+        posted: Mapping[re.Pattern[str], int] | None = None,
+    ) -> None:
         """Wrap an application.
 
         Args:
             app: the rest of the service.
             streamed: paths whose routes read the body themselves, each with its largest body in bytes.
             max_json_bytes: largest body of all other paths.
+            posted: paths whose routes read only the bodies of POST requests themselves, each with its largest body.
         """
         self._app = app
+        self._posted = posted or {}
         self._streamed = streamed
         self._max_json_bytes = max_json_bytes
 
@@ -37,7 +46,8 @@ class BodyGuard:
         """Pass the exchange on with a checked `receive`."""
         if scope["type"] == "http" and scope["method"] in _WITH_BODY:
             headers = Headers(scope=scope)
-            limits = [limit for paths, limit in self._streamed.items() if paths.fullmatch(scope["path"])]
+            patterns = {**self._streamed, **self._posted} if scope["method"] == "POST" else self._streamed
+            limits = [limit for paths, limit in patterns.items() if paths.fullmatch(scope["path"])]
             if limits:
                 receive = _Counted(receive, headers, limits[0])
             else:

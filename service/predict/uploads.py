@@ -7,6 +7,7 @@ path.
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
@@ -81,6 +82,24 @@ class EncodedPictures(BaseModel):
     images: list[EncodedPicture] = Field(min_length=1)
 
 
+FOREIGN_KEYS = frozenset({"inputs", "tasks"})
+"""Keys of documents that clients of other protocols send to our routes."""
+
+
+class ForeignDocument(Exception):
+    """A JSON body of another protocol.
+
+    Attributes:
+        fields: the object.
+        n_bytes: size of its text.
+    """
+
+    def __init__(self, fields: dict[str, Any], n_bytes: int) -> None:
+        super().__init__("the JSON is of another protocol")
+        self.fields = fields
+        self.n_bytes = n_bytes
+
+
 TakeOptions = Callable[[JsonValue], JsonValue]
 """Takes what is not about pictures out of a JSON body, and returns the rest."""
 InThread = Callable[[Callable[[], list["Upload"]], int], Awaitable[list["Upload"]]]
@@ -113,6 +132,7 @@ async def read_uploads(
         UploadRejected: no picture, or a broken form.
         TooManyPictures: more than `max_pictures`.
         Overloaded: reading the JSON would take too long beside other requests.
+        ForeignDocument: the JSON is of another protocol.
     """
     refuse_encoded(headers)
     content_type = headers.get("content-type", "")
@@ -193,8 +213,20 @@ def _decode_json(
     parsed = parse_json(body, MAX_OUTSIDE_STRINGS)
     if take_options is not None:
         parsed = take_options(parsed)
+    elif isinstance(parsed, dict) and "images" not in parsed and not FOREIGN_KEYS.isdisjoint(parsed):
+        raise ForeignDocument(parsed, len(body))
+    return uploads_of(parsed, max_pictures, max_picture_bytes)
+
+
+def uploads_of(document: JsonValue, max_pictures: int, max_picture_bytes: int) -> list[Upload]:
+    """The pictures in a JSON body, `EncodedPictures`.
+
+    Raises:
+        RequestValidationError: it has another shape.
+        TooManyPictures: more than `max_pictures`.
+    """
     try:
-        pictures = EncodedPictures.model_validate(parsed).images
+        pictures = EncodedPictures.model_validate(document).images
     except ValidationError as error:
         found = [{**detail, "loc": ("body", *detail["loc"])} for detail in error.errors(include_input=False)]
         raise RequestValidationError(found) from None

@@ -31,6 +31,17 @@ SERVING_MODEL = "/v1/models/{model}"
 SERVING_PREDICT, SERVING_CLASSIFY, SERVING_REGRESS = SERVING_VERBS = (":predict", ":classify", ":regress")
 """What follows a model, a version or a label in TensorFlow Serving's API."""
 
+HUB_ROOT = "/"
+HUB_LATEST = "/models/{name}"
+HUB_VERSION = "/models/{name}/versions/{version}"
+HUB_ALIAS = "/models/{name}@{alias}"
+PING = "/ping"
+INVOCATIONS = "/invocations"
+VERTEX_HEALTH = "/vertex/health"
+VERTEX_PREDICT = "/vertex/predict"
+POSTED_ROUTES = (HUB_ROOT, HUB_LATEST, HUB_VERSION, HUB_ALIAS, INVOCATIONS, VERTEX_PREDICT)
+"""Addresses where `POST` asks a model, as clients of clouds and hubs do; other methods mean something else there."""
+
 ARCHIVES = re.compile(r"/datasets")
 """Paths whose routes read bodies of gigabytes themselves."""
 
@@ -69,6 +80,8 @@ def _any_of(templates: tuple[str, ...]) -> str:
 
 STREAMED = re.compile(rf"{_any_of((*PREDICT_ROUTES, CONVOLVE))}|/v[12](?:/.*)?", re.DOTALL)
 """Paths whose routes read the request body themselves; every other body is JSON of modest size."""
+POSTED = re.compile(_any_of(POSTED_ROUTES))
+"""Paths whose routes read the bodies of POST requests themselves."""
 _PREDICTING = re.compile(
     rf"{_any_of((*PREDICT_ROUTES, *INFER_ROUTES, CONVOLVE))}|"
     rf"{SERVING_MODEL.format(model='.+')}(?:{'|'.join(SERVING_VERBS)})"
@@ -77,4 +90,7 @@ _PREDICTING = re.compile(
 
 def is_prediction(scope: Scope) -> bool:
     """Whether the request asks a model something, in any of the protocols."""
-    return scope["method"] in {"POST", "PUT"} and _PREDICTING.fullmatch(scope["path"]) is not None
+    method, path = scope["method"], scope["path"]
+    if method == "POST" and POSTED.fullmatch(path) is not None:
+        return True
+    return method in {"POST", "PUT"} and _PREDICTING.fullmatch(path) is not None

@@ -25,7 +25,11 @@ class PredictCall:
 
 def read_predict_call(body: bytes, input_shape: tuple[int, ...]) -> PredictCall:
     """Read rows (`instances`) or columns (`inputs`). Raises `CallRejected`."""
-    request = read_object(body)
+    return predict_call_of(read_object(body), input_shape)
+
+
+def predict_call_of(request: JsonObject, input_shape: tuple[int, ...]) -> PredictCall:
+    """The same from parsed JSON. Raises `CallRejected`."""
     check_signature(request)
     if ("instances" in request) == ("inputs" in request):
         raise CallRejected("the request does not say what to predict; expected either 'instances' or 'inputs'")

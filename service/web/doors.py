@@ -17,7 +17,9 @@ from starlette.types import Scope
 from service.errors import HostNotAllowed, KeyMissing, OriginNotAllowed
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json", "/favicon.ico"})
+OPEN_PATHS = frozenset(
+    {"/", "/healthz", "/readyz", "/ping", "/vertex/health", "/docs", "/openapi.json", "/favicon.ico"}
+)
 """Answered without a key. They say that the service is alive, and what it can do."""
 OPEN_PREFIX = "/docs-assets/"
 METRICS_PATH = "/metrics"
@@ -107,6 +109,8 @@ class Doors:
 
     def _is_open(self, scope: Scope) -> bool:
         path: str = scope["path"]
+        if scope["method"] not in SAFE_METHODS:
+            return False  # `POST /` asks a model
         return path in self._open_paths or path.startswith(OPEN_PREFIX)
 
     def _has_key(self, headers: Headers) -> bool:

@@ -1,4 +1,4 @@
-"""The protocols' real clients against a live server: Triton's, both of them, KServe's, and plain HTTP.
+"""The protocols' real clients against a live server: Triton's, both of them, KServe's, Hugging Face's, and plain HTTP.
 
 One picture has the same probabilities, to 1e-5, through every door.
 """
@@ -19,6 +19,8 @@ import pytest
 import tritonclient.http as triton
 import tritonclient.http.aio as triton_aio
 import uvicorn
+from huggingface_hub import InferenceClient
+from huggingface_hub.errors import HfHubHTTPError
 from kserve import InferenceRESTClient, InferInput, InferRequest, RESTConfig
 from numpy.typing import ArrayLike, NDArray
 from onnx import TensorProto, helper, numpy_helper
@@ -440,3 +442,26 @@ def test_a_gzipped_body_and_curl_s_content_type_are_fine(
     for content, headers in ((body, form), (gzip.compress(body), {"Content-Encoding": "gzip"})):
         answer = http.post(f"/v1/models/{MODEL}:predict", content=content, headers=headers)
         assert_same(answer.json()["predictions"], expected)
+
+
+# Hugging Face's client
+
+
+def test_the_hub_s_client_classifies_bytes_files_and_with_parameters(
+    address: str, pixels: NDArray[np.uint8], expected: NDArray[np.float32], tmp_path: Path
+) -> None:
+    path = tmp_path / "picture.png"
+    path.write_bytes(png(pixels[0]))
+    hub = InferenceClient(model=f"http://{address}/models/{MODEL}")
+    whole = hub.image_classification(path.read_bytes(), top_k=len(LABELS))
+    assert [line.label for line in whole] == [LABELS[index] for index in np.argsort(-expected[0], kind="stable")]
+    assert_same([line.score for line in whole], np.sort(expected[0])[::-1])
+    for picture in (path, str(path), path.read_bytes()):
+        assert hub.image_classification(picture) == whole[:5]
+    for place in (f"/models/{MODEL}/versions/3", "/"):
+        other = InferenceClient(model=f"http://{address}{place}")
+        assert other.image_classification(path, top_k=2) == whole[:2]
+    champion = InferenceClient(model=f"http://{address}/models/{MODEL}@champion")
+    assert champion.image_classification(path) != whole[:5]
+    with pytest.raises(HfHubHTTPError, match="404 Not Found"):
+        InferenceClient(model=f"http://{address}/models/nobody").image_classification(path)
