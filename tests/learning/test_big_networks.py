@@ -31,7 +31,12 @@ def pictures_of(image_shape: tuple[int, int, int]) -> Dataset:
 
 @pytest.mark.parametrize(
     ("name", "input_size", "image_shape"),
-    [("alexnet", 67, (40, 24, 3)), ("vgg16", 32, (28, 28, 1)), ("googlenet", 32, (32, 32, 3))],
+    [
+        ("alexnet", 67, (40, 24, 3)),
+        ("vgg16", 32, (28, 28, 1)),
+        # `test_overrides_job.py` trains one through HTTP.
+        pytest.param("googlenet", 32, (32, 32, 3), marks=pytest.mark.long),
+    ],
 )
 def test_it_trains_and_its_export_agrees(
     name: str, input_size: int, image_shape: tuple[int, int, int], tmp_path: Path

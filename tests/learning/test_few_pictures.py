@@ -9,7 +9,7 @@ from tests.learning.trainings import planned, trained
     ("architecture", "epochs", "train_samples", "least"),
     [
         ("fast", None, 200, 0.6),  # five trainings with different seeds ended between 0.705 and 0.746
-        ("fast-large", 3, 1000, 0.65),  # between 0.749 and 0.779
+        pytest.param("fast-large", 3, 1000, 0.65, marks=pytest.mark.long),  # between 0.749 and 0.779
     ],
 )
 def test_few_pictures_are_learnt(architecture: str, epochs: int | None, train_samples: int, least: float) -> None:

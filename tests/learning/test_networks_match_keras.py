@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
+from tests.thoroughness import tries
 from worker.architectures import (
     PRESETS,
     Analysis,
@@ -133,7 +134,14 @@ NARROW = Overrides(activation="tanh", width=0.1, input_size=67)
 """67 is the smallest side that AlexNet's windows fit into."""
 
 
-@pytest.mark.parametrize("preset", [pytest.param(p, id=p.name) for p in PRESETS.values()])
+LARGE = {"alexnet", "vgg16", "googlenet", "fast-large", "cnn-wide"}
+"""`test_big_networks.py` exports three of them after a training."""
+
+
+@pytest.mark.parametrize(
+    "preset",
+    [pytest.param(p, id=p.name, marks=[pytest.mark.long] if p.name in LARGE else []) for p in PRESETS.values()],
+)
 def test_every_preset_answers_the_same_in_onnx_with_its_overrides_made(preset: Preset, tmp_path: Path) -> None:
     model, analysis = assert_keras_agrees(override(preset.architecture, NARROW), (28, 32, 1), 10)
     images = unit_range((28, 32, 1), n=24)
@@ -311,7 +319,7 @@ def networks(draw: st.DrawFn) -> tuple[Architecture, tuple[int, int, int]]:
     return Architecture.model_validate({"layers": layers}), image_shape
 
 
-@settings(max_examples=25, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=tries(8, 25), deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 @given(networks(), st.integers(2, 5))
 def test_keras_builds_any_network_of_the_grammar_as_its_table_says(
     network: tuple[Architecture, tuple[int, int, int]], n_classes: int
@@ -325,7 +333,7 @@ def test_keras_builds_any_network_of_the_grammar_as_its_table_says(
     np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-5)
 
 
-@settings(max_examples=10, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=tries(4, 10), deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 @given(networks(), changes)
 def test_any_network_with_any_overrides_answers_the_same_in_onnx(
     tmp_path_factory: pytest.TempPathFactory, network: tuple[Architecture, tuple[int, int, int]], overrides: Overrides

@@ -11,9 +11,10 @@ import httpx
 import pytest
 
 from tests.busy_machine import settings_when_busy, slowness
-from tests.promises.ledger import IS_LONG, Ledger
+from tests.promises.ledger import Ledger
 from tests.promises.servers import Broker
 from tests.running import Stack, running_stack
+from tests.thoroughness import IS_LONG
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """Keeps account of promises: what was tried how often, what failed, and the table in the documentation that says so."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -12,17 +11,11 @@ from typing import Self
 import pytest
 
 from tests.paths import PROJECT
+from tests.thoroughness import IS_LONG, tries
 
 TABLE = PROJECT / "docs" / "explanation" / "promises.md"
 BEGIN, END = "<!-- promises -->", "<!-- /promises -->"
 HEADER = "| promise | tried | failed | measured | on |\n| --- | --- | --- | --- | --- |\n"
-IS_LONG = os.environ.get("PROMISES") == "long"
-"""The full number of tries, with measured times; otherwise a few tries, as part of the gate."""
-
-
-def tries(few: int, many: int) -> int:
-    """How often to try: one test, two sizes."""
-    return many if IS_LONG else few
 
 
 @dataclass

@@ -9,11 +9,12 @@ import httpx
 import pytest
 
 from tests.busy_machine import is_within, wait_until
-from tests.promises.ledger import IS_LONG, Ledger, percentile
+from tests.promises.ledger import Ledger, percentile
 from tests.promises.pictures import PNG
 from tests.promises.processes import succeeds, train
 from tests.promises.servers import Broker
 from tests.running import wait_for
+from tests.thoroughness import IS_LONG
 
 ANSWER_LIMIT_S = 2.5
 SMALL = {"architecture": "lenet5-fashion", "dataset": "fashion_mnist_sample", "epochs": 1, "train_samples": 100}

@@ -17,9 +17,10 @@ import pytest
 
 from model_store import open_store
 from tests.busy_machine import exit_code, is_within, wait_until
-from tests.promises.ledger import Ledger, percentile, tries
+from tests.promises.ledger import Ledger, percentile
 from tests.promises.pictures import PNG
 from tests.running import free_port
+from tests.thoroughness import tries
 from tests.unit.service.tiny_networks import publish
 
 MB = 1_000_000

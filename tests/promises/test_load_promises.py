@@ -11,11 +11,12 @@ import httpx
 import psutil
 
 from tests.busy_machine import wait_until
-from tests.promises.ledger import IS_LONG, Ledger, percentile, tries
+from tests.promises.ledger import Ledger, percentile
 from tests.promises.pictures import PNG
 from tests.promises.processes import cancel, child_of, succeeds
 from tests.promises.test_broker_promises import predict_for
 from tests.running import Stack, running_stack, submit, wait_for
+from tests.thoroughness import IS_LONG, tries
 
 CLIENTS_AT_PEAK = 8
 TOO_MANY_CLIENTS = 10 * CLIENTS_AT_PEAK

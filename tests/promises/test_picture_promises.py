@@ -13,7 +13,8 @@ import httpx
 from tests.archives import huge_webp
 from tests.busy_machine import is_within
 from tests.promises.costly_pictures import Peak, Server, mutated, noise, running_server
-from tests.promises.ledger import Ledger, percentile, tries
+from tests.promises.ledger import Ledger, percentile
+from tests.thoroughness import tries
 from tests.unit.service.connections import form, post
 
 ATTACKERS = 5

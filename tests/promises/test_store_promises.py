@@ -18,10 +18,11 @@ import httpx
 from model_store import ModelStore, open_store
 from tests.busy_machine import is_within, wait_until
 from tests.paths import PROJECT
-from tests.promises.ledger import IS_LONG, Ledger
+from tests.promises.ledger import Ledger
 from tests.promises.pictures import PNG
 from tests.promises.processes import cancel, restart_api, succeeds
 from tests.running import Stack
+from tests.thoroughness import IS_LONG
 
 PUBLISHER = [sys.executable, "-m", "tests.integration.publisher_process"]
 

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from tests.thoroughness import tries
 from worker.architectures import Analysis, Architecture, ArchitectureError, analyse
 
 Layers = list[dict[str, Any]]
@@ -359,7 +360,7 @@ any_layer: st.SearchStrategy[dict[str, Any]] = st.deferred(
 )
 
 
-@settings(max_examples=100, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=tries(30, 100), deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 @given(any_layers, st.tuples(st.integers(1, 64), st.integers(1, 64), st.integers(1, 4)))
 def test_any_description_is_either_analysed_or_refused_for_a_reason(
     layers: Layers, image_shape: tuple[int, int, int]

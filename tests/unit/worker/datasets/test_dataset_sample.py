@@ -54,6 +54,7 @@ def test_a_choice_is_balanced_and_always_the_same() -> None:
     assert (np.diff(chosen) > 0).all()
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not OFFICIAL_FILES.is_dir(), reason="needs ../shared/data")
 def test_the_script_makes_the_very_same_files_again(tmp_path: Path) -> None:
     make_sample(OFFICIAL_FILES, tmp_path)

@@ -308,7 +308,9 @@ def test_what_is_not_published_cannot_be_used_and_says_why() -> None:
         find_dataset("pets", store)
 
 
-@pytest.mark.parametrize("name", sorted(DATASETS))
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] if name == "cifar10" else []) for name in sorted(DATASETS)]
+)
 def test_the_known_mean_and_deviation_are_those_of_the_pictures(name: str) -> None:
     if not is_available(name, SHARED_DATA):
         pytest.skip("its files are not here")
