@@ -116,7 +116,7 @@ def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing:
     decoder = Decoder(stages, limits, decode_rules, settings.max_request_pixels)
     predictor = Predictor(catalog, engine, decoder)
     redis_client = connect(settings.redis_url)
-    job_store = JobStore(redis_client)
+    job_store = JobStore(redis_client, half_life_s=settings.fair_half_life_s)
     groups = GroupStore(redis_client, job_store)
     queue = JobQueue(job_store, groups, WakeUps(settings.broker_url), settings.redis_url, tracing)
     # A worker's reaper ends with its machine; this one takes care of jobs when all workers are gone. Its wake-ups have

@@ -11,7 +11,7 @@ class RecordingWakeUps(WakeUps):
         self.notified: list[str] = []
         self.n_waiting = 0
 
-    def notify(self, job: str) -> None:
+    def notify(self, job: str = "") -> None:
         self.notified.append(job)
 
     def waiting(self) -> int:

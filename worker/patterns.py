@@ -11,6 +11,7 @@ from model_store.names import ALIAS_PATTERN, FILE_PATTERN, MODEL_PATTERN, NAME_W
 REFERENCE_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}(/[1-9][0-9]{0,8}|@[a-z0-9][a-z0-9-]{0,62})?$"
 FIELD_PATH_PATTERN = r"^[a-z0-9_]+(\.[a-z0-9_]+)*$"
 JOB_IDS_PATTERN = r"^[a-z0-9-]+(,[a-z0-9-]+)*$"
+TAG_PATTERN = r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,31}$"
 SHAPE_PATTERN = r"^[1-9][0-9]{0,3}x[1-9][0-9]{0,3}x[1-9]$"
 EVENT_ID_PATTERN = r"^\d+(-\d+)?$"
 UMASK_PATTERN = r"^0?[0-7]{3}$"
@@ -22,6 +23,7 @@ WORDS: Mapping[str, str] = {
     REFERENCE_PATTERN: "be `name`, `name/version` or `name@alias`, with names in lower case",
     FIELD_PATH_PATTERN: "be the name of a field, or several joined by dots, such as `optimizer.learning_rate`",
     JOB_IDS_PATTERN: "be ids of jobs, separated by commas and without spaces",
+    TAG_PATTERN: "have only letters, digits, `.`, `_` and `-`, at most 32, and begin with a letter or digit",
     SHAPE_PATTERN: "be height, width and channels, such as 32x32x3",
     EVENT_ID_PATTERN: "be the `id` of an event",
     UMASK_PATTERN: "be three octal digits, such as 077",

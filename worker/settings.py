@@ -57,6 +57,12 @@ class SharedSettings(BaseSettings):
         "twice the estimate and 2 GiB, and at most 80 % of the worker's memory. The API refuses larger trainings; it "
         "reads this setting only while no worker is running.",
     )
+    fair_half_life_s: float = Field(
+        default=4 * 3600.0,
+        gt=0,
+        description="Owners of jobs take turns by the worker time that they have used; after this many seconds, it "
+        "counts half.",
+    )
     umask: Annotated[str, Field(pattern=UMASK_PATTERN)] = Field(
         default="077",
         description="Octal umask of the processes: with `077` new files and directories are for their user alone; "

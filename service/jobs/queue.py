@@ -22,6 +22,7 @@ from worker.job_store.store import JobStore
 from worker.job_store.wake_ups import WakeUps
 from worker.jobs.errors import QueueUnavailable
 from worker.jobs.grids import PlannedJob
+from worker.jobs.labels import LOCAL_OWNER
 from worker.jobs.records import JobRecord, Origin
 from worker.jobs.states import JobState
 from worker.telemetry.spans import Tracing
@@ -70,11 +71,15 @@ class JobQueue:
         """
         return await _in_time(partial(method, *args, **kwargs), ANSWER_TIMEOUT_S)
 
-    async def submit(self, job: PlannedJob, idempotency_key: str, digest: str, request_id: str) -> JobRecord:
+    async def submit(
+        self, job: PlannedJob, idempotency_key: str, digest: str, request_id: str, owner: str = LOCAL_OWNER
+    ) -> JobRecord:
         """Write the job, then wake a worker. Raises `IdempotencyConflict`."""
         with self._tracing.span("submit job", kind="producer") as span:
             origin = Origin(request_id=request_id, traceparent=self._tracing.traceparent())
-            record = await self.call(self.jobs.submit, job.plan, idempotency_key, digest, origin, job.estimated_bytes)
+            record = await self.call(
+                self.jobs.submit, job.plan, idempotency_key, digest, origin, job.estimated_bytes, job.labels, owner
+            )
             span.set("convserve.job", record.id)
             await self._notify(record)
         logger.info("job %s: submitted by request %s", record.id, record.submitted_by)
@@ -87,11 +92,12 @@ class JobQueue:
         idempotency_key: str,
         digest: str,
         request_id: str,
+        owner: str = LOCAL_OWNER,
     ) -> GroupRecord:
         """Write all jobs of a grid at once, then wake workers. Raises `IdempotencyConflict`."""
         with self._tracing.span("submit group", kind="producer") as span:
             origin = Origin(request_id=request_id, traceparent=self._tracing.traceparent())
-            group = await self.call(self.groups.submit, request, jobs, idempotency_key, digest, origin)
+            group = await self.call(self.groups.submit, request, jobs, idempotency_key, digest, origin, owner)
             span.set("convserve.group", group.id)
             await self._notify(*group.jobs)
         logger.info("group %s: %d jobs submitted by request %s", group.id, len(group.jobs), group.submitted_by)
@@ -101,8 +107,8 @@ class JobQueue:
         waiting = [record.id for record in records if record.state is JobState.QUEUED]
 
         def notify_for_all() -> None:
-            for job in waiting:
-                self._wake_ups.notify(job)
+            for _ in waiting:
+                self._wake_ups.notify()
 
         try:
             await _in_time(notify_for_all, WAKE_UP_DEADLINE_S)
@@ -116,12 +122,20 @@ class JobQueue:
                 newest = await client.xrevrange(events_key(job), count=1)
         return str(newest[0][0]) if newest else "0"
 
-    async def follow(self, job: str, after: str) -> AsyncIterator[JobEvent | None]:
-        """Events newer than the id `after`, as they arrive; None from time to time while nothing happens."""
+    async def follow(
+        self, job: str, after: str, quiet_ms: Callable[[], int] = lambda: FOLLOW_BLOCK_MS
+    ) -> AsyncIterator[JobEvent | None]:
+        """Events newer than the id `after`, as they arrive; None while nothing happens.
+
+        Args:
+            job: id of the job.
+            after: id of the last event that is known.
+            quiet_ms: asked before each wait: after how long without an event None follows, at most `FOLLOW_BLOCK_MS`.
+        """
         with server_errors():
             async with self._follower() as client:
                 while True:
-                    answer = await client.xread({events_key(job): after}, count=200, block=FOLLOW_BLOCK_MS)
+                    answer = await client.xread({events_key(job): after}, count=200, block=quiet_ms())
                     for event_id, fields in answer[0][1] if answer else ():
                         after = event_id
                         yield JobEvent(event_id, fields["event"], fields["data"])

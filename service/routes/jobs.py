@@ -1,7 +1,5 @@
 """Routes of training jobs: list, get, follow, cancel, delete. `submissions` starts them."""
 
-import logging
-from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query, Response, status
@@ -10,14 +8,12 @@ from pydantic import BaseModel, Field
 
 from service.deps import NAME_PATTERN, CatalogDep, CurvesDep, JobDep, QueueDep, StreamsDep
 from service.errors import TooManyStreams
-from service.jobs.queue import JobEvent, JobQueue
+from service.jobs.following import job_events, until_the_queue_is_gone
 from service.web.problem_docs import problem_responses
 from worker.jobs.errors import JobNotFinished, JobNotFound, QueueUnavailable
-from worker.jobs.records import History, JobRecord
-from worker.jobs.states import FINISHED, JobState
+from worker.jobs.records import JobRecord
+from worker.jobs.states import JobState
 from worker.patterns import EVENT_ID_PATTERN
-
-logger = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -31,16 +27,6 @@ class JobList(BaseModel):
     total: int = Field(description="Jobs that match, on all pages.")
     offset: int
     limit: int
-
-
-class EpochEvent(BaseModel):
-    """Data of an `epoch` event."""
-
-    epoch: int = Field(description="The epoch that has just ended, from 1.")
-    loss: float
-    accuracy: float
-    val_loss: float
-    val_accuracy: float
 
 
 @router.get("", summary="List jobs", responses=problem_responses(QueueUnavailable))
@@ -133,52 +119,10 @@ async def follow_job(
 ) -> StreamingResponse:
     """Server-Sent Events until the job ends.
 
-    A `state` event carries the whole job; the first event is one. `progress` carries the job's progress, and `epoch`
-    the metrics of the epoch that has just ended. A client that sends `Last-Event-ID` gets the events it missed.
+    A `state` event carries the whole job; the first event is one, and another follows whenever a queued job moves to
+    another position. `progress` carries the job's progress, and `epoch` the metrics of one epoch that has ended. A
+    client that sends `Last-Event-ID` gets the events it missed.
     """
     after = last_event_id or await queue.latest_event(job.id)
-    events = _events(job, queue, catalog, after, snapshot=last_event_id is None)
-    return streams.answer(_until_the_queue_is_gone(events))
-
-
-async def _until_the_queue_is_gone(events: AsyncIterator[str]) -> AsyncIterator[str]:
-    """End the stream when Redis stops answering; its client reconnects with `Last-Event-ID`."""
-    try:
-        async for event in events:
-            yield event
-    except QueueUnavailable as error:
-        logger.warning("an event stream ends because Redis does not answer: %s", error.reason)
-
-
-async def _events(
-    job: JobRecord, queue: JobQueue, catalog: CatalogDep, after: str, *, snapshot: bool
-) -> AsyncIterator[str]:
-    if snapshot:
-        # Read again: changes between the first read and the choice of `after` would be lost otherwise.
-        job = await queue.call(queue.jobs.get, job.id)
-        yield _sse(after, "state", job.model_dump_json())
-        if job.is_finished:
-            return
-    async for event in queue.follow(job.id, after):
-        if event is None:
-            yield ": still here\n\n"
-        elif event.kind == "state":
-            if event.data in FINISHED:
-                await catalog.refresh()
-            yield _sse(event.id, "state", (await queue.call(queue.jobs.get, job.id)).model_dump_json())
-        else:
-            yield _sse(event.id, event.kind, _data(event))
-        if (event.data in FINISHED) if event else (await queue.call(queue.jobs.get, job.id)).is_finished:
-            return
-
-
-def _data(event: JobEvent) -> str:
-    if event.kind != "epoch":
-        return event.data
-    history = History.model_validate_json(event.data)
-    latest = {name: getattr(history, name)[-1] for name in EpochEvent.model_fields if name != "epoch"}
-    return EpochEvent.model_validate({"epoch": len(history.loss), **latest}).model_dump_json()
-
-
-def _sse(event_id: str, kind: str, data: str) -> str:
-    return f"id: {event_id}\nevent: {kind}\ndata: {data}\n\n"
+    events = job_events(job, queue, catalog.refresh, after, snapshot=last_event_id is None)
+    return streams.answer(until_the_queue_is_gone(events))

@@ -24,7 +24,7 @@ from worker.jobs.grids import GridRequest, PlannedJob, Planner, Submission, plan
 from worker.jobs.lineage import VersionReference
 from worker.jobs.plan import plan
 from worker.jobs.records import JobRecord
-from worker.jobs.request import JobRequest, RequestInvalid
+from worker.jobs.request import JobRequest, RequestInvalid, labels_of
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -156,7 +156,7 @@ async def _planner(submission: JobRequest | GridRequest, catalog: Catalog, find_
 def _planned(submission: JobRequest | GridRequest, plan_one: Planner) -> list[PlannedJob]:
     if isinstance(submission, GridRequest):
         return plan_grid(submission, plan_one)
-    return [PlannedJob(varied={}, plan=plan_one(submission))]
+    return [PlannedJob(varied={}, plan=plan_one(submission), labels=labels_of(submission))]
 
 
 def _digest(submission: JobRequest | GridRequest) -> str:

@@ -68,7 +68,7 @@ def settled(settings: WorkerSettings, job_store: JobStore, job: str) -> JobRecor
     assert job_store.get(job).state is JobState.QUEUED
     assert job_store.get(job).error is None
     runner = Runner(settings)
-    runner.run(job)
+    runner.run()
     runner.close()
     return job_store.get(job)
 
@@ -119,7 +119,7 @@ def test_a_worker_that_cannot_start_a_trainer_costs_an_attempt_and_goes_on(
     runner = Runner(settings.model_copy(update={"spare_trainer": True}))
     job = job_store.submit(PLAN).id
     for attempt in range(1, MAX_ATTEMPTS + 1):
-        runner.run(job)
+        runner.run()
         assert job_store.get(job).attempt == attempt
     runner.close()
     record = job_store.get(job)
@@ -136,5 +136,5 @@ def test_a_worker_told_to_stop_before_training_gives_its_job_back_uncharged(
     monkeypatch.setattr(Runner, "_take_spare", stop)
     job = job_store.submit(PLAN).id
     with pytest.raises(SystemExit):
-        Runner(settings).run(job)
+        Runner(settings).run()
     assert (job_store.get(job).state, job_store.get(job).attempt) == (JobState.QUEUED, 0)

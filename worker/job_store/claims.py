@@ -18,6 +18,7 @@ from worker.jobs.records import Claim, History, JobFailure, Origin, Progress, Pu
 from worker.jobs.states import FINISHED, JobState
 
 LEASE_S = 30.0  # a worker is heard of every second; a machine that swaps or a network that flaps must not lose a job
+HALF_LIFE_S = 4 * 3600.0  # an afternoon's training is forgotten by the next morning
 MAX_ATTEMPTS = 3
 LOG_LINES_KEPT = 2000
 
@@ -30,25 +31,28 @@ class ClaimedJobs:
     Args:
         client: of the server.
         lease_s: how long a claim holds without a heartbeat.
+        half_life_s: of the worker time that owners have used, by which they take turns.
     """
 
-    def __init__(self, client: redis.Redis, lease_s: float = LEASE_S) -> None:
+    def __init__(self, client: redis.Redis, lease_s: float = LEASE_S, half_life_s: float = HALF_LIFE_S) -> None:
         self._redis = client
         self._lease_s = lease_s
+        self._half_life_s = half_life_s
         self._scripts = Scripts(client)
+        self._epochs_written = (0, 0)  # fence of a claim, and how many epochs of it the server knows
 
-    def claim(self, job: str, claimant: str | None = None) -> Claim | None:
-        """Take a queued job; None when it cannot be taken, as after a message that came twice.
+    def claim(self, job: str = "", claimant: str | None = None) -> Claim | None:
+        """Take the queued job whose turn it is; None when no job waits.
 
         Args:
-            job: its id.
+            job: id of a certain job, which is taken out of turn; None is returned when it cannot be taken.
             claimant: a unique name. A claimant that missed the answer asks again under the same name and gets the
                 claim made before. Default: a new name.
         """
-        answer = self._scripts.run("claim", job, self._lease_s, claimant or keys.new_id())
+        answer = self._scripts.run("claim", job, self._lease_s, claimant or keys.new_id(), self._half_life_s)
         if not answer:
             return None
-        request, attempt, fence, request_id, traceparent, draft, ran_s, estimated_bytes = answer
+        job, request, attempt, fence, request_id, traceparent, draft, ran_s, estimated_bytes = answer
         return Claim(
             job=job,
             plan=TrainingPlan.model_validate_json(request),
@@ -66,8 +70,9 @@ class ClaimedJobs:
         Args:
             claim: the right to write.
             progress: replaces what was there.
-            history: replaces what was there, so a missed write costs nothing.
-            event: `progress` or `epoch` to tell those who follow the job, or nothing.
+            history: of it, only the epochs are written that the server does not know yet.
+            event: `progress` or `epoch` to tell those who follow the job how far it is, or nothing. They are told of
+                each new epoch in any case.
 
         Returns:
             Whether cancellation of the job was requested.
@@ -75,17 +80,24 @@ class ClaimedJobs:
         Raises:
             ClaimLost: the job is no longer this claim's.
         """
-        held, cancel = self._scripts.run(
+        fence, n_known = self._epochs_written
+        n_known = n_known if fence == claim.fence else 0
+        new = [history.epoch(number).model_dump_json() for number in range(n_known + 1, len(history.loss) + 1)]
+        held, cancel, n_known = self._scripts.run(
             "heartbeat",
             claim.job,
             claim.fence,
             self._lease_s,
+            self._half_life_s,
             progress.model_dump_json(),
-            history.model_dump_json(),
-            event,
+            int(bool(event)),
+            history.best_epoch or "",
+            n_known,
+            *new,
         )
         if not held:
             raise ClaimLost(claim.job, claim.fence)
+        self._epochs_written = (claim.fence, n_known)
         return bool(cancel)
 
     def begin_commit(self, claim: Claim, version: int) -> bool:
@@ -155,4 +167,4 @@ class ClaimedJobs:
 
     def _move(self, claim: Claim, target: JobState, *fields: str) -> bool:
         """End the claim; `fields` are names and values that go with the target. False when the claim was lost."""
-        return bool(self._scripts.run("move", claim.job, claim.fence, target, *fields))
+        return bool(self._scripts.run("move", claim.job, claim.fence, target, self._half_life_s, *fields))

@@ -1,11 +1,13 @@
-"""Turns the fields of a Redis hash, which are all text, into the shapes of `worker.jobs.records`."""
+"""Turns the fields of a Redis hash, which are all text, into the shapes of `worker.jobs.records`, and back."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from worker.jobs.records import JobRecord
+from worker.jobs.labels import LOCAL_OWNER, Labels
+from worker.jobs.plan import TrainingPlan, name_of
+from worker.jobs.records import EpochMetrics, History, JobRecord, Origin
 
 
 def moment(seconds: str) -> datetime:
@@ -14,18 +16,66 @@ def moment(seconds: str) -> datetime:
 
 
 _DECODERS: dict[str, Callable[[str], Any]] = dict.fromkeys(
-    ("request", "varied", "progress", "history", "model", "error"), json.loads
+    ("request", "varied", "progress", "history", "model", "error", "tags"), json.loads
 ) | dict.fromkeys(("created_at", "started_at", "finished_at"), moment)
 
 
-def job_record(fields: Mapping[str, str], rank: int | None) -> JobRecord:
+def job_record(
+    fields: Mapping[str, str], rank: int | None, epochs: Sequence[str] = (), eta_s: float | None = None
+) -> JobRecord:
     """A job's record.
 
     Args:
         fields: of its hash; those that are no part of a record are left out.
         rank: place among the queued jobs, from 0; None when it is not queued.
+        epochs: metrics of each epoch (JSON); earlier versions kept a whole history among the fields instead.
+        eta_s: seconds until a queued job starts, if that is known.
     """
     values = {name: _DECODERS.get(name, str)(text) for name, text in fields.items() if name in JobRecord.model_fields}
+    if epochs:
+        best = fields.get("best_epoch")
+        rows = map(EpochMetrics.model_validate_json, epochs)
+        values["history"] = History.of_epochs(rows, int(best) if best else None)
     return JobRecord.model_validate(
-        values | {"position": None if rank is None else rank + 1, "cancel_requested": "cancel_requested" in fields}
+        values
+        | {
+            "position": None if rank is None else rank + 1,
+            "eta_s": eta_s,
+            "cancel_requested": "cancel_requested" in fields,
+        }
     )
+
+
+def new_fields(labels: Labels, owner: str, origin: Origin, estimated_bytes: int | None, varied: object = None) -> str:
+    """The fields of a new job that it has from its submission, as a JSON object of texts; empty ones are left out."""
+    fields = {
+        "owner": owner,
+        "submitted_by": origin.request_id,
+        "traceparent": origin.traceparent,
+        "estimated_bytes": estimated_bytes,
+        "tags": json.dumps(labels.tags) if labels.tags else None,
+        "note": labels.note,
+        "priority": labels.priority,
+        "varied": json.dumps(varied) if varied else None,
+    }
+    return json.dumps({name: str(value) for name, value in fields.items() if value})
+
+
+def facets_of(plan: TrainingPlan, owner: str, tags: Sequence[str], group: str | None) -> str:
+    """Names of the indexes that a job is in for as long as it exists, as a JSON list."""
+    return _facets(owner, plan.model, plan.dataset, plan.architecture_name, tags, group)
+
+
+def facets_of_fields(fields: Mapping[str, str]) -> str:
+    """The same for a job that an earlier version of the program wrote, from its hash."""
+    request = json.loads(fields.get("request") or "{}")
+    architecture = request.get("architecture")
+    name = name_of(architecture) if isinstance(architecture, str) else "custom"
+    owner, tags = fields.get("owner", LOCAL_OWNER), json.loads(fields.get("tags", "[]"))
+    return _facets(owner, request.get("model") or "", request.get("dataset") or "", name, tags, fields.get("group"))
+
+
+def _facets(owner: str, model: str, dataset: str, architecture: str, tags: Sequence[str], group: str | None) -> str:
+    facets = [f"owner={owner}", f"model={model}", f"dataset={dataset}", f"architecture={architecture}"]
+    facets += [f"tag={tag}" for tag in dict.fromkeys(tags)]
+    return json.dumps(facets + ([f"group={group}"] if group else []))

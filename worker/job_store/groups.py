@@ -13,11 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from worker.job_store import keys
 from worker.job_store.connection import server_errors
-from worker.job_store.fields import moment
+from worker.job_store.fields import facets_of, moment, new_fields
 from worker.job_store.scripts import Scripts
 from worker.job_store.store import IDEMPOTENCY_KEPT_S, JobStore
 from worker.jobs.errors import GroupNotFound, IdempotencyConflict
 from worker.jobs.grids import PlannedJob
+from worker.jobs.labels import LOCAL_OWNER
 from worker.jobs.records import NO_ORIGIN, JobRecord, Origin
 from worker.jobs.states import JobState
 
@@ -59,6 +60,7 @@ class GroupStore:
         idempotency_key: str = "",
         digest: str = "",
         origin: Origin = NO_ORIGIN,
+        owner: str = LOCAL_OWNER,
     ) -> GroupRecord:
         """Queue all jobs of a grid at once.
 
@@ -67,15 +69,19 @@ class GroupStore:
             jobs: at least one, planned.
             idempotency_key: a second submission under the same key returns the first one's group.
             digest: of the request, to tell a repetition from a different one.
-            origin: who submits.
+            origin: the request that submits.
+            owner: of all the jobs.
 
         Raises:
             IdempotencyConflict: the key came before with a different request.
         """
-        arguments: list[str | int] = [keys.new_id(), json.dumps(request), keys.hashed(idempotency_key), digest]
-        arguments += [IDEMPOTENCY_KEPT_S, origin.request_id, origin.traceparent]
+        new = keys.new_id()
+        arguments: list[str | int] = [new, json.dumps(request), keys.hashed(idempotency_key), digest]
+        arguments += [IDEMPOTENCY_KEPT_S, origin.request_id]
         for job in jobs:
-            arguments += [keys.new_id(), job.plan.model_dump_json(), job.estimated_bytes or "", json.dumps(job.varied)]
+            arguments += [keys.new_id(), job.plan.model_dump_json()]
+            arguments += [new_fields(job.labels, owner, origin, job.estimated_bytes, job.varied)]
+            arguments += [facets_of(job.plan, owner, job.labels.tags, new)]
         group, first_digest = self._scripts.run("submit_group", *arguments)
         if first_digest != digest:
             raise IdempotencyConflict(idempotency_key, group)
@@ -87,13 +93,14 @@ class GroupStore:
             fields = cast(dict[str, str], self._redis.hgetall(keys.group_key(group)))
         if not fields:
             raise GroupNotFound(group)
-        jobs, _ = self._jobs.page(limit=self._size(group), group=group)
+        with server_errors():
+            ids = cast(list[str], self._redis.lrange(keys.group_jobs_key(group), 0, -1))
         return GroupRecord(
             id=group,
             request=json.loads(fields["request"]),
             created_at=moment(fields["created_at"]),
             submitted_by=fields["submitted_by"] or None,
-            jobs=tuple(reversed(jobs)),
+            jobs=tuple(self._jobs.existing(ids)),
         )
 
     def page(self, offset: int = 0, limit: int = 50) -> tuple[list[GroupLine], int]:
@@ -120,7 +127,3 @@ class GroupStore:
             return None
         counts = {state: states.count(state) for state in JobState}
         return GroupLine(id=group, created_at=moment(created_at), counts=counts)
-
-    def _size(self, group: str) -> int:
-        with server_errors():
-            return self._redis.llen(keys.group_jobs_key(group))

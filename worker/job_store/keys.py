@@ -5,6 +5,8 @@ import secrets
 
 PREFIX = "convserve:"
 QUEUED = f"{PREFIX}queued"
+RUNNING = f"{PREFIX}running"
+WAITS = f"{PREFIX}waits"
 JOBS = f"{PREFIX}jobs"
 GROUPS = f"{PREFIX}groups"
 ID_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # no look-alikes: ids are read aloud in class
@@ -33,6 +35,21 @@ def events_key(job: str) -> str:
 def log_key(job: str) -> str:
     """List of the lines of a job's log."""
     return f"{PREFIX}job:{job}:log"
+
+
+def epochs_key(job: str) -> str:
+    """List of the metrics of a job's epochs."""
+    return f"{PREFIX}job:{job}:epochs"
+
+
+def index_key(name: str) -> str:
+    """Ids of the jobs with one property, such as `state=failed`."""
+    return f"{PREFIX}index:{name}"
+
+
+def queue_key(owner: str) -> str:
+    """Ids of one owner's jobs that wait, in the order of their turns."""
+    return f"{PREFIX}queue:{owner}"
 
 
 def group_key(group: str) -> str:

@@ -7,14 +7,24 @@
 -- Keys (all with the prefix KEYS[1], which is 'convserve:'; one server or one primary with replicas, not a cluster):
 --   job:<id>           hash    the job: id, state, request (JSON), created_at, queued_at, started_at, finished_at,
 --                              attempt, ran_s (seconds of earlier attempts), estimated_bytes (of memory), submitted_by,
---                              traceparent, group, varied (JSON), progress, history, model, error (JSON each); of its claim: fence,
---                              claimant, lease_until; and two marks:
---                              draft (number of the version it may have published), cancel_requested
---   job:<id>:events    stream  event (`state`, `progress` or `epoch`) and data; the newest 4,000 or so
+--                              traceparent, group, varied (JSON), progress, model, error (JSON each), best_epoch;
+--                              owner, tags (JSON), note, priority; facets (JSON: the indexes that it is always in) and
+--                              indexed (the state under which it is in indexes); of its claim: fence, claimant,
+--                              lease_until, charged_s (of worker time, already charged to its owner); and two marks:
+--                              draft (number of the version it may have published), cancel_requested.
+--                              Earlier versions kept the whole history as JSON in `history`
+--   job:<id>:epochs    list    of each finished epoch its metrics (JSON), oldest first
+--   job:<id>:events    stream  event (`state`, `progress` or `epoch`) and data; the newest 1,500 or so while it runs
 --   job:<id>:log       list    lines of its log, oldest first; written by `worker.job_store.claims`
 --   jobs               zset    ids of all jobs, by their number in `sequence`
 --   queued             zset    ids of the jobs that wait, by the same number
 --   running            zset    ids of the jobs that run, by the time their lease ends
+--   waits              zset    ids of the jobs that wait, by the time since when
+--   index:<id>         zset    ids of the jobs with one property, such as `state=failed`, by the same number
+--   queue:<id>         zset    ids of one owner's jobs that wait, by priority and then that number
+--   waiting            zset    owners with jobs that wait
+--   usage              hash    by owner: seconds of worker time used lately, and when they were last counted
+--   pace               number  of seconds that a training takes, the latest ones counting most
 --   sequence           number  of the job submitted last
 --   fences             number  of the latest claim; each claim is fenced by its own
 --   group:<id>         hash    a grid: id, request (JSON), created_at, submitted_by
@@ -30,9 +40,16 @@ local key = {
   job = function(id) return prefix .. 'job:' .. id end,
   events = function(id) return prefix .. 'job:' .. id .. ':events' end,
   log = function(id) return prefix .. 'job:' .. id .. ':log' end,
+  epochs = function(id) return prefix .. 'job:' .. id .. ':epochs' end,
   jobs = prefix .. 'jobs',
   queued = prefix .. 'queued',
   running = prefix .. 'running',
+  waits = prefix .. 'waits',
+  index = function(name) return prefix .. 'index:' .. name end,
+  queue = function(owner) return prefix .. 'queue:' .. owner end,
+  waiting = prefix .. 'waiting',
+  usage = prefix .. 'usage',
+  pace = prefix .. 'pace',
   sequence = prefix .. 'sequence',
   fences = prefix .. 'fences',
   group = function(id) return prefix .. 'group:' .. id end,
@@ -50,7 +67,7 @@ end
 
 -- Tell those who follow the job.
 local function emit(id, event, data)
-  redis.call('XADD', key.events(id), 'MAXLEN', '~', '4000', '*', 'event', event, 'data', data)
+  redis.call('XADD', key.events(id), 'MAXLEN', '~', '1500', '*', 'event', event, 'data', data)
 end
 
 -- Whether the job runs under the claim with this fence.
@@ -75,11 +92,78 @@ local function redirected(id, target)
   return target
 end
 
+-- Seconds that a training is expected to take before anything is known about it.
+local function expected_s()
+  return tonumber(redis.call('GET', key.pace) or 60)
+end
+
+-- Seconds of worker time that an owner has used lately: they halve with every half-life.
+local function used_s(owner, half_life_s)
+  local seconds, at = string.match(redis.call('HGET', key.usage, owner) or '', '^(%S+) (%S+)$')
+  if not seconds then return 0 end
+  return tonumber(seconds) * 2 ^ (-(now() - tonumber(at)) / half_life_s)
+end
+
+-- Add worker time to what an owner has used; less than none is a refund.
+local function charge(owner, seconds, half_life_s)
+  local used = math.max(0, used_s(owner, half_life_s) + seconds)
+  redis.call('HSET', key.usage, owner, string.format('%.3f %.3f', used, now()))
+end
+
+-- Charge what a running job has used beyond what was charged already; at its end, give back what it did not use.
+local function settle_usage(id, half_life_s, is_end)
+  local job = redis.call('HMGET', key.job(id), 'owner', 'started_at', 'charged_s')
+  if not job[2] or not job[3] then return end
+  local ran_s = now() - tonumber(job[2])
+  if ran_s > tonumber(job[3]) or is_end then
+    charge(job[1] or 'local', ran_s - tonumber(job[3]), half_life_s)
+    redis.call('HSET', key.job(id), 'charged_s', string.format('%.3f', ran_s))
+  end
+end
+
+-- Take a job out of the indexes of its state and out of its owner's queue.
+local function displace(id)
+  local job = redis.call('HMGET', key.job(id), 'indexed', 'owner')
+  local owner = job[2] or 'local'
+  if job[1] then
+    redis.call('ZREM', key.index('state=' .. job[1]), id)
+    redis.call('ZREM', key.index('state=' .. job[1] .. ',owner=' .. owner), id)
+  end
+  redis.call('ZREM', key.waits, id)
+  redis.call('ZREM', key.queue(owner), id)
+  if redis.call('EXISTS', key.queue(owner)) == 0 then redis.call('ZREM', key.waiting, owner) end
+end
+
+-- Put a job into the indexes of the state that it is in and, if it waits, into its owner's queue.
+local function place(id, state)
+  displace(id)
+  local sequence = redis.call('ZSCORE', key.jobs, id)
+  if not sequence then return end
+  local job = redis.call('HMGET', key.job(id), 'owner', 'priority', 'queued_at', 'created_at')
+  local owner = job[1] or 'local'
+  redis.call('ZADD', key.index('state=' .. state), sequence, id)
+  redis.call('ZADD', key.index('state=' .. state .. ',owner=' .. owner), sequence, id)
+  redis.call('HSET', key.job(id), 'indexed', state)
+  if state == 'queued' then
+    -- Priorities are from -10 to 10; a double holds both parts exactly.
+    local turn = (10 - tonumber(job[2] or 0)) * 1e12 + tonumber(sequence)
+    redis.call('ZADD', key.queue(owner), string.format('%.0f', turn), id)
+    redis.call('ZADD', key.waiting, 0, owner)
+    redis.call('ZADD', key.waits, job[3] or job[4] or 0, id)
+  end
+end
+
 -- Take a job out of the state it is in and put it, queued or finished, into another one.
-local function enter(id, state)
+local function enter(id, state, half_life_s)
   local found = redis.call('HMGET', key.job(id), 'state', 'started_at')
   if found[1] == 'running' and found[2] then
-    redis.call('HINCRBYFLOAT', key.job(id), 'ran_s', string.format('%.3f', now() - tonumber(found[2])))
+    local ran_s = now() - tonumber(found[2])
+    redis.call('HINCRBYFLOAT', key.job(id), 'ran_s', string.format('%.3f', ran_s))
+    settle_usage(id, half_life_s, true)
+    if state == 'succeeded' then
+      local mean_s = tonumber(redis.call('GET', key.pace) or ran_s)
+      redis.call('SET', key.pace, string.format('%.3f', 0.8 * mean_s + 0.2 * ran_s))
+    end
   end
   redis.call('HSET', key.job(id), 'state', state)
   redis.call('ZREM', key.queued, id)
@@ -90,18 +174,31 @@ local function enter(id, state)
   else
     redis.call('HSET', key.job(id), 'finished_at', now())
   end
+  place(id, state)
   emit(id, 'state', state)
+  if is_finished(state) then
+    -- Those who follow the job read its end within the hour; its record says everything that the events said.
+    redis.call('XTRIM', key.events(id), 'MAXLEN', 100)
+    redis.call('EXPIRE', key.events(id), 3600)
+  end
 end
 
--- Write a new job as queued, behind all others.
-local function enqueue(id, request, request_id, traceparent, memory)
+-- Put a job into the indexes of what never changes: a list of names as JSON.
+local function index_facets(id, facets)
+  local sequence = redis.call('ZSCORE', key.jobs, id)
+  for _, name in ipairs(cjson.decode(facets)) do redis.call('ZADD', key.index(name), sequence, id) end
+  redis.call('HSET', key.job(id), 'facets', facets)
+end
+
+-- Write a new job as queued. `fields` are names and values of its hash that are its own; `facets` are JSON.
+local function enqueue(id, request, fields, facets)
   local sequence = redis.call('INCR', key.sequence)
   redis.call('HSET', key.job(id), 'id', id, 'state', 'queued', 'request', request, 'created_at', now(), 'attempt', 0,
              'queued_at', now())
-  if request_id ~= '' then redis.call('HSET', key.job(id), 'submitted_by', request_id) end
-  if memory ~= '' then redis.call('HSET', key.job(id), 'estimated_bytes', memory) end
-  if traceparent ~= '' then redis.call('HSET', key.job(id), 'traceparent', traceparent) end
+  for name, value in pairs(cjson.decode(fields)) do redis.call('HSET', key.job(id), name, value) end
   redis.call('ZADD', key.jobs, sequence, id)
   redis.call('ZADD', key.queued, sequence, id)
+  index_facets(id, facets)
+  place(id, 'queued')
   emit(id, 'state', 'queued')
 end

@@ -39,7 +39,7 @@ class Reaper(threading.Thread):
 
     def run(self) -> None:
         """Sweep until stopped; a server that does not answer is asked again next time."""
-        while not self._stopped.wait(INTERVAL_S):
+        while True:
             try:
                 if self._job_store.take_watch(self._name_on_watch):
                     self.sweep()
@@ -48,19 +48,24 @@ class Reaper(threading.Thread):
                 logger.warning("Redis does not answer: %s", error.reason)
             except Exception:  # the thread's boundary: without a reaper, jobs would wait forever
                 logger.exception("looking after lost jobs failed; it is tried again")
+            if self._stopped.wait(INTERVAL_S):
+                return
 
     def stop(self) -> None:
         """End the thread."""
         self._stopped.set()
 
     def sweep(self) -> None:
-        """Move every job whose worker is lost; send wake-ups again when fewer of them wait than jobs."""
+        """Move every job whose worker is lost; send further wake-ups when fewer of them wait than jobs."""
+        if n_adopted := self._job_store.adopt():
+            logger.info("took over %d jobs that an earlier version of the program wrote or moved", n_adopted)
         for claim in self._expired_for_good():
             self._reap(claim)
+        # Workers of earlier versions take only the job that a wake-up names; ours take the one whose turn it is.
         queued = self._job_store.queued()
-        if queued and len(queued) > self._wake_ups.waiting():
-            for job in queued:
-                self._wake_ups.notify(job)
+        n_missing = len(queued) - self._wake_ups.waiting() if queued else 0
+        for job in queued[: max(0, n_missing)]:
+            self._wake_ups.notify(job)
 
     def _expired_for_good(self) -> list[Claim]:
         now = self._clock()

@@ -1,16 +1,16 @@
-"""All jobs on one Redis server: submitted, read, cancelled and forgotten here, run through `ClaimedJobs`.
+"""All jobs on one Redis server: submitted, cancelled and forgotten here, read by `ListedJobs`, run by `ClaimedJobs`.
 
 A record is the truth about its job; a Celery message only wakes a worker. This module knows neither HTTP nor Celery.
 """
 
-from collections.abc import Iterator, Sequence
 from typing import cast
 
 from worker.job_store import keys
-from worker.job_store.claims import ClaimedJobs
 from worker.job_store.connection import server_errors
-from worker.job_store.fields import job_record
+from worker.job_store.fields import facets_of, new_fields
+from worker.job_store.listing import ListedJobs
 from worker.jobs.errors import IdempotencyConflict, JobNotFinished, JobNotFound
+from worker.jobs.labels import LOCAL_OWNER, NO_LABELS, Labels
 from worker.jobs.plan import TrainingPlan
 from worker.jobs.records import NO_ORIGIN, JobRecord, Origin, Progress, QueueOverview
 from worker.jobs.states import JobState
@@ -20,7 +20,7 @@ IDEMPOTENCY_KEPT_S = 48 * 3600
 ANNOUNCED_S = 60  # a worker announces itself every ten seconds
 
 
-class JobStore(ClaimedJobs):
+class JobStore(ListedJobs):
     """All jobs on one Redis server.
 
     Every method raises `QueueUnavailable` when the server does not answer.
@@ -33,6 +33,8 @@ class JobStore(ClaimedJobs):
         digest: str = "",
         origin: Origin = NO_ORIGIN,
         estimated_bytes: int | None = None,
+        labels: Labels = NO_LABELS,
+        owner: str = LOCAL_OWNER,
     ) -> JobRecord:
         """Write a new job as `queued`.
 
@@ -42,6 +44,8 @@ class JobStore(ClaimedJobs):
             digest: of the request as the client sent it, to tell a repetition from a different request.
             origin: who submits; a repetition does not change it.
             estimated_bytes: of memory, for the worker that limits it; None when it is not known.
+            labels: what the client says about it.
+            owner: whose turn the job takes.
 
         Raises:
             IdempotencyConflict: the key came before with a different request.
@@ -54,9 +58,8 @@ class JobStore(ClaimedJobs):
             key,
             digest,
             IDEMPOTENCY_KEPT_S,
-            origin.request_id,
-            origin.traceparent,
-            estimated_bytes or "",
+            new_fields(labels, owner, origin, estimated_bytes),
+            facets_of(plan, owner, labels.tags, None),
         )
         if first_digest != digest:
             raise IdempotencyConflict(idempotency_key, job)
@@ -66,23 +69,6 @@ class JobStore(ClaimedJobs):
         """Whether something was submitted under this key."""
         with server_errors():
             return bool(self._redis.exists(keys.idempotency_key(idempotency_key)))
-
-    def get(self, job: str) -> JobRecord:
-        """One job. Raises `JobNotFound`."""
-        record = next(self._existing([job]), None)
-        if record is None:
-            raise JobNotFound(job)
-        return record
-
-    def page(
-        self, states: Sequence[JobState] = (), offset: int = 0, limit: int = 50, group: str | None = None
-    ) -> tuple[list[JobRecord], int]:
-        """Jobs in the given states (none given: all) and group, newest first, and how many there are in all."""
-        with server_errors():
-            ids = self._ids(group)
-            if states:
-                ids = self._in_states(ids, states)
-        return list(self._existing(ids[offset : offset + limit])), len(ids)
 
     def cancel(self, job: str) -> JobRecord:
         """End a job: at once when queued, through its worker when running, not at all when it has ended."""
@@ -109,7 +95,8 @@ class JobStore(ClaimedJobs):
             self._redis.ping()
 
     def overview(self) -> QueueOverview:
-        """All jobs in a few numbers, counted on the server at one moment."""
+        """All jobs in a few numbers, from the server at one moment."""
+        self._open()
         flat, queued, longest_wait_s, running = self._scripts.run("overview")
         counts = dict(zip(flat[::2], flat[1::2], strict=True))
         paces = (Progress.model_validate_json(progress).images_per_second for progress in running)
@@ -137,26 +124,3 @@ class JobStore(ClaimedJobs):
         """The most memory, in bytes, that a living worker allows a trainer; None when no worker is known."""
         bytes_text: str | None = self._scripts.run("most_memory")
         return int(bytes_text) if bytes_text else None
-
-    def _ids(self, group: str | None) -> list[str]:
-        """Ids of all jobs, or of those of a group, newest first."""
-        if group is None:
-            return cast(list[str], self._redis.zrevrange(keys.JOBS, 0, -1))
-        return cast(list[str], self._redis.lrange(keys.group_jobs_key(group), 0, -1))[::-1]
-
-    def _in_states(self, ids: Sequence[str], states: Sequence[JobState]) -> list[str]:
-        pipeline = self._redis.pipeline(transaction=False)
-        for job in ids:
-            pipeline.hget(keys.job_key(job), "state")
-        return [job for job, state in zip(ids, pipeline.execute(), strict=True) if state in states]
-
-    def _existing(self, ids: Sequence[str]) -> Iterator[JobRecord]:
-        with server_errors():
-            pipeline = self._redis.pipeline(transaction=False)
-            for job in ids:
-                pipeline.hgetall(keys.job_key(job))
-                pipeline.zrank(keys.QUEUED, job)
-            answers = pipeline.execute()
-        for fields, rank in zip(answers[::2], answers[1::2], strict=True):
-            if fields:
-                yield job_record(fields, rank)

@@ -5,13 +5,12 @@
 -- ARGV[3]  SHA-256 of the idempotency key, or ''
 -- ARGV[4]  digest of the request as the client sent it
 -- ARGV[5]  seconds for which the idempotency key is kept
--- ARGV[6]  request id of the submission, or ''
--- ARGV[7]  traceparent of the submission, or ''
--- ARGV[8]  bytes of memory that the training is estimated to need, or ''
+-- ARGV[6]  further fields of the job (JSON object of texts)
+-- ARGV[7]  names of the indexes that it is always in (JSON list)
 -- Answers  {id of the job, digest}: of the job known under the idempotency key if there is one, else of the new job
--- Touches  job events jobs queued sequence idempotency
+-- Touches  job events jobs queued waits index queue waiting sequence idempotency
 
-local id, request, sha, digest, keep_s = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local id, sha, digest, keep_s = ARGV[1], ARGV[3], ARGV[4], ARGV[5]
 
 if sha ~= '' then
   local known = redis.call('HMGET', key.idempotency(sha), 'job', 'digest')
@@ -21,5 +20,5 @@ if sha ~= '' then
 end
 
 -- A client that missed the answer sends the command again: a job that runs by now must not be queued again.
-if redis.call('EXISTS', key.job(id)) == 0 then enqueue(id, request, ARGV[6], ARGV[7], ARGV[8]) end
+if redis.call('EXISTS', key.job(id)) == 0 then enqueue(id, ARGV[2], ARGV[6], ARGV[7]) end
 return {id, digest}

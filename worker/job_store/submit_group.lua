@@ -6,15 +6,14 @@
 -- ARGV[4]  digest of the request
 -- ARGV[5]  seconds for which the idempotency key is kept
 -- ARGV[6]  request id of the submission, or ''
--- ARGV[7]  traceparent of the submission, or ''
--- ARGV[8…] of each job: id, request (JSON), estimated bytes of memory or '', the grid's fields with this job's values
---          (JSON)
+-- ARGV[7…] of each job: id, request (JSON), further fields (JSON object of texts), names of the indexes that it is
+--          always in (JSON list)
 -- Answers  {id of the group, digest}: of the group or job known under the idempotency key if there is one, else of the
 --          new group
--- Touches  job events jobs queued sequence group group_jobs groups idempotency
+-- Touches  job events jobs queued waits index queue waiting sequence group group_jobs groups idempotency
 
-local id, sha, digest, keep_s, request_id, traceparent = ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-local first_job = ARGV[8]
+local id, sha, digest, keep_s, request_id = ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local first_job = ARGV[7]
 
 -- A client that missed the answer sends the command again: jobs that run by now must not be queued again.
 if redis.call('EXISTS', key.group(id)) == 1 then return {id, digest} end
@@ -28,11 +27,10 @@ if sha ~= '' then
 end
 
 redis.call('HSET', key.group(id), 'id', id, 'request', ARGV[2], 'created_at', now(), 'submitted_by', request_id)
-for i = 8, #ARGV, 4 do
-  local job, request, memory, varied = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
-  enqueue(job, request, request_id, traceparent, memory)
-  redis.call('HSET', key.job(job), 'group', id, 'varied', varied)
-  redis.call('RPUSH', key.group_jobs(id), job)
+for i = 7, #ARGV, 4 do
+  enqueue(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3])
+  redis.call('HSET', key.job(ARGV[i]), 'group', id)
+  redis.call('RPUSH', key.group_jobs(id), ARGV[i])
 end
 redis.call('ZADD', key.groups, redis.call('ZSCORE', key.jobs, first_job), id)
 return {id, digest}

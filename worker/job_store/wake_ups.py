@@ -1,8 +1,8 @@
 """Wake-ups: the Celery messages that tell a worker to look for a job. Nothing else sends any.
 
-A wake-up carries a job's id, and no job depends on it: a lost one is sent again, a second one does nothing. The
-settings follow what was measured for hour-long jobs on Redis; each says why. Celery is imported when first needed, so
-that a process which only reads records does not pay for it.
+A wake-up carries no job: the worker claims the job whose turn it is. No job depends on a wake-up: a lost one is sent
+again, and one too many does nothing. The settings follow what was measured for hour-long jobs on Redis; each says why.
+Celery is imported when first needed, so that a process which only reads records does not pay for it.
 """
 
 from __future__ import annotations
@@ -84,8 +84,12 @@ class WakeUps:
         self._broker_url = broker_url
         self._cached_app: Celery | None = None
 
-    def notify(self, job: str) -> None:
-        """Tell a worker that this job waits."""
+    def notify(self, job: str = "") -> None:
+        """Tell a worker that a job waits.
+
+        Args:
+            job: for workers of earlier versions, which take only the job that they are told of; others ignore it.
+        """
         with _broker_errors():
             self._app.send_task(TASK, args=[job], queue=QUEUE, ignore_result=True)
 

@@ -15,8 +15,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, StringConstraints, Tag, ValidationError
 
+from worker.jobs.labels import NO_LABELS, Labels
 from worker.jobs.plan import TrainingPlan
-from worker.jobs.request import JobRequest, RequestInvalid, without_union_tags
+from worker.jobs.request import JobRequest, RequestInvalid, labels_of, without_union_tags
 from worker.patterns import FIELD_PATH_PATTERN, message_of
 
 MAX_JOBS = 100
@@ -54,13 +55,14 @@ SUBMISSION_TAGS = frozenset({"one-job", "many-jobs"})
 
 
 class PlannedJob(BaseModel):
-    """One combination of a grid: what distinguishes it, its complete plan, and the memory it needs if that is known."""
+    """A job to be submitted: its complete plan, what is said about it, and the memory it needs if that is known."""
 
     model_config = ConfigDict(frozen=True)
 
-    varied: dict[str, JsonValue]
+    varied: dict[str, JsonValue] = Field(description="What distinguishes it from the other jobs of its grid.")
     plan: TrainingPlan
-    estimated_bytes: int | None = None
+    labels: Labels = NO_LABELS
+    estimated_bytes: int | None = Field(default=None, description="Of memory.")
 
 
 Planner = Callable[[JobRequest], TrainingPlan]
@@ -88,13 +90,13 @@ def plan_grid(body: GridRequest, plan: Planner) -> list[PlannedJob]:
     jobs: list[PlannedJob] = []
     seen: dict[str, Mapping[str, JsonValue]] = {}
     for varied in _combinations(body.grid):
-        planned = _planned(base, body.grid, varied, plan)
+        planned, labels = _planned(base, body.grid, varied, plan)
         twin = seen.setdefault(planned.model_dump_json(), varied)
         if twin is not varied:
             raise RequestInvalid(
                 ("grid",), f"two combinations are the same job: {described(twin)}; and {described(varied)}"
             )
-        jobs.append(PlannedJob(varied=varied, plan=planned))
+        jobs.append(PlannedJob(varied=varied, plan=planned, labels=labels))
     return jobs
 
 
@@ -128,12 +130,13 @@ def _planned(
     grid: Mapping[str, Sequence[JsonValue]],
     varied: Mapping[str, JsonValue],
     plan: Planner,
-) -> TrainingPlan:
+) -> tuple[TrainingPlan, Labels]:
     body = copy.deepcopy(dict(base))
     try:
         for path, value in varied.items():
             _put(body, path, value)
-        return plan(JobRequest.model_validate(body))
+        request = JobRequest.model_validate(body)
+        return plan(request), labels_of(request)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         loc, message = without_union_tags(first["loc"]), message_of(first)

@@ -1,10 +1,12 @@
 """The record of a job, as Redis holds it and HTTP shows it."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from worker.jobs.labels import LOCAL_OWNER
 from worker.jobs.plan import TrainingPlan
 from worker.jobs.states import FINISHED, JobState
 from worker.recipe.options import EarlyStopping
@@ -58,6 +60,36 @@ class History(BaseModel):
         if self.best_epoch is None or stopping.is_better(values[-1], values[self.best_epoch - 1]):
             return longer.model_copy(update={"best_epoch": len(values)})
         return longer
+
+    def epoch(self, number: int) -> "EpochMetrics":
+        """The metrics of one epoch, counted from 1."""
+        columns = {name: getattr(self, name) for name in EPOCH_COLUMNS}
+        known = {name: values[number - 1] for name, values in columns.items() if len(values) >= number}
+        return EpochMetrics.model_validate({"epoch": number} | known)
+
+    @classmethod
+    def of_epochs(cls, epochs: Iterable["EpochMetrics"], best_epoch: int | None) -> "History":
+        """The history that these epochs make, oldest first."""
+        rows = list(epochs)
+        columns = {name: [getattr(row, name) for row in rows] for name in EPOCH_COLUMNS}
+        known = {name: tuple(value for value in column if value is not None) for name, column in columns.items()}
+        return cls.model_validate(known | {"best_epoch": best_epoch})
+
+
+class EpochMetrics(BaseModel):
+    """Metrics of one epoch: the data of an `epoch` event, and an entry of the history as it is stored."""
+
+    model_config = ConfigDict(frozen=True)
+
+    epoch: int = Field(description="The epoch that has just ended, from 1.")
+    loss: float | None = None
+    accuracy: float | None = None
+    val_loss: float | None = None
+    val_accuracy: float | None = None
+    learning_rate: float | None = Field(default=None, description="At the end of the epoch.")
+
+
+EPOCH_COLUMNS = tuple(name for name in EpochMetrics.model_fields if name != "epoch")
 
 
 class PublishedModel(BaseModel):
@@ -119,7 +151,20 @@ class JobRecord(BaseModel):
     varied: dict[str, JsonValue] = Field(
         default={}, description="What distinguishes the job within its group: the grid's fields with this job's values."
     )
-    position: int | None = Field(default=None, description="Position in the queue, from 1; null unless queued.")
+    owner: str = Field(default=LOCAL_OWNER, description="Name of the key that submitted it; `local` without keys.")
+    tags: tuple[str, ...] = ()
+    note: str | None = None
+    priority: int = Field(default=0, description="Among the jobs of the same owner; the highest runs first.")
+    position: int | None = Field(
+        default=None,
+        description="Position in the order in which jobs will start, from 1; null unless queued. Owners take turns, so "
+        "it may grow when others submit.",
+    )
+    eta_s: float | None = Field(
+        default=None,
+        description="Seconds until a queued job starts, if trainings take as long as the latest ones; null when it "
+        "does not wait or no worker is known.",
+    )
     attempt: int = Field(default=0, description="How many times a worker has taken the job.")
     cancel_requested: bool = Field(
         default=False, description="A cancellation was requested, and the worker has not acted on it yet."

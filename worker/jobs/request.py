@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from model_store.names import ALIAS_PATTERN, MODEL_PATTERN
 from worker.architectures import Architecture, Overrides
+from worker.jobs.labels import Labels
 from worker.patterns import REFERENCE_PATTERN
 from worker.recipe.options import (
     Augmentation,
@@ -63,10 +64,8 @@ def without_union_tags(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
     return loc
 
 
-class JobRequest(BaseModel):
+class JobRequest(Labels):
     """What a client may ask for: architecture and dataset are enough; everything else has a default."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     architecture: ArchitectureChoice | None = Field(
         default=None,
@@ -175,3 +174,8 @@ class RequestInvalid(ValueError):
         super().__init__(f"{'.'.join(map(str, loc))}: {message}")
         self.loc = loc
         self.message = message
+
+
+def labels_of(request: JobRequest) -> Labels:
+    """What a request says besides its training."""
+    return Labels.model_validate(request.model_dump(include=set(Labels.model_fields)))

@@ -60,7 +60,7 @@ def _close_runner(**_: Any) -> None:  # noqa: ANN401
 @signals.worker_ready.connect  # type: ignore[untyped-decorator]
 def _start_threads(**_: Any) -> None:  # noqa: ANN401
     global _reaper, _announcer  # noqa: PLW0603
-    job_store = JobStore(connect(settings.redis_url))
+    job_store = JobStore(connect(settings.redis_url), half_life_s=settings.fair_half_life_s)
     _reaper = Reaper(job_store, WakeUps(settings.broker_url))
     _reaper.start()
     _announcer = Announcer(job_store, most_trainer_bytes(settings.trainer_memory_bytes))
@@ -77,8 +77,8 @@ def _stop_threads(**_: Any) -> None:  # noqa: ANN401
 
 
 @app.task(name=TASK)  # type: ignore[untyped-decorator]
-def train(job: str) -> None:
-    """Act on one wake-up."""
+def train(_job: str = "") -> None:
+    """Act on one wake-up; an API of an earlier version names a job in it, but the turns of owners decide."""
     if _runner is None:
         sys.exit("this task runs in a prefork pool process only")
-    _runner.run(job)
+    _runner.run()

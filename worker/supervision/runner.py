@@ -1,4 +1,4 @@
-"""What a worker does on a wake-up: claim the job, give it to the spare trainer, prepare the next one.
+"""What a worker does on a wake-up: claim the job whose turn it is, give it to the spare trainer, prepare the next one.
 
 Runs in Celery's pool process, which imports no Keras. The spare is a trainer that has already imported Keras, so that
 no job waits for the import.
@@ -43,7 +43,7 @@ class Runner:
 
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
-        self._job_store = JobStore(connect(settings.redis_url), settings.lease_s)
+        self._job_store = JobStore(connect(settings.redis_url), settings.lease_s, settings.fair_half_life_s)
         self._tracing = open_tracing(settings.otel_endpoint, settings.otel_service_name, "worker")
         self._next_sweep = 0.0
         if n_directories := sweep_work_dirs():
@@ -52,15 +52,15 @@ class Runner:
         self._spare: TrainerProcess | None = None
         self._prepare_spare()
 
-    def run(self, job: str) -> None:
-        """Run a job if it can be claimed; a second wake-up for the same job does nothing."""
+    def run(self) -> None:
+        """Run the job whose turn it is; a wake-up does nothing when no job waits."""
         # Asked until there is an answer: a claim that Redis made while it hung would cost the job an attempt.
         claimant = new_id()
-        claim = insist(job, lambda: self._job_store.claim(job, claimant), CLAIM_RETRY_S)
+        claim = insist("of the next turn", lambda: self._job_store.claim(claimant=claimant), CLAIM_RETRY_S)
         if claim is None:
             return
         claimed_at = time.time()
-        with log_context(job=job, request_id=claim.origin.request_id), JobTrace(self._tracing, claim) as trace:
+        with log_context(job=claim.job, request_id=claim.origin.request_id), JobTrace(self._tracing, claim) as trace:
             try:
                 if not self._is_settled(claim, trace):
                     self._supervise(claim, claimed_at, trace)
@@ -68,7 +68,7 @@ class Runner:
                 # Told to stop before the supervisor began. If it gave the job back already, this does nothing.
                 self._give_back(claim)
                 raise
-        self._drop_checkpoints(job)
+        self._drop_checkpoints(claim.job)
         self._prepare_spare()
         self._sweep_store_when_due()
 
