@@ -22,7 +22,10 @@ RUN pip install --no-cache-dir --require-hashes -r requirements/build.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY model_store model_store
 COPY worker worker
+COPY package.json package-lock.json .npmrc ./
 COPY service service
+# node comes from build.lock, too.
+RUN sh service/page/build.sh python
 RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels .
 
 FROM base AS api-packages

@@ -15,7 +15,7 @@ CHECKED := tests/unit $(addprefix tests/contract/test_,artifact_names.py changel
 SOURCES := service worker model_store tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo run check test coverage promises competitors lint format openapi lock clean page-picture
+.PHONY: help venv page demo run check test coverage promises competitors lint format openapi lock clean page-picture
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,10 +41,19 @@ $(DEVELOPMENT): $(RUNTIME) requirements/dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	@touch $@
 
-demo: $(RUNTIME)  ## see it work: train a network, classify pictures
+# The page is bundled when it is missing or older than its sources. Without npm's packages (offline, for example) the API
+# works without it, and says so.
+PAGE := service/static/index.html
+PAGE_SOURCES := $(shell find service/page -type f) package.json package-lock.json
+$(PAGE): $(PAGE_SOURCES)
+	@sh service/page/build.sh $(BIN)/python || echo "THE PAGE COULD NOT BE BUILT (see above): http://localhost:8000/ has no page, the API works" >&2
+
+page: $(RUNTIME) $(PAGE)  ## bundle the web page into service/static, if it is missing or old
+
+demo: $(RUNTIME) $(PAGE)  ## see it work: train a network, classify pictures
 	@exec $(BIN)/convserve demo
 
-run: $(RUNTIME)  ## run everything on this machine until Ctrl-C
+run: $(RUNTIME) $(PAGE)  ## run everything on this machine until Ctrl-C
 	@exec $(BIN)/convserve up
 
 # Types are checked while the tests run: together they take half as long on two cores.
@@ -60,7 +69,7 @@ check: $(DEVELOPMENT)  ## the quick gate: format, lint, types, imports, API desc
 SIDE_BY_SIDE := tests/integration tests/learning tests/examples tests/contract tests/unit
 SLOW_PROMISES := $(addprefix tests/promises/test_,limit_promises.py start_promises.py worker_promises.py)
 QUICK_PROMISES := $(filter-out $(SLOW_PROMISES),$(wildcard tests/promises/test_*.py))
-test: $(DEVELOPMENT) lint  ## the whole gate: format, lint, types, imports, API description, tests
+test: $(DEVELOPMENT) $(PAGE) lint  ## the whole gate: format, lint, types, imports, API description, tests
 	$(BIN)/python -m pytest -m "not long" -n 3 --dist loadfile --no-loadscope-reorder $(SIDE_BY_SIDE)
 	$(BIN)/python -m pytest $(QUICK_PROMISES)
 
@@ -103,8 +112,10 @@ lock:  ## lock the packages again after pyproject.toml changed
 	$(COMPILE) pyproject.toml --extra api --extra otel -c requirements/dev.lock -o requirements/api.lock
 	$(COMPILE) pyproject.toml --extra worker --extra pretrained --extra otel -c requirements/dev.lock -o requirements/worker-cpu.lock
 	$(COMPILE) pyproject.toml --extra worker --extra pretrained --extra otel --extra gpu -c requirements/dev.lock -o requirements/worker-gpu.lock
-	echo 'setuptools>=80' | $(COMPILE) - -c requirements/dev.lock -o requirements/build.lock
+	printf 'setuptools>=80\nnodejs-wheel-binaries>=20\n' | $(COMPILE) - -c requirements/dev.lock -o requirements/build.lock
+	npm install --package-lock-only --ignore-scripts --no-fund --no-audit
+	node -e 'const fs = require("fs"), file = "package-lock.json", lock = JSON.parse(fs.readFileSync(file)); for (const entry of Object.values(lock.packages)) delete entry.funding; fs.writeFileSync(file, JSON.stringify(lock, null, 2) + "\n")'
 
 clean:  ## remove what the targets made, except the data directories
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.*
+	rm -rf $(VENV) node_modules service/static build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.*
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -21,7 +21,7 @@ OPEN_PATHS = frozenset(
     {"/", "/healthz", "/readyz", "/ping", "/vertex/health", "/docs", "/openapi.json", "/favicon.ico"}
 )
 """Answered without a key. They say that the service is alive, and what it can do."""
-OPEN_PREFIX = "/docs-assets/"
+OPEN_PREFIXES = ("/docs-assets/", "/page/")
 METRICS_PATH = "/metrics"
 FOREIGN_SITES = frozenset({b"cross-site", b"same-site"})
 ANY_HOST = "*"
@@ -111,7 +111,7 @@ class Doors:
         path: str = scope["path"]
         if scope["method"] not in SAFE_METHODS:
             return False  # `POST /` asks a model
-        return path in self._open_paths or path.startswith(OPEN_PREFIX)
+        return path in self._open_paths or path.startswith(OPEN_PREFIXES)
 
     def _has_key(self, headers: Headers) -> bool:
         came = headers.get(b"x-api-key") or _credentials(headers.get(b"authorization", b""))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.paths import PROJECT
 from tests.running import submit, wait_for
 from worker.datasets import Dataset, load_dataset
 
@@ -99,7 +100,8 @@ def test_every_picture_of_a_version_can_be_looked_at(api: httpx.Client, version:
 
 
 def test_the_page_shows_files_that_a_version_has(api: httpx.Client, version: str) -> None:
-    named = set(re.findall(r'"([a-z-]+\.(?:png|json|txt))"', api.get("/").text))
+    screen = (PROJECT / "service/page/screens/model.js").read_text()
+    named = set(re.findall(r'"([a-z-]+\.(?:png|json|txt))"', screen))
     assert named >= set(PICTURES)
     assert named <= set(api.get(version).json()["files"])
 

@@ -1,0 +1,54 @@
+// One line about a job, whichever form the API gives it: a whole record or a row.
+
+/** @typedef {{id: string, name: string, owner: string, state: string, dataset: string, architecture: string, epoch: number, epochs: number,
+ *   phase: string, eta: number | null, validation: number | null, test: number | null, seconds: number | null, version: number | null,
+ *   group: string | null, position: number | null, error: any, created: string, started: string | null, finished: string | null,
+ *   speed: number | null, doctor: string, cancelling: boolean, tags: string[]}} Row */
+
+const best = (values) => (values?.length ? Math.max(...values) : null);
+
+function architectureOf(job, request) {
+  const network = request.architecture ?? job.architecture;
+  const name = typeof network === "string" ? network : "own network";
+  const changes = Object.entries(request.overrides ?? {}).filter(([, value]) => value !== null && value !== undefined);
+  return [name, ...changes.map(([, value]) => (Array.isArray(value) ? value.join("×") : value))].join(", ");
+}
+
+/** @returns {Row} */
+export function rowOf(job) {
+  const request = job.request ?? {};
+  const progress = job.progress ?? job;
+  const model = job.model ?? null;
+  return {
+    id: job.id,
+    name: model?.name ?? (typeof model === "string" ? model : request.model ?? job.name ?? job.id),
+    owner: job.owner ?? "local",
+    state: job.state,
+    dataset: request.dataset ?? job.dataset ?? "",
+    architecture: architectureOf(job, request),
+    epoch: progress.epoch ?? 0,
+    epochs: progress.epochs || request.epochs || job.epochs || 0,
+    phase: progress.phase ?? "",
+    eta: progress.eta_s ?? job.eta_s ?? null,
+    validation: job.val_accuracy ?? job.best_val_accuracy ?? best(job.history?.val_accuracy),
+    test: model?.test_accuracy ?? job.test_accuracy ?? null,
+    seconds: job.started_at ? (Date.parse(job.finished_at ?? new Date().toISOString()) - Date.parse(job.started_at)) / 1000 : null,
+    version: model?.version ?? job.version ?? null,
+    group: job.group ?? null,
+    position: job.position ?? null,
+    error: job.error ?? null,
+    created: job.created_at,
+    started: job.started_at ?? null,
+    finished: job.finished_at ?? null,
+    speed: progress.images_per_second ?? null,
+    doctor: job.doctor?.worst ?? worstOf(job.doctor?.findings ?? job.doctor) ?? "",
+    cancelling: Boolean(job.cancel_requested),
+    tags: job.tags ?? [],
+  };
+}
+
+const SEVERITIES = ["error", "warning", "info"];
+export const worstOf = (findings) => (Array.isArray(findings) ? SEVERITIES.find((one) => findings.some(({ severity }) => severity === one)) ?? "none" : undefined);
+
+export const STATES = ["running", "queued", "succeeded", "failed", "cancelled"];
+export const isOver = (state) => ["succeeded", "failed", "cancelled"].includes(state);

@@ -1,0 +1,85 @@
+// What every screen needs to know about the server: who asks, what runs and waits, and who works.
+import { signal } from "@preact/signals";
+import { apiKey, get, Problem } from "./api.js";
+import { listen, restarts } from "./live.js";
+import { isOver, rowOf } from "./rows.js";
+
+/** @typedef {import("./rows.js").Row} Row */
+
+/** @type {import("@preact/signals").Signal<{name: string, scopes: string[], limits: any, used: any} | null>} */
+export const me = signal(null);
+/** @type {import("@preact/signals").Signal<{running: Row[], queued: number, mine: number | null}>} */
+export const overview = signal({ running: [], queued: 0, mine: null });
+/** @type {import("@preact/signals").Signal<any[]>} */
+export const workers = signal([]);
+
+export const isAdmin = () => !me.value || me.value.scopes.includes("admin");
+export const hasKeys = () => me.value !== null && me.value.name !== "local";
+
+/** Routes that this server does not have: asked for once. @type {Set<string>} */
+const missing = new Set();
+
+/** Null where the server lacks the route or refuses it; other failures stay failures. */
+export async function ifThere(path) {
+  if (missing.has(path)) return null;
+  try { return await get(path); } catch (error) {
+    if (!(error instanceof Problem) || ![401, 403, 404, 405].includes(error.status)) throw error;
+    if (error.status === 404) missing.add(path);
+    return null;
+  }
+}
+
+export async function readMe() { me.value = await ifThere("/me").catch(() => me.peek()); }
+
+export async function readOverview() {
+  const [running, queued, found] = await Promise.all([
+    get("/jobs?state=running&limit=20"), get("/jobs?state=queued&limit=50"), ifThere("/workers").catch(() => null),
+  ]);
+  const waiting = queued.jobs.map(rowOf);
+  const own = waiting.filter((row) => hasKeys() && row.owner === me.value?.name && row.position !== null);
+  overview.value = {
+    running: running.jobs.map(rowOf),
+    queued: queued.total ?? waiting.length,
+    mine: own.length ? Math.min(...own.map((row) => row.position ?? Infinity)) : null,
+  };
+  workers.value = found?.workers ?? [];
+}
+
+/** Reads the overview again soon after something changed, once for several changes. */
+function later() {
+  let timer = 0;
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => { if (!document.hidden) readOverview().catch(() => {}); }, 150);
+  };
+}
+
+export function watchServer() {
+  const soon = later();
+  const stop = listen(({ kind, job, data }) => {
+    if (kind !== "progress") { soon(); if (kind !== "epoch") return; }
+    const { running, ...rest } = overview.peek();
+    const progress = data?.progress ?? data ?? {};
+    overview.value = { ...rest, running: running.map((row) => (row.id === job ? patched(row, progress) : row)) };
+  });
+  const stopRestarts = restarts.subscribe(soon);
+  const stopKey = apiKey.subscribe(() => { readMe().then(soon); });
+  const onVisible = () => { if (!document.hidden) soon(); };
+  document.addEventListener("visibilitychange", onVisible);
+  return () => { stop(); stopRestarts(); stopKey(); document.removeEventListener("visibilitychange", onVisible); };
+}
+
+/** @param {Row} row @returns {Row} the row with what a progress or epoch event says */
+export function patched(row, progress) {
+  if (isOver(row.state)) return row;
+  return {
+    ...row,
+    phase: progress.phase ?? row.phase,
+    epoch: progress.epoch ?? row.epoch,
+    epochs: progress.epochs || row.epochs,
+    eta: progress.eta_s === undefined ? row.eta : progress.eta_s,
+    speed: progress.images_per_second ?? row.speed,
+    validation: progress.val_accuracy === undefined ? row.validation : Math.max(row.validation ?? 0, progress.val_accuracy),
+  };
+}
+

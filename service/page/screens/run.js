@@ -1,0 +1,164 @@
+// One run, live: every epoch as it comes.
+import { useEffect } from "preact/hooks";
+import { at, get, post, remove } from "../core/api.js";
+import { html } from "../core/html.js";
+import { listen, restarts } from "../core/live.js";
+import { useAction, useResource } from "../core/resource.js";
+import { go } from "../core/router.js";
+import { isOver, rowOf } from "../core/rows.js";
+import { hasKeys } from "../core/server.js";
+import { ago, count, duration, figure, percent, plural, settingName } from "../core/words.js";
+import { Await, Badge, Confirm, Fault, Figure, Panel, Term } from "../parts/basics.js";
+import { Chart } from "../parts/chart.js";
+import { Findings } from "../parts/doctor.js";
+import { Tour } from "../parts/tour.js";
+
+const SERIES = ["loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"];
+
+/** The job with what an event says. Null: the event does not fit, so the job has to be read again. */
+export function withEvent(job, { kind, data }) {
+  if (data?.request && data.id === job.id) return { ...job, ...data };
+  if (kind === "progress") return { ...job, progress: { ...job.progress, ...(data.progress ?? data) } };
+  if (kind !== "epoch") return null;
+  const history = job.history ?? {};
+  const known = history.loss?.length ?? 0;
+  if (data.epoch <= known) return job;
+  if (data.epoch !== known + 1) return null;
+  const longer = Object.fromEntries(SERIES.map((name) => [name, data[name] === undefined ? history[name] ?? [] : [...(history[name] ?? []), data[name]]]));
+  return { ...job, history: { ...history, ...longer }, progress: { ...job.progress, epoch: data.epoch } };
+}
+
+export function useJob(id) {
+  const job = useResource(at`/jobs/${id}`);
+  const latest = { current: job };
+  latest.current = job;
+  useEffect(() => {
+    let record = job.data;
+    const stop = listen((event) => {
+      if (event.job !== id || !record) return;
+      const next = withEvent(record, event);
+      if (next) { record = next; job.change(next); } else get(at`/jobs/${id}`).then((fresh) => { record = fresh; job.change(fresh); }).catch(() => {});
+    });
+    return stop;
+  }, [id, job.data]);
+  useEffect(() => {
+    let isFirst = true;
+    return restarts.subscribe(() => { if (!isFirst) job.reload(); isFirst = false; });
+  }, [job.reload]);
+  return job;
+}
+
+export function Run({ steps: [, id] }) {
+  const job = useJob(id);
+  return html`<${Await} of=${job}>${(record) => html`<${Live} job=${record} reload=${job.reload} />`}<//>`;
+}
+
+function Live({ job, reload }) {
+  const row = rowOf(job);
+  const { history = {} } = job;
+  return html`<${Head} job=${job} row=${row} reload=${reload} />
+    <${Trouble} job=${job} />
+    <div class="columns">
+      <${Panel} title="Accuracy" tools=${html`<${Term} name="accuracy">what is this?<//>`}><${Curves} history=${history} kind="accuracy" asPercent />
+        <${Tour} path=${at`/jobs/${job.id}`} data=${job} /><//>
+      <${Panel} title="Loss" tools=${html`<${Term} name="loss">what is this?<//>`}><${Curves} history=${history} kind="loss" /><${Tour} path=${at`/jobs/${job.id}/curves.svg`} save="curves.svg" /><//>
+    </div>
+    <${Doctor} job=${job} />
+    <div class="columns"><${Settings} request=${job.request} /><${Log} job=${job} /></div>`;
+}
+
+function Head({ job, row, reload }) {
+  const cancel = useAction(async () => { await post(at`/jobs/${job.id}/cancel`); await reload(); });
+  const finish = useAction(async () => { await post(at`/jobs/${job.id}/finish`); await reload(); });
+  const again = useAction(async () => { const made = await post("/jobs", withoutNulls({ ...job.request, ...(job.state === "failed" ? {} : { seed: undefined }) })); go(at`#/run/${made.id}`); });
+  const forget = useAction(async () => { await remove(at`/jobs/${job.id}`); go("#/"); });
+  const over = isOver(job.state);
+  return html`<${Panel} title=${row.name} id="run-head" wide tools=${html`<${Badge} state=${job.state} />`}>
+    <p class="progress-line" role="status">${sentence(job, row)}</p>
+    ${job.state === "running" ? html`<progress max=${row.epochs || 1} value=${row.epoch} aria-label="Epochs"></progress>` : null}
+    <dl class="figures">
+      <${Figure} name="dataset"><a class="clip" href=${at`#/data/${row.dataset}`}>${row.dataset}</a><//>
+      <${Figure} name="network">${row.architecture}<//>
+      <${Figure} name=${html`best <${Term} name="validation" />`}>${percent(row.validation)}<//>
+      ${row.test !== null ? html`<${Figure} name=${html`<${Term} name="test" />`}>${percent(row.test)}<//>` : null}
+      ${job.state === "running" && row.speed ? html`<${Figure} name="speed">${count(Math.round(row.speed))} pictures per second<//>` : null}
+      <${Figure} name="time">${duration(row.seconds)}<//>
+      ${hasKeys() ? html`<${Figure} name="owner">${row.owner}<//>` : null}
+    </dl>
+    <p class="buttons">
+      ${row.version ? html`<a class="button primary" href=${at`#/look/${row.name}/${row.version}`}>Try it on a picture</a><a class="button" href=${at`#/model/${row.name}/${row.version}`}>See the model</a>` : null}
+      ${job.state === "running" ? html`<button type="button" disabled=${finish.busy || row.cancelling} onClick=${finish.run}>Finish now, keep the best epoch</button>` : null}
+      ${over ? null : html`<button type="button" disabled=${cancel.busy || row.cancelling} onClick=${cancel.run}>${row.cancelling ? "Cancelling" : "Cancel"}</button>`}
+      ${over ? html`<button type="button" disabled=${again.busy} onClick=${again.run}>${job.state === "failed" ? "Retry" : "Run again with another seed"}</button>` : null}
+      <a class="button" href=${at`#/new?clone=${job.id}`}>Change something and run</a>
+      ${job.group ? html`<a class="button" href=${at`#/compare?group=${job.group}`}>Compare its group</a>` : null}
+      ${over ? html`<${Confirm} label="Delete" action=${forget.run} question="Delete the record and the log of this run? A published model stays." />` : null}
+    </p>
+    <${Fault} error=${cancel.error ?? finish.error ?? again.error ?? forget.error} />
+  <//>`;
+}
+
+function sentence(job, row) {
+  switch (job.state) {
+    case "queued": return `Waiting${row.position ? `: number ${row.position} in the queue` : ""}${row.eta !== null ? `, starts in about ${duration(row.eta)}` : ""}. Created ${ago(job.created_at)}.`;
+    case "running": return `${capital(row.phase || "starting")}${row.epoch ? `: epoch ${row.epoch} of ${row.epochs} has ended` : ""}${row.eta !== null ? `, about ${duration(row.eta)} left` : ""}.${job.progress?.message ? ` ${job.progress.message}` : ""}`;
+    case "succeeded": return `Published as version ${row.version} of ${row.name}, ${ago(job.finished_at)}.`;
+    case "failed": return `Ended with an error ${ago(job.finished_at)}.`;
+    default: return `Cancelled ${ago(job.finished_at)}.`;
+  }
+}
+
+const capital = (word) => word[0].toUpperCase() + word.slice(1);
+
+function Trouble({ job }) {
+  if (!job.error) return null;
+  return html`<${Panel} title="What went wrong" wide><div class="fault"><p><strong>${job.error.message}</strong> <code>${job.error.code}</code></p>
+    ${job.error.hint ? html`<p>${job.error.hint}</p>` : null}</div><//>`;
+}
+
+/** Solid: validation, dashed: training; a ring marks the best epoch. */
+export function Curves({ history, kind, asPercent = false }) {
+  const values = history[`val_${kind}`] ?? [];
+  const best = history.best_epoch ?? (values.length ? 1 + values.indexOf(kind === "loss" ? Math.min(...values) : Math.max(...values)) : null);
+  if (!values.length && !history[kind]?.length) return html`<p class="quiet">The first point comes after the first epoch.</p>`;
+  return html`<${Chart} title=${kind === "loss" ? "Loss of each epoch" : "Accuracy of each epoch"} asPercent=${asPercent}
+    curves=${[{ name: "validation", values, colour: 0, best }, { name: "training", values: history[kind] ?? [], colour: 1, isDashed: true }]} />
+    ${best ? html`<p class="quiet">Best epoch: ${best} (validation ${asPercent ? percent(values[best - 1]) : figure(values[best - 1])}).</p>` : null}`;
+}
+
+function Doctor({ job }) {
+  const version = useResource(job.model && !job.doctor ? at`/models/${job.model.name}/versions/${job.model.version}/doctor` : null);
+  const findings = job.doctor?.findings ?? (Array.isArray(job.doctor) ? job.doctor : version.data?.findings);
+  if (!findings) return null;
+  return html`<${Findings} findings=${findings} tour=${job.model ? at`/models/${job.model.name}/versions/${job.model.version}/doctor` : at`/jobs/${job.id}`} />`;
+}
+
+const isNothing = (value) => value === null || value === undefined || value === false || value === 0 || (typeof value === "object" && !Array.isArray(value) && Object.values(value).every(isNothing));
+
+/** The request without what is not set, so that it can be sent again. */
+export function withoutNulls(value) {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== null && entry !== undefined).map(([name, entry]) => [name, withoutNulls(entry)]));
+}
+
+export function flat(value, path = "") {
+  if (value === null || typeof value !== "object" || Array.isArray(value)) return [[path, value]];
+  return Object.entries(value).flatMap(([name, entry]) => flat(entry, path ? `${path}.${name}` : name));
+}
+
+function Settings({ request }) {
+  const lines = flat(request).filter(([path, value]) => !isNothing(value) && !path.startsWith("architecture.") && (path !== "augmentation.padding" || request.augmentation.shift_pixels > 0) && !(Array.isArray(value) && typeof value[0] === "object"));
+  const layers = request.architecture?.layers;
+  return html`<${Panel} title="Settings">
+    <div class="scroll" tabindex="0" role="region" aria-label="Settings of this run"><table><tbody>${lines.map(([path, value]) => html`<tr key=${path}><th scope="row">${settingName(path)}</th><td>${String(value)}</td></tr>`)}
+      ${layers ? html`<tr><th scope="row">own network</th><td>${plural(layers.length, "layer")}</td></tr>` : null}</tbody></table></div>
+    <${Tour} method="POST" path="/jobs" json=${withoutNulls(request)} />
+  <//>`;
+}
+
+function Log({ job }) {
+  const log = useResource(at`/jobs/${job.id}/log`, { text: true, every: isOver(job.state) ? 0 : 3000 });
+  return html`<${Panel} title="Log"><${Await} of=${log}>${(text) => html`<pre class="log" tabindex="0" role="region" aria-label="Log">${text || "Nothing yet."}</pre>`}<//>
+    <${Tour} path=${at`/jobs/${job.id}/log`} save="job.log" /><//>`;
+}

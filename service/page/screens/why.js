@@ -1,0 +1,30 @@
+// Why this answer: the places of the picture that it rests on, over the picture.
+import { useState } from "preact/hooks";
+import { query, send } from "../core/api.js";
+import { useAnswer, useDrawn } from "../core/answers.js";
+import { html } from "../core/html.js";
+import { percent } from "../core/words.js";
+import { Fault, Panel, Term } from "../parts/basics.js";
+import { Tour } from "../parts/tour.js";
+
+const METHODS = [["occlusion", "occlusion"], ["gradcam", "grad-cam"]];
+
+export const form = (blob) => { const made = new FormData(); made.append("file", blob, "picture"); return made; };
+
+export function Why({ address, picture }) {
+  const [method, setMethod] = useState("occlusion");
+  const path = (format) => `${address}/explain${query({ method, format })}`;
+  const facts = useAnswer([address, picture, method], (abort) => send("POST", path("json"), { body: form(picture.blob), signal: abort }).then((answer) => answer.json()));
+  const drawn = useDrawn([address, picture, method], (abort) => send("POST", path("png"), { body: form(picture.blob), signal: abort }));
+  if (facts.error && facts.error.status !== 409) return null;
+  const { answer } = facts;
+  return html`<${Panel} title="Why this answer?" wide tools=${html`<${Term} name=${method === "gradcam" ? "grad-cam" : "occlusion"}>how?<//>`}>
+    <p class="choices" role="group" aria-label="Method">${METHODS.map(([value, label]) => html`<button type="button" key=${value} aria-pressed=${method === value} onClick=${() => setMethod(value)}>${label}</button>`)}</p>
+    <${Fault} error=${facts.error ?? drawn.error} />
+    ${answer ? html`<div class=${facts.isOld ? "why old" : "why"}>
+      ${drawn.answer ? html`<img src=${drawn.answer} alt=${`What the answer ${answer.label} rests on`} />` : null}
+      <p>${answer.empty ? `Nothing in the picture speaks for ${answer.label}.` : `Bright places speak for ${answer.label} (${percent(answer.probability)}): ${method === "occlusion" ? "covering them lowers the probability most" : "there the maps that raise this answer are active"}.`}
+        ${method === "gradcam" && answer.layer ? ` Layer: ${answer.layer}.` : ""}${answer.patch ? ` A patch of ${answer.patch} × ${answer.patch} pixels slides in steps of ${answer.stride}.` : ""}</p></div>` : null}
+    <${Tour} method="POST" path=${path("json")} file="picture.png" data=${answer ?? undefined} />
+  <//>`;
+}
