@@ -27,7 +27,7 @@ from model_store.errors import (
     VersionInUse,
     VersionNotFound,
 )
-from model_store.manifest import FileEntry, Manifest, VersionFacts
+from model_store.manifest import DoctorVerdict, FileEntry, Manifest, VersionFacts
 from model_store.opening import open_store
 from model_store.store import ModelStore
 
@@ -44,6 +44,7 @@ __all__ = [
     "DatasetMissing",
     "DatasetStore",
     "DatasetTaken",
+    "DoctorVerdict",
     "Draft",
     "DraftRefused",
     "FileEntry",

@@ -34,6 +34,18 @@ class FileEntry(BaseModel):
     size_bytes: int = Field(ge=0)
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+class DoctorVerdict(BaseModel):
+    """The severest of what was found wrong with a run."""
+
+    model_config = ConfigDict(frozen=True)
+
+    worst: Literal["error", "warning", "info", "none"] = Field(description="Severity of the worst finding.")
+
+
 class VersionFacts(BaseModel):
     """What the trainer knows about the version it publishes."""
 
@@ -50,6 +62,17 @@ class VersionFacts(BaseModel):
     dataset_fingerprint: str
     parity: FiniteFloat = Field(description="Largest difference between Keras and ONNX on real test pictures.")
     runtime: dict[str, str] = Field(description="Versions of the libraries that produced it.")
+    doctor: DoctorVerdict | None = Field(
+        default=None,
+        exclude_if=_is_none,  # old manifests stay as they were
+        description="What the doctor found; missing for a version published before there was one.",
+    )
+    passed_over: str | None = Field(
+        default=None,
+        exclude_if=_is_none,
+        description="The finding for which the version does not answer by default; null if it may. Its number and "
+        "aliases that name it answer all the same.",
+    )
 
 
 class Manifest(VersionFacts):

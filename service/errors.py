@@ -25,7 +25,9 @@ ServiceError
 ├── OriginNotAllowed         a page of another site wants to change something
 ├── KeyMissing               no key, or a wrong one, where one is needed
 ├── ScopeMissing             a key that may not do what the request asks for
-└── NothingPublished         no model was named, and none is published
+├── NothingPublished         no model was named, and none is published
+├── VersionPassedOver        only versions that the doctor keeps from answering by default
+└── AliasReserved            an alias that is computed cannot be set or removed
 """
 
 from collections.abc import Sequence
@@ -255,3 +257,28 @@ class ScopeMissing(ServiceError):
     def __init__(self, needed: str, scope: str | None) -> None:
         super().__init__(f"This needs a key with the scope `{needed}`; got one with the scope `{scope or 'none'}`.")
         self.needed = needed
+
+
+class VersionPassedOver(ServiceError):
+    """A model has no version that may answer by default."""
+
+    def __init__(self, model: str, version: int, finding: str) -> None:
+        super().__init__(
+            f"Version {version} of model {model!r} does not answer by default, because the doctor found "
+            f"{finding!r}, and there is no other; expected a version without an error. "
+            f"GET /models/{model}/versions/{version}/doctor says what is wrong; "
+            f"POST /models/{model}/versions/{version}/predict answers all the same."
+        )
+        self.model = model
+        self.version = version
+        self.finding = finding
+
+
+class AliasReserved(ServiceError):
+    """`best` and `latest` are computed."""
+
+    def __init__(self, alias: str) -> None:
+        super().__init__(
+            f"The alias {alias!r} is computed for every model and cannot be set or removed; expected another name, "
+            "such as 'production'."
+        )

@@ -11,6 +11,7 @@ HISTORY_FILE = "history.json"
 EVALUATION_FILE = "evaluation.json"
 MISTAKES_FILE = "mistakes.json"
 SUMMARY_FILE = "summary.txt"
+DOCTOR_FILE = "doctor.json"
 
 CURVES_PICTURE = "curves.png"
 CONFUSION_MATRIX_PICTURE = "confusion-matrix.png"

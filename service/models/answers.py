@@ -4,9 +4,11 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from model_store import AliasChange, Manifest
+from model_store import AliasChange, DoctorVerdict, Manifest
 from service.models.index import ModelEntry
 from worker.reports.mistakes import Mistake, Mistakes
+
+PASSED_OVER = "The finding for which the version does not answer by default; null if it may."
 
 
 class VersionLine(BaseModel):
@@ -20,13 +22,25 @@ class VersionLine(BaseModel):
     job: str = Field(description="The job that trained it.", examples=["k3v9x2m7qd"])
     aliases: list[str] = Field(description="Aliases that point at it.")
     size_bytes: int = Field(description="All its files together.")
+    doctor: DoctorVerdict = Field(description="What the doctor found; `GET …/doctor` has the findings.")
+    passed_over: str | None = Field(description=PASSED_OVER)
 
 
 class Model(BaseModel):
     """A model: its versions, ascending, and its aliases."""
 
     name: str = Field(examples=["fashion_mnist-lenet5-fashion"])
-    latest: int | None = Field(description="The newest sound version: the one that answers by default.")
+    latest: int | None = Field(
+        description="The newest version that is neither damaged nor passed over: the one that answers by default. It "
+        "also has the alias `latest`."
+    )
+    best: int | None = Field(
+        description="Of those, the one with the highest test accuracy on the data of the latest one. It also has the "
+        "alias `best`."
+    )
+    passed_over: str | None = Field(
+        description="The finding that keeps the newest version from answering by default; null if it may answer."
+    )
     versions: list[VersionLine]
     damaged: list[int] = Field(description="Versions whose files are not what was published; they are not served.")
     aliases: dict[str, int] = Field(examples=[{"production": 1}])
@@ -40,6 +54,9 @@ class ModelList(BaseModel):
 
 class Version(Manifest):
     """Everything about a version: its data, its training, its metrics and its files."""
+
+    doctor: DoctorVerdict = Field(description="What the doctor found; `GET …/doctor` has the findings.")
+    passed_over: str | None = Field(description=PASSED_OVER)
 
     aliases: list[str] = Field(description="Aliases that point at it.")
     size_bytes: int = Field(description="All its files together.")
@@ -82,6 +99,8 @@ def model_answer(entry: ModelEntry) -> Model:
     return Model(
         name=entry.name,
         latest=entry.latest.version if entry.latest else None,
+        best=entry.best.version if entry.best else None,
+        passed_over=entry.standing(max(entry.versions)).passed_over if entry.versions else None,
         versions=[_line(entry, manifest) for manifest in entry.versions.values()],
         damaged=sorted(entry.damaged),
         aliases=dict(entry.aliases),
@@ -90,8 +109,13 @@ def model_answer(entry: ModelEntry) -> Model:
 
 def version_answer(entry: ModelEntry, manifest: Manifest) -> Version:
     """A version as the API shows it."""
+    standing = entry.standing(manifest.version)
     return Version(
-        **manifest.model_dump(), aliases=_aliases_of(entry, manifest.version), size_bytes=_size_bytes(manifest)
+        **manifest.model_dump(exclude={"doctor", "passed_over"}),
+        doctor=DoctorVerdict(worst=standing.worst),
+        passed_over=standing.passed_over,
+        aliases=_aliases_of(entry, manifest.version),
+        size_bytes=_size_bytes(manifest),
     )
 
 
@@ -110,7 +134,10 @@ def mistakes_answer(kept: Mistakes, true: str | None, predicted: str | None, lim
 
 
 def _line(entry: ModelEntry, manifest: Manifest) -> VersionLine:
+    standing = entry.standing(manifest.version)
     return VersionLine(
+        doctor=DoctorVerdict(worst=standing.worst),
+        passed_over=standing.passed_over,
         version=manifest.version,
         published_at=manifest.published_at,
         metrics=manifest.metrics,

@@ -22,8 +22,9 @@ from model_store import (
     StoreUnavailable,
     VersionNotFound,
 )
-from service.errors import NothingPublished
-from service.models.index import Damage, Index, ModelEntry, Reference
+from service.errors import NothingPublished, VersionPassedOver
+from service.models.index import COMPUTED, Damage, Index, ModelEntry, Reference
+from service.models.standing import Standing, standing_of
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class Catalog:
         self._reported: set[Damage] = set()
         self._one_reader = asyncio.Lock()
         self._manifests: dict[tuple[str, int], Manifest] = {}  # used by the reading thread only
+        self._standings: dict[tuple[str, int], Standing] = {}  # like the manifests
         self._thread = ThreadPoolExecutor(1, "catalog")
         self._listeners: list[Callable[[str, int], None]] = []
 
@@ -92,7 +94,7 @@ class Catalog:
         if manifest is None:
             try:
                 manifest = known[reference] = index.resolve(reference)
-            except (StoreError, NothingPublished):
+            except (StoreError, NothingPublished, VersionPassedOver):
                 return None
         return manifest
 
@@ -113,13 +115,14 @@ class Catalog:
 
         Raises:
             ModelNotFound, VersionNotFound, AliasNotFound, NothingPublished: a fresh index does not have it.
+            VersionPassedOver: only versions that do not answer by default are left.
             ArtifactCorrupt: it is known to be damaged.
             StoreUnavailable: it is not known, and the store does not answer.
         """
         index = await self._index_soon()
         try:
             return index.resolve(reference)
-        except (ModelNotFound, VersionNotFound, AliasNotFound, NothingPublished):
+        except (ModelNotFound, VersionNotFound, AliasNotFound, NothingPublished, VersionPassedOver):
             return (await self.refresh()).resolve(reference)
 
     async def mark_damaged(self, damage: Damage) -> None:
@@ -179,6 +182,7 @@ class Catalog:
         entries = [entry for name in self._store.models() if (entry := self._entry(name))]
         known = {(entry.name, number) for entry in entries for number in entry.versions}
         self._manifests = {key: self._manifests[key] for key in known}
+        self._standings = {key: self._standings[key] for key in known}
         return Index({entry.name: entry for entry in entries if entry.versions or entry.damaged}, began)
 
     def _entry(self, name: str) -> ModelEntry | None:
@@ -192,13 +196,16 @@ class Catalog:
                     damaged[number] = error.file
                 except VersionNotFound:
                     continue  # deleted since it was listed
-            return ModelEntry(name, versions, damaged, self._store.aliases(name))
+            standings = {number: self._standings[name, number] for number in versions}
+            stored = {alias: version for alias, version in self._store.aliases(name).items() if alias not in COMPUTED}
+            return ModelEntry(name, versions, damaged, stored, standings)
         except ModelNotFound:
             return None  # deleted since it was listed
 
     def _manifest(self, name: str, number: int) -> Manifest:
         if (name, number) not in self._manifests:
-            self._manifests[name, number] = self._store.manifest(name, number)
+            manifest = self._store.manifest(name, number)
+            self._manifests[name, number], self._standings[name, number] = manifest, standing_of(manifest)
         return self._manifests[name, number]
 
 

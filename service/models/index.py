@@ -4,11 +4,18 @@ Immutable, and read by `service.models.catalog`. Nothing here reads the store.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import NamedTuple
 
 from model_store import AliasNotFound, ArtifactCorrupt, Manifest, ModelNotFound, VersionNotFound
-from service.errors import NothingPublished
+from service.errors import NothingPublished, VersionPassedOver
+from service.models.standing import Standing, standing_of
+
+LATEST, BEST = "latest", "best"
+COMPUTED = (LATEST, BEST)
+"""Aliases that every model has and that nobody sets. One of such a name that an earlier version of this program stored
+is not used, and stays in the store until it is removed."""
 
 
 class Reference(NamedTuple):
@@ -22,6 +29,11 @@ class Reference(NamedTuple):
     def is_open(self) -> bool:
         """Whether any sound version will do."""
         return self.version is None and self.alias is None
+
+    @property
+    def may_fall_back(self) -> bool:
+        """Whether another version may answer when this one turns out to be damaged."""
+        return self.version is None and self.alias in (None, *COMPUTED)
 
 
 @dataclass(frozen=True)
@@ -41,11 +53,34 @@ class ModelEntry:
     versions: Mapping[int, Manifest]
     damaged: Mapping[int, str]
     aliases: Mapping[str, int]
+    known_standings: Mapping[int, Standing] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def latest(self) -> Manifest | None:
-        """The sound version with the highest number."""
-        return self.versions[max(self.versions)] if self.versions else None
+        """The sound version with the highest number that is not passed over."""
+        return next((found for number in sorted(self.versions, reverse=True) if (found := self._sound(number))), None)
+
+    @cached_property
+    def best(self) -> Manifest | None:
+        """The version with the highest test accuracy on the data of the latest version; of equals the newest.
+
+        Accuracies on other data say nothing about which version is better.
+        """
+        if self.latest is None:
+            return None
+        rivals = [
+            found
+            for number in sorted(self.versions)
+            if (found := self._sound(number)) and found.dataset_fingerprint == self.latest.dataset_fingerprint
+        ]
+        return max(rivals, key=lambda found: (found.metrics.get("test_accuracy", -1.0), found.version))
+
+    def standing(self, number: int) -> Standing:
+        """Whether a sound version may answer by default, and its worst finding."""
+        return self.known_standings.get(number) or standing_of(self.versions[number])
+
+    def _sound(self, number: int) -> Manifest | None:
+        return None if self.standing(number).passed_over else self.versions[number]
 
     def version(self, number: int) -> Manifest:
         """One version. Raises `VersionNotFound`, `ArtifactCorrupt`."""
@@ -56,18 +91,33 @@ class ModelEntry:
         return self.versions[number]
 
     def alias(self, alias: str) -> int:
-        """The version an alias points at. Raises `AliasNotFound`."""
+        """The version an alias points at. Raises `AliasNotFound`, `VersionPassedOver`."""
+        if alias in COMPUTED:
+            return self._computed(alias).version
         if alias not in self.aliases:
             raise AliasNotFound(self.name, alias)
         return self.aliases[alias]
 
     def resolve(self, reference: Reference) -> Manifest:
-        """The version meant. Raises `AliasNotFound`, `VersionNotFound`, `ArtifactCorrupt`."""
+        """The version meant. Raises `AliasNotFound`, `VersionNotFound`, `VersionPassedOver`, `ArtifactCorrupt`."""
         if reference.version is not None:
             return self.version(reference.version)
         if reference.alias is not None:
             return self.version(self.alias(reference.alias))
-        return self.latest or self.version(max(self.damaged))
+        return self._computed(LATEST)
+
+    def _computed(self, alias: str) -> Manifest:
+        found = self.best if alias == BEST else self.latest
+        if found is not None:
+            return found
+        if self.versions:
+            raise self.refusal()
+        return self.version(max(self.damaged))
+
+    def refusal(self) -> VersionPassedOver:
+        """The error for a model whose sound versions are all passed over, of which there is at least one."""
+        newest = max(self.versions)
+        return VersionPassedOver(self.name, newest, str(self.standing(newest).passed_over))
 
     def without(self, damaged: Mapping[int, str]) -> "ModelEntry":
         """This entry with more versions known to be damaged."""
@@ -89,12 +139,19 @@ class Index:
         return self.models[name]
 
     def resolve(self, reference: Reference) -> Manifest:
-        """The version meant. Raises the store's `…NotFound` errors, `ArtifactCorrupt`, `NothingPublished`."""
+        """The version meant.
+
+        Raises:
+            ModelNotFound, VersionNotFound, AliasNotFound, NothingPublished: there is none.
+            VersionPassedOver: there are only versions that do not answer by default.
+            ArtifactCorrupt: it is damaged.
+        """
         if reference.model is not None:
             return self.model(reference.model).resolve(reference)
         latest = [entry.latest for entry in self.models.values() if entry.latest]
         if not latest:
-            raise NothingPublished
+            refused = [entry for entry in self.models.values() if entry.versions]
+            raise refused[0].refusal() if refused else NothingPublished
         return max(latest, key=lambda manifest: manifest.published_at)
 
     def versions(self) -> set[tuple[str, int]]:

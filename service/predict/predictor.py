@@ -71,7 +71,7 @@ class Predictor:
                 manifest = await self._loaded(reference, manifest)
             except ArtifactCorrupt as error:
                 await self._catalog.mark_damaged(Damage(manifest.model, manifest.version, error.file))
-                if not reference.is_open:
+                if not reference.may_fall_back:
                     raise
             else:
                 break

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from model_store import ArtifactCorrupt
 from service.deps import StateDep
-from service.errors import CallRejected
+from service.errors import CallRejected, VersionPassedOver
 from service.models.index import ModelEntry, Reference
 from service.protocols.calls import answer_json, read_call
 from service.protocols.fields import JsonObject, optional, read_object
@@ -47,7 +47,8 @@ async def load_model(request: Request, state: StateDep, model: str) -> Response:
     for number in sorted(entry.versions)[-state.settings.loaded_models :]:
         with suppress(ArtifactCorrupt):  # the other versions are still served
             await state.predictor.serving(Reference(model, version=number))
-    await state.predictor.serving(Reference(model))
+    with suppress(VersionPassedOver):  # its versions answer when they are named
+        await state.predictor.serving(Reference(model))
     return answer_json({})
 
 

@@ -6,9 +6,10 @@ from fastapi import APIRouter, Header, Query, Response, status
 from fastapi.responses import PlainTextResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
-from service.deps import NAME_PATTERN, CatalogDep, CurvesDep, JobDep, QueueDep, StreamsDep
+from service.deps import NAME_PATTERN, CatalogDep, CurvesDep, DatasetsDep, JobDep, QueueDep, StoreDep, StreamsDep
 from service.errors import TooManyStreams
 from service.jobs.following import job_events, until_the_queue_is_gone
+from service.jobs.job_answers import JobAnswer, job_answer
 from service.web.problem_docs import problem_responses
 from worker.jobs.errors import JobNotFinished, JobNotFound, QueueUnavailable
 from worker.jobs.records import JobRecord
@@ -45,12 +46,12 @@ async def list_jobs(
 
 
 @router.get("/{job_id}", summary="One job", responses=problem_responses(*ONE_JOB))
-async def get_job(job: JobDep, catalog: CatalogDep) -> JobRecord:
-    """State, progress and history; once the job has ended, also the model or the error."""
+async def get_job(job: JobDep, catalog: CatalogDep, datasets: DatasetsDep, store: StoreDep) -> JobAnswer:
+    """State, progress and history, and what the doctor finds so far; at the end, also the model or the error."""
     if job.state is JobState.SUCCEEDED:
         # A client that has seen `succeeded` must find the model at once, at least in this process.
         await catalog.refresh()
-    return job
+    return await job_answer(job, datasets.find, store)
 
 
 @router.post("/{job_id}/cancel", summary="Cancel a job", responses=problem_responses(*ONE_JOB))

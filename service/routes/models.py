@@ -29,7 +29,7 @@ from service.deps import (
     StoreDep,
     VersionNumber,
 )
-from service.errors import RangeNotSatisfiable
+from service.errors import AliasReserved, RangeNotSatisfiable, VersionPassedOver
 from service.models.answers import (
     Alias,
     AliasList,
@@ -43,7 +43,7 @@ from service.models.answers import (
     version_answer,
 )
 from service.models.downloads import answer_file
-from service.models.index import Reference
+from service.models.index import COMPUTED, Reference
 from service.web.byte_ranges import ConditionsDep
 from service.web.freed import Freed
 from service.web.problem_docs import problem_responses
@@ -195,11 +195,17 @@ async def list_aliases(name: ModelName, index: IndexDep) -> AliasList:
 @router.get(
     "/{name}/aliases/{alias}",
     summary="One alias and its history",
-    responses=problem_responses(ModelNotFound, AliasNotFound, StoreUnavailable),
+    responses=problem_responses(ModelNotFound, AliasNotFound, VersionPassedOver, StoreUnavailable),
 )
 async def get_alias(name: ModelName, alias: AliasName, index: IndexDep, store: StoreDep) -> Alias:
-    """Where an alias points, and where it pointed before."""
+    """Where an alias points, and where it pointed before.
+
+    Every model has the aliases `latest` and `best`, which are computed and have no history. `latest` is the newest
+    version that may answer by default, `best` the one with the highest test accuracy on the same data.
+    """
     version = index.model(name).alias(alias)
+    if alias in COMPUTED:
+        return Alias(alias=alias, version=version, history=[])
     history = await asyncio.to_thread(store.alias_history, name, alias)
     return Alias(alias=alias, version=version, history=history)
 
@@ -207,7 +213,7 @@ async def get_alias(name: ModelName, alias: AliasName, index: IndexDep, store: S
 @router.put(
     "/{name}/aliases/{alias}",
     summary="Point an alias at a version",
-    responses=problem_responses(ModelNotFound, VersionNotFound, StoreUnavailable),
+    responses=problem_responses(ModelNotFound, VersionNotFound, AliasReserved, StoreUnavailable),
 )
 async def put_alias(
     name: ModelName,
@@ -217,7 +223,12 @@ async def put_alias(
     catalog: CatalogDep,
     predictor: PredictorDep,
 ) -> Alias:
-    """Promote or roll back in one call: this version answers the next prediction through the alias."""
+    """Promote or roll back in one call: this version answers the next prediction through the alias.
+
+    `latest` and `best` are computed and cannot be set.
+    """
+    if alias in COMPUTED:
+        raise AliasReserved(alias)
     # Load it first, so that requests through the alias do not wait; they report any error in it.
     with suppress(TimeoutError, *VERDICTS):
         async with asyncio.timeout(PRELOAD_LIMIT_S):
@@ -232,11 +243,17 @@ async def put_alias(
     "/{name}/aliases/{alias}",
     summary="Remove an alias",
     status_code=status.HTTP_204_NO_CONTENT,
-    responses=problem_responses(ModelNotFound, AliasNotFound, StoreUnavailable),
+    responses=problem_responses(ModelNotFound, AliasNotFound, AliasReserved, StoreUnavailable),
 )
 async def delete_alias(name: ModelName, alias: AliasName, store: StoreDep, catalog: CatalogDep) -> None:
-    """Remove the name; the version and the alias's history stay."""
-    await asyncio.to_thread(store.delete_alias, name, alias)
+    """Remove the name; the version and the alias's history stay.
+
+    `latest` and `best` are computed; only one that was stored before they were can be removed.
+    """
+    try:
+        await asyncio.to_thread(store.delete_alias, name, alias)
+    except AliasNotFound:
+        raise AliasReserved(alias) if alias in COMPUTED else AliasNotFound(name, alias) from None
     await catalog.refresh()
 
 

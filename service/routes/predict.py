@@ -21,6 +21,7 @@ from service.errors import (
     TooManyPictures,
     TooManyPixels,
     UploadRejected,
+    VersionPassedOver,
 )
 from service.models.index import Reference
 from service.predict.answers import Prediction
@@ -97,7 +98,7 @@ router = APIRouter(tags=["predict"])
     description="Without `model`, the most recently published version of any model answers.\n" + DESCRIPTION,
     openapi_extra=BODY,
     response_model=Prediction,
-    responses=problem_responses(*ERRORS, NothingPublished),
+    responses=problem_responses(*ERRORS, NothingPublished, VersionPassedOver),
 )
 async def predict(
     predictor: PredictorDep,
@@ -123,7 +124,7 @@ async def predict(
     description=DESCRIPTION,
     openapi_extra=BODY,
     response_model=Prediction,
-    responses=problem_responses(*ERRORS),
+    responses=problem_responses(*ERRORS, VersionPassedOver),
 )
 async def predict_with_latest(
     predictor: PredictorDep, name: ModelName, uploads: UploadsDep, top_k: TopK = DEFAULT_TOP_K
@@ -155,12 +156,12 @@ async def predict_with_version(
     description=DESCRIPTION,
     openapi_extra=BODY,
     response_model=Prediction,
-    responses=problem_responses(*ERRORS, AliasNotFound, VersionNotFound),
+    responses=problem_responses(*ERRORS, AliasNotFound, VersionNotFound, VersionPassedOver),
 )
 async def predict_with_alias(
     predictor: PredictorDep, name: ModelName, alias: AliasName, uploads: UploadsDep, top_k: TopK = DEFAULT_TOP_K
 ) -> Response:
-    """Classify with the version an alias points at."""
+    """Classify with the version an alias points at; every model has the aliases `latest` and `best`."""
     return _json(await predictor.classify(Reference(name, alias=alias), uploads, top_k))
 
 

@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect
 import model_store
 import worker.jobs.errors
 from service.errors import (
+    AliasReserved,
     ArchiveUnusable,
     BodyTooLarge,
     BodyTypeUnsupported,
@@ -35,6 +36,7 @@ from service.errors import (
     TooManyStreams,
     TooManyUploads,
     UploadRejected,
+    VersionPassedOver,
 )
 from worker.architectures import ArchitectureError, ArchitectureNotFound
 from worker.datasets import DatasetCorrupt, DatasetNotFound, DatasetNotReady, DatasetUnavailable
@@ -95,6 +97,8 @@ VERDICTS: dict[type[Exception], Verdict] = {
     KeyMissing: Verdict(401, "key_missing", "Key missing or wrong"),
     ScopeMissing: Verdict(403, "scope_missing", "Key without the scope needed"),
     NothingPublished: Verdict(404, "no_model_published", "No model published yet"),
+    VersionPassedOver: Verdict(409, "version_passed_over", "No version may answer by default"),
+    AliasReserved: Verdict(409, "alias_reserved", "Alias is computed"),
     ClientDisconnect: Verdict(400, "client_disconnected", "Client left", "The request ended before its body did."),
     PictureTooLarge: Verdict(413, "picture_too_large", "Picture too large"),
     PictureFormatUnsupported: Verdict(415, "picture_format_unsupported", "Unsupported picture format"),

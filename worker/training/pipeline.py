@@ -11,15 +11,17 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from model_store import Draft, StoreFull, StoreUnavailable, VersionFacts, open_store
+from model_store import DoctorVerdict, Draft, StoreFull, StoreUnavailable, VersionFacts, open_store
 from worker.artifacts import KERAS_FILE, ONNX_FILE
 from worker.datasets import DATASETS, Dataset, DatasetError, DownloadProgress, load_dataset, load_uploaded
+from worker.doctor.findings import Diagnosis
 from worker.estimates.keras_file import holds_optimizer
 from worker.jobs.errors import TrainingFailed, store_full
 from worker.jobs.plan import TrainingPlan
 from worker.jobs.records import History, JobFailure, Phase, Progress, PublishedModel
 from worker.supervision.messages import Order
 from worker.training.checkpoints import Checkpoints
+from worker.training.doctoring import examine
 from worker.training.evaluation import Evaluation, evaluate
 from worker.training.export import check_exportable, export_onnx, parity
 from worker.training.fitting import Fit, Training
@@ -85,10 +87,11 @@ def run_on(dataset: Dataset, order: Order, link: Link) -> None:
     artifacts.mkdir()
     n_compared = min(PARITY_PICTURES, batch_size)
     difference = _write_models(artifacts, network, plan, test.inputs[:n_compared], probabilities[:n_compared])
-    write_reports(artifacts, order, dataset, network, fit, evaluation, probabilities)
+    diagnosis = examine(plan, dataset, network, fit, evaluation, test.inputs)
+    write_reports(artifacts, order, dataset, network, fit, evaluation, probabilities, diagnosis)
 
     enter("publishing")
-    facts = _facts(order, dataset, network, fit, evaluation, difference)
+    facts = _facts(order, dataset, network, fit, evaluation, difference, diagnosis)
     _publish(order, artifacts, facts, evaluation, link)
 
 
@@ -166,7 +169,13 @@ def _write_models(
 
 
 def _facts(
-    order: Order, dataset: Dataset, network: keras.Model, fit: Fit, evaluation: Evaluation, difference: float
+    order: Order,
+    dataset: Dataset,
+    network: keras.Model,
+    fit: Fit,
+    evaluation: Evaluation,
+    difference: float,
+    diagnosis: Diagnosis,
 ) -> VersionFacts:
     history = fit.history
     published = (history.best_epoch or 0) - 1 if order.plan.early_stopping else -1
@@ -188,6 +197,8 @@ def _facts(
         dataset=dataset.info.name,
         dataset_fingerprint=dataset.fingerprint,
         parity=difference,
+        doctor=DoctorVerdict(worst=diagnosis.worst),
+        passed_over=diagnosis.passed_over,
         runtime={
             "python": platform.python_version(),
             "keras": keras.__version__,

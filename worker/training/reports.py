@@ -14,6 +14,7 @@ from worker.artifacts import (
     CALIBRATION_PICTURE,
     CONFUSION_MATRIX_PICTURE,
     CURVES_PICTURE,
+    DOCTOR_FILE,
     EVALUATION_FILE,
     HISTORY_FILE,
     MISTAKES_FILE,
@@ -22,6 +23,7 @@ from worker.artifacts import (
     SUMMARY_FILE,
 )
 from worker.datasets import Dataset
+from worker.doctor.findings import Diagnosis
 from worker.reports.curves import draw_curves
 from worker.reports.mistakes import find_mistakes
 from worker.supervision.messages import Order
@@ -41,6 +43,7 @@ def write_reports(
     fit: Fit,
     evaluation: Evaluation,
     probabilities: NDArray[np.float32],
+    diagnosis: Diagnosis,
 ) -> None:
     """Write all reports of a finished run, for people and for programs.
 
@@ -52,11 +55,13 @@ def write_reports(
         fit: the result of the training.
         evaluation: evaluation of `probabilities`.
         probabilities: float32, shape (n_test, n_classes), the network's outputs for the test split.
+        diagnosis: what the doctor found.
     """
     mistakes = find_mistakes(probabilities, dataset.test_labels, dataset.info.classes)
     (directory / HISTORY_FILE).write_text(_history(fit, order))
     (directory / EVALUATION_FILE).write_text(_readable(evaluation.model_dump()))
     (directory / MISTAKES_FILE).write_text(mistakes.model_dump_json())
+    (directory / DOCTOR_FILE).write_text(diagnosis.model_dump_json(indent=1) + "\n")
     (directory / SUMMARY_FILE).write_text(_layer_table(network))
     subject = f"{order.plan.architecture_name} on {order.plan.dataset}"
     title = f"{subject}, test accuracy {evaluation.accuracy:.4f}"
