@@ -135,7 +135,8 @@ async def _uploads(request: Request, state: StateDep) -> list[Upload]:
 
 async def _read(request: Request, state: ServiceState, take_options: TakeOptions | None) -> list[Upload]:
     limits = (state.settings.max_pictures, state.settings.max_picture_bytes)
-    return await read_uploads(request.headers, request.stream(), *limits, state.decoder.in_thread, take_options)
+    uploads = await read_uploads(request.headers, request.stream(), *limits, state.decoder.in_thread, take_options)
+    return await state.fetcher.fetched(uploads)
 
 
 @dataclass(frozen=True)

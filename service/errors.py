@@ -8,6 +8,7 @@ ServiceError
 ├── UploadRejected           a form or a body that is broken or holds nothing usable
 ├── TooManyPictures          more pictures than one request may carry
 ├── TooManyPixels            more pixels than the pictures of one request may have together
+├── PictureNotFetched        a picture that its URL did not lead to (also a PictureRejected)
 ├── CallRejected             a call in a public protocol that the protocol or the model does not accept
 ├── ModelUnloaded            a model that was unloaded through the repository API
 ├── Overloaded               more predictions are waiting than will be answered soon
@@ -32,6 +33,8 @@ ServiceError
 
 from collections.abc import Sequence
 from typing import ClassVar
+
+from worker.pictures.pixels import PictureRejected
 
 
 class ServiceError(Exception):
@@ -106,6 +109,10 @@ class TooManyPixels(ServiceError):
             "which they are decoded, got more. Send them in several requests."
         )
         self.limit = limit
+
+
+class PictureNotFetched(ServiceError, PictureRejected):
+    """The URL of a picture is not allowed, or the server behind it gave none; the reason names no address inside."""
 
 
 class CallRejected(ServiceError):

@@ -8,7 +8,7 @@ from pydantic.json_schema import models_json_schema
 
 from service.errors import BodyTooLarge, BodyTypeUnsupported, JsonRejected
 from service.predict.convolving import ConvolveCall
-from service.predict.uploads import EncodedPictures
+from service.predict.encoded_pictures import EncodedPictures
 from service.protocols.hub_calls import HubCall
 from service.web.problem_docs import problem_examples, problem_responses
 from service.web.problems import Problem

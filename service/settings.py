@@ -194,6 +194,17 @@ class ApiSettings(SharedSettings):
         description="Models loaded before `/readyz` says ready, and never evicted: `name` (its latest version) or "
         "`name/version`, separated by commas.",
     )
+    picture_urls: bool = Field(
+        default=False,
+        description='Fetch pictures that a prediction names by URL (`{"url": "https://…"}`); only public addresses are '
+        "asked.",
+    )
+    picture_url_timeout_s: float = Field(
+        default=10,
+        gt=0,
+        le=120,
+        description="Seconds for one picture to arrive from its URL, redirects included; all of a request: thrice.",
+    )
     served_model: Annotated[str | None, BeforeValidator(unset_if_empty)] = Field(
         default=None,
         pattern=REFERENCE_PATTERN,

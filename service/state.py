@@ -14,6 +14,7 @@ from service.datasets.pictures import DatasetPictures
 from service.drawing.comparison_pictures import ComparisonPictures
 from service.drawing.contact_sheets import ContactSheets
 from service.drawing.curve_pictures import CurvePictures
+from service.fetching.fetcher import FetchRules, PictureFetcher
 from service.inference.batch_queue import BatchRules
 from service.inference.engine import Engine, EngineRules
 from service.inference.model_memory import MemoryRules
@@ -61,6 +62,7 @@ class ServiceState:
     dataset_pictures: DatasetPictures
     capacity: Capacity
     streams: EventStreams
+    fetcher: PictureFetcher
 
 
 def _engine_rules(settings: ApiSettings) -> EngineRules:
@@ -97,6 +99,11 @@ def _datasets(settings: ApiSettings, store: ModelStore) -> tuple[DatasetListing,
         Conversions(store.datasets, directory / "uploads", limits, settings.max_dataset_uploads),
         ContactSheets(store.datasets, directory),
     )
+
+
+def _fetcher(settings: ApiSettings) -> PictureFetcher:
+    sizes = (settings.max_picture_bytes, settings.max_body_bytes)
+    return PictureFetcher(FetchRules(settings.picture_urls, *sizes, settings.picture_url_timeout_s))
 
 
 @contextmanager
@@ -144,6 +151,7 @@ def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing:
             DatasetPictures(store.datasets, settings.datasets_path, settings.min_free_bytes),
             capacity,
             EventStreams(settings.max_streams),
+            _fetcher(settings),
         )
     finally:
         reaper.stop()

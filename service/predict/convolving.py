@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
 
 from service.predict.decoding import Decoder
-from service.predict.uploads import EncodedPictures, Upload
+from service.predict.encoded_pictures import EncodedPictures
+from service.predict.uploads import Upload
 from worker.pictures.convolution import KERNELS, DoesNotFit, Kernel, Operation, Pooling, Step, apply, shown
 from worker.pictures.hard_pixels import png_of
 

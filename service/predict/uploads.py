@@ -10,10 +10,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import JsonValue, ValidationError
 from starlette.datastructures import Headers
 
 from service.errors import BodyTypeUnsupported, TooManyPictures, UploadRejected
+from service.predict.encoded_pictures import (
+    ENCODED,
+    LINKED,
+    MAX_FILENAME,
+    EncodedPicture,
+    EncodedPictures,
+    LinkedPicture,
+)
 from service.predict.picture_forms import Part, PictureForm
 from service.predict.rejection import Rejection
 from service.web.base64_text import BASE64_EXPECTED, decode_base64
@@ -22,7 +30,6 @@ from service.web.strict_json import parse_json
 from worker.pictures.headers import picture_format
 from worker.pictures.pixels import PictureRejected, PictureTooLarge
 
-MAX_FILENAME = 255
 MAX_OUTSIDE_STRINGS = 64 * 1024
 SOON_READ_BYTES = 16 * 1024
 """Parsing JSON of this size takes about as long as handing it to a thread."""
@@ -47,39 +54,19 @@ class Upload:
         filename: the client's name for it, to tell answers apart; never used as a path.
         data: the file's bytes.
         rejection: why there are no bytes.
+        url: where the bytes are, if the client sent this instead of them.
     """
 
     filename: str | None
     data: bytes
     rejection: Rejection | None = None
+    url: str | None = None
 
     def read(self) -> bytes:
         """The file's bytes. Raises `PictureRejected` when there are none."""
         if self.rejection is not None:
             raise self.rejection.error()
         return self.data
-
-
-class EncodedPicture(BaseModel):
-    """One picture in a JSON body."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    b64: str = Field(
-        description="The picture file in base64, wrapped or not, or as a `data:` URL.",
-        examples=["iVBORw0KGgoAAAANSUhEUg…"],
-    )
-    filename: str | None = Field(
-        default=None, max_length=MAX_FILENAME, description="Returned with the answer.", examples=["boot.png"]
-    )
-
-
-class EncodedPictures(BaseModel):
-    """A JSON body with pictures."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    images: list[EncodedPicture] = Field(min_length=1)
 
 
 FOREIGN_KEYS = frozenset({"inputs", "tasks"})
@@ -225,14 +212,27 @@ def uploads_of(document: JsonValue, max_pictures: int, max_picture_bytes: int) -
         RequestValidationError: it has another shape.
         TooManyPictures: more than `max_pictures`.
     """
+    if isinstance(document, dict) and "url" in document and "images" not in document:
+        document = {"images": [document]}
     try:
         pictures = EncodedPictures.model_validate(document).images
     except ValidationError as error:
-        found = [{**detail, "loc": ("body", *detail["loc"])} for detail in error.errors(include_input=False)]
+        found = [{**detail, "loc": ("body", *_place(detail["loc"]))} for detail in error.errors(include_input=False)]
         raise RequestValidationError(found) from None
     if len(pictures) > max_pictures:
         raise TooManyPictures(max_pictures)
-    return [_decode_base64(picture, max_picture_bytes) for picture in pictures]
+    return [_upload_of(picture, max_picture_bytes) for picture in pictures]
+
+
+def _place(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """Where a fault is in the client's own JSON, without the kind of the picture."""
+    return (*loc[:2], *loc[3:]) if loc[2:3] in {(ENCODED,), (LINKED,)} else loc
+
+
+def _upload_of(picture: EncodedPicture | LinkedPicture, max_picture_bytes: int) -> Upload:
+    if isinstance(picture, LinkedPicture):
+        return Upload(shown_filename(picture.filename), b"", url=picture.url)
+    return _decode_base64(picture, max_picture_bytes)
 
 
 def _decode_base64(picture: EncodedPicture, max_picture_bytes: int) -> Upload:

@@ -72,9 +72,10 @@ async def vertex_predict(request: Request, state: StateDep) -> Response:
 
 async def _answer(state: ServiceState, reference: Reference, posted: Document | list[Upload], top_k: int) -> Response:
     if isinstance(posted, Document):
-        if "images" not in posted.fields:
+        if posted.fields.keys().isdisjoint({"images", "url"}):
             return await answer_document(state, reference, posted)
-        posted = uploads_of(posted.fields, state.settings.max_pictures, state.settings.max_picture_bytes)
+        sizes = (state.settings.max_pictures, state.settings.max_picture_bytes)
+        posted = await state.fetcher.fetched(uploads_of(posted.fields, *sizes))
     answer = await state.predictor.classify(reference, posted, top_k)
     return Response(answer, media_type="application/json")
 

@@ -34,7 +34,8 @@ Send pictures (JPEG, PNG, WebP or BMP, of any size and colour mode) in one of th
 
 - **a form**: `curl -F file=@boot.png …`; repeat the field `file` for several pictures;
 - **the bytes of one picture**: `curl --data-binary @boot.png -H 'Content-Type: image/png' …`;
-- **JSON**: `{"images": [{"b64": "…", "filename": "boot.png"}]}`, in base64 or as `data:` URLs.
+- **JSON**: `{"images": [{"b64": "…", "filename": "boot.png"}]}`, in base64 or as `data:` URLs; where
+  `CONVSERVE_PICTURE_URLS` is on, also `{"url": "https://…"}`.
 
 A picture or JSON without a Content-Type is recognised by how it begins, and `PUT` is answered like `POST`, so that
 `curl -T boot.png …` works too.

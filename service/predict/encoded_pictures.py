@@ -1,0 +1,54 @@
+"""A JSON body with pictures: in base64, or by URL."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+
+MAX_FILENAME = 255
+MAX_URL = 2048
+ENCODED, LINKED = "encoded", "linked"
+"""The two kinds of pictures; pydantic writes them into the place of an error."""
+
+
+class EncodedPicture(BaseModel):
+    """One picture in a JSON body."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    b64: str = Field(
+        description="The picture file in base64, wrapped or not, or as a `data:` URL.",
+        examples=["iVBORw0KGgoAAAANSUhEUg…"],
+    )
+    filename: str | None = Field(
+        default=None, max_length=MAX_FILENAME, description="Returned with the answer.", examples=["boot.png"]
+    )
+
+
+class LinkedPicture(BaseModel):
+    """One picture in a JSON body, by its URL; only where `CONVSERVE_PICTURE_URLS` is on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str = Field(
+        max_length=MAX_URL,
+        description="Address of the picture, http or https, on a public host.",
+        examples=["https://example.org/boot.png"],
+    )
+    filename: str | None = Field(default=None, max_length=MAX_FILENAME, description="Returned with the answer.")
+
+
+def _kind_of(picture: object) -> str:
+    is_linked = "url" in picture if isinstance(picture, dict) else isinstance(picture, LinkedPicture)
+    return LINKED if is_linked else ENCODED
+
+
+class EncodedPictures(BaseModel):
+    """A JSON body with pictures."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    images: list[
+        Annotated[
+            Annotated[EncodedPicture, Tag(ENCODED)] | Annotated[LinkedPicture, Tag(LINKED)], Discriminator(_kind_of)
+        ]
+    ] = Field(min_length=1)
