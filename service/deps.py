@@ -19,6 +19,7 @@ from service.drawing.comparison_pictures import ComparisonPictures
 from service.drawing.contact_sheets import ContactSheets
 from service.drawing.curve_pictures import CurvePictures
 from service.inference.engine import Engine
+from service.inside.looks import Looks
 from service.jobs.queue import JobQueue
 from service.keys.callers import Caller
 from service.models.catalog import Catalog
@@ -117,6 +118,10 @@ async def _dataset_pictures(state: StateDep) -> DatasetPictures:
     return state.dataset_pictures
 
 
+async def _looks(state: StateDep) -> Looks:
+    return state.looks
+
+
 async def _streams(state: StateDep) -> EventStreams:
     return state.streams
 
@@ -213,6 +218,7 @@ DatasetsDep = Annotated[DatasetListing, Depends(_datasets)]
 ConversionsDep = Annotated[Conversions, Depends(_conversions)]
 DatasetPicturesDep = Annotated[DatasetPictures, Depends(_dataset_pictures)]
 SheetsDep = Annotated[ContactSheets, Depends(_sheets)]
+LooksDep = Annotated[Looks, Depends(_looks)]
 StreamsDep = Annotated[EventStreams, Depends(_streams)]
 RequestIdDep = Annotated[str, Depends(_request_id)]
 JobDep = Annotated[JobRecord, Depends(_job)]

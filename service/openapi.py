@@ -17,6 +17,7 @@ TAGS = [
     {"name": "predict", "description": "Classify pictures."},
     {"name": "jobs", "description": "Train: start, follow, cancel."},
     {"name": "models", "description": "What was trained: versions, files, aliases."},
+    {"name": "inside", "description": "Look inside a network: layers, kernels, maps, why an answer, and what if."},
     {"name": "architectures", "description": "Networks on paper: presets, and a check for your own."},
     {"name": "datasets", "description": "What can be trained on."},
     {"name": "other clients", "description": "What clients of hubs and clouds ask for, in their own words."},

@@ -19,6 +19,9 @@ from service.inference.batch_queue import BatchRules
 from service.inference.engine import Engine, EngineRules
 from service.inference.model_memory import MemoryRules
 from service.inference.unloaded import UnloadedModels
+from service.inside.looks import Looks
+from service.inside.records import Records
+from service.inside.sessions import InsideSessions
 from service.jobs.queue import JobQueue
 from service.models.catalog import Catalog
 from service.predict.capacity import Capacity
@@ -63,6 +66,7 @@ class ServiceState:
     capacity: Capacity
     streams: EventStreams
     fetcher: PictureFetcher
+    looks: Looks
 
 
 def _engine_rules(settings: ApiSettings) -> EngineRules:
@@ -122,6 +126,8 @@ def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing:
     decode_rules = DecodeRules(settings.decode_threads, settings.decode_memory_bytes, settings.decode_queue_s)
     decoder = Decoder(stages, limits, decode_rules, settings.max_request_pixels)
     predictor = Predictor(catalog, engine, decoder)
+    looks = Looks(InsideSessions(store, settings.model_memory_bytes), Records(store), engine, decoder)
+    catalog.on_lost(looks.forget)
     redis_client = connect(settings.redis_url)
     job_store = JobStore(redis_client, half_life_s=settings.fair_half_life_s)
     groups = GroupStore(redis_client, job_store)
@@ -152,9 +158,11 @@ def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing:
             capacity,
             EventStreams(settings.max_streams),
             _fetcher(settings),
+            looks,
         )
     finally:
         reaper.stop()
+        looks.close()
         redis_client.close()
         decoder.close()
         engine.close()

@@ -12,6 +12,8 @@ EVALUATION_FILE = "evaluation.json"
 MISTAKES_FILE = "mistakes.json"
 SUMMARY_FILE = "summary.txt"
 DOCTOR_FILE = "doctor.json"
+LAYERS_FILE = "layers.json"
+TAILS_FILE = "tails.json"
 
 CURVES_PICTURE = "curves.png"
 CONFUSION_MATRIX_PICTURE = "confusion-matrix.png"

@@ -80,6 +80,11 @@ class BatchQueue:
         self._preparing_s = 0.0  # of one picture
         self._is_delayed = False  # whether it waits for more pictures; uvloop's handles do not tell
 
+    @property
+    def network(self) -> Network:
+        """The network that it is before."""
+        return self._network
+
     def is_quick(self, n_pictures: int) -> bool:
         """Whether so many pictures are answered before a client could leave: on the event loop, batch by batch."""
         batch = min(self._n_waiting + n_pictures, self._most_pictures())

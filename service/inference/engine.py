@@ -96,6 +96,12 @@ class Engine:
         if self.memory.cached(manifest) is None:
             await self.memory.load(manifest)
 
+    async def network(self, manifest: Manifest) -> Network:
+        """A version's network, loaded if necessary, for work beside the predictions. Raises like `load`."""
+        self.refuse_unloaded(manifest.model)
+        queue = self.memory.cached(manifest) or await self.memory.load(manifest)
+        return queue.network
+
     def cached(self, manifest: Manifest) -> BatchQueue | None:
         """The queue of a version that is in memory and may be served; None of any other."""
         return None if self.is_unloaded(manifest.model) else self.memory.cached(manifest)

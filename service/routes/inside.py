@@ -1,0 +1,224 @@
+"""Routes that look inside a version: layers, kernels, maps, why an answer, and what would change it.
+
+Each stands twice: below a version, and below an alias.
+"""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query, Response
+
+from model_store import AliasNotFound, ArtifactCorrupt, Manifest, ModelNotFound, StoreUnavailable, VersionNotFound
+from service.deps import (
+    AliasName,
+    CatalogDep,
+    LooksDep,
+    ModelName,
+    VersionNumber,
+)
+from service.errors import (
+    BodyTooLarge,
+    BodyTypeUnsupported,
+    DatasetPictureNotFound,
+    JsonRejected,
+    ModelUnloaded,
+    Overloaded,
+    TooManyPictures,
+    TooManyPixels,
+    UploadRejected,
+)
+from service.inside.answers import Explanation, Kernels, LayerList, MapsAnswer, WhatIf
+from service.inside.options import Format
+from service.models.index import Reference
+from service.predict.urls import (
+    EXPLAIN_OF_ALIAS,
+    EXPLAIN_OF_VERSION,
+    MAPS_OF_ALIAS,
+    MAPS_OF_VERSION,
+    WHAT_IF_OF_ALIAS,
+    WHAT_IF_OF_VERSION,
+)
+from service.routes.inside_options import AskedDep, ChangesDep, ExplainOptionsDep, MapsOptionsDep
+from service.routes.predict import BODY
+from service.web.problem_docs import problem_responses
+from worker.datasets import DatasetNotFound, DatasetNotReady, DatasetUnavailable
+from worker.inside.errors import LayerNotFound, NotRecorded
+from worker.pictures.pixels import PictureFormatUnsupported, PictureRejected, PictureTooLarge
+
+router = APIRouter(tags=["inside"])
+
+_VERSION, _ALIAS = "/models/{name}/versions/{version}", "/models/{name}/aliases/{alias}"
+_NOT_THERE = (ModelNotFound, VersionNotFound, AliasNotFound, NotRecorded, ArtifactCorrupt, StoreUnavailable)
+_LOOKING = (*_NOT_THERE, LayerNotFound, Overloaded, ModelUnloaded)
+_WITH_PICTURE = (
+    *_LOOKING,
+    JsonRejected,
+    BodyTooLarge,
+    TooManyPictures,
+    TooManyPixels,
+    PictureTooLarge,
+    BodyTypeUnsupported,
+    PictureFormatUnsupported,
+    UploadRejected,
+    PictureRejected,
+    DatasetNotFound,
+    DatasetPictureNotFound,
+    DatasetNotReady,
+    DatasetUnavailable,
+)
+_PNG = {"image/png": {"schema": {"type": "string", "format": "binary"}}}
+_PICTURE = """
+The picture comes in every form that `/predict` takes: a form, the bytes of a file, or JSON; exactly one. The options
+are query parameters or, in a JSON body, members beside `images`. Or it is a picture of a dataset:
+`?dataset=fashion_mnist&split=test&index=0`, without a body.
+"""
+LAYERS: dict[str, Any] = {"summary": "Layers of a version", "responses": problem_responses(*_NOT_THERE)}
+KERNELS: dict[str, Any] = {
+    "summary": "Kernels of a layer",
+    "response_model": Kernels,
+    "responses": problem_responses(*_LOOKING),
+}
+KERNELS_PNG: dict[str, Any] = {
+    "summary": "Kernels of a layer, drawn",
+    "response_class": Response,
+    "responses": {200: {"description": "The kernels.", "content": _PNG}, **problem_responses(*_LOOKING)},
+}
+
+
+def _with_picture(summary: str, description: str, model: type, *, has_png: bool = True) -> dict[str, Any]:
+    """What the decorators of a route that takes a picture have in common."""
+    drawn = {200: {"model": model, "content": _PNG}} if has_png else {}
+    return {
+        "summary": summary,
+        "description": description + _PICTURE,
+        "openapi_extra": BODY,
+        "response_model": model,
+        "responses": {**drawn, **problem_responses(*_WITH_PICTURE)},
+    }
+
+
+MAPS = _with_picture(
+    "What the layers make of a picture",
+    "For every channel of every layer the least, greatest and mean value and the deviation; with `layer` and `values` "
+    "every value. `format=png` draws them.\n",
+    MapsAnswer,
+)
+EXPLAIN = _with_picture(
+    "Where the evidence for a class is",
+    "Occlusion covers one place of the picture after the other and tells how much the probability drops. Grad-CAM "
+    "tells where the maps of a layer speak for the class; it agrees with Keras, and may mislead all the same: see the "
+    "documentation.\n",
+    Explanation,
+)
+WHAT_IF = _with_picture(
+    "How the answer changes with the picture",
+    "Moves, turns, blurs, brightens or covers the picture, adds noise, or switches single filters off, and answers "
+    "after each change. In the query, amounts stand between commas (`shift=-4,0,4`), the numbers of one amount between "
+    "colons (`shift=2:3`, `without=conv2d:3`).\n",
+    WhatIf,
+    has_png=False,
+)
+
+LayerName = Annotated[str, Path(max_length=200, description="Name of the layer.", examples=["conv2d"])]
+FilterNumber = Annotated[
+    int | None, Query(alias="filter", ge=0, description="Only this filter, from 0. Default: all of them.")
+]
+
+
+async def _of_version(name: ModelName, version: VersionNumber, catalog: CatalogDep) -> Manifest:
+    reference = Reference(name, version=version)
+    return catalog.cached(reference) or await catalog.resolve(reference)
+
+
+async def _of_alias(name: ModelName, alias: AliasName, catalog: CatalogDep) -> Manifest:
+    reference = Reference(name, alias=alias)
+    return catalog.cached(reference) or await catalog.resolve(reference)
+
+
+OfVersion = Annotated[Manifest, Depends(_of_version)]
+OfAlias = Annotated[Manifest, Depends(_of_alias)]
+
+
+@router.get(f"{_VERSION}/layers", **LAYERS)
+async def get_layers(manifest: OfVersion, looks: LooksDep) -> LayerList:
+    """Every layer with its shape, and which of its channels are dead, do the same, or are seldom active."""
+    return await looks.layers(manifest)
+
+
+@router.get(f"{_ALIAS}/layers", **LAYERS)
+async def get_layers_of_alias(manifest: OfAlias, looks: LooksDep) -> LayerList:
+    """Every layer with its shape, and which of its channels are dead, do the same, or are seldom active."""
+    return await looks.layers(manifest)
+
+
+@router.get(f"{_VERSION}/layers/{{layer}}/kernels", **KERNELS)
+async def get_kernels(manifest: OfVersion, layer: LayerName, looks: LooksDep, number: FilterNumber = None) -> Response:
+    """The weights of a convolution, as Keras has them."""
+    return _json(await looks.kernels(manifest, layer, number))
+
+
+@router.get(f"{_ALIAS}/layers/{{layer}}/kernels", **KERNELS)
+async def get_kernels_of_alias(
+    manifest: OfAlias, layer: LayerName, looks: LooksDep, number: FilterNumber = None
+) -> Response:
+    """The weights of a convolution, as Keras has them."""
+    return _json(await looks.kernels(manifest, layer, number))
+
+
+@router.get(f"{_VERSION}/layers/{{layer}}/kernels.png", **KERNELS_PNG)
+async def get_kernels_png(manifest: OfVersion, layer: LayerName, looks: LooksDep) -> Response:
+    """The weights of a convolution as tiles with hard pixels; in colour where they take red, green and blue."""
+    return _png(await looks.kernels_png(manifest, layer))
+
+
+@router.get(f"{_ALIAS}/layers/{{layer}}/kernels.png", **KERNELS_PNG)
+async def get_kernels_png_of_alias(manifest: OfAlias, layer: LayerName, looks: LooksDep) -> Response:
+    """The weights of a convolution as tiles with hard pixels; in colour where they take red, green and blue."""
+    return _png(await looks.kernels_png(manifest, layer))
+
+
+@router.post(MAPS_OF_VERSION, **MAPS)
+async def get_maps(manifest: OfVersion, asked: AskedDep, options: MapsOptionsDep, looks: LooksDep) -> Response:
+    """What the layers make of a picture."""
+    return _json_or_png(await looks.maps(manifest, asked.uploads, options), options.format)
+
+
+@router.post(MAPS_OF_ALIAS, **MAPS)
+async def get_maps_of_alias(manifest: OfAlias, asked: AskedDep, options: MapsOptionsDep, looks: LooksDep) -> Response:
+    """What the layers make of a picture."""
+    return _json_or_png(await looks.maps(manifest, asked.uploads, options), options.format)
+
+
+@router.post(EXPLAIN_OF_VERSION, **EXPLAIN)
+async def explain(manifest: OfVersion, asked: AskedDep, options: ExplainOptionsDep, looks: LooksDep) -> Response:
+    """Where the evidence for a class is."""
+    return _json_or_png(await looks.explain(manifest, asked.uploads, options), options.format)
+
+
+@router.post(EXPLAIN_OF_ALIAS, **EXPLAIN)
+async def explain_of_alias(manifest: OfAlias, asked: AskedDep, options: ExplainOptionsDep, looks: LooksDep) -> Response:
+    """Where the evidence for a class is."""
+    return _json_or_png(await looks.explain(manifest, asked.uploads, options), options.format)
+
+
+@router.post(WHAT_IF_OF_VERSION, **WHAT_IF)
+async def what_if(manifest: OfVersion, asked: AskedDep, changes: ChangesDep, looks: LooksDep) -> Response:
+    """How the answer changes with the picture."""
+    return _json(await looks.what_if(manifest, asked.uploads, changes))
+
+
+@router.post(WHAT_IF_OF_ALIAS, **WHAT_IF)
+async def what_if_of_alias(manifest: OfAlias, asked: AskedDep, changes: ChangesDep, looks: LooksDep) -> Response:
+    """How the answer changes with the picture."""
+    return _json(await looks.what_if(manifest, asked.uploads, changes))
+
+
+def _json(answer: bytes) -> Response:
+    return Response(answer, media_type="application/json")
+
+
+def _png(picture: bytes) -> Response:
+    return Response(picture, media_type="image/png")
+
+
+def _json_or_png(answer: bytes, form: Format) -> Response:
+    return _png(answer) if form == "png" else _json(answer)

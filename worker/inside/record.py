@@ -1,0 +1,101 @@
+"""The record of a network's layers: which tensor of the ONNX file holds each layer's maps, and what its filters do.
+
+Written by the trainer, read by the API. Names of tensors are those of the version's ONNX file.
+"""
+
+import base64
+import zlib
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PUSH, KEEP = "push", "keep"
+"""Inputs that a tail adds to the network, float32, shape (n, channels, 1, 1): the layer's maps are multiplied by `keep`
+and `push` is added to them before the rest of the network goes on."""
+PUSHED = "pushed_"
+"""Prefix of the tensors that a tail computes again."""
+
+
+class KernelTensor(BaseModel):
+    """Where a layer's kernel is."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tensor: str = Field(description="Name of the initializer.")
+    shape: tuple[int, int, int, int] = Field(
+        description="As Keras has it: height, width, channels, filters (of a depthwise layer: filters per channel)."
+    )
+
+
+class LayerRecord(BaseModel):
+    """One layer of the network."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    type: str
+    output_shape: tuple[int, ...] = Field(description="Of one picture: height, width, channels; or values.")
+    parameters: int
+    tensor: str | None = Field(default=None, description="Tensor with the layer's output; null if there is none.")
+    is_channels_last: bool = Field(default=False, description="The tensor's axes are (n, height, width, channels).")
+    kernel: KernelTensor | None = None
+    dead: tuple[int, ...] = Field(default=(), description="Channels that gave the same value everywhere.")
+    twins: tuple[tuple[int, int], ...] = Field(default=(), description="Pairs of channels that do the same.")
+    share_active: tuple[float, ...] = Field(default=(), description="Share of each channel's values above 0.")
+    is_explainable: bool = Field(default=False, description="All paths through the network meet in this layer.")
+
+    @property
+    def n_kernels(self) -> int:
+        """Kernels that can be shown."""
+        if self.kernel is None:
+            return 0
+        _, _, channels, filters = self.kernel.shape
+        return filters if self.type == "conv2d" else channels * filters
+
+    @property
+    def n_maps(self) -> int:
+        """Channels of the layer's output that can be shown; a flattened output only repeats the layer before it."""
+        return 0 if self.tensor is None or self.type == "flatten" else self.output_shape[-1]
+
+
+class NetworkRecord(BaseModel):
+    """Everything that the API needs to know to look inside a version."""
+
+    model_config = ConfigDict(frozen=True)
+
+    format: Literal[1] = 1
+    logits: str = Field(description="Tensor with the values that the softmax makes probabilities of.")
+    training_mean: tuple[float, ...] = Field(description="Mean of each channel over the training pictures, in [0, 1].")
+    pictures: int = Field(description="Test pictures on which dead channels and twins were looked for.")
+    layers: tuple[LayerRecord, ...]
+
+    def layer(self, name: str) -> LayerRecord | None:
+        """The layer of this name."""
+        return next((layer for layer in self.layers if layer.name == name), None)
+
+    @property
+    def explainable(self) -> tuple[str, ...]:
+        """Names of the layers at which Grad-CAM can look, from the first to the last."""
+        return tuple(layer.name for layer in self.layers if layer.is_explainable)
+
+
+class Tails(BaseModel):
+    """For each layer, the bytes that are appended to the ONNX file so that its maps can be changed on the way.
+
+    A tail is a protobuf message of the same kind as the file, and messages merge when they are concatenated: it adds
+    the inputs `push` and `keep` and a copy of the nodes behind the layer, which shares the file's weights.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    tails: dict[str, str] = Field(description="By layer: zlib, then base64.")
+
+    def of(self, layer: str) -> bytes | None:
+        """The tail of a layer, if it has one."""
+        packed = self.tails.get(layer)
+        return None if packed is None else zlib.decompress(base64.b64decode(packed))
+
+
+def packed(tail: bytes) -> str:
+    """A tail as `Tails` keeps it."""
+    return base64.b64encode(zlib.compress(tail, 9)).decode()
