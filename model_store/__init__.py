@@ -1,4 +1,4 @@
-"""Models, datasets and checkpoints on disk or in object storage: published atomically, read with checksums verified.
+"""Models, datasets, checkpoints and keys on disk or in object storage: published atomically, verified when read.
 
 Not here: HTTP, training, and the meaning of the stored files.
 """
@@ -20,6 +20,8 @@ from model_store.errors import (
     DraftRefused,
     FileNotInVersion,
     InvalidName,
+    KeyNameTaken,
+    KeyNotFound,
     ModelNotFound,
     StoreError,
     StoreFull,
@@ -27,6 +29,7 @@ from model_store.errors import (
     VersionInUse,
     VersionNotFound,
 )
+from model_store.keys import KeyRecord, KeyStore
 from model_store.manifest import DoctorVerdict, FileEntry, Manifest, VersionFacts
 from model_store.opening import open_store
 from model_store.store import ModelStore
@@ -50,6 +53,10 @@ __all__ = [
     "FileEntry",
     "FileNotInVersion",
     "InvalidName",
+    "KeyNameTaken",
+    "KeyNotFound",
+    "KeyRecord",
+    "KeyStore",
     "Manifest",
     "ModelNotFound",
     "ModelStore",

@@ -8,6 +8,8 @@ StoreError
 ├── FileNotInVersion       the manifest does not list this file
 ├── ArtifactCorrupt        stored bytes differ from the published ones
 ├── VersionInUse           an alias points at the version to be deleted
+├── KeyNotFound            there never was a key of this name
+├── KeyNameTaken           another key of this name is in force
 ├── DraftRefused           a draft used twice, too late, or without files
 └── StoreUnavailable       the storage cannot be read or written
     └── StoreFull          the disk is full, or would have too little free space left
@@ -95,6 +97,22 @@ class VersionInUse(StoreError):
         self.model = model
         self.version = version
         self.aliases = tuple(aliases)
+
+
+class KeyNotFound(StoreError):
+    """There never was a key of this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no key {name!r}")
+        self.name = name
+
+
+class KeyNameTaken(StoreError):
+    """Another key of this name is in force."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"a key {name!r} exists already; revoke it first, or choose another name")
+        self.name = name
 
 
 class DraftRefused(StoreError):

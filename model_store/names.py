@@ -51,6 +51,15 @@ def check_job(name: str) -> None:
     _check(name, "job id", MODEL_PATTERN)
 
 
+def check_key(name: str) -> None:
+    """Refuse an invalid name of a key.
+
+    Raises:
+        InvalidName: the name does not match `MODEL_PATTERN`, which keys share.
+    """
+    _check(name, "name of a key", MODEL_PATTERN)
+
+
 def check_alias(name: str) -> None:
     """Refuse an invalid alias name.
 

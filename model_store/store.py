@@ -25,6 +25,7 @@ from model_store.errors import (
     VersionNotFound,
 )
 from model_store.free_space import leaves_enough
+from model_store.keys import KeyStore
 from model_store.manifest import ABANDONED, Manifest, parse_manifest
 from model_store.names import MANIFEST_FILE, NUMBER_PATTERN, check_alias, check_model, is_name
 from model_store.objects import Objects
@@ -46,6 +47,11 @@ class ModelStore:
     def checkpoints(self) -> CheckpointStore:
         """The checkpoints from which interrupted trainings resume."""
         return CheckpointStore(self._objects, self.require_free_space)
+
+    @property
+    def keys(self) -> KeyStore:
+        """The keys of callers."""
+        return KeyStore(self._objects)
 
     @contextmanager
     def draft(self, model: str) -> Iterator[Draft]:

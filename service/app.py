@@ -5,7 +5,7 @@ Only `from_environment` reads the environment; everything else receives its sett
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any
 
 from fastapi import FastAPI
@@ -17,6 +17,7 @@ from service import __version__
 from service.datasets.archive_bodies import FORM_OVERHEAD_BYTES
 from service.fast.lane import LANE, FastLane
 from service.housekeeping import housekeeping
+from service.keys.gate import Gate
 from service.keys.route_scopes import Route, RouteScopes
 from service.layers.admission import Admission
 from service.layers.body_guard import BodyGuard
@@ -40,6 +41,7 @@ from service.routes import (
     health,
     inside,
     jobs,
+    keys,
     models,
     page,
     predict,
@@ -47,7 +49,7 @@ from service.routes import (
     submissions,
 )
 from service.settings import ApiSettings
-from service.state import running
+from service.state import ServiceState, running
 from service.telemetry.metrics import OTHER, Metrics
 from service.warm_up import warm_up
 from service.web import problems
@@ -88,6 +90,7 @@ ROUTES = (
         architectures,
         datasets,
         dataset_pictures,
+        keys,
         health,
         prometheus,
         page,
@@ -109,7 +112,7 @@ def create_app(settings: ApiSettings, store: ModelStore | None = None) -> FastAP
         TracingUnavailable: the settings ask for traces, but the packages for them are missing.
     """
     metrics = Metrics()
-    doors = _doors(settings)
+    doors, gate = Doors(settings.host_names(), settings.origins()), _gate(settings)
     tracing = open_tracing(settings.otel_endpoint, settings.otel_service_name, "api")
 
     app = FastAPIOffline(
@@ -119,7 +122,7 @@ def create_app(settings: ApiSettings, store: ModelStore | None = None) -> FastAP
         description=DESCRIPTION,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         openapi_tags=TAGS,
-        lifespan=_lifespan(settings, store, metrics, tracing, doors),
+        lifespan=_lifespan(settings, store, metrics, tracing, doors, gate),
         responses=common_responses(),
         generate_unique_id_function=lambda route: route.name,
         separate_input_output_schemas=False,
@@ -132,13 +135,13 @@ def create_app(settings: ApiSettings, store: ModelStore | None = None) -> FastAP
         app.include_router(module.router, dependencies=[REFUSE_UNKNOWN_PARAMETERS] if is_strict else [])
     app.add_exception_handler(ForeignDocument, answer_foreign)
     problems.install(app, dict.fromkeys(faults.PREFIXES, faults))
-    _add_layers(app, settings, metrics, tracing, doors)
+    _add_layers(app, settings, metrics, tracing, doors, gate)
     complete(app)
     return app
 
 
 def _lifespan(
-    settings: ApiSettings, store: ModelStore | None, metrics: Metrics, tracing: Tracing, doors: Doors
+    settings: ApiSettings, store: ModelStore | None, metrics: Metrics, tracing: Tracing, doors: Doors, gate: Gate
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[dict[str, Any]]]:
     """What opens the state of the process when the application starts, and closes it at the end."""
 
@@ -150,10 +153,10 @@ def _lifespan(
             state.conversions.open()
             await warm_up(state)
             try:
-                async with housekeeping(state):
+                async with housekeeping(state), _fresh_keys(state):
                     connections = _connections(settings, metrics)
                     # Spans are made in the layers that the lane skips.
-                    lane = {LANE: FastLane(state, doors)} if isinstance(tracing, NoTracing) else {}
+                    lane = {LANE: FastLane(state, doors, gate)} if isinstance(tracing, NoTracing) else {}
                     yield {CONNECTIONS: connections, **lane}
             finally:
                 await state.conversions.close()
@@ -162,7 +165,9 @@ def _lifespan(
     return lifespan
 
 
-def _add_layers(app: FastAPI, settings: ApiSettings, metrics: Metrics, tracing: Tracing, doors: Doors) -> None:
+def _add_layers(
+    app: FastAPI, settings: ApiSettings, metrics: Metrics, tracing: Tracing, doors: Doors, gate: Gate
+) -> None:
     # From the inside to the outside.
     app.add_middleware(Admission)
     app.add_middleware(
@@ -172,21 +177,21 @@ def _add_layers(app: FastAPI, settings: ApiSettings, metrics: Metrics, tracing: 
         posted={POSTED: settings.max_body_bytes},
     )
     app.add_middleware(HeadRequests)
-    app.add_middleware(FrontDoor, doors=doors, scopes=_route_scopes())
+    app.add_middleware(FrontDoor, doors=doors, gate=gate)
     platform_paths = {settings.vertex_health_route: VERTEX_HEALTH, settings.vertex_predict_route: VERTEX_PREDICT}
     if any(platform_paths):
         app.add_middleware(PlatformPaths, paths=platform_paths)
     app.add_middleware(Exchange, metrics=metrics, tracing=tracing)
 
 
-def _route_scopes() -> RouteScopes:
+def _fresh_keys(state: ServiceState) -> AbstractAsyncContextManager[None]:
+    return nullcontext() if state.keyring is None else state.keyring.kept_fresh()
+
+
+def _gate(settings: ApiSettings) -> Gate:
     routes = [route for module in ROUTES for route in module.router.routes if isinstance(route, APIRoute)]
-    return RouteScopes(Route(method, route.path) for route in routes for method in sorted(route.methods or ()))
-
-
-def _doors(settings: ApiSettings) -> Doors:
-    key = None if settings.admin_key is None else settings.admin_key.get_secret_value()
-    return Doors(settings.host_names(), settings.origins(), key, are_metrics_open=settings.metrics_open)
+    scopes = RouteScopes(Route(method, route.path) for route in routes for method in sorted(route.methods or ()))
+    return Gate(scopes, are_metrics_open=settings.metrics_open)
 
 
 def _connections(settings: ApiSettings, metrics: Metrics) -> ConnectionTable:

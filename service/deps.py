@@ -22,6 +22,7 @@ from service.inference.engine import Engine
 from service.inside.looks import Looks
 from service.jobs.queue import JobQueue
 from service.keys.callers import Caller
+from service.keys.keyring import Keyring
 from service.models.catalog import Catalog
 from service.models.index import Index
 from service.predict.predictor import Predictor
@@ -64,6 +65,10 @@ async def _request_id(request: Request) -> str:
 async def _caller(request: Request) -> Caller:
     caller: Caller = request.state.caller
     return caller
+
+
+async def _keyring(state: StateDep) -> Keyring | None:
+    return state.keyring
 
 
 async def _store(state: StateDep) -> ModelStore:
@@ -205,6 +210,7 @@ async def _pictures(request: Request, state: StateDep, choice: DatasetChoiceDep)
 
 
 CallerDep = Annotated[Caller, Depends(_caller)]
+KeyringDep = Annotated[Keyring | None, Depends(_keyring)]
 StoreDep = Annotated[ModelStore, Depends(_store)]
 CatalogDep = Annotated[Catalog, Depends(_catalog)]
 IndexDep = Annotated[Index, Depends(_index)]

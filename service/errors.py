@@ -24,15 +24,12 @@ ServiceError
 ├── DatasetPictureNotFound   a split or an index that a dataset does not have
 ├── HostNotAllowed           a request for a host name that is not this server's
 ├── OriginNotAllowed         a page of another site wants to change something
-├── KeyMissing               no key, or a wrong one, where one is needed
-├── ScopeMissing             a key that may not do what the request asks for
 ├── NothingPublished         no model was named, and none is published
 ├── VersionPassedOver        only versions that the doctor keeps from answering by default
 └── AliasReserved            an alias that is computed cannot be set or removed
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from worker.pictures.pixels import PictureRejected
 
@@ -245,25 +242,6 @@ class OriginNotAllowed(ServiceError):
         super().__init__(
             f"A page of another site sent this request; expected this server's own page, got {origin[:80]!r}."
         )
-
-
-class KeyMissing(ServiceError):
-    """No key, or a wrong one, where one is needed."""
-
-    headers: ClassVar = {"WWW-Authenticate": 'Bearer realm="convserve", Basic realm="convserve"'}
-
-    def __init__(self) -> None:
-        super().__init__(
-            "This server needs a key; expected `Authorization: Bearer KEY` or `X-API-Key: KEY`, got none that is right."
-        )
-
-
-class ScopeMissing(ServiceError):
-    """The key may not do what the request asks for."""
-
-    def __init__(self, needed: str, scope: str | None) -> None:
-        super().__init__(f"This needs a key with the scope `{needed}`; got one with the scope `{scope or 'none'}`.")
-        self.needed = needed
 
 
 class VersionPassedOver(ServiceError):

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from service.errors import BodyTooLarge, BodyTypeUnsupported, JsonRejected
+from service.keys.documented import describe_keys
 from service.predict.convolving import ConvolveCall
 from service.predict.encoded_pictures import EncodedPictures
 from service.protocols.hub_calls import HubCall
@@ -21,6 +22,7 @@ TAGS = [
     {"name": "architectures", "description": "Networks on paper: presets, and a check for your own."},
     {"name": "datasets", "description": "What can be trained on."},
     {"name": "other clients", "description": "What clients of hubs and clouds ask for, in their own words."},
+    {"name": "keys", "description": "Who may do what: make and revoke keys."},
     {"name": "health", "description": "Is the service alive and ready?"},
 ]
 NAMED_BY_HAND: tuple[type[BaseModel], ...] = (Problem, EncodedPictures, ConvolveCall, HubCall)
@@ -37,6 +39,7 @@ def complete(app: FastAPI) -> None:
         if app.openapi_schema is None:
             document = generate()
             _complete_operations(document["paths"])
+            describe_keys(document)
             components = document.setdefault("components", {})
             _complete_schemas(components.setdefault("schemas", {}))
             _name_constants(components["schemas"])

@@ -4,14 +4,14 @@ Every limit that protects the process is a field here with its unit; code that e
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from service.platforms import PlatformSettings
 from worker.patterns import REFERENCE_PATTERN, ROUTE_PATTERN
-from worker.settings import SharedSettings, unset_if_empty
+from worker.settings import SharedSettings, lowered, unset_if_empty
 
 _MIB = 1024 * 1024
 
@@ -33,10 +33,15 @@ class ApiSettings(SharedSettings):
     admin_key: Annotated[SecretStr | None, BeforeValidator(unset_if_empty)] = Field(
         default=None,
         min_length=16,
-        description="Key that every request must carry (16 characters or more); needed to listen on any address "
-        "but the loopback ones.",
+        description="A key that may do everything (16 characters or more), beside those of `convserve keys`. Listening "
+        "on any address but the loopback ones needs it, or a key with the scope `admin`.",
     )
-    metrics_open: bool = Field(default=True, description="Answer `/metrics` without the key.")
+    auth: Annotated[Literal["auto", "on"], BeforeValidator(lowered)] = Field(
+        default="auto",
+        description="Whether requests need a key: `auto` on every address but the loopback ones and wherever "
+        "CONVSERVE_ADMIN_KEY is set, `on` always. See `convserve keys`.",
+    )
+    metrics_open: bool = Field(default=True, description="Answer `/metrics` without a key.")
     max_body_bytes: int = Field(
         default=32 * _MIB,
         ge=1024,

@@ -23,6 +23,8 @@ from service.inside.looks import Looks
 from service.inside.records import Records
 from service.inside.sessions import InsideSessions
 from service.jobs.queue import JobQueue
+from service.keys.keyring import Keyring
+from service.keys.needed import are_keys_needed
 from service.models.catalog import Catalog
 from service.predict.capacity import Capacity
 from service.predict.decode_queue import DecodeRules
@@ -67,6 +69,7 @@ class ServiceState:
     streams: EventStreams
     fetcher: PictureFetcher
     looks: Looks
+    keyring: Keyring | None
 
 
 def _engine_rules(settings: ApiSettings) -> EngineRules:
@@ -108,6 +111,13 @@ def _datasets(settings: ApiSettings, store: ModelStore) -> tuple[DatasetListing,
 def _fetcher(settings: ApiSettings) -> PictureFetcher:
     sizes = (settings.max_picture_bytes, settings.max_body_bytes)
     return PictureFetcher(FetchRules(settings.picture_urls, *sizes, settings.picture_url_timeout_s))
+
+
+def _keyring(settings: ApiSettings, store: ModelStore) -> Keyring | None:
+    if not are_keys_needed(settings):
+        return None
+    admin_key = settings.admin_key
+    return Keyring(store.keys, None if admin_key is None else admin_key.get_secret_value())
 
 
 @contextmanager
@@ -159,6 +169,7 @@ def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing:
             EventStreams(settings.max_streams),
             _fetcher(settings),
             looks,
+            _keyring(settings, store),
         )
     finally:
         reaper.stop()

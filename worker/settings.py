@@ -16,7 +16,8 @@ from worker.patterns import UMASK_PATTERN, WEB_ADDRESS_PATTERN
 from worker.telemetry.logs import LogFormat, LogLevel
 
 
-def _lowered(value: object) -> object:
+def lowered(value: object) -> object:
+    """The text of a variable in lower case."""
     return value.lower() if isinstance(value, str) else value
 
 
@@ -68,10 +69,10 @@ class SharedSettings(BaseSettings):
         description="Octal umask of the processes: with `077` new files and directories are for their user alone; "
         "`007` shares a store between users of one group.",
     )
-    log_format: Annotated[LogFormat, BeforeValidator(_lowered)] = Field(
+    log_format: Annotated[LogFormat, BeforeValidator(lowered)] = Field(
         default="readable", description="Log lines for people (`readable`), or one JSON object per line (`json`)."
     )
-    log_level: Annotated[LogLevel, BeforeValidator(_lowered)] = Field(
+    log_level: Annotated[LogLevel, BeforeValidator(lowered)] = Field(
         default="info", description="Lowest level that is logged: `debug`, `info`, `warning` or `error`."
     )
     otel_endpoint: Annotated[

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from service.cli.dataset_commands import datasets_app
+from service.cli.key_commands import keys_app
 
 SERVING = "Serve"
 USING = "Use a running server"
@@ -98,7 +99,7 @@ def api(
 ) -> None:
     """Run only the API. Predictions need nothing else; jobs also need Redis and a worker."""
     from service.cli.environment import read_settings, refuse_traces_without_packages
-    from service.cli.listening import adopt, listen, refuse_without_key
+    from service.cli.listening import adopt, listen, with_keys_where_needed
     from service.inference.c_memory import bound_heap
     from service.settings import ApiSettings
     from worker.settings import use_umask
@@ -107,7 +108,7 @@ def api(
     refuse_traces_without_packages(settings)
     use_umask(settings)
     listener = listen(settings.host, settings.port) if fd is None else adopt(fd)
-    refuse_without_key(listener, settings)
+    settings = with_keys_where_needed(listener, settings)
     if settings.api_workers > 1:
         from service.cli.api_workers import run_api_workers
 
@@ -274,6 +275,7 @@ def models(
 
 
 app.add_typer(datasets_app, rich_help_panel=USING)
+app.add_typer(keys_app, rich_help_panel=SERVING)
 
 
 @app.command(rich_help_panel=SERVING)

@@ -4,7 +4,9 @@ import errno
 import ipaddress
 import socket
 
+from model_store import StoreError, open_store
 from service.cli.errors import CommandFailed
+from service.keys.issuing import has_admin
 from service.settings import ApiSettings
 
 
@@ -47,19 +49,31 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def refuse_without_key(listener: socket.socket, settings: ApiSettings) -> None:
-    """Refuse to serve other machines without a key.
+def with_keys_where_needed(listener: socket.socket, settings: ApiSettings) -> ApiSettings:
+    """The settings, with keys switched on where other machines can reach the server.
 
     Raises:
-        CommandFailed: the address is no loopback address, and no key is set.
+        CommandFailed: the address is no loopback address, and there is no key that may do everything.
     """
     host = str(listener.getsockname()[0])
-    if settings.admin_key is None and not ipaddress.ip_address(host).is_loopback:
+    if ipaddress.ip_address(host).is_loopback:
+        return settings
+    if settings.admin_key is None and not _has_admin(settings):
         listener.close()
+        where = f" --data-dir {settings.data_dir}" if "data_dir" in settings.model_fields_set else ""
         raise CommandFailed(
             f"everyone who can reach {host} could use this server; expected a key for an address that is not loopback",
-            "Make one: export CONVSERVE_ADMIN_KEY=$(openssl rand -hex 32). Or leave out --host and CONVSERVE_HOST.",
+            f"Make one: convserve keys create me --scope admin{where}. Or export CONVSERVE_ADMIN_KEY=$(openssl rand "
+            "-hex 32). Or leave out --host and CONVSERVE_HOST.",
         )
+    return settings.model_copy(update={"auth": "on"})
+
+
+def _has_admin(settings: ApiSettings) -> bool:
+    try:
+        return has_admin(open_store(settings.store_location).keys)
+    except StoreError as error:
+        raise CommandFailed(f"the keys in the model store cannot be read: {error}") from error
 
 
 def _complaint(error: OSError, host: str, port: int) -> str:

@@ -4,7 +4,7 @@ import os
 import sys
 
 from service import __version__
-from service.cli.listening import listen, refuse_without_key
+from service.cli.listening import listen, with_keys_where_needed
 from service.cli.signals import StopSignals
 from service.cli.stack.data_directory import DataDirectory
 from service.cli.stack.lines import StatusLines
@@ -23,7 +23,7 @@ def run_up(settings: ApiSettings) -> None:
         Stack(data, listener, os.environ, signals, lines, external_redis_url, settings=settings) as stack,
     ):
         lines.say("up", f"convserve {__version__} is starting")
-        refuse_without_key(listener, settings)
+        with_keys_where_needed(listener, settings)
         stack.start()
         lines.say("up", f"ready: page {stack.url}/  docs {stack.url}/docs  data {data.path}  (Ctrl-C stops)")
         stack.supervise()

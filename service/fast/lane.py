@@ -19,6 +19,7 @@ from service.fast.simple_requests import Call
 from service.inference.batch import Answer
 from service.inference.batch_queue import BatchQueue
 from service.inference.network import Pixels
+from service.keys.gate import Gate
 from service.predict.answers import picture_answers, whole_answer
 from service.predict.decoding import is_small
 from service.predict.picture_forms import FIELD
@@ -76,17 +77,22 @@ class FastLane:
     Attributes:
         capacity: each request takes a slot here before it asks.
         metrics: counts each answer.
-        doors: say which requests may be answered at once.
     """
 
-    def __init__(self, state: ServiceState, doors: Doors) -> None:
-        self.doors = doors
+    def __init__(self, state: ServiceState, doors: Doors, gate: Gate) -> None:
+        self._doors = doors
+        self._gate = gate
+        self._keyring = state.keyring
         self.capacity = state.capacity
         self.metrics = state.metrics
         self._predictor = state.predictor
         self._limits = state.decoder.limits
         self._max_pictures = state.settings.max_pictures
         self._heads = KnownHeads()
+
+    def lets_in(self, headers: Headers) -> bool:
+        """Whether a request may be answered at once: by its host, its origin and its key."""
+        return self._doors.may_take_short_way(headers) and self._gate.knows(self._keyring, headers)
 
     def ask(self, call: Call, headers: Headers, body: bytes) -> Asked:
         """Put a simple prediction into its queue.

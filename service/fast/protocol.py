@@ -155,7 +155,7 @@ class FastProtocol(LimitedProtocol):
         headers = None if call is None else simple_headers(self.headers)
         if call is None or headers is None or b"host" not in headers or self.flow.write_paused:
             return None
-        if not self._lane.doors.may_take_short_way(headers):
+        if not self._lane.lets_in(headers):
             return None
         if self.parser.get_http_version() != "1.1" or not self.parser.should_keep_alive():
             return None

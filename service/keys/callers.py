@@ -1,6 +1,7 @@
 """The caller of a request: a name, which becomes the owner of what it makes, and a scope, which says what it may do."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -27,10 +28,14 @@ class Caller:
     Attributes:
         name: of the key; it owns the jobs, datasets and models that are made with the key.
         scope: the widest scope of the key; None for a request without a key to an open address.
+        digest: SHA-256 of the key; empty without a key.
+        limits: of the key, where they differ from those of its scope.
     """
 
     name: str
     scope: KeyScope | None
+    digest: bytes = field(default=b"", repr=False, compare=False)
+    limits: Mapping[str, float] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def scopes(self) -> list[KeyScope]:

@@ -93,9 +93,12 @@ _SCOPES: dict[KeyScope, str] = {
         GET       /architectures
         GET       /architectures/{name}
         POST      /architectures/check
+        POST PUT  /convolve
         GET       /datasets
         GET       /datasets/{name}
         GET       /datasets/{name}/preview.png
+        GET       /datasets/{name}/pictures
+        GET       /datasets/{name}/pictures/{split}/{index}.png
         GET       /metrics
     """,
     TRAIN: """
@@ -111,6 +114,9 @@ _SCOPES: dict[KeyScope, str] = {
         DELETE    /models/{name}/aliases/{alias}
     """,
     ADMIN: """
+        POST      /keys
+        GET       /keys
+        DELETE    /keys/{name}
         POST      /v2/repository/models/{model}/load
         POST      /v2/repository/models/{model}/unload
     """,

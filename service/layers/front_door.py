@@ -1,17 +1,24 @@
-"""The first layer that may refuse a request: hosts, origins and the key, and what browsers are told in return.
+"""The first layer that may refuse a request: hosts, origins and keys, and what browsers are told in return.
 
-Which requests may come in is decided by `service.web.doors`. This layer answers the refusals, the preflight requests
-of the sites that are let in, and puts the headers that protect browsers on every answer.
+Which requests may come in is decided by `service.web.doors` and `service.keys.gate`. This layer answers the refusals
+and the preflight requests of the sites that are let in, reports what was changed and by whom, and puts the headers
+that protect browsers on every answer.
 """
+
+import asyncio
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import HostNotAllowed, KeyMissing, OriginNotAllowed, ScopeMissing
-from service.keys.callers import ADMIN, LOCAL, Caller
-from service.keys.route_scopes import RouteScopes
+from model_store import StoreUnavailable
+from service.errors import HostNotAllowed, OriginNotAllowed
+from service.keys.audit import is_write, report_write
+from service.keys.callers import Caller
+from service.keys.gate import Gate
+from service.keys.keyring import Keyring
 from service.predict.urls import is_prediction
 from service.web.doors import SAFE_METHODS, Doors
+from service.web.key_errors import KeyMissing, ScopeMissing, TooManyFailures
 from service.web.policies import POLICY, STORED_FILE, UNFRAMED
 from service.web.problems import respond_to
 
@@ -20,15 +27,18 @@ SHARED_HEADERS = "authorization, content-type, x-api-key, x-request-id"
 PREFLIGHT_AGE_S = 600
 CALLER = "caller"
 """Name of the caller in the state of a request."""
+EVENT_STREAM = b"text/event-stream"
+CLIENT_LEFT = 499
+REFUSALS = (HostNotAllowed, OriginNotAllowed, KeyMissing, ScopeMissing, TooManyFailures, StoreUnavailable)
 
 
 class FrontDoor:
     """ASGI layer around everything that may be refused to strangers."""
 
-    def __init__(self, app: ASGIApp, doors: Doors, scopes: RouteScopes) -> None:
+    def __init__(self, app: ASGIApp, doors: Doors, gate: Gate) -> None:
         self._app = app
         self._doors = doors
-        self._scopes = scopes
+        self._gate = gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let an exchange in, or refuse it."""
@@ -41,39 +51,74 @@ class FrontDoor:
         if site is not None and _is_preflight(scope, headers):
             await _preflight()(scope, receive, answer.send)
             return
+        keyring: Keyring | None = scope["app"].state.service.keyring
         try:
             self._doors.check(scope, headers, is_shared=site is not None)
-            scope.setdefault("state", {})[CALLER] = self._caller(scope)
-        except (HostNotAllowed, OriginNotAllowed, KeyMissing, ScopeMissing) as error:
+            caller = await self._gate.caller_of(keyring, scope, headers)
+        except REFUSALS as error:
             await respond_to(error, scope)(scope, receive, answer.send)
             return
-        await self._app(scope, receive, answer.send)
+        scope.setdefault("state", {})[CALLER] = caller
+        if keyring is not None and caller.digest:
+            answer.watch(keyring, caller)
+        try:
+            await answer.run(self._app, scope, receive)
+        finally:
+            self._audit(scope, caller, answer)
 
-    def _caller(self, scope: Scope) -> Caller:
-        caller = ADMIN if self._doors.needs_key else LOCAL
-        needed = self._scopes.needed(scope["method"], scope["path"])
-        if needed is not None and not caller.has(needed):
-            raise ScopeMissing(needed, caller.scope)
-        return caller
+    def _audit(self, scope: Scope, caller: Caller, answer: "_Answer") -> None:
+        route = self._gate.scopes.route_at(scope["method"], scope["path"])
+        if route is not None and is_write(route):
+            report_write(caller, route, scope["path"], answer.status or CLIENT_LEFT, answer.headers)
 
 
 class _Answer:
-    """Adds headers as an answer leaves."""
+    """Adds headers as an answer leaves, and ends an event stream whose key is revoked."""
 
     def __init__(self, send: Send, site: bytes | None) -> None:
         self._send = send
         self._site = site
+        self._keyring: Keyring | None = None
+        self._caller: Caller | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._is_revoked = False
+        self.status: int | None = None
+        self.headers: dict[bytes, bytes] = {}
+
+    def watch(self, keyring: Keyring, caller: Caller) -> None:
+        """Let an event stream end with the caller's key."""
+        self._keyring, self._caller, self._task = keyring, caller, asyncio.current_task()
+
+    async def run(self, app: ASGIApp, scope: Scope, receive: Receive) -> None:
+        try:
+            await app(scope, receive, self.send)
+        except asyncio.CancelledError:
+            if not self._is_revoked or self._task is None:
+                raise
+            self._task.uncancel()
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            if self._keyring is not None:
+                self._keyring.unfollow(self._revoke)
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = list(message.get("headers", ()))
-            present = dict(headers)
-            if POLICY not in present:
-                headers.append(STORED_FILE if present.get(b"content-type", b"").startswith(b"image/") else UNFRAMED)
+            self.status, self.headers = message["status"], dict(headers)
+            content_type = self.headers.get(b"content-type", b"")
+            if POLICY not in self.headers:
+                headers.append(STORED_FILE if content_type.startswith(b"image/") else UNFRAMED)
             if self._site is not None:
                 headers += ((b"access-control-allow-origin", self._site), (b"vary", b"Origin"))
             message["headers"] = headers
+            if self._keyring is not None and self._caller is not None and content_type.startswith(EVENT_STREAM):
+                self._keyring.follow(self._caller, self._revoke)
         await self._send(message)
+
+    def _revoke(self) -> None:
+        self._is_revoked = True
+        if self._task is not None:
+            self._task.cancel()
 
 
 def _is_shared(scope: Scope, headers: dict[bytes, bytes]) -> bool:

@@ -69,7 +69,7 @@ class ConnectionTable:
             Whether it is within the limits. One beyond them may only ask for an open path, and is dropped when too many
             such connections come after it.
         """
-        address = _network_of(host)
+        address = network_of(host)
         is_within = len(self._open) - len(self._surplus) < self.limits.connections and (
             address is None or self._per_address[address] < self.limits.connections_per_address
         )
@@ -116,7 +116,7 @@ class ConnectionTable:
             self._start_timer()
 
 
-def _network_of(host: str | None) -> str | None:
+def network_of(host: str | None) -> str | None:
     """What the connections of one client have in common: its IPv4 address, or the upper half of its IPv6 address."""
     if host is None or ":" not in host:
         return host

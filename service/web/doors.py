@@ -1,28 +1,19 @@
-"""Decides which requests may come in at all: by the name they call us, by the page that sends them, and by key.
+"""Decides which requests may come in at all: by the name they call us and by the page that sends them.
 
 A browser sends requests for any page that is open in it. The names (`Host`) keep out pages that point a name of their
 own at this machine (DNS rebinding); the origins (`Origin`, `Sec-Fetch-Site`) keep out forms and scripts of other sites.
 Programs send neither header of the second kind and notice nothing.
 """
 
-import base64
-import binascii
-import hmac
 import ipaddress
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 
 from starlette.types import Scope
 
-from service.errors import HostNotAllowed, KeyMissing, OriginNotAllowed
+from service.errors import HostNotAllowed, OriginNotAllowed
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-OPEN_PATHS = frozenset(
-    {"/", "/healthz", "/readyz", "/ping", "/vertex/health", "/docs", "/openapi.json", "/favicon.ico"}
-)
-"""Answered without a key. They say that the service is alive, and what it can do."""
-OPEN_PREFIXES = ("/docs-assets/", "/page/")
-METRICS_PATH = "/metrics"
 FOREIGN_SITES = frozenset({b"cross-site", b"same-site"})
 ANY_HOST = "*"
 NAMES_CACHED = 256
@@ -37,29 +28,20 @@ class Doors:
     Args:
         hosts: names of this server besides the loopback ones; `*.example.org` stands for all names below, `*` for any.
         origins: other sites whose pages may read and predict, such as `https://app.example`.
-        key: the key every request must carry; None: none.
-        are_metrics_open: `/metrics` is answered without the key.
     """
 
-    def __init__(
-        self, hosts: Iterable[str], origins: Iterable[str], key: str | None = None, *, are_metrics_open: bool = True
-    ) -> None:
+    def __init__(self, hosts: Iterable[str], origins: Iterable[str]) -> None:
         self._hosts = frozenset(name.lower().rstrip(".") for name in hosts)
         self._origins = frozenset(origin.lower().rstrip("/").encode() for origin in origins)
-        self._key = None if key is None else key.encode()
-        self._open_paths = OPEN_PATHS | {METRICS_PATH} if are_metrics_open else OPEN_PATHS
         self._known: dict[bytes, bool] = {}
-
-    @property
-    def needs_key(self) -> bool:
-        """Whether every request must carry the key."""
-        return self._key is not None
 
     def may_take_short_way(self, headers: Headers) -> bool:
         """Whether a request of the fast lane is one to answer at once; the routes look at every other."""
-        if b"origin" in headers or b"sec-fetch-site" in headers or not self._is_own_name(headers.get(b"host", b"")):
-            return False
-        return self._key is None or self._has_key(headers)
+        return (
+            b"origin" not in headers
+            and b"sec-fetch-site" not in headers
+            and self._is_own_name(headers.get(b"host", b""))
+        )
 
     def check(self, scope: Scope, headers: Headers, *, is_shared: bool = False) -> None:
         """Let a request pass, or say why not.
@@ -72,7 +54,6 @@ class Doors:
         Raises:
             HostNotAllowed: it calls this server by a name that is not one of its own.
             OriginNotAllowed: a page of another site sends it, and it may change something.
-            KeyMissing: it carries no key, or a wrong one.
         """
         host = headers.get(b"host", b"")
         # Health checks of load balancers speak HTTP/1.0, which has no `Host`; browsers always send one.
@@ -81,8 +62,6 @@ class Doors:
             raise HostNotAllowed(host.decode("latin-1"))
         if scope["method"] not in SAFE_METHODS and not is_shared:
             self._check_origin(headers, host)
-        if self._key is not None and not self._is_open(scope) and not self._has_key(headers):
-            raise KeyMissing
 
     def shares_with(self, headers: Headers) -> bytes | None:
         """The other site that sends the request, if its pages may read answers."""
@@ -107,16 +86,6 @@ class Doors:
                 self._known[host] = verdict
         return verdict
 
-    def _is_open(self, scope: Scope) -> bool:
-        path: str = scope["path"]
-        if scope["method"] not in SAFE_METHODS:
-            return False  # `POST /` asks a model
-        return path in self._open_paths or path.startswith(OPEN_PREFIXES)
-
-    def _has_key(self, headers: Headers) -> bool:
-        came = headers.get(b"x-api-key") or _credentials(headers.get(b"authorization", b""))
-        return self._key is not None and hmac.compare_digest(came, self._key)
-
 
 def _without_port(host: bytes) -> str:
     name = host.decode("latin-1").lower()
@@ -138,15 +107,3 @@ def _is_address_of(host: bytes, server: tuple[str, int | None] | None) -> bool:
     with suppress(ValueError):
         return server is not None and ipaddress.ip_address(_without_port(host)) == ipaddress.ip_address(server[0])
     return False
-
-
-def _credentials(authorization: bytes) -> bytes:
-    """The key in an `Authorization` header: a bearer token, or the password of Basic authentication."""
-    scheme, _, value = authorization.partition(b" ")
-    match scheme.lower():
-        case b"bearer":
-            return value.strip()
-        case b"basic":
-            with suppress(binascii.Error, ValueError):
-                return base64.b64decode(value.strip(), validate=True).partition(b":")[2]
-    return b""

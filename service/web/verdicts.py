@@ -23,7 +23,6 @@ from service.errors import (
     DiskFull,
     HostNotAllowed,
     JsonRejected,
-    KeyMissing,
     ModelUnloaded,
     NothingPublished,
     OriginNotAllowed,
@@ -31,7 +30,6 @@ from service.errors import (
     PictureNotFetched,
     PreviewUnavailable,
     RangeNotSatisfiable,
-    ScopeMissing,
     TooManyPictures,
     TooManyPixels,
     TooManyStreams,
@@ -39,6 +37,7 @@ from service.errors import (
     UploadRejected,
     VersionPassedOver,
 )
+from service.web.key_errors import ExpiryInvalid, KeyMissing, KeyNameReserved, ScopeMissing, TooManyFailures
 from worker.architectures import ArchitectureError, ArchitectureNotFound
 from worker.datasets import DatasetCorrupt, DatasetNotFound, DatasetNotReady, DatasetUnavailable
 from worker.inside.errors import LayerNotFound, NotRecorded
@@ -97,6 +96,9 @@ VERDICTS: dict[type[Exception], Verdict] = {
     HostNotAllowed: Verdict(421, "host_not_allowed", "Unknown host name"),
     OriginNotAllowed: Verdict(403, "origin_not_allowed", "Request of another site"),
     KeyMissing: Verdict(401, "key_missing", "Key missing or wrong"),
+    TooManyFailures: Verdict(429, "too_many_wrong_keys", "Too many wrong keys"),
+    KeyNameReserved: Verdict(422, "key_name_reserved", "Name reserved"),
+    ExpiryInvalid: Verdict(422, "expiry_invalid", "Invalid expiry"),
     ScopeMissing: Verdict(403, "scope_missing", "Key without the scope needed"),
     NotRecorded: Verdict(409, "not_recorded", "Not recorded for this version"),
     LayerNotFound: Verdict(404, "layer_not_found", "No such layer"),
@@ -113,6 +115,8 @@ VERDICTS: dict[type[Exception], Verdict] = {
     model_store.VersionNotFound: Verdict(404, "version_not_found", "No such version"),
     model_store.AliasNotFound: Verdict(404, "alias_not_found", "No such alias"),
     model_store.FileNotInVersion: Verdict(404, "file_not_found", "No such file"),
+    model_store.KeyNotFound: Verdict(404, "key_not_found", "No such key"),
+    model_store.KeyNameTaken: Verdict(409, "key_exists", "Key name taken"),
     model_store.VersionInUse: Verdict(409, "version_in_use", "Version in use"),
     model_store.ArtifactCorrupt: Verdict(503, "artifact_corrupt", "Stored model damaged"),
     model_store.StoreFull: _DISK_FULL,

@@ -68,7 +68,9 @@ def check_compose(words: list[str]) -> None:
 
 
 def check_command_line(words: list[str]) -> None:
-    shown = CliRunner().invoke(app, [words[0], "--help"], env={"COLUMNS": "200"})
+    groups = {str(group.typer_instance.info.name) for group in app.registered_groups if group.typer_instance}
+    command = words[:2] if words[0] in groups else words[:1]
+    shown = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "200"})
     assert shown.exit_code == 0
     assert all(word in shown.output for word in words if word.startswith("--"))
 

@@ -4,13 +4,14 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
+from service.cli.server import ClientSettings
 from service.settings import ApiSettings
 from service.web import refusals
 from service.web.verdicts import FRAMEWORK, UNFORESEEN, VALIDATION_FAILED, VERDICTS
@@ -25,13 +26,19 @@ PROJECT = Path(__file__).parents[2]
 REFERENCE = PROJECT / "docs" / "reference"
 REFUSED = [found.verdict for found in vars(refusals).values() if isinstance(found, refusals.Refusal)]
 """What connections answer themselves."""
+READERS: dict[str, type[BaseSettings]] = {
+    "all": SharedSettings,
+    "API": ApiSettings,
+    "worker": WorkerSettings,
+    "commands": ClientSettings,
+}
 N_CLASSES = 10
 
 
 def settings_table() -> list[str]:
     shared = set(SharedSettings.model_fields)
     rows = ["| variable | default | read by | what it says |", "| --- | --- | --- | --- |"]
-    for readers, settings in (("all", SharedSettings), ("API", ApiSettings), ("worker", WorkerSettings)):
+    for readers, settings in READERS.items():
         rows += [
             f"| `CONVSERVE_{name.upper()}` | {_default(field)} | {readers} | {field.description} |"
             for name, field in _fields(settings).items()
@@ -45,9 +52,24 @@ def api_table() -> list[str]:
     rows = ["| route | what it does | answers |", "| --- | --- | --- |"]
     for path, methods in document["paths"].items():
         for method, route in methods.items():
-            answers = ", ".join(sorted(status for status in route["responses"] if status not in {"422", "500"}))
+            answers = ", ".join(sorted(set(route["responses"]) - {"422", "500"} - _of_any_route(route["responses"])))
             rows.append(f"| `{method.upper()} {path}` | {route['summary']} | {answers} |")
-    return [*rows, "", "Any route may also answer 422 (invalid request) and 500 (internal error)."]
+    return [
+        *rows,
+        "",
+        "Any route may also answer 422 (invalid request) and 500 (internal error); where keys are needed also 401 (no "
+        "key that opens it), 403 (a key that may not do this) and 429 (too many wrong keys).",
+    ]
+
+
+def _of_any_route(responses: dict[str, dict[str, Any]]) -> set[str]:
+    """The statuses that only say something about keys."""
+    of_keys = {"key_missing", "scope_missing", "too_many_wrong_keys"}
+    return {status for status, answer in responses.items() if 0 < len(_codes(answer)) == len(_codes(answer) & of_keys)}
+
+
+def _codes(answer: dict[str, Any]) -> set[str]:
+    return {code for content in answer.get("content", {}).values() for code in content.get("examples", {})}
 
 
 def errors_table() -> list[str]:

@@ -6,7 +6,6 @@ from service.app import ROUTES
 from service.keys.callers import ANYONE, LOCAL, Caller, KeyScope
 from service.keys.route_scopes import ROWS, Route, RouteScopes, scope_of
 
-OPEN = {"/", "/healthz", "/readyz"}
 ROUTED = [
     Route(method, route.path) for module in ROUTES for route in module.router.routes for method in sorted(route.methods)
 ]

@@ -1,14 +1,11 @@
-"""Which names, origins and keys open the door."""
-
-import base64
+"""Which names and origins open the door."""
 
 import pytest
 from starlette.types import Scope
 
-from service.errors import HostNotAllowed, KeyMissing, OriginNotAllowed
+from service.errors import HostNotAllowed, OriginNotAllowed
 from service.web.doors import Doors
 
-KEY = "0123456789abcdef"
 OWN = {b"host": b"localhost:8000"}
 
 
@@ -89,55 +86,6 @@ def test_pages_of_other_sites_may_change_nothing(headers: dict[bytes, bytes], me
     with pytest.raises(OriginNotAllowed):
         doors.check(scope(method), OWN | headers)
     doors.check(scope("GET"), OWN | headers)
-
-
-@pytest.mark.parametrize(
-    "carried",
-    [
-        {b"authorization": b"Bearer " + KEY.encode()},
-        {b"authorization": b"bearer  " + KEY.encode()},
-        {b"x-api-key": KEY.encode()},
-        {b"authorization": b"Basic " + base64.b64encode(b"anybody:" + KEY.encode())},
-    ],
-)
-def test_the_key_opens_in_every_form(carried: dict[bytes, bytes]) -> None:
-    doors = Doors([], [], KEY)
-    doors.check(scope(), OWN | carried)
-    assert doors.may_take_short_way(OWN | carried)
-
-
-@pytest.mark.parametrize(
-    "carried",
-    [
-        {},
-        {b"authorization": b""},
-        {b"authorization": b"Bearer"},
-        {b"authorization": b"Bearer " + KEY.encode()[:-1]},
-        {b"authorization": b"Basic %%%"},
-        {b"authorization": b"Basic " + base64.b64encode(KEY.encode())},
-        {b"authorization": KEY.encode()},
-        {b"x-api-key": b"\xff\xfe"},
-        {b"x-api-key": b""},
-    ],
-)
-def test_no_other_key_opens(carried: dict[bytes, bytes]) -> None:
-    doors = Doors([], [], KEY)
-    assert not doors.may_take_short_way(OWN | carried)
-    with pytest.raises(KeyMissing):
-        doors.check(scope(), OWN | carried)
-
-
-@pytest.mark.parametrize(
-    "path", ["/", "/healthz", "/readyz", "/docs", "/openapi.json", "/docs-assets/x.js", "/metrics"]
-)
-def test_some_addresses_are_open_without_a_key(path: str) -> None:
-    Doors([], [], KEY).check(scope("GET", path), OWN)
-
-
-@pytest.mark.parametrize("path", ["/jobs", "/models", "/docs/", "//", "/v2/health/ready", "/metrics"])
-def test_the_others_are_not(path: str) -> None:
-    with pytest.raises(KeyMissing):
-        Doors([], [], KEY, are_metrics_open=False).check(scope("GET", path), OWN)
 
 
 def test_remembered_names_are_bounded() -> None:
