@@ -36,6 +36,7 @@ Table = dict[str, tuple[tuple[int, ...], int]]
 
 OUTPUT = {"type": "dense", "units": "classes", "activation": "softmax"}
 EVERY_LAYER: Layers = [
+    {"type": "rescaling", "scale": 1.5, "offset": -0.5},
     {"type": "zero_padding2d", "padding": [1, 2]},
     {"type": "conv2d", "filters": 6, "kernel_size": [3, 2], "strides": [1, 2], "activation": "leaky_relu"},
     {"type": "depthwise_conv2d", "kernel_size": 3, "strides": 2, "depth_multiplier": 2, "use_bias": False},

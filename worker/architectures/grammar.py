@@ -53,6 +53,7 @@ Strides = Annotated[tuple[int, int], Sides(1, 32)]
 EvenStrides = Annotated[int, Field(strict=True, ge=1, le=32)]
 """The same stride in both directions: TensorFlow has no depthwise convolution with two different strides."""
 PoolSize = Annotated[tuple[int, int], Sides(1, 512)]
+Factor = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
 
 
 class _Layer(BaseModel):
@@ -165,6 +166,14 @@ class ZeroPadding2D(_Layer):
     padding: Annotated[tuple[int, int], Sides(0, 64)] = (1, 1)
 
 
+class Rescaling(_Layer):
+    """Every value times `scale`, plus `offset`: pixels arrive in [0, 1], and some networks expect another range."""
+
+    type: Literal["rescaling"]
+    scale: Factor
+    offset: Factor = 0.0
+
+
 class Branches(_Layer):
     """Lists of layers with the same input, their outputs concatenated on channels; an empty list is the input."""
 
@@ -193,6 +202,7 @@ SimpleLayer = (
     | Dense
     | ActivationLayer
     | ZeroPadding2D
+    | Rescaling
 )
 
 _CLASSES: dict[str, type[_Layer]] = {

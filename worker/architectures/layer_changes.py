@@ -59,7 +59,8 @@ def widened(layers: Sequence[Layer], factor: float) -> list[Layer]:
 def deepened(layers: Sequence[Layer], depth: int) -> list[Layer]:
     """Add `depth - 1` copies after each convolution, each with the normalization and activation that follow it.
 
-    Pooling between a convolution and its activation stays there and is not copied.
+    Pooling between a convolution and its activation stays there and is not copied. A linear projection is not repeated:
+    two 1x1 convolutions in a row without an activation can do no more than one.
     """
     deeper: list[Layer] = []
     position = 0
@@ -70,7 +71,8 @@ def deepened(layers: Sequence[Layer], depth: int) -> list[Layer]:
                 end = _end_of_group(layers, position, layer.activation is None)
                 behind = layers[position + 1 : end]
                 copied = [inner for inner in behind if not isinstance(inner, Pooling)]
-                deeper += [layer, *behind, *[_copy(layer), *copied] * (depth - 1)]
+                n_copies = 0 if _is_projection(layer, behind) else depth - 1
+                deeper += [layer, *behind, *[_copy(layer), *copied] * n_copies]
             case Branches():
                 branches = tuple(tuple(deepened(branch, depth)) for branch in layer.branches)
                 deeper.append(layer.model_copy(update={"branches": branches}))
@@ -165,6 +167,14 @@ def _end_of_group(layers: Sequence[Layer], position: int, is_linear: bool) -> in
             case _:
                 break
     return end
+
+
+def _is_projection(layer: Conv2D | SeparableConv2D, behind: Sequence[Layer]) -> bool:
+    """Whether a 1x1 convolution is normalized but has no activation, like the end of an inverted bottleneck."""
+    is_linear = (
+        layer.activation is None and bool(behind) and all(isinstance(after, BatchNormalization) for after in behind)
+    )
+    return is_linear and isinstance(layer, Conv2D) and layer.kernel_size == (1, 1)
 
 
 def _copy(layer: Conv2D | SeparableConv2D) -> Layer:

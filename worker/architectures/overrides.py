@@ -62,7 +62,8 @@ class Overrides(BaseModel):
         le=MAX_DEPTH,
         description="How often each convolution is repeated: 2 adds one copy after each, 1 changes nothing. A copy has "
         "the same filters and activation and is followed by the same batch normalization; it has stride 1, padding "
-        "`same` and a kernel of at most 3x3. Shortcuts and depthwise convolutions are not repeated.",
+        "`same` and a kernel of at most 3x3. Shortcuts, depthwise convolutions and normalized 1x1 convolutions without "
+        "an activation are not repeated.",
     )
     width: float | None = Field(
         default=None,

@@ -11,29 +11,21 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from worker.architectures.description import Architecture
+from worker.architectures.efficient_networks import efficientnet_lite0
 from worker.architectures.errors import ArchitectureNotFound
 from worker.architectures.fast_networks import fast, fast_large
 from worker.architectures.imagenet_networks import OUTPUT, alexnet, googlenet, vgg16
+from worker.architectures.sources import (
+    ALEXNET_PAPER,
+    EFFICIENTNET_SOURCES,
+    FAST_SOURCES,
+    GOOGLENET_PAPER,
+    LENET_PAPER,
+    RESIDUAL_PAPER,
+    VGG_PAPER,
+)
 from worker.recipe.options import Augmentation, Optimizer, Precision
 from worker.recipe.schedules import Constant, Cosine, OneCycle, Schedule
-
-LENET_PAPER = (
-    "Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-Based Learning Applied to Document Recognition, "
-    "Proceedings of the IEEE 86 (11), 1998"
-)
-ALEXNET_PAPER = (
-    "A. Krizhevsky, I. Sutskever, G. Hinton: ImageNet Classification with Deep Convolutional Neural Networks, NIPS 2012"
-)
-VGG_PAPER = (
-    "K. Simonyan, A. Zisserman: Very Deep Convolutional Networks for Large-Scale Image Recognition, 2014, "
-    "arXiv:1409.1556"
-)
-GOOGLENET_PAPER = "C. Szegedy et al.: Going Deeper with Convolutions, 2014, arXiv:1409.4842"
-FAST_SOURCES = (
-    "K. Jordan: 94% on CIFAR-10 in 3.29 Seconds on a Single GPU, 2024, arXiv:2404.00498; L. N. Smith, N. Topin: "
-    "Super-Convergence, 2018, arXiv:1708.07120"
-)
-RESIDUAL_PAPER = "K. He et al.: Deep Residual Learning for Image Recognition, 2015, arXiv:1512.03385"
 
 
 class Recipe(BaseModel):
@@ -63,6 +55,11 @@ class Preset(BaseModel):
     architecture: Architecture
     recipe: Recipe
     image_shape: tuple[int, int, int] = Field(description="Classic input: height, width, channels.")
+    weights: tuple[str, ...] = Field(default=(), description="Names of the pretrained weights that it has.")
+    sizes: tuple[int, ...] = Field(
+        default=(),
+        description="Sides of the input that a training chooses from, in rising order; none: the classic one.",
+    )
 
 
 def get_preset(name: str) -> Preset:
@@ -87,6 +84,8 @@ def _preset(
     layers: list[dict[str, Any]],
     recipe: Recipe,
     keeps_size: bool = False,
+    weights: tuple[str, ...] = (),
+    sizes: tuple[int, ...] = (),
 ) -> Preset:
     input_size = None if keeps_size else image_shape[:2]
     architecture = Architecture.model_validate({"input_size": input_size, "layers": layers})
@@ -98,6 +97,8 @@ def _preset(
         architecture=architecture,
         recipe=recipe,
         image_shape=image_shape,
+        weights=weights,
+        sizes=sizes,
     )
 
 
@@ -122,7 +123,7 @@ def _one_cycle(
 ) -> Recipe:
     """For our own networks: the highest rate at which they still train, soon lowered to almost zero.
 
-    See `FAST_SOURCES`.
+    See `sources.FAST_SOURCES`.
     """
     return Recipe(
         optimizer=Optimizer(name="adamw", learning_rate=learning_rate, weight_decay=weight_decay),
@@ -274,6 +275,19 @@ _FAST_LARGE = _preset(
     keeps_size=True,
 )
 
-_IN_ORDER = (_CNN, _CNN_WIDE, _LENET5, _LENET5_FASHION, _ALEXNET, _VGG16, _GOOGLENET, _FAST, _FAST_LARGE)
+_EFFICIENTNET_LITE0 = _preset(
+    "efficientnet-lite0",
+    title="EfficientNet-Lite0",
+    year=2020,
+    source=EFFICIENTNET_SOURCES,
+    image_shape=(224, 224, 3),
+    layers=efficientnet_lite0(),
+    recipe=_small_steps(1e-3, batch_size=32),
+    weights=("imagenet",),
+    sizes=(160, 224),
+)
+
+_LESSON = (_CNN, _CNN_WIDE, _LENET5, _LENET5_FASHION)
+_IN_ORDER = (*_LESSON, _ALEXNET, _VGG16, _GOOGLENET, _FAST, _FAST_LARGE, _EFFICIENTNET_LITE0)
 PRESETS: Mapping[str, Preset] = MappingProxyType({preset.name: preset for preset in _IN_ORDER})
 """Every preset by name, in the order in which they are listed."""

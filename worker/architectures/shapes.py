@@ -5,8 +5,8 @@ totals and composites.
 
 FLOPs are for one picture in inference, a multiplication and an addition counted as two. A convolution or a
 dense layer is 2 per weight use, its bias included; batch normalization is 2 per value; pooling is one per
-value looked at; adding a residual is one per value. Activations, dropout, flattening, padding, concatenation
-and resizing count as 0.
+value looked at; adding a residual is one per value. Activations, dropout, flattening, padding, concatenation,
+rescaling and resizing count as 0.
 """
 
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ from worker.architectures.grammar import (
     Flatten,
     GlobalAveragePooling2D,
     MaxPooling2D,
+    Rescaling,
     SeparableConv2D,
     SimpleLayer,
     ZeroPadding2D,
@@ -55,7 +56,7 @@ def measure(layer: SimpleLayer, shape: Shape, n_classes: int, path: LayerPath) -
             return _dense(layer, shape, n_classes, path)
         case BatchNormalization():
             return Measured(shape, parameters=4 * shape[-1], frozen=2 * shape[-1], flops=2 * prod(shape))
-        case Dropout() | ActivationLayer():
+        case Dropout() | ActivationLayer() | Rescaling():
             return Measured(shape)
         case _:
             return _measure_on_map(layer, _as_map(shape, path), path)

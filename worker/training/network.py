@@ -29,6 +29,7 @@ _KERAS_LAYERS: Mapping[str, Callable[..., keras.Layer]] = {
     "flatten": keras.layers.Flatten,
     "global_average_pooling2d": keras.layers.GlobalAveragePooling2D,
     "max_pooling2d": keras.layers.MaxPooling2D,
+    "rescaling": keras.layers.Rescaling,
     "separable_conv2d": keras.layers.SeparableConv2D,
     "zero_padding2d": keras.layers.ZeroPadding2D,
 }

@@ -215,5 +215,5 @@ def test_the_schema_tells_a_client_every_layer_type_and_bound() -> None:
 
     kernel = schema["$defs"]["Conv2D"]["properties"]["kernel_size"]["anyOf"]
 
-    assert len(schema["properties"]["layers"]["items"]["discriminator"]["mapping"]) == 14
+    assert len(schema["properties"]["layers"]["items"]["discriminator"]["mapping"]) == 15
     assert kernel[0] == {"type": "integer", "minimum": 1, "maximum": 32}
