@@ -92,7 +92,8 @@ class PresetLine(BaseModel):
     title: str
     year: int | None = Field(description="Year of publication; null for the lesson's own networks.")
     source: str
-    recipe: Recipe = Field(description="How it is trained by default.")
+    recipe: Recipe = Field(description="How it is trained by default, as a whole.")
+    weights: tuple[str, ...] = Field(description="Pretrained weights that a job can start from, by name.")
     input_shape: tuple[int, int, int] = Field(description="Height, width and channels that the counts are for.")
     classes: int = Field(description="Number of classes that the counts are for.")
     parameters: int
@@ -197,7 +198,7 @@ def _line(preset: Preset, dataset: DatasetInfo | None, classes: int | None) -> P
 
 
 def _facts(preset: Preset) -> dict[str, object]:
-    facts = {name: getattr(preset, name) for name in ("name", "title", "year", "source")}
+    facts = {name: getattr(preset, name) for name in ("name", "title", "year", "source", "weights")}
     return facts | {"recipe": _recipe(preset)}
 
 

@@ -38,6 +38,7 @@ class Workload(BaseModel):
     epochs: int
     training_pictures: int
     validation_pictures: int
+    head_epochs: int = Field(default=0, description="Epochs that train only a head, on features computed once.")
 
     @property
     def steps_per_epoch(self) -> int:
@@ -50,7 +51,11 @@ class Workload(BaseModel):
         pictures = TRAINING_FACTOR * self.training_pictures + self.validation_pictures
         picture_s = self.flops / FLOPS_PER_S + self.outputs / NUMBERS_PER_S
         epoch_s = self.steps_per_epoch * STEP_S + pictures * picture_s  # validation takes few, large steps
-        return FIRST_STEP_S + self.epochs * epoch_s
+        if not self.head_epochs:
+            return FIRST_STEP_S + self.epochs * epoch_s
+        features_s = (self.training_pictures + self.validation_pictures) * picture_s
+        head_s = FIRST_STEP_S + features_s + self.head_epochs * self.steps_per_epoch * STEP_S
+        return FIRST_STEP_S + head_s + (self.epochs - self.head_epochs) * epoch_s
 
 
 class PastRun(BaseModel):

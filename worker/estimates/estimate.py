@@ -47,7 +47,9 @@ def estimate(plan: TrainingPlan, info: DatasetInfo, past: Sequence[PastRun]) -> 
     architecture = plan.network
     analysis = analyse(architecture, info.image_shape, len(info.classes))
     training, validation = _pictures(plan.train_samples, plan.validation, info)
-    workload = _workload(analysis, plan.batch_size, plan.epochs, (training, validation), plan.precision)
+    workload = _workload(
+        analysis, plan.batch_size, plan.epochs, (training, validation), plan.precision, plan.head_epochs
+    )
     return Estimate(
         parameters=analysis.parameters,
         trainable_parameters=analysis.trainable_parameters,
@@ -79,6 +81,8 @@ def past_run(manifest: Manifest, info: DatasetInfo) -> PastRun | None:
     recipe: Mapping[str, Any] = manifest.recipe
     if recipe.get("early_stopping") is not None:
         return None  # it may have ended before its last epoch
+    if recipe.get("train", "all") != "all" or recipe.get("weights"):
+        return None  # features that were kept take no time
     try:
         architecture = Architecture.model_validate(manifest.architecture)
         analysis = analyse(architecture, manifest.input_shape, len(manifest.classes))
@@ -102,7 +106,12 @@ def _pictures(n_train: int, validation: object, info: DatasetInfo) -> tuple[int,
 
 
 def _workload(
-    analysis: Analysis, batch_size: int, epochs: int, pictures: tuple[int, int], precision: str | None
+    analysis: Analysis,
+    batch_size: int,
+    epochs: int,
+    pictures: tuple[int, int],
+    precision: str | None,
+    head_epochs: int = 0,
 ) -> Workload:
     return Workload(
         flops=analysis.flops,
@@ -112,6 +121,7 @@ def _workload(
         epochs=epochs,
         training_pictures=pictures[0],
         validation_pictures=pictures[1],
+        head_epochs=head_epochs,
     )
 
 

@@ -12,11 +12,12 @@ def holds_optimizer(plan: TrainingPlan, parameters: int) -> bool:
     """Whether the Keras file of a plan's network holds the optimizer's state.
 
     It does if Keras can open such a file without this program: a schedule is a class of ours. A network trained in
-    mixed precision is rebuilt in float32 for publication, and the rebuilt network has no optimizer. A file without the
-    state has a fresh optimizer, which takes no space.
+    mixed precision is rebuilt in float32 for publication, and the rebuilt network has no optimizer; nor has a network
+    of which only the head was trained. A file without the state has a fresh optimizer, which takes no space.
     """
     return (
         parameters <= MAX_WITH_OPTIMIZER
+        and plan.train != "head"
         and is_flat(plan.learning_rate_schedule)
         and plan.precision in {"float32", "auto"}
     )

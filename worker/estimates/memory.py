@@ -20,6 +20,10 @@ TRAINER_BYTES = 820_000_000
 matplotlib."""
 FEED_BYTES = 4 * 2**24
 """Chunks of `worker.training.feeding`: two in the queue, one being prepared, one in use."""
+FORWARD_BYTES = 1 << 30
+"""Most that `worker.training.network.pictures_at_once` lets the outputs of all layers take."""
+TESTED_BYTES = 256 * 2**20
+"""Most float32 pictures that `worker.training.predicting` has in memory."""
 KERAS_FILE_BYTES, KERAS_LAYER_BYTES = 16_000, 4_000
 """Size of a `.keras` file besides its numbers: the HDF5 structure and the configuration as JSON."""
 ONNX_FILE_BYTES, ONNX_LAYER_BYTES = 2_000, 700
@@ -70,9 +74,11 @@ def estimate_memory(analysis: Analysis, info: DatasetInfo, plan: TrainingPlan, v
         validation: number of validation pictures.
     """
     per_picture = prod(info.image_shape)
+    n_tested = min(info.n_test, 1 + TESTED_BYTES // (per_picture * FLOAT_BYTES)) if plan.head_epochs else info.n_test
     outputs = analysis.outputs + per_picture
     weights = analysis.parameters * FLOAT_BYTES
-    trainable = analysis.trainable_parameters * FLOAT_BYTES
+    head_only = plan.head_epochs == plan.epochs
+    trainable = (analysis.layers[-1].parameters if head_only else analysis.trainable_parameters) * FLOAT_BYTES
     optimizer = trainable * slots_per_weight(plan.optimizer)
     ema = trainable if plan.ema else 0
     parts = {
@@ -83,15 +89,24 @@ def estimate_memory(analysis: Analysis, info: DatasetInfo, plan: TrainingPlan, v
         "ema": ema,
         "kept_weights": 2 * weights if plan.early_stopping else 0,
         "checkpoint": weights + optimizer + ema,
-        "activations": 2 * outputs * plan.batch_size * FLOAT_BYTES,
+        "activations": max(FORWARD_BYTES, outputs * FLOAT_BYTES)
+        if head_only
+        else 2 * outputs * plan.batch_size * FLOAT_BYTES,
         # Both exist twice for a while: pictures are copied when they are joined or selected, and TensorFlow copies
         # NumPy's arrays. At the end the test split is evaluated too.
         "dataset": 2
         * per_picture
-        * (info.n_train + info.n_test + info.n_validation + max(validation, info.n_test) * FLOAT_BYTES)
+        * (info.n_train + info.n_test + info.n_validation + max(0 if head_only else validation, n_tested) * FLOAT_BYTES)
+        + (_features(analysis, info, plan) if plan.head_epochs else 0)
         + FEED_BYTES,
     }
     return MemoryEstimate(**parts, total=sum(parts.values()))
+
+
+def _features(analysis: Analysis, info: DatasetInfo, plan: TrainingPlan) -> int:
+    """Features of all pictures: as they are read or computed, joined, and in the order of the training."""
+    values = analysis.layers[-1].parameters // len(info.classes)
+    return 3 * values * FLOAT_BYTES * (plan.train_samples + max(info.n_validation, info.n_test))
 
 
 def estimate_files(analysis: Analysis, plan: TrainingPlan) -> FileSizes:

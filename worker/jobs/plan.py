@@ -17,6 +17,7 @@ from worker.architectures import (
     ArchitectureNotFound,
     OverrideError,
     Overrides,
+    Preset,
     Recipe,
     analyse_overridden,
     get_preset,
@@ -32,9 +33,8 @@ from worker.jobs.lineage import (
     parse_reference,
 )
 from worker.jobs.option_checks import OptionMisfit, check_options
+from worker.jobs.picture_counts import batch_size_for, train_samples_of, validation_of
 from worker.jobs.request import (
-    FEWEST_STEPS,
-    SMALLEST_BATCH,
     ArchitectureChoice,
     ClassWeights,
     DatasetName,
@@ -43,6 +43,7 @@ from worker.jobs.request import (
     RequestInvalid,
     Validation,
 )
+from worker.jobs.transfer import choose_transfer, head_epochs, with_input_size
 from worker.patterns import REFERENCE_PATTERN
 from worker.recipe.options import (
     Augmentation,
@@ -50,6 +51,8 @@ from worker.recipe.options import (
     EarlyStopping,
     Optimizer,
     Precision,
+    PretrainedWeights,
+    TrainedPart,
     complete_optimizer,
 )
 from worker.recipe.schedules import Schedule, filled_in
@@ -57,8 +60,6 @@ from worker.recipe.schedules import Schedule, filled_in
 OWN_RECIPE = Recipe(optimizer=Optimizer(name="adam"), batch_size=32, epochs=10)
 """Defaults for a network of one's own: those of the lesson's first network."""
 
-DEFAULT_SHARE = 0.1
-"""Of the training pictures, for validation."""
 _BEFORE_OPTIONS: dict[str, Any] = {
     "learning_rate_schedule": {"name": "constant"},
     "augmentation": {},
@@ -103,6 +104,16 @@ class TrainingPlan(BaseModel):
     initial_model: str | None = Field(
         default=None, pattern=REFERENCE_PATTERN, description="Published version to continue from, as `name/version`."
     )
+    weights: PretrainedWeights | None = Field(
+        default=None,
+        exclude_if=lambda weights: weights is None,
+        description="Weights to start from that were learned elsewhere. Default: random ones.",
+    )
+    train: TrainedPart = Field(
+        default="all",
+        exclude_if=lambda train: train == "all",
+        description="How much of the network is trained: `head`, `last_blocks` or `all`, which is the default.",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -113,6 +124,11 @@ class TrainingPlan(BaseModel):
     def architecture_name(self) -> str:
         """The preset's name, or `custom` for a network of one's own."""
         return name_of(self.architecture)
+
+    @property
+    def head_epochs(self) -> int:
+        """How many epochs, the first ones, train only the head."""
+        return head_epochs(self.train, self.weights, self.epochs)
 
     @property
     def network(self) -> Architecture:
@@ -150,13 +166,20 @@ def plan(
     info = _dataset(request.dataset, find_dataset)
     initial = _initial_version(request.initial_model, find_version)
     architecture = _architecture(request, initial)
-    recipe = _recipe(architecture)
-    _check_network(architecture, request.overrides, info)
+    recipe, preset = _recipe(architecture)
+    transfer = choose_transfer(request, preset, has_initial=initial is not None)
+    overrides = request.overrides
+    if preset is not None and initial is None:
+        overrides = with_input_size(overrides, preset, info)
+    _check_network(architecture, overrides, info)
     if initial is not None:
-        _check_continues(initial, _overridden(architecture, request.overrides), info)
-    validation = _validation(request, info)
-    train_samples = _train_samples(request, info, validation)
-    planned = _completed(request, architecture, recipe, train_samples, validation, initial)
+        _check_continues(initial, _overridden(architecture, overrides), info)
+    validation = validation_of(request, info)
+    train_samples = train_samples_of(request, info, validation)
+    recipe = recipe if transfer.recipe is None else transfer.recipe
+    planned = _completed(request, architecture, recipe, train_samples, validation, initial).model_copy(
+        update={"overrides": overrides, "weights": transfer.weights, "train": transfer.train}
+    )
     _check_options(planned, info)
     return planned
 
@@ -176,7 +199,7 @@ def _completed(
         dataset=request.dataset,
         epochs=epochs,
         model=request.model or _default_model_name(request.dataset, architecture, request.overrides),
-        batch_size=request.batch_size or _batch_size(recipe, train_samples),
+        batch_size=request.batch_size or batch_size_for(recipe, train_samples),
         optimizer=(request.optimizer or recipe.optimizer).filled_in(),
         validation=validation,
         seed=secrets.randbelow(2**31) if request.seed is None else request.seed,
@@ -235,11 +258,12 @@ def _architecture(request: JobRequest, initial: Manifest | None) -> str | Archit
     raise RequestInvalid(("architecture",), "missing; expected a preset's name, layers, or an `initial_model`")
 
 
-def _recipe(architecture: str | Architecture) -> Recipe:
+def _recipe(architecture: str | Architecture) -> tuple[Recipe, Preset | None]:
     if not isinstance(architecture, str):
-        return OWN_RECIPE
+        return OWN_RECIPE, None
     try:
-        return get_preset(architecture).recipe
+        preset = get_preset(architecture)
+        return preset.recipe, preset
     except ArchitectureNotFound as error:
         raise RequestInvalid(("architecture",), str(error)) from error
 
@@ -265,36 +289,3 @@ def _check_options(planned: TrainingPlan, info: DatasetInfo) -> None:
         check_options(planned.learning_rate_schedule, planned.augmentation, planned.class_weights, info, planned.epochs)
     except OptionMisfit as error:
         raise RequestInvalid(error.loc, error.message) from error
-
-
-def _batch_size(recipe: Recipe, train_samples: int) -> int:
-    """The recipe's; of few pictures a smaller power of two, so that an epoch has enough steps to learn from."""
-    most = max(SMALLEST_BATCH, train_samples // FEWEST_STEPS)
-    return min(recipe.batch_size, 1 << (most.bit_length() - 1))
-
-
-def _validation(request: JobRequest, info: DatasetInfo) -> Validation:
-    """The request's own; otherwise the dataset's validation split, or a share of its training pictures."""
-    if request.validation is None:
-        return "validation" if info.n_validation else DEFAULT_SHARE
-    if request.validation == "validation" and not info.n_validation:
-        raise RequestInvalid(
-            ("validation",), f"{info.name} has no validation split; expected `test`, or a share such as {DEFAULT_SHARE}"
-        )
-    return request.validation
-
-
-def _train_samples(request: JobRequest, info: DatasetInfo, validation: Validation) -> int:
-    """Pictures to train and validate with, checked to leave at least one for each."""
-    wanted = request.train_samples or info.n_train
-    if wanted > info.n_train:
-        raise RequestInvalid(
-            ("train_samples",),
-            f"more pictures than {info.name} has for training; expected at most {info.n_train}, got {wanted}",
-        )
-    if isinstance(validation, float) and not 1 <= round(wanted * validation) < wanted:
-        raise RequestInvalid(
-            ("validation",),
-            f"the share leaves no picture to train on or to validate with; got {validation} of {wanted}",
-        )
-    return wanted

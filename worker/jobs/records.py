@@ -121,6 +121,7 @@ class JobFailure(BaseModel):
         "worker_lost",
         "stalled",
         "initial_model_unavailable",
+        "weights_unavailable",
         "internal",
     ]
     message: str

@@ -19,6 +19,8 @@ from worker.recipe.options import (
     EarlyStopping,
     Optimizer,
     Precision,
+    PretrainedWeights,
+    TrainedPart,
     Weights,
     class_weights_kind,
     expand_early_stopping,
@@ -159,6 +161,19 @@ class JobRequest(Labels):
         description="Continue from a published version: `name` (its latest), `name/version` or `name@alias`. If the "
         "dataset has other classes, the last layer is initialized anew.",
         examples=["shirts/3"],
+    )
+    weights: PretrainedWeights | Literal["none"] | None = Field(
+        default=None,
+        description="Weights to start from that were learned elsewhere: `imagenet`, on a million photographs; `none` "
+        "starts from random ones. Default: what the preset has, unless `initial_model` is given.",
+    )
+    train: TrainedPart | None = Field(
+        default=None,
+        description="How much of a network with learned weights is trained. `head`: only the last layer; the features "
+        "before it are computed once for each picture and kept, so that it takes seconds. `last_blocks` and `all`: the "
+        "first half of the epochs trains the head, the second half also the last layers (half of the weights at "
+        "most) or all of them, with a tenth of the learning rate and fixed batch normalization. Default: `head` with "
+        "pretrained `weights`, otherwise `all`; after `initial_model`, `all` trains every layer from the first epoch.",
     )
 
 

@@ -125,7 +125,7 @@ def _normalization(tensors: Mapping[str, NDArray[np.float32]], name: str) -> lis
 
 def _from_cache(path: Path) -> list[list[NDArray[np.float32]]]:
     found: list[list[NDArray[np.float32]]] = []
-    with np.load(path, allow_pickle=False) as arrays:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         for name in arrays.files:  # `<layer>.<array>`
             if name.endswith(".0"):
                 found.append([])

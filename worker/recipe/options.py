@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 OptimizerName = Literal["adam", "adamw", "rmsprop", "sgd"]
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"]
+PretrainedWeights = Literal["imagenet"]
+TrainedPart = Literal["head", "last_blocks", "all"]
 KERAS_LEARNING_RATES: dict[OptimizerName, float] = {"adam": 0.001, "adamw": 0.001, "rmsprop": 0.001, "sgd": 0.01}
 """Keras 3's own defaults."""
 KERAS_ADAMW_DECAY = 0.004

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import keras
 import numpy as np
@@ -25,6 +25,25 @@ CHUNK_BYTES = 16 * 2**20  # of float32 pictures; so large that Python's overhead
 CHUNKS_AHEAD = 2
 
 Arrays = tuple[NDArray[np.float32], ...]
+
+
+class EpochData(Protocol):
+    """The training data of every epoch: pictures, or their features."""
+
+    batch_size: int
+
+    def __len__(self) -> int: ...
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of batches per epoch; the last batch may be smaller."""
+
+    @property
+    def row_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of one input, one target and, if there are weights, one weight."""
+
+    def epoch(self, number: int, first_step: int = 0) -> Iterator[Arrays]:
+        """One epoch in chunks of complete batches, without the first steps."""
 
 
 class TrainingData:
@@ -109,7 +128,7 @@ class Feed:
     """
 
     def __init__(
-        self, data: TrainingData, epoch: int = 0, step: int = 0, clock: Callable[[], float] = time.monotonic
+        self, data: EpochData, epoch: int = 0, step: int = 0, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._data = data
         self._epoch = epoch

@@ -18,7 +18,7 @@ from worker.training.callbacks import (
     average_weights,
 )
 from worker.training.checkpoints import Account, Checkpoints, Start
-from worker.training.feeding import Feed, TrainingData
+from worker.training.feeding import EpochData, Feed
 from worker.training.network import pictures_at_once
 from worker.training.network_state import restore_weights
 from worker.training.splits import Split
@@ -53,23 +53,32 @@ class Training:
         checkpoints: to resume from, and to save to; None for neither.
         on_progress: called with the progress.
         is_pause_asked: returns True when the training must save and stop between two batches.
+        start: where to start instead of at the first epoch, unless there is a checkpoint of a later one.
+        last_epoch: number of epochs after which to stop; None for all of the plan's.
     """
 
     def __init__(
         self,
         network: keras.Model,
-        data: TrainingData,
+        data: EpochData,
         validation: Split,
         plan: TrainingPlan,
         checkpoints: Checkpoints | None,
         on_progress: OnProgress,
         is_pause_asked: Callable[[], bool] = lambda: False,
+        *,
+        start: Start | None = None,
+        last_epoch: int | None = None,
     ) -> None:
         self._network = network
         self._data = data
         self._validation = validation
         self._plan = plan
-        self._start = Start() if checkpoints is None else checkpoints.restore(network)
+        self._end = plan.epochs if last_epoch is None else last_epoch
+        if start is not None:
+            self._start = start
+        else:
+            self._start = Start() if checkpoints is None else checkpoints.restore(network)
         if self._start.epoch:
             # The job's record starts every attempt with an empty history.
             known = Progress(phase="preparing", epoch=self._start.epoch, epochs=plan.epochs)
@@ -111,14 +120,14 @@ class Training:
         if self._start.step:
             yield first, first + 1, self._start.step
             first += 1
-        if first < self._plan.epochs and not self._network.stop_training:
-            yield first, self._plan.epochs, 0
+        if first < self._end and not self._network.stop_training:
+            yield first, self._end, 0
 
     def _fit(self, first: int, last: int, step: int) -> None:
         extra: list[keras.callbacks.Callback] = []
         if step:
             extra.append(ResumedEpoch(self._start.metrics))
-        raw = RawWeights() if self._plan.ema and last != self._plan.epochs else None
+        raw = RawWeights() if self._plan.ema and last != self._end else None
         if raw is not None:
             extra.append(raw)
         with Feed(self._data, first, step) as self._feed:

@@ -37,13 +37,7 @@ def take_over(
         manifest = store.manifest(model, int(number))
         path.write_bytes(store.read(model, int(number), KERAS_FILE))
     except StoreError as error:
-        raise TrainingFailed(
-            JobFailure(
-                code="initial_model_unavailable",
-                message=f"The initial model cannot be read: {error}.",
-                hint="GET /models lists the models and their versions.",
-            )
-        ) from error
+        raise unavailable(error) from error
     initial = keras.saving.load_model(path, compile=False)
     path.unlink()
     last = network.layers[-1].name
@@ -52,3 +46,14 @@ def take_over(
         if layer.weights and (is_kept or layer.name != last):
             layer.set_weights(initial.get_layer(layer.name).get_weights())
     logger.info("weights of %s, %s", reference, "all layers" if is_kept else "all but the last layer: other classes")
+
+
+def unavailable(error: StoreError) -> TrainingFailed:
+    """The failure of a job whose initial model was deleted or is damaged."""
+    return TrainingFailed(
+        JobFailure(
+            code="initial_model_unavailable",
+            message=f"The initial model cannot be read: {error}.",
+            hint="GET /models lists the models and their versions.",
+        )
+    )

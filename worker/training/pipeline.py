@@ -19,24 +19,29 @@ from worker.estimates.keras_file import holds_optimizer
 from worker.jobs.errors import TrainingFailed, store_full
 from worker.jobs.plan import TrainingPlan
 from worker.jobs.records import History, JobFailure, Phase, Progress, PublishedModel
+from worker.pictures.pixels import to_unit_range
 from worker.supervision.messages import Order
 from worker.training.checkpoints import Checkpoints
 from worker.training.doctoring import examine
 from worker.training.evaluation import Evaluation, evaluate
 from worker.training.export import check_exportable, export_onnx, parity
 from worker.training.fitting import Fit, Training
-from worker.training.hardware import backend_version, device
-from worker.training.initial_weights import take_over
+from worker.training.hardware import backend_version, device, policy_of
 from worker.training.inside.recording import record_layers
 from worker.training.keras_files import save_keras
 from worker.training.network import pictures_at_once
+from worker.training.predicting import predict_pictures
 from worker.training.preparation import build_network, prepare
 from worker.training.reports import write_reports
-from worker.training.splits import test_split
+from worker.training.transfer.stages import train_on_learned_weights
+from worker.training.transfer.weights import give_learned_weights
 
 logger = logging.getLogger(__name__)
 
 PARITY_PICTURES = 256
+LOOKED_AT, LOOKED_AT_BACKBONE = 512, 64
+"""Test pictures that are looked at layer by layer: as float32, all of a large test split would take gigabytes. A
+backbone whose filters were not trained here is large and known: few pictures save most of the time."""
 
 
 class Link(Protocol):
@@ -77,20 +82,19 @@ def run_on(dataset: Dataset, order: Order, link: Link) -> None:
     network, fit = _train(order, dataset, link)
 
     enter("evaluating")
-    test = test_split(dataset)
-    batch_size = pictures_at_once(network)
-    probabilities = network.predict(test.inputs, batch_size=batch_size, verbose=0)
+    probabilities = predict_pictures(network, dataset.test_images)
     evaluation = evaluate(probabilities, dataset.test_labels, dataset.info.classes)
     logger.info("test accuracy %.4f, test loss %.4f", evaluation.accuracy, evaluation.loss)
 
     enter("exporting")
     artifacts = Path(order.work_dir) / "artifacts"
     artifacts.mkdir()
-    n_compared = min(PARITY_PICTURES, batch_size)
-    difference = _write_models(artifacts, network, plan, test.inputs[:n_compared], probabilities[:n_compared])
-    diagnosis = examine(plan, dataset, network, fit, evaluation, test.inputs)
+    some = to_unit_range(dataset.test_images[: LOOKED_AT_BACKBONE if plan.train == "head" else LOOKED_AT])
+    n_compared = min(PARITY_PICTURES, pictures_at_once(network), len(some))
+    difference = _write_models(artifacts, network, plan, some[:n_compared], probabilities[:n_compared])
+    diagnosis = examine(plan, dataset, network, fit, evaluation, some)
     write_reports(artifacts, order, dataset, network, fit, evaluation, probabilities, diagnosis)
-    record_layers(artifacts, network, plan, dataset, test.inputs)
+    record_layers(artifacts, network, plan, dataset, some)
 
     enter("publishing")
     facts = _facts(order, dataset, network, fit, evaluation, difference, diagnosis)
@@ -100,11 +104,31 @@ def run_on(dataset: Dataset, order: Order, link: Link) -> None:
 def _train(order: Order, dataset: Dataset, link: Link) -> tuple[keras.Model, Fit]:
     """The network with the weights to publish, in float32 regardless of the precision it was trained in."""
     plan = order.plan
+    checkpoints = Checkpoints(
+        open_store(order.store_url, order.min_free_bytes).checkpoints,
+        order.job,
+        order.fence,
+        Path(order.work_dir),
+        dataset.fingerprint,
+    )
+    if plan.head_epochs:
+        network, fit = train_on_learned_weights(order, dataset, link, checkpoints)
+    else:
+        network, fit = _train_whole(order, dataset, link, checkpoints)
+    logger.info("fit took %.1f s, of which %.1f s waiting for data", fit.account.seconds, fit.account.data_wait_seconds)
+    if policy_of(plan.precision) != "float32":
+        trained, network = network, build_network(plan, dataset, "float32")
+        network.set_weights(trained.get_weights())
+    return network, fit
+
+
+def _train_whole(order: Order, dataset: Dataset, link: Link, checkpoints: Checkpoints) -> tuple[keras.Model, Fit]:
+    """Train every layer from the first epoch."""
+    plan = order.plan
     prepared = prepare(plan, dataset)
     network, data, validation = prepared.network, prepared.data, prepared.validation
     if plan.initial_model is not None:
-        store = open_store(order.store_url)
-        take_over(network, plan.initial_model, store, Path(order.work_dir), dataset.info.classes)
+        give_learned_weights(network, order, dataset)
     logger.info(
         "%s on %s: %d parameters, %d training and %d validation pictures, precision %s",
         plan.architecture_name,
@@ -114,18 +138,7 @@ def _train(order: Order, dataset: Dataset, link: Link) -> tuple[keras.Model, Fit
         len(validation),
         prepared.policy,
     )
-    checkpoints = Checkpoints(
-        open_store(order.store_url, order.min_free_bytes).checkpoints,
-        order.job,
-        order.fence,
-        Path(order.work_dir),
-        dataset.fingerprint,
-    )
     fit = Training(network, data, validation, plan, checkpoints, link.progress, link.is_pause_asked).run()
-    logger.info("fit took %.1f s, of which %.1f s waiting for data", fit.account.seconds, fit.account.data_wait_seconds)
-    if prepared.policy != "float32":
-        network = build_network(plan, dataset, "float32")
-        network.set_weights(prepared.network.get_weights())
     return network, fit
 
 

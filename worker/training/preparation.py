@@ -42,14 +42,19 @@ def prepare(plan: TrainingPlan, dataset: Dataset) -> Prepared:
         plan: the training plan.
         dataset: the dataset that the plan names.
     """
-    if plan.deterministic:
-        be_deterministic()
-    keras.utils.set_random_seed(plan.seed)
-    data, validation = _pictures(plan, dataset)
+    seed_everything(plan)
+    data, validation = training_pictures(plan, dataset)
     policy = policy_of(plan.precision)
     network = build_network(plan, dataset, policy)
     compile_network(network, plan, data.steps_per_epoch)
     return Prepared(network, data, validation, policy)
+
+
+def seed_everything(plan: TrainingPlan) -> None:
+    """Seed all random generators, and allow only deterministic operations if the plan says so."""
+    if plan.deterministic:
+        be_deterministic()
+    keras.utils.set_random_seed(plan.seed)
 
 
 def build_network(plan: TrainingPlan, dataset: Dataset, policy: str) -> keras.Model:
@@ -58,7 +63,8 @@ def build_network(plan: TrainingPlan, dataset: Dataset, policy: str) -> keras.Mo
     return build_model(plan.network, dataset.info.image_shape, len(dataset.info.classes))
 
 
-def _pictures(plan: TrainingPlan, dataset: Dataset) -> tuple[TrainingData, Split]:
+def training_pictures(plan: TrainingPlan, dataset: Dataset) -> tuple[TrainingData, Split]:
+    """The training data and the split for validation."""
     pictures, validation = training_splits(dataset, plan)
     classes = dataset.info.classes
     data = TrainingData(

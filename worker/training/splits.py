@@ -40,16 +40,19 @@ def training_splits(dataset: Dataset, plan: TrainingPlan) -> tuple[LabelledImage
     Raises:
         DatasetUnavailable: the plan validates with a split that the dataset no longer has.
     """
-    n_train = plan.train_samples
-    n_classes = len(dataset.info.classes)
-    chosen = np.random.default_rng(plan.seed).permutation(len(dataset.train_images))[:n_train]
+    rows, held_out = chosen_rows(len(dataset.train_images), plan)
     if plan.validation == "test":
-        return _rows(dataset, chosen), test_split(dataset)
+        return _rows(dataset, rows), test_split(dataset)
     if plan.validation == "validation":
-        return _rows(dataset, chosen), validation_split(dataset)
-    n_held_out = round(n_train * plan.validation)
-    held_out = _rows(dataset, chosen[-n_held_out:])
-    return _rows(dataset, chosen[:-n_held_out]), _split(held_out, n_classes)
+        return _rows(dataset, rows), validation_split(dataset)
+    return _rows(dataset, rows), _split(_rows(dataset, held_out), len(dataset.info.classes))
+
+
+def chosen_rows(n_pictures: int, plan: TrainingPlan) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of the training split for training and for validation; the second are none when another split validates."""
+    chosen = np.random.default_rng(plan.seed).permutation(n_pictures)[: plan.train_samples]
+    n_held_out = round(plan.train_samples * plan.validation) if isinstance(plan.validation, float) else 0
+    return chosen[: len(chosen) - n_held_out], chosen[len(chosen) - n_held_out :]
 
 
 def validation_split(dataset: Dataset) -> Split:

@@ -50,7 +50,8 @@ def convert(order: ConversionOrder, link: "Link") -> None:
         members = findings.content.members
         found = survey(archive, members, order.limits, counting("reading", len(members)))
         require_affordable(found.declared_pixels, order.limits.max_pixels)
-        decoded = Decoded(Path(order.folder) / "records.bin", record_shape(order.options, found.common_size))
+        shape = record_shape(order.options, found, len(members), order.limits.max_unpacked_bytes)
+        decoded = Decoded(Path(order.folder) / "records.bin", shape)
         _require_free_space(decoded, len(members), order)
         decode_all(archive, findings, decoded, order.limits, counting("decoding", len(members)))
     facts = pack_and_describe(order, findings, decoded, counting("packing", len(decoded)))

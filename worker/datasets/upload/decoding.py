@@ -16,7 +16,7 @@ from worker.datasets.upload.findings import Findings
 from worker.datasets.upload.folders import Member
 from worker.datasets.upload.options import UploadLimits, UploadOptions
 from worker.datasets.upload.report import SkippedLog, Split
-from worker.datasets.upload.surveying import OnPicture
+from worker.datasets.upload.surveying import OnPicture, Survey
 from worker.datasets.upload.zip_file import read_file
 from worker.pictures.pixels import (
     PictureFormatUnsupported,
@@ -26,7 +26,9 @@ from worker.pictures.pixels import (
     decode_picture,
 )
 
-DEFAULT_SIDE = 64
+SIDES = (224, 160, 96, 64)
+"""Of pictures whose sizes differ: the largest that most of them have. The last one is for all smaller pictures.
+Pretrained networks want 160 or 224; at 96, features of photographs are worth ten percentage points less."""
 DIGEST_BYTES = 16
 
 
@@ -64,10 +66,23 @@ class Decoded:
         self.is_grey = self.is_grey and bool(np.all(pixels == pixels[..., :1]))
 
 
-def record_shape(options: UploadOptions, common_size: tuple[int, int] | None) -> tuple[int, int, int]:
-    """Height, width and channels of the records; three channels for `auto`, until all pictures have been decoded."""
-    size = options.image_size or common_size or (DEFAULT_SIDE, DEFAULT_SIDE)
-    return (*size, 1 if options.colour == "greyscale" else 3)
+def record_shape(options: UploadOptions, found: Survey, n_pictures: int, max_bytes: int) -> tuple[int, int, int]:
+    """Height, width and channels of the records; three channels for `auto`, until all pictures have been decoded.
+
+    Args:
+        options: of the upload.
+        found: what the pictures' headers say.
+        n_pictures: in the archive.
+        max_bytes: of all records together; a size that nobody asked for is small enough for it.
+    """
+    n_channels = 1 if options.colour == "greyscale" else 3
+    side = _side(found.usual_side, n_channels * n_pictures, max_bytes)
+    return (*(options.image_size or found.common_size or (side, side)), n_channels)
+
+
+def _side(usual_side: int, bytes_per_pixel: int, max_bytes: int) -> int:
+    fitting = (side for side in SIDES if side <= usual_side and side * side * bytes_per_pixel <= max_bytes)
+    return next(fitting, SIDES[-1])
 
 
 def decode_all(

@@ -83,7 +83,7 @@ class UploadOptions(BaseModel):
     image_size: Annotated[tuple[Side, Side], BeforeValidator(_size)] | None = Field(
         default=None,
         description="Height and width: `64` or `48x64`. Default: the pictures' own size if all have the same and it "
-        "is at most 224, otherwise 64.",
+        "is at most 224, otherwise the largest of 224, 160, 96 and 64 that most of the pictures have.",
     )
     colour: Colour = Field(
         default="auto", description="`rgb`, `greyscale`, or `auto`: greyscale when no picture has any colour."

@@ -1,6 +1,7 @@
 """Reads the headers of all pictures before any is decoded: how large they are, and how many pixels they declare."""
 
 import io
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -18,6 +19,7 @@ from worker.pictures.pixels import FAILURES
 MAX_COMMON_SIDE = 224
 """Pictures that all have the same size keep it up to this one, VGG's input; larger pictures are photographs."""
 MIN_COMMON_SIDE = 4
+MAX_SIDE_COUNTED = 65_535
 HEADER_BYTES = 32 * 1024
 """Enough for the header of nearly every picture. A file is read whole when it is not, so that gigabytes of photographs
 are not unpacked twice."""
@@ -36,10 +38,12 @@ class Survey:
     Attributes:
         common_size: height and width that all readable pictures share, if they are small enough to be kept.
         declared_pixels: of all pictures together, without those that are too large to be decoded.
+        usual_side: median of the pictures' shorter sides; 0 without any picture.
     """
 
     common_size: Size | None
     declared_pixels: int
+    usual_side: int = 0
 
 
 def survey(archive: BinaryIO, members: Sequence[Member], limits: UploadLimits, on_picture: OnPicture) -> Survey:
@@ -55,6 +59,7 @@ def survey(archive: BinaryIO, members: Sequence[Member], limits: UploadLimits, o
         ArchiveRejected: the archive is damaged.
     """
     sizes: set[Size] = set()
+    shorter_sides = array("H")
     declared_pixels = 0
     for number, member in enumerate(members):
         on_picture(number)
@@ -63,9 +68,11 @@ def survey(archive: BinaryIO, members: Sequence[Member], limits: UploadLimits, o
         if not 0 < width * height <= limits.max_picture_pixels or max(width, height) > limits.max_picture_side:
             continue
         declared_pixels += width * height
+        shorter_sides.append(min(width, height, MAX_SIDE_COUNTED))
         if len(sizes) < 2:  # most archives settle it with their second picture
             sizes |= _upright_sizes(archive.fileno(), member.entry, data)
-    return Survey(_common(sizes), declared_pixels)
+    usual_side = sorted(shorter_sides)[len(shorter_sides) // 2] if shorter_sides else 0
+    return Survey(_common(sizes), declared_pixels, usual_side)
 
 
 def _common(sizes: set[Size]) -> Size | None:

@@ -21,12 +21,14 @@ from worker.datasets.built_in import DATASETS
 from worker.datasets.loading import is_available, load_dataset
 from worker.datasets.statistics import ChannelStatistics
 from worker.datasets.upload.convert import Link, convert
+from worker.datasets.upload.decoding import record_shape
 from worker.datasets.upload.drawing_splits import draw_test_split
 from worker.datasets.upload.errors import ArchiveRejected
 from worker.datasets.upload.messages import CONVERTER_MESSAGES, Advanced, Converted
+from worker.datasets.upload.options import UploadOptions
 from worker.datasets.upload.packing import PREVIEW_FILE
 from worker.datasets.upload.report import DatasetReport
-from worker.datasets.upload.surveying import HEADER_BYTES
+from worker.datasets.upload.surveying import HEADER_BYTES, Survey
 from worker.datasets.uploaded import FILES, STAGED_S, array_files
 from worker.pictures.pixels import PictureLimits, decode_picture
 
@@ -106,6 +108,31 @@ def test_the_pictures_own_size_is_kept_when_all_have_one(converter: Converter) -
     assert converter.convert(zipped(files))[0].image_shape == (20, 30, 3)
     assert converter.convert(zipped(files | {"a/odd.png": picture((1, 2, 3), (31, 20))}))[0].image_shape == (64, 64, 3)
     assert converter.convert(zipped(files), image_size=8)[0].image_shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize(
+    ("most", "few", "side"),
+    [
+        ((640, 480), (90, 90), 224),
+        ((200, 300), (640, 480), 160),
+        ((97, 99), (640, 480), 96),
+        ((60, 90), (640, 480), 64),
+    ],
+)
+def test_photographs_are_kept_as_large_as_most_of_them_are(
+    converter: Converter, most: tuple[int, int], few: tuple[int, int], side: int
+) -> None:
+    files = {f"{label}/{n}.png": picture((n, 99, 7), most if n < 2 else few) for label in "ab" for n in range(3)}
+    facts, _, _ = converter.convert(zipped(files))
+    assert facts.image_shape == (side, side, 3)
+
+
+def test_a_size_that_nobody_asked_for_fits_the_limit() -> None:
+    photographs = Survey(None, 0, usual_side=480)
+    options = UploadOptions(name="pets")
+    assert record_shape(options, photographs, 1000, 3 * 1000 * 224 * 224) == (224, 224, 3)
+    assert record_shape(options, photographs, 1000, 3 * 1000 * 224 * 224 - 1) == (160, 160, 3)
+    assert record_shape(options, photographs, 1000, 1) == (64, 64, 3)
 
 
 def test_colour_is_kept_only_where_there_is_any(converter: Converter) -> None:

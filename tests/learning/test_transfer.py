@@ -1,0 +1,222 @@
+"""Trainings on top of learned weights: pretrained ones and those of a published version."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from model_store import ModelStore, open_store
+from tests.learning.trainings import SAMPLE, planned
+from worker.datasets import Dataset
+from worker.jobs.errors import TrainingFailed, TrainingPaused
+from worker.jobs.plan import TrainingPlan
+from worker.jobs.records import History, Progress, PublishedModel
+from worker.pretrained import imagenet
+from worker.recipe.options import Augmentation
+from worker.supervision.messages import Order
+from worker.training import pipeline
+from worker.training.preparation import build_network
+from worker.training.transfer import features
+from worker.training.transfer.head_work import head_work
+from worker.training.transfer.parts import divide
+from worker.training.transfer.weights import give_learned_weights
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+KINDS = ("top", "shoe")
+TWO_KINDS = replace(
+    SAMPLE,
+    info=SAMPLE.info.model_copy(update={"classes": KINDS, "train_per_class": (1, 1), "test_per_class": (1, 1)}),
+    train_labels=np.isin(SAMPLE.train_labels, (5, 7, 9)).astype(np.int64),
+    test_labels=np.isin(SAMPLE.test_labels, (5, 7, 9)).astype(np.int64)[:100],
+    test_images=SAMPLE.test_images[:100],
+)
+"""The sample with two classes instead of ten."""
+
+
+class Listener:
+    """A link that remembers what it is told, and may ask for a pause."""
+
+    def __init__(self, pause_at: int | None = None) -> None:
+        self.told: list[Progress] = []
+        self.history = History()
+        self.model = PublishedModel(name="none", version=0, test_loss=0, test_accuracy=0)
+        self._looks, self._pause_at = 0, pause_at
+
+    def progress(self, progress: Progress, history: History | None = None) -> None:
+        self.told.append(progress)
+        self.history = history or self.history
+
+    def is_pause_asked(self) -> bool:
+        self._looks += 1
+        return self._looks == self._pause_at
+
+    def may_publish(self, version: int) -> bool:
+        return True
+
+    def published(self, model: PublishedModel) -> None:
+        self.model = model
+
+
+def run(
+    plan: TrainingPlan, directory: Path, job: str, dataset: Dataset = TWO_KINDS, pause_at: int | None = None
+) -> Listener:
+    listener = Listener(pause_at)
+    pipeline.run_on(dataset, order_of(plan, directory, job), listener)
+    return listener
+
+
+def order_of(plan: TrainingPlan, directory: Path, job: str) -> Order:
+    work_dir = directory / f"{job}-{time.monotonic_ns()}"
+    work_dir.mkdir()
+    return Order(
+        job=job,
+        plan=plan,
+        fence=1,
+        claimed_at=time.time(),
+        store_url=str(directory / "store"),
+        datasets_dir=str(directory),
+        work_dir=str(work_dir),
+    )
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("transfer")
+
+
+@pytest.fixture(scope="module")
+def store(directory: Path) -> ModelStore:
+    return open_store(str(directory / "store"))
+
+
+EFFICIENT: dict[str, object] = {
+    "architecture": "efficientnet-lite0",
+    "overrides": {"input_size": 64},
+    "model": "kinds",
+    "train_samples": 100,
+    "epochs": 8,
+    "batch_size": 8,
+}
+
+
+@pytest.fixture(scope="module")
+def pretrained(directory: Path) -> Listener:
+    return run(planned(**EFFICIENT), directory, "pretrained")
+
+
+def test_a_head_on_imagenet_features_learns_from_a_hundred_pictures(pretrained: Listener, store: ModelStore) -> None:
+    manifest = store.manifest("kinds", 1)
+
+    assert pretrained.model.test_accuracy > 0.95
+    assert manifest.parity < 1e-4
+    assert (manifest.recipe["weights"], manifest.recipe["train"]) == ("imagenet", "head")
+    assert len(pretrained.history.val_accuracy) == 8
+
+
+def test_the_features_are_part_of_the_progress(pretrained: Listener) -> None:
+    about_features = [progress for progress in pretrained.told if progress.message]
+
+    assert about_features[-1].message == "features of 100 of 100 pictures"
+    assert {(progress.phase, progress.steps) for progress in about_features} == {("preparing", 100)}
+
+
+def network_of(store: ModelStore, directory: Path, model: str, version: int) -> keras.Model:
+    path = directory / "read.keras"
+    path.write_bytes(store.read(model, version, "model.keras"))
+    return keras.saving.load_model(path)
+
+
+@pytest.fixture(scope="module")
+def backbone(directory: Path) -> Listener:
+    """A network that knows ten classes."""
+    return run(planned(model="clothes", epochs=1), directory, "backbone00", SAMPLE)
+
+
+def body(**changes: object) -> TrainingPlan:
+    # The plan is made without a store; the version is known to fit.
+    plan = planned(model="kinds2", train_samples=200, epochs=4, batch_size=16)
+    return plan.model_copy(update={"initial_model": "clothes/1", "train": "head", **changes})
+
+
+@pytest.fixture(scope="module")
+def head_only(backbone: Listener, directory: Path) -> Listener:
+    return run(body(), directory, "headonly00")
+
+
+def test_a_published_version_is_a_backbone_for_other_classes(
+    head_only: Listener, store: ModelStore, directory: Path
+) -> None:
+    before, after = network_of(store, directory, "clothes", 1), network_of(store, directory, "kinds2", 1)
+    assert head_only.model.test_accuracy > 0.9
+    assert after.output_shape == (None, 2)
+    for layer in before.layers[1:-1]:
+        for old, new in zip(layer.get_weights(), after.get_layer(layer.name).get_weights(), strict=True):
+            np.testing.assert_array_equal(old, new)
+
+
+def test_another_head_needs_no_features_to_be_computed(
+    head_only: Listener, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(features.FeatureMaker, "_compute", lambda *_: pytest.fail("features were computed again"))
+    plan = body(optimizer=planned(optimizer={"name": "adam", "learning_rate": 0.01}).optimizer)
+
+    again = run(plan, directory, "otherhead0")
+
+    assert again.history.loss[-1] < head_only.history.loss[-1]
+
+
+@pytest.fixture(scope="module")
+def last_blocks(backbone: Listener, directory: Path) -> Listener:
+    return run(body(train="last_blocks"), directory, "lastblocks")
+
+
+def test_the_last_blocks_are_trained_after_the_head(last_blocks: Listener, store: ModelStore, directory: Path) -> None:
+    before = network_of(store, directory, "clothes", 1)
+    after = network_of(store, directory, "kinds2", last_blocks.model.version)
+    changed = {
+        layer.name
+        for layer in before.layers[1:-1]
+        if layer.weights and not np.array_equal(layer.get_weights()[0], after.get_layer(layer.name).get_weights()[0])
+    }
+    assert changed == {"dense"}
+    assert len(last_blocks.history.loss) == 4
+    assert last_blocks.history.learning_rate == pytest.approx([0.001, 0.001, 0.0001, 0.0001])
+    assert [progress.epoch for progress in last_blocks.told if progress.phase == "evaluating"] == [4]
+
+
+def test_a_pause_loses_neither_features_nor_epochs(last_blocks: Listener, directory: Path) -> None:
+    plan = body(train="last_blocks")
+    with pytest.raises(TrainingPaused):
+        run(plan, directory, "paused0000", pause_at=20)
+
+    resumed = run(plan, directory, "paused0000")
+
+    assert resumed.history.val_loss == pytest.approx(last_blocks.history.val_loss, rel=1e-3)
+
+
+def test_augmented_copies_have_features_of_their_own(backbone: Listener, directory: Path) -> None:
+    plan = body(augmentation=Augmentation(shift_pixels=2), train_samples=60)
+    order, listener = order_of(plan, directory, "augmented0"), Listener()
+    network = build_network(plan, TWO_KINDS, "float32")
+
+    data = head_work(divide(network), order, TWO_KINDS, listener).data
+
+    assert [progress.message for progress in listener.told][-1] == "features of 222 of 222 pictures"
+    first, second, fifth = (next(data.epoch(number))[0] for number in (0, 1, 4))
+    assert first.shape == (54, 84)
+    assert {tuple(row) for row in first} == {tuple(row) for row in fifth}
+    assert not {tuple(row) for row in first} & {tuple(row) for row in second}
+
+
+def test_missing_weights_end_the_job_with_a_hint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imagenet, "PACKAGE", "no_such_package")
+
+    with pytest.raises(TrainingFailed) as caught:
+        give_learned_weights(keras.Sequential(), order_of(planned(**EFFICIENT), tmp_path, "noweights0"), TWO_KINDS)
+
+    assert caught.value.failure.code == "weights_unavailable"
+    assert "convserve[pretrained]" in str(caught.value.failure.hint)

@@ -1,0 +1,101 @@
+"""Trains on top of learned weights: the head on features, then, if the plan says so, more layers with a low rate.
+
+To the outside it is one training: epochs are counted through, and there is one history, one progress and one result.
+"""
+
+import logging
+
+import keras
+
+from worker.datasets import Dataset
+from worker.jobs.plan import TrainingPlan
+from worker.jobs.transfer import FINE_TUNING_RATE
+from worker.supervision.messages import Order
+from worker.training.checkpoints import Account, Checkpoints, Start
+from worker.training.compiling import compile_network, inner_optimizer
+from worker.training.fitting import Fit, Training
+from worker.training.hardware import policy_of
+from worker.training.preparation import build_network, seed_everything, training_pictures
+from worker.training.transfer.head_work import Link, head_work
+from worker.training.transfer.parts import divide, freeze
+from worker.training.transfer.weights import give_learned_weights
+
+logger = logging.getLogger(__name__)
+
+
+def train_on_learned_weights(
+    order: Order, dataset: Dataset, link: Link, checkpoints: Checkpoints
+) -> tuple[keras.Model, Fit]:
+    """Train the head of a network with learned weights, and then more of it if the plan says so.
+
+    Returns:
+        The whole network in the plan's precision, and the result of the training.
+
+    Raises:
+        TrainingFailed: the weights cannot be read, or the training failed.
+        TrainingPaused: it was asked to stop, and has saved its state.
+    """
+    plan = order.plan
+    seed_everything(plan)
+    network = build_network(plan, dataset, policy_of(plan.precision))
+    give_learned_weights(network, order, dataset)
+    logger.info("%s on %s: training %s", plan.architecture_name, plan.dataset, plan.train.replace("_", " "))
+    if plan.head_epochs == plan.epochs:
+        return network, _fit_head(network, order, dataset, link, checkpoints)
+    return network, _fine_tune(network, order, dataset, link, checkpoints)
+
+
+def _fit_head(network: keras.Model, order: Order, dataset: Dataset, link: Link, checkpoints: Checkpoints | None) -> Fit:
+    """Fit the head, and give it to the network."""
+    plan = order.plan
+    parts = divide(network)
+    work = head_work(parts, order, dataset, link)
+    compile_network(parts.head, plan, work.data.steps_per_epoch)
+    start = Start() if checkpoints is None else checkpoints.restore(parts.head)
+    if not (start.epoch or start.step):
+        start = Start(account=Account(seconds=work.seconds, cpu_seconds=work.cpu_seconds))
+    training = Training(
+        parts.head,
+        work.data,
+        work.validation,
+        plan,
+        checkpoints,
+        link.progress,
+        link.is_pause_asked,
+        start=start,
+        last_epoch=plan.head_epochs,
+    )
+    fit = training.run()
+    parts.give_head_to(network)
+    return fit
+
+
+def _fine_tune(network: keras.Model, order: Order, dataset: Dataset, link: Link, checkpoints: Checkpoints) -> Fit:
+    plan = _with_low_rate(order.plan)
+    freeze(network, plan.train)
+    data, validation = training_pictures(plan, dataset)
+    compile_network(network, plan, data.steps_per_epoch)
+    start = checkpoints.restore(network)
+    if not (start.epoch or start.step):
+        start = _after_head(network, order, dataset, link)
+        inner_optimizer(network).iterations.assign(start.epoch * data.steps_per_epoch)
+    return Training(network, data, validation, plan, checkpoints, link.progress, link.is_pause_asked, start=start).run()
+
+
+def _after_head(network: keras.Model, order: Order, dataset: Dataset, link: Link) -> Start:
+    """Train the head, which takes seconds and needs no checkpoint; return where fine-tuning starts.
+
+    Early stopping looks at fine-tuning alone.
+    """
+    stopping = order.plan.early_stopping
+    head_order = order.model_copy(update={"plan": order.plan.model_copy(update={"early_stopping": None})})
+    account = _fit_head(network, head_order, dataset, link, None).account
+    if stopping is not None:
+        history = account.history.model_copy(update={"best_epoch": None})
+        account = account.model_copy(update={"history": history})
+    return Start(epoch=order.plan.head_epochs, account=account)
+
+
+def _with_low_rate(plan: TrainingPlan) -> TrainingPlan:
+    rate = plan.optimizer.learning_rate * FINE_TUNING_RATE
+    return plan.model_copy(update={"optimizer": plan.optimizer.model_copy(update={"learning_rate": rate})})
