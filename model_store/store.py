@@ -25,6 +25,7 @@ from model_store.errors import (
     VersionNotFound,
 )
 from model_store.free_space import leaves_enough
+from model_store.job_segments import JobSegments
 from model_store.keys import KeyStore
 from model_store.manifest import ABANDONED, Manifest, parse_manifest
 from model_store.names import MANIFEST_FILE, NUMBER_PATTERN, check_alias, check_model, is_name
@@ -52,6 +53,11 @@ class ModelStore:
     def keys(self) -> KeyStore:
         """The keys of callers."""
         return KeyStore(self._objects)
+
+    @property
+    def job_segments(self) -> JobSegments:
+        """The finished jobs that were moved into this store."""
+        return JobSegments(self._objects)
 
     @contextmanager
     def draft(self, model: str) -> Iterator[Draft]:

@@ -40,6 +40,7 @@ from service.routes import (
     groups,
     health,
     inside,
+    job_lists,
     jobs,
     keys,
     models,
@@ -79,6 +80,7 @@ request are at fault, `errors: [{loc, message}]`. Every answer has an `X-Request
 ROUTES = (
     *(
         submissions,
+        job_lists,
         jobs,
         groups,
         compare,

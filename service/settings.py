@@ -36,6 +36,12 @@ class ApiSettings(SharedSettings):
         description="A key that may do everything (16 characters or more), beside those of `convserve keys`. Listening "
         "on any address but the loopback ones needs it, or a key with the scope `admin`.",
     )
+    finished_jobs_kept: int = Field(
+        default=1000,
+        ge=0,
+        description="Finished jobs that stay in Redis; the oldest beyond them are moved to the model store, some "
+        "hundred at a time, and are found and listed as before.",
+    )
     auth: Annotated[Literal["auto", "on"], BeforeValidator(lowered)] = Field(
         default="auto",
         description="Whether requests need a key: `auto` on every address but the loopback ones and wherever "

@@ -40,6 +40,8 @@ from worker.job_store.groups import GroupStore
 from worker.job_store.reaper import Reaper
 from worker.job_store.store import JobStore
 from worker.job_store.wake_ups import WakeUps
+from worker.ledger.archive import Archive
+from worker.ledger.archivist import Archivist
 from worker.pictures.pixels import PictureLimits
 from worker.telemetry.spans import Tracing
 
@@ -139,13 +141,16 @@ def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing:
     looks = Looks(InsideSessions(store, settings.model_memory_bytes), Records(store), engine, decoder)
     catalog.on_lost(looks.forget)
     redis_client = connect(settings.redis_url)
-    job_store = JobStore(redis_client, half_life_s=settings.fair_half_life_s)
+    archive = Archive(store.job_segments, settings.data_dir / "ledger" / "index.sqlite3", redis_client)
+    job_store = JobStore(redis_client, half_life_s=settings.fair_half_life_s, archive=archive)
     groups = GroupStore(redis_client, job_store)
     queue = JobQueue(job_store, groups, WakeUps(settings.broker_url), settings.redis_url, tracing)
     # A worker's reaper ends with its machine; this one takes care of jobs when all workers are gone. Its wake-ups have
     # connections of their own, because those of requests may hang.
     reaper = Reaper(job_store, WakeUps(settings.broker_url))
     reaper.start()
+    archivist = Archivist(job_store, archive, settings.finished_jobs_kept)
+    archivist.start()
     try:
         pictures = (CurvePictures(), ComparisonPictures())
         datasets, conversions, sheets = _datasets(settings, store)
@@ -174,6 +179,7 @@ def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing:
     finally:
         reaper.stop()
         looks.close()
+        archivist.stop()
         redis_client.close()
         decoder.close()
         engine.close()

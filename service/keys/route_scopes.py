@@ -103,6 +103,8 @@ _SCOPES: dict[KeyScope, str] = {
     """,
     TRAIN: """
         POST      /jobs
+        POST      /jobs/cancel
+        DELETE    /jobs
         POST      /jobs/{job_id}/cancel
         DELETE    /jobs/{job_id}
         POST      /groups/{group_id}/cancel

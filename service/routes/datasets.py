@@ -25,12 +25,12 @@ from service.web.freed import Freed
 from service.web.problem_docs import problem_responses
 from worker.datasets import DATASETS, DatasetCorrupt, DatasetNotFound
 from worker.datasets.upload.options import UploadOptions
+from worker.job_store.filters import JobFilter
 from worker.jobs.errors import QueueUnavailable
 from worker.jobs.states import JobState
 
 router = APIRouter(prefix="/datasets", tags=["datasets"])
 
-LONGEST_LIST = 500
 ARCHIVE = {"type": "string", "format": "binary", "description": "A zip of class folders."}
 
 
@@ -162,11 +162,7 @@ async def _refuse_taken(name: str, store: StoreDep) -> None:
 
 
 async def _refuse_used(name: str, queue: JobQueue) -> None:
-    users: list[str] = []
-    seen, total = 0, 1
-    while seen < total and not users:
-        jobs, total = await queue.call(queue.jobs.page, (JobState.QUEUED, JobState.RUNNING), seen, LONGEST_LIST)
-        users = [job.id for job in jobs if job.request.dataset == name]
-        seen += LONGEST_LIST
-    if users:
-        raise DatasetInUse(name, users)
+    wanted = JobFilter((JobState.QUEUED, JobState.RUNNING), properties={"dataset": name})
+    found, _ = await queue.call(queue.jobs.find, wanted)
+    if found:
+        raise DatasetInUse(name, [job.id for job in found])

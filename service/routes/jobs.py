@@ -1,12 +1,11 @@
-"""Routes of training jobs: list, get, follow, cancel, delete. `submissions` starts them."""
+"""Routes of one training job: get, follow, cancel, delete. `submissions` starts them, `job_lists` has many."""
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Query, Response, status
+from fastapi import APIRouter, Header, Response, status
 from fastapi.responses import PlainTextResponse, StreamingResponse
-from pydantic import BaseModel, Field
 
-from service.deps import NAME_PATTERN, CatalogDep, CurvesDep, DatasetsDep, JobDep, QueueDep, StoreDep, StreamsDep
+from service.deps import CatalogDep, CurvesDep, DatasetsDep, JobDep, QueueDep, StoreDep, StreamsDep
 from service.errors import TooManyStreams
 from service.jobs.following import job_events, until_the_queue_is_gone
 from service.jobs.job_answers import JobAnswer, job_answer
@@ -19,30 +18,6 @@ from worker.patterns import EVENT_ID_PATTERN
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 ONE_JOB = (JobNotFound, QueueUnavailable)
-
-
-class JobList(BaseModel):
-    """A page of jobs, newest first."""
-
-    jobs: list[JobRecord]
-    total: int = Field(description="Jobs that match, on all pages.")
-    offset: int
-    limit: int
-
-
-@router.get("", summary="List jobs", responses=problem_responses(QueueUnavailable))
-async def list_jobs(
-    queue: QueueDep,
-    state: Annotated[list[JobState] | None, Query(description="Only jobs in this state; may be repeated.")] = None,
-    group: Annotated[
-        str | None, Query(pattern=NAME_PATTERN, description="Only jobs of this group, see `GET /groups`.")
-    ] = None,
-    offset: Annotated[int, Query(ge=0)] = 0,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
-) -> JobList:
-    """Jobs, newest first."""
-    jobs, total = await queue.call(queue.jobs.page, state or (), offset, limit, group)
-    return JobList(jobs=jobs, total=total, offset=offset, limit=limit)
 
 
 @router.get("/{job_id}", summary="One job", responses=problem_responses(*ONE_JOB))

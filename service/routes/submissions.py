@@ -10,7 +10,7 @@ from fastapi import APIRouter, Body, Header, Query, Response, status
 from fastapi.openapi.models import Example
 
 from model_store import AliasNotFound, Manifest, ModelNotFound, ModelStore, StoreFull, VersionNotFound
-from service.deps import CatalogDep, DatasetsDep, QueueDep, RequestIdDep, SettingsDep, StoreDep
+from service.deps import CallerDep, CatalogDep, DatasetsDep, QueueDep, RequestIdDep, SettingsDep, StoreDep
 from service.jobs.dry_run import DryRun, dry_run
 from service.jobs.group_answers import Group, group_answer
 from service.jobs.memory_check import with_memory
@@ -91,6 +91,7 @@ async def submit_job(
     store: StoreDep,
     settings: SettingsDep,
     request_id: RequestIdDep,
+    caller: CallerDep,
     dry: Annotated[
         bool,
         Query(alias="dry_run", description="Queue nothing; answer with what would be queued and what it would cost."),
@@ -119,11 +120,11 @@ async def submit_job(
     jobs = await with_memory(planned, queue, settings.trainer_memory_bytes, find_dataset)
     if isinstance(submission, GridRequest):
         group = await queue.submit_group(
-            submission.model_dump(mode="json"), jobs, idempotency_key or "", digest, request_id
+            submission.model_dump(mode="json"), jobs, idempotency_key or "", digest, request_id, caller.name
         )
         response.headers["Location"] = f"/groups/{group.id}"
         return group_answer(group)
-    record = await queue.submit(jobs[0], idempotency_key or "", digest, request_id)
+    record = await queue.submit(jobs[0], idempotency_key or "", digest, request_id, caller.name)
     response.headers["Location"] = f"/jobs/{record.id}"
     return record
 

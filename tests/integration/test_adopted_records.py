@@ -10,7 +10,7 @@ import redis
 from tests.unit.worker.job_store.test_old_records import FINISHED, PLANNED
 from worker.job_store.adoption import Adoption
 from worker.job_store.connection import connect
-from worker.job_store.listing import JobFilter
+from worker.job_store.filters import JobFilter
 from worker.job_store.scripts import Scripts
 from worker.job_store.store import JobStore
 from worker.jobs.plan import plan

@@ -93,8 +93,7 @@ class GroupStore:
             fields = cast(dict[str, str], self._redis.hgetall(keys.group_key(group)))
         if not fields:
             raise GroupNotFound(group)
-        with server_errors():
-            ids = cast(list[str], self._redis.lrange(keys.group_jobs_key(group), 0, -1))
+        ids = self._members(group)
         return GroupRecord(
             id=group,
             request=json.loads(fields["request"]),
@@ -125,5 +124,11 @@ class GroupStore:
         created_at, states = pipeline.execute()
         if created_at is None:
             return None
+        if None in states:  # some of its jobs are in the ledger
+            states = [job.state for job in self._jobs.existing(self._members(group))]
         counts = {state: states.count(state) for state in JobState}
         return GroupLine(id=group, created_at=moment(created_at), counts=counts)
+
+    def _members(self, group: str) -> list[str]:
+        with server_errors():
+            return cast(list[str], self._redis.lrange(keys.group_jobs_key(group), 0, -1))

@@ -1,50 +1,42 @@
 """Reads jobs: one, several, or a page of those that match a filter, with the places of those that wait."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, cast
+
+import redis
 
 from worker.job_store import keys
 from worker.job_store.adoption import Adoption
-from worker.job_store.claims import ClaimedJobs
+from worker.job_store.archived import ArchivedJobs, NoArchive
+from worker.job_store.claims import HALF_LIFE_S, LEASE_S, ClaimedJobs
 from worker.job_store.connection import server_errors
 from worker.job_store.fields import job_record
+from worker.job_store.filters import NEWEST, Found, JobFilter
 from worker.jobs.errors import JobNotFound
 from worker.jobs.records import JobRecord
 from worker.jobs.states import JobState
 
-NEWEST = float("inf")
-
-
-@dataclass(frozen=True)
-class JobFilter:
-    """Which jobs are wanted: in one of the states (none: in any), and with all of the properties that are given."""
-
-    states: Sequence[JobState] = ()
-    owner: str | None = None
-    properties: Mapping[str, str] = field(default_factory=dict)
-    """Of `tag`, `model`, `dataset`, `architecture`, `group`: the value that a job must have."""
-
-    def indexes(self) -> tuple[list[str], list[str]]:
-        """Names of indexes: a matching job is in one of the first and in all of the second."""
-        owned = f",owner={self.owner}" if self.owner is not None else ""
-        return (
-            [f"state={state}{owned}" for state in dict.fromkeys(self.states or tuple(JobState))],
-            [f"{name}={value}" for name, value in self.properties.items()],
-        )
-
-
-class Found(NamedTuple):
-    """A job found: its id, and its number among all submissions, by which lists are ordered."""
-
-    id: str
-    sequence: int
-
 
 class ListedJobs(ClaimedJobs):
-    """Jobs on one Redis server as readers see them."""
+    """Jobs on one Redis server, and those that were moved from there into the ledger, as readers see them.
 
-    _is_adopted = False
+    Args:
+        client: of the server.
+        lease_s: how long a claim holds without a heartbeat.
+        half_life_s: of the worker time that owners have used, by which they take turns.
+        archive: the ledger; a process that only runs jobs needs none.
+    """
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        lease_s: float = LEASE_S,
+        half_life_s: float = HALF_LIFE_S,
+        archive: ArchivedJobs | None = None,
+    ) -> None:
+        super().__init__(client, lease_s, half_life_s)
+        self._archive = archive or NoArchive()
+        self._is_adopted = False
 
     def adopt(self) -> int:
         """Take over what earlier versions of the program wrote or moved; how many jobs that were."""
@@ -72,6 +64,13 @@ class ListedJobs(ClaimedJobs):
             limit: most jobs to find.
         """
         self._open()
+        here, n_here = self._find_here(wanted, below, limit)
+        archived, n_archived = self._archive.find(wanted, below, limit)
+        # A job that is being moved is in both for a moment.
+        merged = sorted({*here, *archived}, key=lambda job: job.sequence, reverse=True)
+        return merged[:limit], n_here + n_archived - (len(here) + len(archived) - len(merged))
+
+    def _find_here(self, wanted: JobFilter, below: float, limit: int) -> tuple[list[Found], int]:
         alternatives, required = wanted.indexes()
         start = "+inf" if below == NEWEST else int(below)
         total, *rows = self._scripts.run("page", start, limit, len(alternatives), *alternatives, *required)
@@ -88,21 +87,37 @@ class ListedJobs(ClaimedJobs):
         """A job's number among all submissions; None when there is no such job."""
         with server_errors():
             sequence = self._redis.zscore(keys.JOBS, job)
-        return None if sequence is None else int(sequence)
+        return self._archive.sequence_of(job) if sequence is None else int(sequence)
 
     def existing(self, ids: Iterable[str]) -> Iterator[JobRecord]:
         """The records of these jobs; those that do not exist are left out."""
+        wanted = list(ids)
+        records = self._records_here(wanted)
+        missing = [job for job in wanted if job not in records]
+        records |= self._archive.records(missing) if missing else {}
+        return (records[job] for job in wanted if job in records)
+
+    def log(self, job: str) -> list[str]:
+        """The job's log, oldest line first. Raises `JobNotFound`."""
+        self.get(job)
+        with server_errors():
+            lines = cast(list[str], self._redis.lrange(keys.log_key(job), 0, -1))
+        return lines or self._archive.log(job)
+
+    def _records_here(self, ids: Sequence[str]) -> dict[str, JobRecord]:
         with server_errors():
             pipeline = self._redis.pipeline(transaction=False)
             for job in ids:
                 pipeline.hgetall(keys.job_key(job))
                 pipeline.lrange(keys.epochs_key(job), 0, -1)
             answers: list[Any] = pipeline.execute()
-        rows = [(fields, epochs) for fields, epochs in zip(answers[::2], answers[1::2], strict=True) if fields]
-        places = self.places([fields["id"] for fields, _ in rows if fields["state"] == JobState.QUEUED])
-        for fields, epochs in rows:
-            position, eta_s = places.get(fields["id"], (0, None))
-            yield job_record(fields, position - 1 if position else None, epochs, eta_s)
+        rows = {job: (answers[2 * i], answers[2 * i + 1]) for i, job in enumerate(ids) if answers[2 * i]}
+        places = self.places([job for job, (fields, _) in rows.items() if fields["state"] == JobState.QUEUED])
+        records = {}
+        for job, (fields, epochs) in rows.items():
+            position, eta_s = places.get(job, (0, None))
+            records[job] = job_record(fields, position - 1 if position else None, epochs, eta_s)
+        return records
 
     def places(self, jobs: Sequence[str]) -> dict[str, tuple[int, float | None]]:
         """Of queued jobs: the position in the order of starts, from 1, and the seconds until the start, if known.

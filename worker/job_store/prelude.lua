@@ -8,10 +8,11 @@
 --   job:<id>           hash    the job: id, state, request (JSON), created_at, queued_at, started_at, finished_at,
 --                              attempt, ran_s (seconds of earlier attempts), estimated_bytes (of memory), submitted_by,
 --                              traceparent, group, varied (JSON), progress, model, error (JSON each), best_epoch;
---                              owner, tags (JSON), note, priority; facets (JSON: the indexes that it is always in) and
---                              indexed (the state under which it is in indexes); of its claim: fence, claimant,
---                              lease_until, charged_s (of worker time, already charged to its owner); and two marks:
---                              draft (number of the version it may have published), cancel_requested.
+--                              owner, tags (JSON), note, priority, idempotency (SHA-256 of the key); facets (JSON:
+--                              names of the indexes that it is always in) and indexed (the state under which it is in
+--                              indexes); of its claim: fence, claimant, lease_until, charged_s (of worker time, already
+--                              charged to its owner); and two marks: draft (number of the version it may have
+--                              published), cancel_requested.
 --                              Earlier versions kept the whole history as JSON in `history`
 --   job:<id>:epochs    list    of each finished epoch its metrics (JSON), oldest first
 --   job:<id>:events    stream  event (`state`, `progress` or `epoch`) and data; the newest 1,500 or so while it runs
@@ -31,6 +32,8 @@
 --   group:<id>:jobs    list    ids of its jobs, in the order of the grid
 --   groups             zset    ids of all groups, by the `sequence` of their first job
 --   idempotency:<sha>  hash    job, group, and digest of the request that came with this key; expires
+--   ledger             number  of changes to the ledger of finished jobs in the model store, see `worker.ledger`
+--   ledger:writer      string  held by the process that changes the ledger; expires
 --   watch              string  name of the process that looks after lost jobs; expires
 --   workers            hash    by worker: when its announcement ends, and the bytes it allows a trainer
 
@@ -56,6 +59,8 @@ local key = {
   group_jobs = function(id) return prefix .. 'group:' .. id .. ':jobs' end,
   groups = prefix .. 'groups',
   idempotency = function(sha) return prefix .. 'idempotency:' .. sha end,
+  ledger = prefix .. 'ledger',
+  ledger_writer = prefix .. 'ledger:writer',
   watch = prefix .. 'watch',
   workers = prefix .. 'workers',
 }
@@ -188,6 +193,27 @@ local function index_facets(id, facets)
   local sequence = redis.call('ZSCORE', key.jobs, id)
   for _, name in ipairs(cjson.decode(facets)) do redis.call('ZADD', key.index(name), sequence, id) end
   redis.call('HSET', key.job(id), 'facets', facets)
+end
+
+-- Remove everything about a job but its place in a group.
+local function erase(id)
+  local facets = redis.call('HGET', key.job(id), 'facets') or '[]'
+  displace(id)
+  for _, name in ipairs(cjson.decode(facets)) do redis.call('ZREM', key.index(name), id) end
+  redis.call('DEL', key.job(id))
+  redis.call('DEL', key.events(id))
+  redis.call('DEL', key.log(id))
+  redis.call('DEL', key.epochs(id))
+  redis.call('ZREM', key.jobs, id)
+end
+
+-- Take a job out of its group; the group goes with the last of its jobs.
+local function leave_group(id, group)
+  redis.call('LREM', key.group_jobs(group), 1, id)
+  if redis.call('EXISTS', key.group_jobs(group)) == 0 then
+    redis.call('DEL', key.group(group))
+    redis.call('ZREM', key.groups, group)
+  end
 end
 
 -- Write a new job as queued. `fields` are names and values of its hash that are its own; `facets` are JSON.

@@ -3,11 +3,13 @@
 A record is the truth about its job; a Celery message only wakes a worker. This module knows neither HTTP nor Celery.
 """
 
+from collections.abc import Sequence
 from typing import cast
 
 from worker.job_store import keys
 from worker.job_store.connection import server_errors
 from worker.job_store.fields import facets_of, new_fields
+from worker.job_store.filters import Found
 from worker.job_store.listing import ListedJobs
 from worker.jobs.errors import IdempotencyConflict, JobNotFinished, JobNotFound
 from worker.jobs.labels import LOCAL_OWNER, NO_LABELS, Labels
@@ -75,19 +77,46 @@ class JobStore(ListedJobs):
         self._scripts.run("cancel", job)
         return self.get(job)
 
+    def cancel_all(self, jobs: Sequence[str]) -> int:
+        """Cancel these jobs, and return how many were queued, or running without being about to publish."""
+        states = [self._scripts.run("cancel", job) for job in jobs]
+        return sum(state in {JobState.QUEUED, JobState.RUNNING} for state in states)
+
     def forget(self, job: str) -> None:
-        """Remove a finished job's record. Raises `JobNotFound`, `JobNotFinished`."""
+        """Remove a finished job for good. Raises `JobNotFound`, `JobNotFinished`."""
         state, removed = self._scripts.run("forget", job)
         if state == "missing":
-            raise JobNotFound(job)
-        if not removed:
+            if not self._forget_archived([job]):
+                raise JobNotFound(job)
+        elif not removed:
             raise JobNotFinished(job, state)
 
-    def log(self, job: str) -> list[str]:
-        """The job's log, oldest line first. Raises `JobNotFound`."""
-        self.get(job)
-        with server_errors():
-            return cast(list[str], self._redis.lrange(keys.log_key(job), 0, -1))
+    def forget_all(self, jobs: Sequence[str]) -> int:
+        """Remove those of these jobs that have ended for good, and return how many."""
+        answers = {job: self._scripts.run("forget", job) for job in jobs}
+        archived = [job for job, (state, _) in answers.items() if state == "missing"]
+        return sum(int(removed) for _, removed in answers.values()) + self._forget_archived(archived)
+
+    def _forget_archived(self, jobs: Sequence[str]) -> int:
+        groups = {job: record.group for job, record in self._archive.records(jobs).items()}
+        forgotten = self._archive.forget(jobs)
+        for job in forgotten:
+            if group := groups.get(job):
+                self._scripts.run("leave_group", job, group)
+        return len(forgotten)
+
+    def retirable(self, kept: int, most: int) -> list[Found]:
+        """The oldest finished jobs on the server, if there are so many more than `kept`; else none."""
+        rows = self._scripts.run("retirable", kept, most)
+        return [Found(job, int(sequence)) for job, sequence in zip(rows[::2], rows[1::2], strict=True)]
+
+    def retire(self, jobs: Sequence[str]) -> None:
+        """Remove finished jobs that are in the ledger from the server."""
+        self._scripts.run("retire", *jobs)
+
+    def continue_after(self, sequence: int) -> None:
+        """Give new jobs higher numbers than this one: the ledger may be older than the server."""
+        self._scripts.run("continue_after", sequence)
 
     def ping(self) -> None:
         """Return when the server answers."""
@@ -99,9 +128,10 @@ class JobStore(ListedJobs):
         self._open()
         flat, queued, longest_wait_s, running = self._scripts.run("overview")
         counts = dict(zip(flat[::2], flat[1::2], strict=True))
+        archived = self._archive.counts()
         paces = (Progress.model_validate_json(progress).images_per_second for progress in running)
         return QueueOverview(
-            jobs={state: counts.get(state, 0) for state in JobState},
+            jobs={state: counts.get(state, 0) + archived.get(state, 0) for state in JobState},
             queued=queued,
             longest_wait_s=float(longest_wait_s),
             images_per_second=sum(pace for pace in paces if pace is not None),

@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,11 +23,9 @@ from tests.busy_machine import PATIENCE_S
 from tests.fakes import RecordingWakeUps
 from tests.integration.service.uploading import ZIP, converted, converter, leftovers, upload
 from worker.job_store.connection import connect
+from worker.job_store.filters import NEWEST, Found, JobFilter
 from worker.job_store.groups import GroupStore
 from worker.job_store.store import JobStore
-from worker.jobs.plan import plan
-from worker.jobs.records import JobRecord
-from worker.jobs.request import JobRequest
 from worker.jobs.states import JobState
 from worker.telemetry.tracing import NoTracing
 
@@ -264,21 +262,11 @@ async def test_one_unreadable_status_is_shown_as_damage_and_hides_no_other_datas
 class ManyJobs(JobStore):
     """600 jobs wait, and the oldest needs the dataset `pets`."""
 
-    def page(
-        self, states: Sequence[JobState] = (), offset: int = 0, limit: int = 50, group: str | None = None
-    ) -> tuple[list[JobRecord], int]:
-        any_plan = plan(JobRequest(architecture="lenet5-fashion", dataset="fashion_mnist", epochs=1))
+    def find(self, wanted: JobFilter, below: float = NEWEST, limit: int = 50) -> tuple[list[Found], int]:
+        assert set(wanted.states) == {JobState.QUEUED, JobState.RUNNING}
         names = ["fashion_mnist"] * 599 + ["pets"]
-        made = [
-            JobRecord(
-                id=f"job-{number}",
-                state=JobState.QUEUED,
-                request=any_plan.model_copy(update={"dataset": name}),
-                created_at=datetime.now(UTC),
-            )
-            for number, name in enumerate(names)
-        ]
-        return made[offset : offset + limit], len(made)
+        found = [Found(f"job-{n}", 600 - n) for n, name in enumerate(names) if name == wanted.properties["dataset"]]
+        return found[:limit], len(found)
 
 
 async def test_a_dataset_is_in_use_however_many_jobs_wait(

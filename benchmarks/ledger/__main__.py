@@ -1,0 +1,171 @@
+"""Measures the ledger with many finished and queued jobs: sizes, and times of lists, metrics, submissions, claims.
+
+    python -m benchmarks.ledger --finished 1000000 --queued 10000
+
+Times are of the store's methods in one process, as a route calls them, without HTTP. A server of its own is started,
+and everything is written below a temporary directory that is removed at the end.
+"""
+
+import argparse
+import json
+import random
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import redis
+
+from benchmarks.ledger.jobs import ARCHITECTURES, MODELS, OWNERS, fill_ledger, fill_queue, history, template
+from model_store import open_store
+from service.jobs.job_rows import row_of
+from tests.promises.servers import Broker
+from worker.job_store.connection import connect
+from worker.job_store.filters import NEWEST, JobFilter
+from worker.job_store.keys import epochs_key, events_key, job_key, log_key
+from worker.job_store.store import JobStore
+from worker.jobs.records import Progress
+from worker.jobs.states import JobState
+from worker.ledger.archive import Archive
+
+LONG_EPOCHS = 1000
+
+
+def quantiles(seconds: list[float]) -> dict[str, float]:
+    """Median, 99th percentile and maximum in milliseconds."""
+    ordered = sorted(seconds)
+    at = {"p50": 0.5, "p99": 0.99, "max": 1.0}
+    return {
+        name: round(1e3 * ordered[min(len(ordered) - 1, int(share * len(ordered)))], 2) for name, share in at.items()
+    }
+
+
+def timed(client: redis.Redis, ask: Callable[[], object], n: int) -> dict[str, dict[str, float]]:
+    """How long a call takes, and how much processor time, which a busy machine does not make longer."""
+    wall, own = [], []
+    server = _server_cpu_s(client)
+    for _ in range(n):
+        began_at, cpu = time.perf_counter(), time.process_time()
+        ask()
+        wall.append(time.perf_counter() - began_at)
+        own.append(time.process_time() - cpu)
+    server_ms = round(1e3 * (_server_cpu_s(client) - server) / n, 2)
+    return {"wall": quantiles(wall), "cpu": quantiles(own) | {"server mean": server_ms}}
+
+
+def _server_cpu_s(client: redis.Redis) -> float:
+    used = client.info("cpu")
+    return float(used["used_cpu_user"]) + float(used["used_cpu_sys"])
+
+
+def filters() -> dict[str, JobFilter]:
+    """Filters of every kind, wide and narrow."""
+    return {
+        "all": JobFilter(),
+        "state=failed": JobFilter((JobState.FAILED,)),
+        "state=queued": JobFilter((JobState.QUEUED,)),
+        "owner": JobFilter(owner=OWNERS[3]),
+        "owner, failed": JobFilter((JobState.FAILED,), OWNERS[3]),
+        "tag": JobFilter(properties={"tag": "week-2"}),
+        "model": JobFilter(properties={"model": MODELS[4]}),
+        "architecture, dataset": JobFilter(
+            properties={"architecture": ARCHITECTURES[1], "dataset": "fashion_mnist_sample"}
+        ),
+        "everything": JobFilter(
+            (JobState.CANCELLED,),
+            OWNERS[5],
+            {"tag": "week-1", "model": MODELS[4], "architecture": ARCHITECTURES[1]},
+        ),
+        "nothing": JobFilter(owner="nobody", properties={"model": MODELS[1]}),
+    }
+
+
+def lists(
+    client: redis.Redis, jobs: JobStore, n_jobs: int, n: int, limit: int
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Times of pages at random places, records included."""
+    chance = random.Random(9)
+    times = {}
+    for name, wanted in filters().items():
+
+        def page(wanted: JobFilter = wanted) -> None:
+            below = NEWEST if chance.random() < 0.3 else chance.randint(1, n_jobs)
+            found, _ = jobs.find(wanted, below, limit + 1)
+            for record in jobs.existing([job.id for job in found[:limit]]):
+                row_of(record).model_dump_json()
+
+        times[name] = timed(client, page, n)
+    return times
+
+
+def long_job(jobs: JobStore, client: redis.Redis) -> int:
+    """Bytes in Redis of a running job of 1,000 epochs, each with ten reports of progress."""
+    claim = jobs.claim(jobs.submit(template(ARCHITECTURES[0], "long").request).id)
+    assert claim is not None
+    whole = history(LONG_EPOCHS)
+    names = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
+    progress = Progress(
+        phase="training",
+        epochs=LONG_EPOCHS,
+        steps=938,
+        loss=0.123456789,
+        accuracy=0.987654321,
+        images_per_second=12345.678,
+        eta_s=1234.5678,
+    )
+    for epoch in range(1, LONG_EPOCHS + 1):
+        known = whole.model_copy(update={name: getattr(whole, name)[:epoch] for name in names})
+        for step in range(10):
+            jobs.heartbeat(claim, progress.model_copy(update={"epoch": epoch, "step": step}), known, "progress")
+        jobs.append_log(
+            claim.job, [f"2026-01-01 10:00:00 epoch {epoch}: loss 0.1234, accuracy 0.9876, val_loss 0.2345"]
+        )
+    keys = (job_key(claim.job), events_key(claim.job), epochs_key(claim.job), log_key(claim.job))
+    return sum(int(client.memory_usage(key, samples=0) or 0) for key in keys)
+
+
+def main() -> None:
+    """Measure, and print everything as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--finished", type=int, default=1_000_000)
+    parser.add_argument("--queued", type=int, default=10_000)
+    parser.add_argument("--calls", type=int, default=100, help="of each kind")
+    parser.add_argument("--limit", type=int, default=50, help="jobs of a page")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="cs-") as directory, Broker(Path(directory)) as broker:
+        client = connect(broker.url)
+        store = open_store(f"{directory}/store")
+        archive = Archive(store.job_segments, Path(directory) / "index.sqlite3", client)
+        jobs = JobStore(client, archive=archive)
+        began_at = time.monotonic()
+        fill_ledger(archive, asked.finished)
+        jobs.continue_after(archive.last_sequence())
+        filled_s = time.monotonic() - began_at
+        fill_queue(jobs, asked.queued)
+        plan = template(ARCHITECTURES[0], MODELS[0]).request
+        n_jobs = asked.finished + asked.queued
+        print(
+            json.dumps(
+                {
+                    "finished": asked.finished,
+                    "queued": asked.queued,
+                    "seconds to fill the ledger": round(filled_s, 1),
+                    "Redis MB": round(client.info("memory")["used_memory"] / 1e6, 1),
+                    "segments MB": round(sum(segment.size_bytes for segment in store.job_segments.list()) / 1e6, 1),
+                    "index MB": round((Path(directory) / "index.sqlite3").stat().st_size / 1e6, 1),
+                    "lists ms": lists(client, jobs, n_jobs, asked.calls, asked.limit),
+                    "overview (/metrics) ms": timed(client, jobs.overview, asked.calls),
+                    "submit ms": timed(client, lambda: jobs.submit(plan, owner=OWNERS[0]), asked.calls),
+                    "one archived job ms": timed(
+                        client, lambda: jobs.get(f"j{random.randint(1, asked.finished):09}"), asked.calls
+                    ),
+                    "claim ms": timed(client, jobs.claim, min(asked.calls, asked.queued)),
+                    "bytes of a running job of 1,000 epochs": long_job(jobs, client),
+                },
+                indent=2,
+            )
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""A job in a list, in a line of at most 600 bytes; the whole record is twenty times as long."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, Field
+
+from worker.jobs.records import JobRecord
+from worker.jobs.states import JobState
+
+
+class JobRow(BaseModel):
+    """A job in short."""
+
+    id: str
+    state: JobState
+    owner: str
+    model: str
+    version: int | None = Field(description="That it published.")
+    dataset: str
+    architecture: str
+    epoch: int = Field(description="Epochs done.")
+    epochs: int
+    val_accuracy: float | None = Field(description="Best of the epochs so far.")
+    test_accuracy: float | None
+    priority: int
+    position: int | None
+    eta_s: float | None
+    group: str | None
+    tags: tuple[str, ...]
+    error: str | None = Field(description="Code of the failure.")
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+def row_of(job: JobRecord) -> JobRow:
+    """A job in short."""
+    request, model = job.request, job.model
+    return JobRow(
+        id=job.id,
+        state=job.state,
+        owner=job.owner,
+        model=request.model,
+        version=model.version if model else None,
+        dataset=request.dataset,
+        architecture=request.architecture_name,
+        epoch=len(job.history.loss),
+        epochs=request.epochs,
+        val_accuracy=_short(max(job.history.val_accuracy, default=None)),
+        test_accuracy=_short(model.test_accuracy if model else None),
+        priority=job.priority,
+        position=job.position,
+        eta_s=job.eta_s,
+        group=job.group,
+        tags=job.tags,
+        error=job.error.code if job.error else None,
+        created_at=job.created_at.replace(microsecond=0),
+        started_at=job.started_at and job.started_at.replace(microsecond=0),
+        finished_at=job.finished_at and job.finished_at.replace(microsecond=0),
+    )
+
+
+def _short(share: float | None) -> float | None:
+    return None if share is None else round(share, 6)

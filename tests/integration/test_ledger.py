@@ -1,0 +1,194 @@
+"""Finished jobs beyond a number move to the store: they are found, listed, counted and forgotten as before."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from model_store import ModelStore, open_store
+from worker.job_store import keys
+from worker.job_store.connection import connect
+from worker.job_store.filters import JobFilter
+from worker.job_store.groups import GroupStore
+from worker.job_store.store import JobStore
+from worker.jobs.errors import GroupNotFound, JobNotFound
+from worker.jobs.grids import PlannedJob
+from worker.jobs.labels import Labels
+from worker.jobs.plan import plan
+from worker.jobs.records import History, Progress, PublishedModel
+from worker.jobs.request import JobRequest
+from worker.jobs.states import JobState
+from worker.ledger import index
+from worker.ledger.archive import Archive
+from worker.ledger.archivist import Archivist
+
+PLAN = plan(JobRequest(architecture="lenet5-fashion", dataset="fashion_mnist_sample", epochs=2, model="shirts"))
+OTHER = plan(JobRequest(architecture="cnn", dataset="fashion_mnist_sample", epochs=2, model="bags"))
+MODEL = PublishedModel(name="shirts", version=1, test_loss=0.5, test_accuracy=0.8)
+HISTORY = History().with_epoch({"loss": 1.0, "accuracy": 0.5, "val_loss": 1.1, "val_accuracy": 0.4})
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[redis.Redis]:
+    with connect(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def store() -> ModelStore:
+    return open_store("memory://")
+
+
+@pytest.fixture
+def archive(client: redis.Redis, store: ModelStore, tmp_path: Path) -> Archive:
+    return Archive(store.job_segments, tmp_path / "ledger" / "index.sqlite3", client)
+
+
+@pytest.fixture
+def jobs(client: redis.Redis, archive: Archive) -> JobStore:
+    return JobStore(client, archive=archive)
+
+
+def finished(jobs: JobStore, n: int, owner: str = "ann", tags: tuple[str, ...] = ()) -> list[str]:
+    """Jobs of which every second one succeeds and the others are cancelled."""
+    ids = []
+    for number in range(n):
+        job = jobs.submit(OTHER if number % 3 else PLAN, owner=owner, labels=Labels(tags=tags)).id
+        ids.append(job)
+        if number % 2:
+            jobs.cancel(job)
+            continue
+        claim = jobs.claim(job)
+        assert claim is not None
+        jobs.heartbeat(claim, Progress(), HISTORY)
+        jobs.append_log(job, [f"line of {job}"])
+        jobs.succeed(claim, MODEL)
+    return ids
+
+
+def move(jobs: JobStore, archive: Archive, kept: int = 0, segment: int = 4) -> int:
+    archivist, n_moved = Archivist(jobs, archive, kept, segment), 0
+    while n := archivist.move():
+        n_moved += n
+    return n_moved
+
+
+def test_jobs_are_the_same_after_they_moved(jobs: JobStore, archive: Archive, client: redis.Redis) -> None:
+    ids = [*finished(jobs, 8, tags=("week-3",)), jobs.submit(PLAN).id]
+    before = [jobs.get(job) for job in ids]
+    logs, page, overview = [jobs.log(job) for job in ids], jobs.page(), jobs.overview().jobs
+    assert move(jobs, archive) == 8
+    assert client.zcard(keys.JOBS) == 1
+    assert [jobs.get(job) for job in ids] == before
+    assert ([jobs.log(job) for job in ids], jobs.page(), jobs.overview().jobs) == (logs, page, overview)
+    assert jobs.page(offset=3, limit=2)[0] == before[::-1][3:5]
+    assert client.dbsize() < 30
+
+
+@pytest.mark.parametrize("merged_kinds", [400, 0], ids=["merged", "in order"])
+def test_every_filter_finds_what_it_found_before(
+    jobs: JobStore, archive: Archive, merged_kinds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "MERGED_KINDS", merged_kinds)
+    finished(jobs, 7)
+    finished(jobs, 6, owner="ben", tags=("week-3", "b"))
+    jobs.submit(PLAN, owner="ben")
+    filters = [
+        JobFilter(),
+        JobFilter((JobState.SUCCEEDED,)),
+        JobFilter((JobState.SUCCEEDED, JobState.QUEUED)),
+        JobFilter(owner="ben"),
+        JobFilter(owner="nobody"),
+        JobFilter((JobState.CANCELLED,), "ann", {"model": "bags", "architecture": "cnn"}),
+        JobFilter(properties={"tag": "week-3"}),
+        JobFilter(properties={"tag": "week"}),
+        JobFilter(owner="ben", properties={"dataset": "fashion_mnist_sample", "model": "shirts"}),
+    ]
+    before = [jobs.find(wanted) for wanted in filters]
+    assert move(jobs, archive, kept=2, segment=3) == 9
+    assert [jobs.find(wanted) for wanted in filters] == before
+    assert [total for _, total in before] == [14, 7, 8, 7, 0, 2, 6, 0, 3]
+    for wanted, (found, _) in zip(filters, before, strict=True):
+        pages, below = [], float("inf")
+        while page := jobs.find(wanted, below, 2)[0]:
+            pages += page
+            below = page[-1].sequence
+        assert pages == found
+
+
+def test_another_machine_sees_what_moved_and_what_was_forgotten(
+    jobs: JobStore, archive: Archive, client: redis.Redis, store: ModelStore, tmp_path: Path
+) -> None:
+    elsewhere = JobStore(client, archive=Archive(store.job_segments, tmp_path / "elsewhere" / "i.sqlite3", client))
+    ids = finished(jobs, 8)
+    move(jobs, archive)
+    assert [job.id for job in elsewhere.page()[0]] == ids[::-1]
+    elsewhere.forget(ids[0])
+    assert elsewhere.forget_all(ids[1:3]) == 2
+    with pytest.raises(JobNotFound):
+        jobs.get(ids[0])
+    with pytest.raises(JobNotFound):
+        jobs.forget(ids[0])
+    assert [job.id for job in jobs.page()[0]] == ids[:2:-1]
+    assert jobs.overview().jobs[JobState.SUCCEEDED] == 2
+    held = b"".join(store.job_segments.read(segment.name) for segment in store.job_segments.list())
+    assert ids[0] not in held.decode(errors="replace")
+
+
+def test_an_index_that_was_lost_is_made_anew(
+    jobs: JobStore, archive: Archive, client: redis.Redis, store: ModelStore, tmp_path: Path
+) -> None:
+    finished(jobs, 4)
+    move(jobs, archive)
+    before = jobs.page()
+    anew = Archive(store.job_segments, tmp_path / "anew" / "index.sqlite3", client)
+    assert JobStore(client, archive=anew).page() == before
+
+
+def test_a_server_that_was_lost_continues_after_the_ledger(
+    jobs: JobStore, archive: Archive, client: redis.Redis, store: ModelStore, tmp_path: Path
+) -> None:
+    ids = finished(jobs, 4)
+    move(jobs, archive)
+    client.flushall()
+    anew = Archive(store.job_segments, tmp_path / "anew" / "index.sqlite3", client)
+    again = JobStore(client, archive=anew)
+    anew.sync()
+    move(again, anew)
+    newest = again.submit(PLAN).id
+    assert [job.id for job in again.page()[0]] == [newest, *ids[::-1]]
+
+
+def test_a_job_that_was_written_but_not_removed_is_there_once(
+    jobs: JobStore, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = finished(jobs, 4)
+    with monkeypatch.context() as patched:
+        patched.setattr(jobs, "retire", lambda _: None)
+        Archivist(jobs, archive, 0, 4).move()
+    assert ([job.id for job in jobs.page()[0]], jobs.page()[1]) == (ids[::-1], 4)
+    assert move(jobs, archive) == 4
+    assert ([job.id for job in jobs.page()[0]], jobs.page()[1]) == (ids[::-1], 4)
+
+
+def test_a_repeated_submission_finds_a_job_that_moved(jobs: JobStore, archive: Archive) -> None:
+    job = jobs.submit(PLAN, "key", "digest").id
+    jobs.cancel(job)
+    move(jobs, archive, segment=1)
+    assert jobs.submit(PLAN, "key", "digest").id == job
+    jobs.forget(job)
+
+
+def test_a_group_keeps_its_jobs_until_they_are_forgotten(jobs: JobStore, archive: Archive, client: redis.Redis) -> None:
+    groups = GroupStore(client, jobs)
+    group = groups.submit({}, [PlannedJob(varied={"seed": n}, plan=PLAN) for n in range(3)])
+    groups.cancel(group.id)
+    before = groups.get(group.id)
+    assert move(jobs, archive, segment=3) == 3
+    assert groups.get(group.id) == before
+    assert groups.page()[0][0].counts[JobState.CANCELLED] == 3
+    assert jobs.page(group=group.id)[1] == 3
+    assert jobs.forget_all([job.id for job in group.jobs]) == 3
+    with pytest.raises(GroupNotFound):
+        groups.get(group.id)

@@ -1,0 +1,34 @@
+"""What lists of jobs are asked for, and what they find."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from worker.jobs.states import JobState
+
+NEWEST = float("inf")
+
+
+@dataclass(frozen=True)
+class JobFilter:
+    """Which jobs are wanted: in one of the states (none: in any), and with all of the properties that are given."""
+
+    states: Sequence[JobState] = ()
+    owner: str | None = None
+    properties: Mapping[str, str] = field(default_factory=dict)
+    """Of `tag`, `model`, `dataset`, `architecture`, `group`: the value that a job must have."""
+
+    def indexes(self) -> tuple[list[str], list[str]]:
+        """Names of indexes: a matching job is in one of the first and in all of the second."""
+        owned = f",owner={self.owner}" if self.owner is not None else ""
+        return (
+            [f"state={state}{owned}" for state in dict.fromkeys(self.states or tuple(JobState))],
+            [f"{name}={value}" for name, value in self.properties.items()],
+        )
+
+
+class Found(NamedTuple):
+    """A job found: its id, and its number among all submissions, by which lists are ordered."""
+
+    id: str
+    sequence: int
