@@ -19,6 +19,7 @@ from service.fast.lane import LANE, FastLane
 from service.housekeeping import housekeeping
 from service.keys.gate import Gate
 from service.keys.route_scopes import Route, RouteScopes
+from service.labelling.training import Trainings
 from service.layers.admission import Admission
 from service.layers.body_guard import BodyGuard
 from service.layers.exchange import Exchange
@@ -28,7 +29,15 @@ from service.layers.platform_paths import PlatformPaths
 from service.openapi import TAGS, complete
 from service.predict.uploads import ForeignDocument
 from service.predict.urls import ARCHIVES, POSTED, STREAMED, VERTEX_HEALTH, VERTEX_PREDICT
-from service.protocols import cloud_routes, faults, hub_routes, inference_routes, repository_routes, serving_routes
+from service.protocols import (
+    cloud_routes,
+    faults,
+    hub_routes,
+    inference_routes,
+    label_studio_routes,
+    repository_routes,
+    serving_routes,
+)
 from service.protocols.documents import answer_foreign
 from service.routes import (
     architectures,
@@ -97,9 +106,9 @@ ROUTES = (
         prometheus,
         page,
     ),
-    *(inference_routes, repository_routes, serving_routes, hub_routes, cloud_routes),
+    *(inference_routes, repository_routes, serving_routes, hub_routes, cloud_routes, label_studio_routes),
 )
-LENIENT = (health, prometheus, hub_routes, cloud_routes)
+LENIENT = (health, prometheus, hub_routes, cloud_routes, label_studio_routes)
 """Their callers are probes and clients of others, which may add parameters of their own."""
 
 
@@ -152,6 +161,7 @@ def _lifespan(
         opened = store or open_store(settings.store_location, settings.min_free_bytes)
         with running(settings, opened, metrics, tracing) as state:
             app.state.service = state
+            app.state.label_studio_trainings = Trainings()
             state.conversions.open()
             await warm_up(state)
             try:
@@ -161,6 +171,7 @@ def _lifespan(
                     lane = {LANE: FastLane(state, doors, gate)} if isinstance(tracing, NoTracing) else {}
                     yield {CONNECTIONS: connections, **lane}
             finally:
+                app.state.label_studio_trainings.close()
                 await state.conversions.close()
         await asyncio.to_thread(tracing.close)
 

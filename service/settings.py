@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from service.platforms import PlatformSettings
-from worker.patterns import REFERENCE_PATTERN, ROUTE_PATTERN
+from worker.patterns import REFERENCE_PATTERN, ROUTE_PATTERN, WEB_ADDRESS_PATTERN
 from worker.settings import SharedSettings, lowered, unset_if_empty
 
 _MIB = 1024 * 1024
@@ -231,6 +231,19 @@ class ApiSettings(SharedSettings):
         default=None,
         pattern=ROUTE_PATTERN,
         description="Address of Vertex AI's predictions; the variable `AIP_PREDICT_ROUTE` sets it.",
+    )
+    label_studio_url: Annotated[
+        Annotated[str, Field(pattern=WEB_ADDRESS_PATTERN)] | None, BeforeValidator(unset_if_empty)
+    ] = Field(
+        default=None,
+        description="Address of the Label Studio whose tasks are suggested and learned, such as "
+        "`http://localhost:8080`; its pictures are fetched from there.",
+    )
+    label_studio_token: Annotated[SecretStr | None, BeforeValidator(unset_if_empty)] = Field(
+        default=None, description="Access token of Label Studio, to fetch its pictures."
+    )
+    label_studio_train_every: int = Field(
+        default=20, ge=0, description="Annotations of a project after which a training starts by itself; 0: never."
     )
     api_shared_dir: Path | None = Field(
         default=None,

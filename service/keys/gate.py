@@ -18,7 +18,7 @@ from service.keys.tokens import is_well_formed
 from service.web.key_errors import KeyMissing, ScopeMissing, TooManyFailures
 
 OPEN_PATHS = frozenset(
-    {"/", "/healthz", "/readyz", "/ping", "/vertex/health", "/docs", "/openapi.json", "/favicon.ico"}
+    {"/", "/healthz", "/readyz", "/ping", "/health", "/vertex/health", "/docs", "/openapi.json", "/favicon.ico"}
 )
 """Answered without a key, if they are only read. They say that the service is alive, and what it can do."""
 OPEN_PREFIXES = ("/docs-assets/", "/page/")

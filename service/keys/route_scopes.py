@@ -28,6 +28,7 @@ _SCOPES: dict[KeyScope, str] = {
         POST      /models/{name}@{alias}
         POST      /models/{name}/versions/{version}
         GET       /ping
+        GET       /health
         POST      /invocations
         GET       /vertex/health
         POST      /vertex/predict
@@ -102,6 +103,8 @@ _SCOPES: dict[KeyScope, str] = {
         GET       /metrics
     """,
     TRAIN: """
+        POST      /setup
+        POST      /webhook
         POST      /jobs
         POST      /jobs/cancel
         DELETE    /jobs

@@ -15,6 +15,7 @@ from service.predict.urls import DEFAULT_TOP_K
 from service.protocols.calls import answer_json
 from service.protocols.hub_calls import hub_answer, read_hub_call
 from service.protocols.instances import answer_instances
+from service.protocols.label_studio_routes import answer_tasks
 from service.protocols.posted import Document
 from service.protocols.served_model import reference_of
 from service.state import ServiceState
@@ -56,5 +57,5 @@ def _reference(request: Request) -> Reference:
     return reference_of(request.query_params.get("model"))
 
 
-ANSWERS: dict[str, Answer] = {"inputs": _answer_inputs, "instances": answer_instances}
-"""By the key that tells a protocol: Hugging Face's inference API, and Vertex AI's containers."""
+ANSWERS: dict[str, Answer] = {"inputs": _answer_inputs, "instances": answer_instances, "tasks": answer_tasks}
+"""By the key that tells a protocol: Hugging Face's inference API, Vertex AI's containers, Label Studio."""

@@ -1,0 +1,116 @@
+"""What is kept of Label Studio's projects, in the data directory: how they ask, and every annotated picture.
+
+One directory per project: `project.json`, and for each task its label (`<task>.json`) and picture (`<task>.picture`).
+"""
+
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import BinaryIO
+
+from pydantic import BaseModel, Field
+
+from service.errors import CallRejected
+from worker.jobs.request import ModelName
+
+MAX_PROJECTS = 200
+MAX_TASKS = 20_000
+"""Annotated pictures of one project."""
+MAX_LABEL = 100
+
+
+class Project(BaseModel):
+    """One project.
+
+    Attributes:
+        id: in Label Studio.
+        label_config: its XML.
+        model: that makes suggestions, and gets a version with each training.
+        architecture: of the first training; later ones continue from the version before.
+        epochs: of a training.
+        untrained: annotations since the last training.
+        datasets: that were made of it, the oldest first.
+    """
+
+    id: int
+    label_config: str = ""
+    model: ModelName
+    architecture: str = "fast"
+    epochs: int = Field(default=15, ge=1, le=200)
+    untrained: int = 0
+    datasets: list[str] = []
+
+
+class Projects:
+    """All projects that this machine knows.
+
+    Args:
+        directory: for their files; made when it is needed.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def get(self, project_id: int) -> Project:
+        """A project; a new one with defaults if it is not known."""
+        try:
+            return Project.model_validate_json(self._file(project_id).read_bytes())
+        except FileNotFoundError:
+            return Project(id=project_id, model=f"label-studio-{project_id}")
+
+    def save(self, project: Project) -> None:
+        """Keep a project. Raises `CallRejected` when there are too many."""
+        file = self._file(project.id)
+        if not file.exists():
+            if self._directory.is_dir() and sum(1 for _ in self._directory.iterdir()) >= MAX_PROJECTS:
+                raise CallRejected(f"there are too many projects; expected at most {MAX_PROJECTS}")
+            file.parent.mkdir(parents=True, exist_ok=True)
+        _write(file, project.model_dump_json().encode())
+
+    def annotate(self, project: Project, task: int, label: str, picture: bytes) -> bool:
+        """Keep an annotated picture; whether this changed anything. Raises `CallRejected` when there are too many."""
+        folder = self._file(project.id).parent
+        note = folder / f"{task}.json"
+        content = json.dumps({"label": label[:MAX_LABEL]}).encode()
+        if note.exists():
+            if note.read_bytes() == content:
+                return False
+        elif len(list(folder.glob("*.picture"))) >= MAX_TASKS:
+            raise CallRejected(f"the project has too many annotations; expected at most {MAX_TASKS}")
+        _write(folder / f"{task}.picture", picture)
+        _write(note, content)
+        return True
+
+    def forget(self, project: Project, task: int) -> bool:
+        """Drop an annotated picture; whether there was one."""
+        folder = self._file(project.id).parent
+        is_known = (folder / f"{task}.json").exists()
+        (folder / f"{task}.json").unlink(missing_ok=True)
+        (folder / f"{task}.picture").unlink(missing_ok=True)
+        return is_known
+
+    def write_archive(self, project: Project, file: BinaryIO) -> dict[str, int]:
+        """Write a zip with a folder for each label; returns how many pictures each label has."""
+        counts: dict[str, int] = {}
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            for note in sorted(self._file(project.id).parent.glob("[0-9]*.json")):
+                label = folder_name(json.loads(note.read_bytes())["label"])
+                archive.writestr(f"{label}/{note.stem}", note.with_suffix(".picture").read_bytes())
+                counts[label] = counts.get(label, 0) + 1
+        return counts
+
+    def _file(self, project_id: int) -> Path:
+        return self._directory / str(int(project_id)) / "project.json"
+
+
+def folder_name(label: str) -> str:
+    """A label as the name of a folder, and so of a class."""
+    return "".join("-" if character in "/\\\0" else character for character in label).strip(". ") or "-"
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Replace a file as a whole."""
+    part = file.with_name(f".{file.name}.{os.getpid()}")
+    part.write_bytes(content)
+    part.replace(file)

@@ -1,0 +1,130 @@
+"""From annotations to a new version: a dataset is made of a project's pictures, and a job trains on it.
+
+A training goes on from the version before. It runs in the background; Label Studio does not wait for it.
+"""
+
+import asyncio
+import logging
+from functools import cache
+
+from model_store import DatasetMissing, Manifest, ModelNotFound
+from service.errors import CallRejected
+from service.jobs.memory_check import with_memory
+from service.labelling.projects import Project, Projects
+from service.models.index import Reference
+from service.state import ServiceState
+from worker.datasets.upload.options import UploadOptions
+from worker.jobs.grids import PlannedJob
+from worker.jobs.lineage import VersionReference
+from worker.jobs.plan import plan
+from worker.jobs.records import JobRecord
+from worker.jobs.request import JobRequest, labels_of
+
+logger = logging.getLogger(__name__)
+
+FEWEST_CLASSES = 2
+FEWEST_OF_A_CLASS = 2
+"""One for training and one for the test split."""
+KEPT_DATASETS = 2
+POLL_S = 0.5
+
+
+class Trainings:
+    """The trainings that this process prepares; one at a time for each project."""
+
+    def __init__(self) -> None:
+        self._preparing: dict[int, asyncio.Task[None]] = {}
+
+    def start(self, state: ServiceState, projects: Projects, project: Project, owner: str) -> bool:
+        """Prepare a training in the background; whether none was being prepared already."""
+        if project.id in self._preparing:
+            return False
+        task = asyncio.create_task(_prepare(state, projects, project.id, owner))
+        self._preparing[project.id] = task
+        task.add_done_callback(lambda _: self._preparing.pop(project.id, None))
+        return True
+
+    def close(self) -> None:
+        """Give up what is being prepared; the annotations are kept."""
+        for task in self._preparing.values():
+            task.cancel()
+
+
+async def _prepare(state: ServiceState, projects: Projects, project_id: int, owner: str) -> None:
+    try:
+        record = await train(state, projects, projects.get(project_id), owner)
+        logger.info("label studio project %d: job %s trains on its annotations", project_id, record.id)
+    except Exception as error:  # noqa: BLE001 - the task's boundary: Label Studio has its answer already
+        logger.warning("label studio project %d: no training: %s", project_id, error)
+
+
+async def train(state: ServiceState, projects: Projects, project: Project, owner: str) -> JobRecord:
+    """Make a dataset of all annotations, and submit a job that trains on it.
+
+    Raises:
+        CallRejected: there are too few annotations, or they make no dataset.
+        Exception: whatever converting and submitting raise.
+    """
+    async with state.conversions.receiving() as folder:
+        name = f"{project.model}-{folder.id[:20].lstrip('0')}"[:63]
+        with folder.archive.open("xb") as file:
+            counts = await asyncio.to_thread(projects.write_archive, project, file)
+        _require_enough(counts)
+        title = f"Label Studio project {project.id}"
+        await state.conversions.start(folder, UploadOptions(name=name, title=title))
+    await _until_ready(state, name)
+    record = await _submit(state, await _request(state, project, name), owner)
+    project = projects.get(project.id)  # annotations went on arriving
+    project.untrained, project.datasets = 0, [*project.datasets, name]
+    await _drop_old(state, project)
+    projects.save(project)
+    return record
+
+
+def _require_enough(counts: dict[str, int]) -> None:
+    if len(counts) < FEWEST_CLASSES or min(counts.values()) < FEWEST_OF_A_CLASS:
+        raise CallRejected(
+            f"there are too few annotations; expected {FEWEST_CLASSES} labels with {FEWEST_OF_A_CLASS} pictures each"
+        )
+
+
+async def _until_ready(state: ServiceState, name: str) -> None:
+    while (found := await state.datasets.one(name)).state == "converting":
+        await asyncio.sleep(POLL_S)
+    if found.state == "failed":
+        raise CallRejected(f"the annotations make no dataset: {found.error.message if found.error else 'unknown'}")
+
+
+async def _request(state: ServiceState, project: Project, dataset: str) -> JobRequest:
+    """From the version before if there is one, otherwise from nothing."""
+    try:
+        await state.catalog.resolve(Reference(project.model))
+    except ModelNotFound:
+        return JobRequest.model_validate(
+            {"architecture": project.architecture, "dataset": dataset, "epochs": project.epochs, "model": project.model}
+        )
+    return JobRequest.model_validate(
+        {"initial_model": project.model, "dataset": dataset, "epochs": project.epochs, "model": project.model}
+    )
+
+
+async def _submit(state: ServiceState, request: JobRequest, owner: str) -> JobRecord:
+    find_dataset = cache(state.datasets.find)
+    index = await state.catalog.index()
+
+    def find_version(reference: VersionReference) -> Manifest | None:
+        return index.resolve(Reference(reference.model, reference.version, reference.alias))
+
+    planned = await asyncio.to_thread(plan, request, find_version, find_dataset)
+    job = PlannedJob(varied={}, plan=planned, labels=labels_of(request))
+    (job,) = await with_memory([job], state.queue, state.settings.trainer_memory_bytes, find_dataset)
+    return await state.queue.submit(job, "", "", "label-studio", owner)
+
+
+async def _drop_old(state: ServiceState, project: Project) -> None:
+    """Delete the datasets of trainings before the last one; their pictures are still in the project."""
+    while len(project.datasets) > KEPT_DATASETS:
+        try:
+            await asyncio.to_thread(state.store.datasets.delete, project.datasets.pop(0))
+        except DatasetMissing:
+            continue
