@@ -26,7 +26,8 @@ ServiceError
 ├── OriginNotAllowed         a page of another site wants to change something
 ├── NothingPublished         no model was named, and none is published
 ├── VersionPassedOver        only versions that the doctor keeps from answering by default
-└── AliasReserved            an alias that is computed cannot be set or removed
+├── AliasReserved            an alias that is computed cannot be set or removed
+└── FilmNotRecorded          a version that was published before trainings were filmed
 """
 
 from collections.abc import Sequence
@@ -266,4 +267,15 @@ class AliasReserved(ServiceError):
         super().__init__(
             f"The alias {alias!r} is computed for every model and cannot be set or removed; expected another name, "
             "such as 'production'."
+        )
+
+
+class FilmNotRecorded(ServiceError):
+    """A version was published before trainings were filmed, or by another program."""
+
+    def __init__(self, model: str, version: int) -> None:
+        super().__init__(
+            f"Version {version} of model {model!r} has no film; expected a version whose training was filmed. A film "
+            f"can only be made while training: GET /models/{model}/versions/{version} has the `recipe` to send to "
+            "POST /jobs again."
         )

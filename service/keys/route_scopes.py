@@ -89,6 +89,10 @@ _SCOPES: dict[KeyScope, str] = {
         POST      /models/{name}/aliases/{alias}/maps
         POST      /models/{name}/aliases/{alias}/explain
         POST      /models/{name}/aliases/{alias}/what-if
+        GET       /models/{name}/versions/{version}/film
+        GET       /models/{name}/versions/{version}/film.png
+        GET       /models/{name}/aliases/{alias}/film
+        GET       /models/{name}/aliases/{alias}/film.png
         GET       /models/{name}/aliases
         GET       /models/{name}/aliases/{alias}
         GET       /architectures

@@ -5,13 +5,17 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import onnxruntime
 import pytest
 
 from model_store import Manifest, ModelStore, open_store
-from tests.learning.trainings import planned
+from tests.learning.trainings import SAMPLE, planned
+from worker.doctor.findings import Diagnosis
 from worker.jobs.errors import TrainingFailed
 from worker.jobs.plan import TrainingPlan
 from worker.jobs.records import History, Progress, PublishedModel
+from worker.pictures.pixels import to_unit_range
+from worker.reports.film import Film
 from worker.supervision.messages import Order
 from worker.training import pipeline
 from worker.training.export import parity
@@ -131,3 +135,30 @@ def test_an_answer_that_is_no_number_does_not_pass_for_agreement(
     with pytest.raises(TrainingFailed) as caught:
         parity(path, inputs, np.full((1, 10), np.nan, np.float32))
     assert caught.value.failure.code == "parity"
+
+
+def test_the_film_has_the_published_network_as_a_frame(stopped_early: Listener, store: ModelStore) -> None:
+    film = Film.model_validate_json(store.read("shirts", 1, "film.json"))
+    best = stopped_early.histories[-1].best_epoch
+    assert best in film.epochs
+    assert {0, 1, 2} <= set(film.epochs)
+    assert list(film.epochs) == sorted(film.epochs)
+    assert len(film.kernels) == len(film.confusion) == len(film.epochs)
+    assert film.kernels[0] != film.kernels[-1]
+    assert [picture.label for picture in film.pictures[:10]] == list(film.classes)
+    # The frame answers what the published network answers.
+    published = onnxruntime.InferenceSession(store.read("shirts", 1, "model.onnx"))
+    shown = to_unit_range(SAMPLE.test_images[[picture.index for picture in film.pictures]])
+    (answers,) = published.run(None, {"images": shown})
+    frame = film.epochs.index(best)
+    assert np.allclose([picture.probabilities[frame] for picture in film.pictures], answers, atol=0.02)  # bfloat16
+
+
+def test_the_verdict_of_the_doctor_is_in_the_manifest_and_its_findings_in_a_file(
+    stopped_early: Listener, store: ModelStore
+) -> None:
+    found = Diagnosis.model_validate_json(store.read("shirts", 1, "doctor.json"))
+    published = manifest(store, 1)
+    assert published.doctor is not None
+    assert (published.doctor.worst, published.passed_over) == (found.worst, found.passed_over)
+    assert published.passed_over is None

@@ -8,6 +8,7 @@ import keras
 
 from worker.jobs.plan import TrainingPlan
 from worker.jobs.records import History, Progress
+from worker.reports.film import Film
 from worker.training.callbacks import (
     BestEpoch,
     Checkpointer,
@@ -31,15 +32,22 @@ class Fit:
     Attributes:
         account: history and times of all epochs, including those before an interruption.
         first_step_at: Unix time in seconds when this attempt's first batch was done; None when no batch was left.
+        film: frames of the training; None when it was not filmed.
     """
 
     account: Account
     first_step_at: float | None
+    film: Film | None = None
 
     @property
     def history(self) -> History:
         """One value per epoch."""
         return self.account.history
+
+    def published_epoch(self, plan: TrainingPlan) -> int:
+        """The epoch whose weights are published, from 1."""
+        best = self.history.best_epoch
+        return best if plan.early_stopping is not None and best is not None else len(self.history.loss)
 
 
 class Training:
@@ -55,6 +63,7 @@ class Training:
         is_pause_asked: returns True when the training must save and stop between two batches.
         start: where to start instead of at the first epoch, unless there is a checkpoint of a later one.
         last_epoch: number of epochs after which to stop; None for all of the plan's.
+        watcher: one more callback; at the end of a validation it sees the weights that were validated.
     """
 
     def __init__(
@@ -69,6 +78,7 @@ class Training:
         *,
         start: Start | None = None,
         last_epoch: int | None = None,
+        watcher: keras.callbacks.Callback | None = None,
     ) -> None:
         self._network = network
         self._data = data
@@ -91,6 +101,8 @@ class Training:
         self._callbacks: list[keras.callbacks.Callback] = [self._reporter]
         if self._best is not None:
             self._callbacks.append(self._best)
+        if watcher is not None:
+            self._callbacks.append(watcher)
         if plan.ema:
             self._callbacks.append(keras.callbacks.SwapEMAWeights())
         if checkpoints is not None:

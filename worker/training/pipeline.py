@@ -3,6 +3,7 @@
 import logging
 import platform
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
@@ -25,6 +26,7 @@ from worker.training.checkpoints import Checkpoints
 from worker.training.doctoring import examine
 from worker.training.evaluation import Evaluation, evaluate
 from worker.training.export import check_exportable, export_onnx, parity
+from worker.training.film_recorder import FilmRecorder
 from worker.training.fitting import Fit, Training
 from worker.training.hardware import backend_version, device, policy_of
 from worker.training.inside.recording import record_layers
@@ -138,8 +140,13 @@ def _train_whole(order: Order, dataset: Dataset, link: Link, checkpoints: Checkp
         len(validation),
         prepared.policy,
     )
-    fit = Training(network, data, validation, plan, checkpoints, link.progress, link.is_pause_asked).run()
-    return network, fit
+    recorder = FilmRecorder(plan, dataset, validation, len(data))
+    fit = Training(
+        network, data, validation, plan, checkpoints, link.progress, link.is_pause_asked, watcher=recorder
+    ).run()
+    film = recorder.film(network, fit.published_epoch(plan))
+    logger.info("the film took %.2f s of processor time", recorder.seconds)
+    return network, replace(fit, film=film)
 
 
 def _phases(link: Link, epochs: int) -> Callable[[Phase], None]:

@@ -16,6 +16,8 @@ from worker.artifacts import (
     CURVES_PICTURE,
     DOCTOR_FILE,
     EVALUATION_FILE,
+    FILM_FILE,
+    FILM_PICTURE,
     HISTORY_FILE,
     MISTAKES_FILE,
     MISTAKES_PICTURE,
@@ -28,6 +30,7 @@ from worker.reports.curves import draw_curves
 from worker.reports.mistakes import find_mistakes
 from worker.supervision.messages import Order
 from worker.training.evaluation import Evaluation
+from worker.training.film_strip import draw_film
 from worker.training.fitting import Fit
 from worker.training.gallery import draw_mistakes, draw_predictions
 from worker.training.score_pictures import draw_calibration, draw_confusion_matrix
@@ -69,6 +72,9 @@ def write_reports(
     (directory / CURVES_PICTURE).write_bytes(curves)
     (directory / CONFUSION_MATRIX_PICTURE).write_bytes(draw_confusion_matrix(evaluation, subject))
     (directory / CALIBRATION_PICTURE).write_bytes(draw_calibration(evaluation.calibration, subject))
+    if fit.film is not None:
+        (directory / FILM_FILE).write_text(fit.film.model_dump_json() + "\n")
+        (directory / FILM_PICTURE).write_bytes(draw_film(fit.film, dataset.test_images, subject))
     (directory / MISTAKES_PICTURE).write_bytes(draw_mistakes(dataset.test_images, mistakes, subject))
     (directory / PREDICTIONS_PICTURE).write_bytes(
         draw_predictions(dataset.test_images, dataset.test_labels, probabilities, dataset.info.classes, subject)
