@@ -25,7 +25,7 @@ Place = Annotated[int, Field(ge=0, le=512)]
 LayerName = Annotated[str, Field(max_length=200)]
 Channel = Annotated[int, Field(ge=0, le=1_000_000)]
 
-Amount = int | float | list[int] | list[str | int]
+Amount = int | float | list[int] | list[tuple[str, int]]
 """How much of a change, as it was asked for."""
 
 
@@ -66,7 +66,7 @@ class Changes(BaseModel):
     without: list[tuple[LayerName, Channel]] = Field(
         default=[],
         max_length=MOST_AMOUNTS,
-        description="Filters to switch off, one at a time: layer and channel, whose map becomes 0 everywhere.",
+        description="Filters to switch off, all together: layer and channel, whose map becomes 0 everywhere.",
         examples=[[["conv2d", 3]]],
     )
 

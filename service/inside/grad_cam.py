@@ -13,7 +13,7 @@ from model_store import Manifest
 from service.inside.sessions import InsideSession, InsideSessions
 from worker.inside.errors import LayerNotFound, NotRecorded
 from worker.inside.layout import keras_output
-from worker.inside.record import KEEP, PUSH, PUSHED, LayerRecord, NetworkRecord, Tails
+from worker.inside.record import PUSH, PUSHED, LayerRecord, NetworkRecord, Tails
 
 EPSILON = 1e-3
 """How far a channel is pushed: 1e-1 was off by 12 %, because units behind it switched on and off."""
@@ -74,15 +74,9 @@ def _maps(session: InsideSession, layer: LayerRecord, images: NDArray[np.float32
     n_channels = layer.output_shape[-1]
     # Pushed by nothing, they are those of the layer.
     pushed = PUSHED + str(layer.tensor)
-    values = session.run([pushed], images, **unchanged(n_channels))[pushed]
+    values = session.run([pushed], images, {PUSH: np.zeros((1, n_channels, 1, 1), np.float32)})[pushed]
     maps: NDArray[np.float64] = keras_output(values, is_channels_last=layer.is_channels_last)[0].astype(np.float64)
     return maps
-
-
-def unchanged(n_channels: int) -> dict[str, NDArray[np.float32]]:
-    """Inputs of a tail that leave the maps as they are."""
-    shape = (1, n_channels, 1, 1)
-    return {PUSH: np.zeros(shape, np.float32), KEEP: np.ones(shape, np.float32)}
 
 
 def _slopes(
@@ -96,9 +90,8 @@ def _slopes(
     push = np.zeros((2 * len(channels), n_channels, 1, 1), np.float32)
     for at, channel in enumerate(channels):
         push[2 * at, channel], push[2 * at + 1, channel] = EPSILON, -EPSILON
-    keep = np.ones((1, n_channels, 1, 1), np.float32)
     name = PUSHED + record.logits
-    logits = session.run([name], images, **{PUSH: push, KEEP: keep})[name][:, class_index].astype(np.float64)
+    logits = session.run([name], images, {PUSH: push})[name][:, class_index].astype(np.float64)
     slopes: NDArray[np.float64] = (logits[0::2] - logits[1::2]) / (2 * EPSILON)
     return slopes
 

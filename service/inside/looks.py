@@ -28,7 +28,7 @@ from service.inside.numbers import rounded, rounded_one
 from service.inside.options import ExplainOptions, MapsOptions
 from service.inside.records import Records
 from service.inside.sessions import InsideSessions
-from service.inside.trying import check_filters, what_if, without_channel
+from service.inside.trying import check_filters, what_if, without_filters
 from service.predict.decoding import Decoder
 from service.predict.uploads import Upload
 from worker.inside.errors import NotRecorded
@@ -166,11 +166,10 @@ class Looks:
         network = await self._engine.network(manifest)
         images = to_unit_range(pixels[np.newaxis])
 
-        def without(name: str, channel: int) -> NDArray[np.float32]:
-            layer = record.layer(name) if record is not None else None
-            if layer is None or tails is None:
+        def without() -> NDArray[np.float32]:
+            if record is None or tails is None:
                 raise NotRecorded(manifest.model, manifest.version)
-            return without_channel(self._sessions, manifest, layer, tails, images, channel)
+            return without_filters(self._sessions, manifest, record, tails, images, changes.without)
 
         def look() -> bytes:
             return what_if(manifest, network, pixels, changes, record, without).model_dump_json().encode()

@@ -15,8 +15,8 @@ from worker.inside.layout import keras_kernel, keras_output
 from worker.inside.protobuf import with_outputs
 from worker.inside.record import KernelTensor, LayerRecord, NetworkRecord
 
-LOOK = "look"
-"""Name of the session that gives all maps and kernels."""
+LOOK = "/look"
+"""Name of the session that gives all maps and kernels; no layer has it."""
 
 
 @dataclass(frozen=True)

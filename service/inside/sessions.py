@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -68,14 +69,17 @@ class InsideSession:
             raise _broken(manifest) from error
 
     def run(
-        self, tensors: Sequence[str], images: NDArray[np.float32], **inputs: NDArray[np.float32]
+        self,
+        tensors: Sequence[str],
+        images: NDArray[np.float32],
+        inputs: Mapping[str, NDArray[np.float32]] = MappingProxyType({}),
     ) -> Mapping[str, NDArray[np.float32]]:
         """The values of some tensors.
 
         Args:
             tensors: their names.
             images: float32, shape (n, height, width, channels), values in [0, 1].
-            inputs: what a tail takes.
+            inputs: of what was added to the network, by name.
 
         Raises:
             ArtifactCorrupt: the network does not run, or has no such tensors.

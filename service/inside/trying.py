@@ -1,6 +1,6 @@
 """Asks the network about a picture after every change, and without single filters."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from fastapi.exceptions import RequestValidationError
@@ -10,16 +10,18 @@ from model_store import Manifest
 from service.inference.network import Network
 from service.inside.answers import ChangeLine, Original, WhatIf
 from service.inside.changes import Amount, Changes, changed_pictures
-from service.inside.grad_cam import tail_session, unchanged
 from service.inside.maps import layer_with_maps
 from service.inside.numbers import rounded_one
 from service.inside.occlusion import AT_ONCE
-from service.inside.sessions import MOST_OPEN, InsideSessions
+from service.inside.sessions import InsideSessions
 from worker.artifacts import OUTPUT_TENSOR
-from worker.inside.record import KEEP, PUSHED, LayerRecord, NetworkRecord, Tails
+from worker.inside.layout import switches_shape
+from worker.inside.record import KEEP, PUSHED, NetworkRecord, Tails
 from worker.pictures.pixels import to_unit_range
 
 Probabilities = NDArray[np.float32]
+SWITCHES = "/switches"
+"""Name of the session with switches; no layer has it."""
 
 
 def check_filters(record: NetworkRecord, changes: Changes) -> None:
@@ -27,16 +29,14 @@ def check_filters(record: NetworkRecord, changes: Changes) -> None:
 
     Raises:
         LayerNotFound: a layer that does not exist or has no maps.
-        RequestValidationError: no such channel, a layer without height and width, or too many layers.
+        RequestValidationError: no such channel, or a channel of the answer itself.
     """
     for layer_name, channel in changes.without:
         layer = layer_with_maps(record, layer_name)
-        if len(layer.output_shape) != 3:
-            raise _refused(f"{layer_name} has no maps with height and width, so no filter of it can be switched off")
-        if channel >= layer.output_shape[-1]:
-            raise _refused(f"{layer_name} has no channel {channel}; expected 0 to {layer.output_shape[-1] - 1}")
-    if len({layer_name for layer_name, _ in changes.without}) > MOST_OPEN:
-        raise _refused(f"too many layers at once; expected filters of at most {MOST_OPEN} layers")
+        if layer.tensor == OUTPUT_TENSOR:
+            raise _refused(f"{layer_name} is the answer itself; expected a filter of a layer before it")
+        if channel >= layer.n_maps:
+            raise _refused(f"{layer_name} has no channel {channel}; expected 0 to {layer.n_maps - 1}")
 
 
 def what_if(
@@ -45,7 +45,7 @@ def what_if(
     pixels: NDArray[np.uint8],
     changes: Changes,
     record: NetworkRecord | None,
-    without: Callable[[str, int], Probabilities],
+    without: Callable[[], Probabilities],
 ) -> WhatIf:
     """The answers after every change; to be called in the thread of the sessions.
 
@@ -55,7 +55,7 @@ def what_if(
         pixels: uint8, shape (height, width, channels).
         changes: what to try.
         record: of the network; needed by some changes.
-        without: the probabilities with a channel of a layer switched off.
+        without: the probabilities with the filters switched off.
     """
     before = network.answer(to_unit_range(pixels[np.newaxis]))[0]
     top = int(before.argmax())
@@ -70,26 +70,37 @@ def what_if(
         _line(manifest, each.change, each.amount, probabilities, top)
         for each, probabilities in zip(changed, answers, strict=True)
     ]
-    for layer, channel in changes.without:
-        switched_off: list[str | int] = [layer, channel]
-        series.append(_line(manifest, "without", switched_off, without(layer, channel), top))
+    if changes.without:
+        series.append(_line(manifest, "without", changes.without, without(), top))
     original = Original(label=manifest.classes[top], probability=rounded_one(float(before[top])))
     return WhatIf(model=manifest.model, version=manifest.version, original=original, series=series)
 
 
-def without_channel(
+def without_filters(
     sessions: InsideSessions,
     manifest: Manifest,
-    layer: LayerRecord,
+    record: NetworkRecord,
     tails: Tails,
     images: NDArray[np.float32],
-    channel: int,
+    filters: Sequence[tuple[str, int]],
 ) -> Probabilities:
-    """The probabilities with one channel of a layer switched off; to be called in the thread of the sessions."""
-    inputs = unchanged(layer.output_shape[-1])
-    inputs[KEEP][0, channel] = 0
+    """The probabilities with some channels switched off; to be called in the thread of the sessions."""
+    layers = {layer.tensor: layer for layer in reversed(record.layers) if layer.tensor is not None}
+    keep = {
+        tensor: np.ones(
+            switches_shape(layers[tensor].output_shape, is_channels_last=layers[tensor].is_channels_last), np.float32
+        )
+        for tensor in tails.switched
+    }
+    for name, channel in filters:
+        layer = record.layer(name)
+        if layer is not None and layer.tensor in keep:
+            keep[layer.tensor].reshape(-1)[channel] = 0
+    session = sessions.session(manifest, SWITCHES, lambda data: data + tails.all_switches())
     name = PUSHED + OUTPUT_TENSOR
-    probabilities: Probabilities = tail_session(sessions, manifest, layer, tails).run([name], images, **inputs)[name][0]
+    probabilities: Probabilities = session.run([name], images, {KEEP + tensor: each for tensor, each in keep.items()})[
+        name
+    ][0]
     return probabilities
 
 

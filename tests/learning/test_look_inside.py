@@ -305,7 +305,7 @@ def test_a_changed_picture_is_answered_as_if_it_had_been_sent(api: Api, network:
         "rotate": [0],
         "blur": [1],
         "noise": [0.1],
-        "without": [["conv2d", 3]],
+        "without": [["conv2d", 3], ["conv2d_1", 5], ["dense", 7]],
     }
 
     answer = api("POST", f"{V}/what-if", json=body).json()
@@ -319,15 +319,17 @@ def test_a_changed_picture_is_answered_as_if_it_had_been_sent(api: Api, network:
     sent = api("POST", f"{V}/predict", content=png(left), headers=AS_PNG).json()["predictions"][0]
     assert lines["shift", "-4"]["label"] == sent["label"]
     assert lines["shift", "-4"]["probability"] == pytest.approx(sent["probability"], abs=1e-5)
-    values = IMAGES[PICTURE : PICTURE + 1]
+    values, off = IMAGES[PICTURE : PICTURE + 1], {"conv2d": 3, "conv2d_1": 5, "dense": 7}
     for layer in network.layers[1:]:
         values = np.array(layer(values, training=False))
-        if layer.name == "conv2d":
-            values[..., 3] = 0
-    assert lines["without", "['conv2d', 3]"]["probability"] == pytest.approx(float(values.max()), abs=1e-5)
-    same = api.look("what-if", shift="-4,0,0:3", without="conv2d:3")["series"]
+        if layer.name in off:
+            values[..., off[layer.name]] = 0
+    switched_off = answer["series"][-1]
+    assert (switched_off["change"], switched_off["amount"]) == ("without", body["without"])
+    assert switched_off["probability"] == pytest.approx(float(values.max()), abs=1e-5)
+    same = api.look("what-if", shift="-4,0,0:3", without="conv2d:3,conv2d_1:5,dense:7")["series"]
     assert [line["probability"] for line in same[:1]] == [lines["shift", "-4"]["probability"]]
-    assert same[-1] == lines["without", "['conv2d', 3]"]
+    assert same[-1] == switched_off
 
 
 def test_pictures_of_datasets_need_no_body(api: Api) -> None:
@@ -359,7 +361,7 @@ def test_pictures_of_datasets_need_no_body(api: Api) -> None:
         ("POST", f"{V}/explain?fill=2", 422, "validation_failed"),
         ("POST", f"{V}/what-if?shift=a", 422, "validation_failed"),
         ("POST", f"{V}/what-if?without=conv2d:6", 422, "validation_failed"),
-        ("POST", f"{V}/what-if?without=dense:6", 422, "validation_failed"),
+        ("POST", f"{V}/what-if?without=probabilities:6", 422, "validation_failed"),
         ("POST", "/models/lesson/versions/2/maps", 404, "version_not_found"),
         ("POST", "/models/lesson/aliases/none/maps", 404, "alias_not_found"),
     ],

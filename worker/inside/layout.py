@@ -28,6 +28,14 @@ def keras_output(values: Values, *, is_channels_last: bool) -> Values:
     return values if values.ndim != 4 or is_channels_last else values.transpose(0, 2, 3, 1)
 
 
+def switches_shape(output_shape: tuple[int, ...], *, is_channels_last: bool) -> tuple[int, ...]:
+    """The shape by which a layer's tensor is multiplied channel by channel: 1 but for the channels."""
+    n_channels = output_shape[-1]
+    if len(output_shape) == 1:
+        return (1, n_channels)
+    return (1, 1, 1, n_channels) if is_channels_last else (1, n_channels, 1, 1)
+
+
 def channels_last(values: Values, output_shape: tuple[int, ...]) -> bool | None:
     """Whether an ONNX tensor may be a layer's output with its channels last, or first; None if it cannot be either.
 

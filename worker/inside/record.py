@@ -9,11 +9,14 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-PUSH, KEEP = "push", "keep"
-"""Inputs that a tail adds to the network, float32, shape (n, channels, 1, 1): the layer's maps are multiplied by `keep`
-and `push` is added to them before the rest of the network goes on."""
+PUSH = "push"
+"""The input that a tail adds to the network, float32, shape (n, channels, 1, 1): it is added to the layer's maps before
+the rest of the network goes on."""
+KEEP = "keep_"
+"""Prefix of the inputs that the switches add, one for each tensor: what the tensor is multiplied by. float32, as many
+axes as the tensor, and all sides 1 but that of the channels."""
 PUSHED = "pushed_"
-"""Prefix of the tensors that a tail computes again."""
+"""Prefix of the tensors that a tail or the switches compute again."""
 
 
 class KernelTensor(BaseModel):
@@ -80,20 +83,31 @@ class NetworkRecord(BaseModel):
 
 
 class Tails(BaseModel):
-    """For each layer, the bytes that are appended to the ONNX file so that its maps can be changed on the way.
+    """Bytes that are appended to the ONNX file so that maps can be changed on the way.
 
     A tail is a protobuf message of the same kind as the file, and messages merge when they are concatenated: it adds
-    the inputs `push` and `keep` and a copy of the nodes behind the layer, which shares the file's weights.
+    the input `push` and a copy of the nodes behind a layer, which shares the file's weights. The switches are a copy of
+    all nodes, in which each channel of each layer can be switched off.
     """
 
     model_config = ConfigDict(frozen=True)
 
     tails: dict[str, str] = Field(description="By layer: zlib, then base64.")
+    switches: str = Field(description="Zlib, then base64.")
+    switched: tuple[str, ...] = Field(description="The tensors that have an input `keep_…`.")
 
     def of(self, layer: str) -> bytes | None:
         """The tail of a layer, if it has one."""
-        packed = self.tails.get(layer)
-        return None if packed is None else zlib.decompress(base64.b64decode(packed))
+        found = self.tails.get(layer)
+        return None if found is None else _unpacked(found)
+
+    def all_switches(self) -> bytes:
+        """The switches of all layers."""
+        return _unpacked(self.switches)
+
+
+def _unpacked(text: str) -> bytes:
+    return zlib.decompress(base64.b64decode(text))
 
 
 def packed(tail: bytes) -> str:

@@ -54,11 +54,18 @@ function LayerMaps({ address, picture, layer, off, toggle }) {
   const path = `${address}/maps${query({ layer: layer.name, values: true })}`;
   const numbers = useAnswer([path, picture], (abort) => send("POST", path, { body: form(picture.blob), signal: abort }).then((answer) => answer.json()));
   const found = numbers.answer?.layers?.[0];
-  const values = found?.values ?? found?.maps?.map((map) => map.values);
+  const values = byChannel(found?.values);
   const isOff = (channel) => off.some(([name, index]) => name === layer.name && index === channel);
   return html`<div class=${numbers.isOld ? "old" : ""}><h4><${Term} name="map">Maps<//> on this picture</h4>
     ${values?.[0] ? html`<p class="quiet">Click one to switch its filter off.</p><${Maps} values=${values} dead=${layer.dead ?? []} isOff=${isOff} toggle=${toggle} name=${layer.name} />`
     : numbers.error ? html`<${DrawnMaps} address=${address} picture=${picture} layer=${layer} />` : null}</div>`;
+}
+
+/** From numbers as Keras has them (height, width, channels; or one value per channel) to one map for each channel. */
+function byChannel(values) {
+  if (!values) return null;
+  if (!Array.isArray(values[0])) return values.map((value) => [[value]]);
+  return values[0][0].map((_, channel) => values.map((row) => row.map((pixel) => pixel[channel])));
 }
 
 function DrawnMaps({ address, picture, layer }) {

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from worker.architectures import Analysis, LayerRow, analyse
 from worker.artifacts import INPUT_TENSOR, LAYERS_FILE, ONNX_FILE, TAILS_FILE
 from worker.datasets import Dataset
-from worker.inside.layout import keras_output
+from worker.inside.layout import keras_output, switches_shape
 from worker.inside.protobuf import with_outputs
 from worker.inside.record import KernelTensor, LayerRecord, NetworkRecord, Tails, packed
 from worker.jobs.plan import TrainingPlan
 from worker.training.inside.activity import Activity, ActivityMeter
-from worker.training.inside.tails import Tail, tail_of
+from worker.training.inside.tails import Tail, switches_of, tail_of
 from worker.training.inside.tensors import (
     Place,
     find_kernels,
@@ -110,7 +110,12 @@ def write_record(
     )
     record = NetworkRecord(logits=logits, training_mean=tuple(training_mean), pictures=len(some), layers=layers)
     (directory / LAYERS_FILE).write_text(record.model_dump_json())
-    data = Tails(tails={name: packed(tail.data) for name, tail in tails.items()})
+    switches = switches_of(graph, _switch_shapes(analysis, places))
+    data = Tails(
+        tails={name: packed(tail.data) for name, tail in tails.items()},
+        switches=packed(switches.data),
+        switched=switches.tensors,
+    )
     (directory / TAILS_FILE).write_text(data.model_dump_json())
     logger.info("recorded %d of %d layers, and %d tails", len(places), len(layers), len(tails))
 
@@ -158,6 +163,16 @@ def _tails(graph: onnx.GraphProto, places: Mapping[str, Place], analysis: Analys
             tails[row.name] = tail
             n_bytes += len(tail.data)
     return tails
+
+
+def _switch_shapes(analysis: Analysis, places: Mapping[str, Place]) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor's switches: 1 but for the channels."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for row in analysis.layers[:-1]:
+        place = places.get(row.name)
+        if place is not None and row.type != "flatten":
+            shapes.setdefault(place.tensor, switches_shape(row.output_shape, is_channels_last=place.is_channels_last))
+    return shapes
 
 
 def _watch(

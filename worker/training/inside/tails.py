@@ -1,11 +1,11 @@
-"""Writes tails: a copy of the nodes behind a layer, in which the layer's maps can be changed on the way.
+"""Writes tails, copies of the nodes behind a layer in which the layer's maps can be changed, and switches.
 
 TensorFlow's gradients cannot be exported: tf2onnx 1.17 has none of tanh, average pooling, ReLU and max pooling, and
 writes a file all the same. A tail needs none: the slope of a logit, when a whole channel is pushed a little, is the sum
 of its gradient over that channel.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import onnx
@@ -53,8 +53,8 @@ def tail_of(graph: onnx.GraphProto, place: Place, n_channels: int, logits: str) 
     if logits not in renamed:
         return None
     copied = onnx.GraphProto(
-        node=[*_change(place), *nodes],
-        input=[_input(name, n_channels) for name in (PUSH, KEEP)],
+        node=[*_pushed(place), *nodes],
+        input=[helper.make_tensor_value_info(PUSH, TensorProto.FLOAT, ["pushes", n_channels, 1, 1])],
         output=[
             onnx.ValueInfoProto(name=renamed[name]) for name in dict.fromkeys((place.tensor, logits, OUTPUT_TENSOR))
         ],
@@ -62,7 +62,48 @@ def tail_of(graph: onnx.GraphProto, place: Place, n_channels: int, logits: str) 
     return Tail(onnx.ModelProto(graph=copied).SerializeToString(), is_cut)
 
 
-def _renamed(node: onnx.NodeProto, renamed: dict[str, str]) -> onnx.NodeProto:
+@dataclass(frozen=True)
+class Switches:
+    """All nodes once more, with an input for each layer.
+
+    Attributes:
+        data: a protobuf message to append to the ONNX file.
+        tensors: those that are multiplied by an input.
+    """
+
+    data: bytes
+    tensors: tuple[str, ...]
+
+
+def switches_of(graph: onnx.GraphProto, shapes: Mapping[str, Sequence[int | str]]) -> Switches:
+    """A copy of the network in which each channel of each layer can be switched off.
+
+    Args:
+        graph: of the file.
+        shapes: by tensor: the shape of the input that it is multiplied by.
+    """
+    renamed: dict[str, str] = {}
+    nodes: list[onnx.NodeProto] = []
+    switched: list[str] = []
+    for node in graph.node:
+        copy = _renamed(node, renamed | {name: PUSHED + name for name in node.output if name})
+        renamed |= {name: PUSHED + name for name in node.output if name}
+        nodes.append(copy)
+        for at, name in enumerate(node.output):
+            if name in shapes:
+                whole = f"{PUSHED}whole_{name}"
+                copy.output[at] = whole
+                nodes.append(helper.make_node("Mul", [whole, KEEP + name], [PUSHED + name], name=f"{KEEP}{name}"))
+                switched.append(name)
+    copied = onnx.GraphProto(
+        node=nodes,
+        input=[helper.make_tensor_value_info(KEEP + name, TensorProto.FLOAT, shapes[name]) for name in switched],
+        output=[onnx.ValueInfoProto(name=PUSHED + OUTPUT_TENSOR)],
+    )
+    return Switches(onnx.ModelProto(graph=copied).SerializeToString(), tuple(switched))
+
+
+def _renamed(node: onnx.NodeProto, renamed: Mapping[str, str]) -> onnx.NodeProto:
     copy = onnx.NodeProto()
     copy.CopyFrom(node)
     copy.name = PUSHED + node.name
@@ -72,17 +113,10 @@ def _renamed(node: onnx.NodeProto, renamed: dict[str, str]) -> onnx.NodeProto:
     return copy
 
 
-def _change(place: Place) -> Iterable[onnx.NodeProto]:
-    """The nodes that multiply the maps by `keep` and add `push`."""
-    inputs = {PUSH: PUSH, KEEP: KEEP}
+def _pushed(place: Place) -> Iterable[onnx.NodeProto]:
+    """The nodes that add `push` to the maps."""
+    push = PUSH
     if place.is_channels_last:
-        inputs = {name: f"{PUSHED}{name}_last" for name in inputs}
-        for name, turned in inputs.items():
-            yield helper.make_node("Transpose", [name], [turned], name=turned, perm=[0, 2, 3, 1])
-    kept = f"{PUSHED}kept"
-    yield helper.make_node("Mul", [place.tensor, inputs[KEEP]], [kept], name=kept)
-    yield helper.make_node("Add", [kept, inputs[PUSH]], [PUSHED + place.tensor], name=f"{PUSHED}changed")
-
-
-def _input(name: str, n_channels: int) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["pushes", n_channels, 1, 1])
+        push = f"{PUSHED}push"
+        yield helper.make_node("Transpose", [PUSH], [push], name=push, perm=[0, 2, 3, 1])
+    yield helper.make_node("Add", [place.tensor, push], [PUSHED + place.tensor], name=f"{PUSHED}sum")
