@@ -74,6 +74,12 @@ class Client:
         parts = [("file", (name, data)) for name, data in files]
         return self._json("POST", path, files=parts, params=_given(parameters))
 
+    def draw(self, path: str, file: tuple[str, bytes], **parameters: object) -> bytes:
+        """Send a file as the multipart field `file`, and return the bytes of the response."""
+        with self._reaching():
+            response = self._http.post(path, files=[("file", file)], params=_given(parameters))
+            return _accepted(response).content
+
     def upload(self, path: str, file: Path, media_type: str, parameters: Mapping[str, object]) -> JsonObject:
         """Send a file as the body, in pieces. Raises `OSError` when it cannot be read."""
         with file.open("rb") as opened:

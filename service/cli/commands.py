@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from service.cli.dataset_commands import datasets_app
+from service.cli.inside_commands import explain, look
 from service.cli.key_commands import keys_app
 
 SERVING = "Serve"
@@ -274,6 +275,8 @@ def models(
             show_model(client, name, as_json)
 
 
+app.command(rich_help_panel=USING)(look)
+app.command(rich_help_panel=USING)(explain)
 app.add_typer(datasets_app, rich_help_panel=USING)
 app.add_typer(keys_app, rich_help_panel=SERVING)
 

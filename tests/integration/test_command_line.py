@@ -47,6 +47,28 @@ def picture(tmp_path: Path) -> Path:
     return path
 
 
+def test_what_is_inside_a_trained_network_is_drawn(
+    stack: Stack, trained: subprocess.CompletedProcess[str], tmp_path: Path
+) -> None:
+    assert trained.returncode == 0, trained.stderr
+    Image.fromarray(load_dataset("fashion_mnist_sample", tmp_path).test_images[0, :, :, 0]).save(tmp_path / "boot.png")
+    chosen = ("--model", "from-the-shell", "--url", stack.url)
+
+    look = convserve("look", str(tmp_path / "boot.png"), *chosen)
+    explain = convserve(
+        "explain", str(tmp_path / "boot.png"), "--version", "1", "-o", str(tmp_path / "why.png"), *chosen
+    )
+
+    assert (look.returncode, explain.returncode) == (0, 0), look.stderr + explain.stderr
+    assert "boot-look.png: from-the-shell/versions/1" in look.stdout
+    for name in ("boot-look.png", "why.png"):
+        with Image.open(tmp_path / name) as drawn:
+            assert drawn.width > 400
+    refused = convserve("explain", str(tmp_path / "boot.png"), "--layer", "flatten", *chosen)
+    assert refused.returncode == 1
+    assert "average_pooling2d_1" in refused.stderr
+
+
 def test_train_follows_a_job_to_its_published_model(trained: subprocess.CompletedProcess[str]) -> None:
     assert trained.returncode == 0, trained.stderr
     lines = trained.stdout.splitlines()

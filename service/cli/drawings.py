@@ -1,0 +1,53 @@
+"""Asks a server for drawings of what is inside a network, and writes them to files."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from service.cli.client import Client
+from service.cli.errors import CommandFailed
+from service.cli.predict import prediction_path
+
+
+def draw(
+    client: Client,
+    what: str,
+    picture: Path,
+    out: Path | None,
+    suffix: str,
+    chosen: tuple[str | None, int | None, str | None],
+    **options: str | None,
+) -> None:
+    """Ask the server for a drawing of a picture and write it to a file.
+
+    Args:
+        client: of the server.
+        what: the last part of the route.
+        picture: the picture's file.
+        out: the file to write; None: beside the picture.
+        suffix: of that file's name.
+        chosen: model, version and alias.
+        options: of the route.
+
+    Raises:
+        CommandFailed: the picture cannot be read, the file cannot be written, or the server refuses.
+    """
+    path = prediction_path(*chosen)
+    target = out or picture.with_name(f"{picture.stem}-{suffix}.png")
+    try:
+        data = picture.read_bytes()
+    except OSError as error:
+        raise CommandFailed(f"cannot read {picture}: {error.strerror}") from error
+    version_path = path.removesuffix("/predict") if chosen[1:] != (None, None) else _newest(client, path, data)
+    drawn = client.draw(f"{version_path}/{what}", (picture.name, data), format="png", **options)
+    try:
+        target.write_bytes(drawn)
+    except OSError as error:
+        raise CommandFailed(f"cannot write {target}: {error.strerror}") from error
+    Console().print(f"{target}: {version_path.removeprefix('/models/')}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _newest(client: Client, path: str, data: bytes) -> str:
+    """The address of the version that answers by default."""
+    answer = client.post_files(path, [("picture", data)], top_k=1)
+    return f"/models/{answer['model']}/versions/{answer['version']}"
