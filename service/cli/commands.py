@@ -11,6 +11,7 @@ import typer
 from service.cli.dataset_commands import datasets_app
 from service.cli.inside_commands import explain, look
 from service.cli.key_commands import keys_app
+from service.cli.train_command import TRAIN_EXAMPLES, train
 
 SERVING = "Serve"
 USING = "Use a running server"
@@ -20,6 +21,8 @@ EXAMPLES = """\
   convserve demo                            see everything work, in under a minute
 
   convserve up                              run everything on this machine
+
+  convserve train ./my-photos               photos in class folders: a classifier in about a minute
 
   convserve train cnn cifar10 --epochs 10   train a network and watch
 
@@ -136,62 +139,7 @@ def worker() -> None:
     run_worker()
 
 
-@app.command(
-    rich_help_panel=USING,
-    epilog="[bold]Examples[/bold]\n\n"
-    "  convserve train cnn cifar10 --epochs 10 --validation test\n\n"
-    "  convserve train my-network.json fashion_mnist --epochs 5 --optimizer sgd --learning-rate 0.05",
-)
-def train(
-    architecture: Annotated[str, typer.Argument(help="Name of a preset, or a .json file that describes a network.")],
-    dataset: Annotated[str, typer.Argument(help="Name of a dataset.")],
-    epochs: Annotated[int | None, typer.Option(help="Number of epochs; default: from the preset.")] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(help="Pictures per batch; default: from the preset, smaller for few pictures.")
-    ] = None,
-    optimizer: Annotated[
-        str | None, typer.Option(help="adam, adamw, rmsprop or sgd; default: from the preset.")
-    ] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Learning rate; needs --optimizer.")] = None,
-    validation: Annotated[
-        str | None,
-        typer.Option(help="Share of the training pictures, such as 0.1, or the split `test` or `validation`."),
-    ] = None,
-    model: Annotated[str | None, typer.Option(help="Name of the model to publish.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of all random numbers, to repeat a run.")] = None,
-    train_samples: Annotated[int | None, typer.Option(help="Train only on the first n shuffled pictures.")] = None,
-    grid: Annotated[
-        list[str] | None,
-        typer.Option(help="Field and values to try, such as seed=1,2,3; repeatable. Queues one job per combination."),
-    ] = None,
-    follow: Annotated[bool, typer.Option(help="Show the progress until the job ends.")] = True,
-    cancel_on_interrupt: Annotated[
-        bool, typer.Option("--cancel-on-interrupt", help="Ctrl-C also cancels the job.")
-    ] = False,
-    url: Url = None,
-) -> None:
-    """Submit a training job and follow it to its end."""
-    from service.cli.comparison import grid_of, submit_grid
-    from service.cli.server import connect
-    from service.cli.train import job_request, run_train
-
-    request = job_request(
-        architecture,
-        dataset,
-        optimizer,
-        learning_rate,
-        validation,
-        epochs=epochs,
-        batch_size=batch_size,
-        model=model,
-        seed=seed,
-        train_samples=train_samples,
-    )
-    with connect(url) as client:
-        if grid:
-            submit_grid(client, request | {"grid": grid_of(grid)})
-        else:
-            run_train(client, request, follow, cancel_on_interrupt)
+app.command("train", rich_help_panel=USING, epilog=TRAIN_EXAMPLES)(train)
 
 
 @app.command(rich_help_panel=USING)

@@ -2,18 +2,23 @@
 
 import json
 import signal
+from collections import Counter
 from pathlib import Path
 
+from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 
 from service.cli.client import Client, JsonObject
 from service.cli.errors import CommandFailed, Stopped
 from service.cli.follow import JobFollower
 from service.cli.progress_view import ProgressView
-from worker.artifacts import CURVES_PICTURE
+from worker.artifacts import CURVES_PICTURE, MISTAKES_FILE, MISTAKES_PICTURE
 from worker.jobs.records import JobRecord, PublishedModel
 from worker.jobs.states import JobState
+from worker.reports.mistakes import Mistakes
 
+PAIRS_SHOWN = 5
 _SPLITS = ("test", "validation")
 """What a job can validate with, besides a share of the training pictures."""
 
@@ -60,6 +65,7 @@ def run_train(client: Client, request: JsonObject, follow: bool, cancel_on_inter
     except KeyboardInterrupt:
         _leave(client, job, console, cancel_on_interrupt)
     model = report_end(job, console)
+    show_mistakes(client, model, console)
     console.print(f"Curves: {client.url}{curves_path(model)}", soft_wrap=True, highlight=False)
 
 
@@ -86,6 +92,26 @@ def report_end(job: JobRecord, console: Console) -> PublishedModel:
     console.print(f"\nTest accuracy [bold]{model.test_accuracy:.4f}[/bold], test loss {model.test_loss:.4f}")
     console.print(f"Published as [bold]{model.name}[/bold], version {model.version}", soft_wrap=True)
     return model
+
+
+def show_mistakes(client: Client, model: PublishedModel, console: Console) -> None:
+    """Say which classes the network confuses most; their pictures are in the version's files."""
+    try:
+        files = f"/models/{model.name}/versions/{model.version}/files"
+        found = Mistakes.model_validate_json(client.download(f"{files}/{MISTAKES_FILE}"))
+    except (CommandFailed, ValidationError):
+        return  # the training was a success
+    pairs = Counter((mistake.true, mistake.predicted) for mistake in found.mistakes).most_common(PAIRS_SHOWN)
+    confused = "".join(f"\n  {n:,} x {true} taken for {predicted}" for (true, predicted), n in pairs)
+    console.print(
+        f"{found.total:,} mistakes on {found.pictures:,} test pictures{':' if confused else ''}{escape(confused)}",
+        highlight=False,
+    )
+    if confused:
+        console.print(f"Their pictures: {client.url}{files}/{MISTAKES_PICTURE}", soft_wrap=True, highlight=False)
+    console.print(
+        f"Classify: curl {client.url}/models/{model.name}/predict -F file=@picture.jpg", soft_wrap=True, highlight=False
+    )
 
 
 def curves_path(model: PublishedModel) -> str:

@@ -209,7 +209,7 @@ def test_augmented_copies_have_features_of_their_own(backbone: Listener, directo
     first, second, fifth = (next(data.epoch(number))[0] for number in (0, 1, 4))
     assert first.shape == (54, 84)
     assert {tuple(row) for row in first} == {tuple(row) for row in fifth}
-    assert not {tuple(row) for row in first} & {tuple(row) for row in second}
+    assert len({tuple(row) for row in first} & {tuple(row) for row in second}) < len(first) / 2
 
 
 def test_missing_weights_end_the_job_with_a_hint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,119 @@
+"""Pictures of one's own on the command line: a folder is zipped and uploaded as a dataset, and trained on."""
+
+import os
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import typer
+from rich.console import Console
+
+from service.cli.client import Client, ServerRefused
+from service.cli.dataset_list import upload_dataset
+from service.cli.errors import CommandFailed
+
+FOR_PHOTOS = "efficientnet-lite0"
+"""The network that learns from few photographs."""
+MOST_NAMES = 100
+LONGEST_NAME = 50
+
+
+def architecture_and_pictures(architecture: str, dataset: str | None) -> tuple[str, str, str | None]:
+    """What the arguments of `convserve train` mean.
+
+    Args:
+        architecture: the first argument: a preset, a `.json` file, or a folder or a zip of pictures.
+        dataset: the second argument: a dataset's name, or a folder or a zip of pictures.
+
+    Returns:
+        Architecture, name of the dataset, and path of the pictures; the name is empty if there is a path.
+
+    Raises:
+        BadParameter: there is neither a dataset nor a folder.
+    """
+    if dataset is not None:
+        return (architecture, "", dataset) if _is_path(dataset) else (architecture, dataset, None)
+    if _is_path(architecture) or Path(architecture).is_dir():
+        return FOR_PHOTOS, "", architecture
+    raise typer.BadParameter(
+        f"Missing argument DATASET: expected the name of a dataset after {architecture!r} (`convserve datasets list` "
+        "shows them), or a folder of pictures, such as `convserve train ./my-photos`"
+    )
+
+
+def upload_pictures(client: Client, path: Path) -> str:
+    """Upload a folder or a zip as a dataset, and return the dataset's name.
+
+    The name is that of the folder; if a dataset has it already, a number is added.
+
+    Raises:
+        CommandFailed: there are no pictures, the server refuses them, or the conversion fails.
+    """
+    if path.is_file():
+        return _upload(client, path, _dataset_name(path.stem))
+    if not path.is_dir():
+        raise CommandFailed(f"expected a folder or a zip of pictures, got {path}, which does not exist")
+    with TemporaryDirectory() as folder:
+        archive = Path(folder) / "pictures.zip"
+        n_files = pack_folder(path, archive)
+        Console().print(f"{n_files:,} files in {path}, {archive.stat().st_size / 1e6:.1f} MB", highlight=False)
+        return _upload(client, archive, _dataset_name(path.resolve().name))
+
+
+def pack_folder(folder: Path, archive: Path) -> int:
+    """Write the files of a folder into a zip, without compression: pictures are compressed already.
+
+    Hidden files and folders and symbolic links are left out. The server decides what is a picture, and says what it
+    ignored.
+
+    Returns:
+        Number of files.
+
+    Raises:
+        CommandFailed: there are none, or one cannot be read.
+    """
+    n_files = 0
+    try:
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED, strict_timestamps=False) as opened:
+            for file in _files(folder):
+                opened.write(file, file.relative_to(folder).as_posix())
+                n_files += 1
+    except OSError as error:
+        raise CommandFailed(f"cannot read {error.filename or folder}: {error.strerror}") from error
+    if not n_files:
+        raise CommandFailed(f"expected pictures in folders, one for each class, got no file in {folder}")
+    return n_files
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            path = Path(parent) / name
+            if not name.startswith(".") and path.is_file() and not path.is_symlink():
+                yield path
+
+
+def _upload(client: Client, archive: Path, name: str) -> str:
+    for number in range(1, MOST_NAMES + 1):
+        tried = name if number == 1 else f"{name}-{number}"
+        try:
+            upload_dataset(client, archive, {"name": tried})
+        except ServerRefused as error:
+            if error.code != "dataset_exists":
+                raise
+        else:
+            return tried
+    raise CommandFailed(f"there are {MOST_NAMES} datasets called {name} already", "Delete some, or rename the folder.")
+
+
+def _dataset_name(text: str) -> str:
+    """A folder's name as that of a dataset: small letters, digits, `-` and `_`."""
+    name = re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-_")
+    return name[:LONGEST_NAME] or "photos"
+
+
+def _is_path(text: str) -> bool:
+    return "/" in text or os.sep in text or text in {".", ".."} or text.endswith(".zip")
