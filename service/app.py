@@ -40,6 +40,7 @@ from service.protocols import (
 )
 from service.protocols.documents import answer_foreign
 from service.routes import (
+    alias_history,
     architectures,
     compare,
     convolve,
@@ -97,6 +98,7 @@ ROUTES = (
         predict,
         convolve,
         models,
+        alias_history,
         doctor,
         inside,
         films,

@@ -19,6 +19,7 @@ ServiceError
 ├── TooManyUploads           the process already handles as many uploads as it may
 ├── DiskFull                 not enough free disk space for an upload
 ├── DatasetBuiltIn           a dataset that comes with the program cannot be deleted
+├── ModelInUse               a model that aliases or jobs need cannot be deleted
 ├── DatasetInUse             a dataset that jobs need cannot be deleted
 ├── PreviewUnavailable       a dataset that has no contact sheet yet
 ├── DatasetPictureNotFound   a split or an index that a dataset does not have
@@ -191,6 +192,17 @@ class DatasetBuiltIn(ServiceError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"Dataset {name!r} comes with the program and cannot be deleted.")
+
+
+class ModelInUse(ServiceError):
+    """Aliases or jobs need the model."""
+
+    def __init__(self, model: str, aliases: Sequence[str], jobs: Sequence[str]) -> None:
+        needs = [f"alias {alias}" for alias in aliases] + [f"job {job}" for job in jobs]
+        shown = ", ".join(needs[:10]) + (f" and {len(needs) - 10} more" if len(needs) > 10 else "")
+        super().__init__(f"Model {model!r} cannot be deleted: expected nothing that needs it, got {shown}.")
+        self.aliases = tuple(aliases)
+        self.jobs = tuple(jobs)
 
 
 class DatasetInUse(ServiceError):

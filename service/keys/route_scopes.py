@@ -95,6 +95,7 @@ _SCOPES: dict[KeyScope, str] = {
         GET       /models/{name}/aliases/{alias}/film.png
         GET       /models/{name}/aliases
         GET       /models/{name}/aliases/{alias}
+        GET       /models/{name}/aliases/{alias}/history
         GET       /architectures
         GET       /architectures/{name}
         POST      /architectures/check

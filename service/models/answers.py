@@ -1,5 +1,6 @@
 """How models, versions and aliases look in answers. The facts come from the manifest; this module arranges them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import BaseModel, Field
@@ -78,6 +79,14 @@ class Alias(BaseModel):
     history: list[AliasChange] = Field(description="Every change, oldest first; `version` is null for a removal.")
 
 
+class AliasHistory(BaseModel):
+    """Where an alias points now, and where it has pointed."""
+
+    alias: str = Field(examples=["production"])
+    version: int | None = Field(description="Null when it was removed.", examples=[3])
+    history: list[AliasChange] = Field(description="Every change, oldest first; `version` is null for a removal.")
+
+
 class AliasList(BaseModel):
     """Where a model's aliases point."""
 
@@ -92,6 +101,11 @@ class MistakeList(BaseModel):
     kept: int = Field(description="How many of these the version has kept: the most confident ones.")
     matching: int = Field(description="Kept mistakes that match the filters; no more than `limit` of them are listed.")
     mistakes: list[Mistake]
+
+
+def version_at(history: Sequence[AliasChange], at: datetime) -> int | None:
+    """The version that an alias pointed at; None before its first change, and while it was removed."""
+    return next((change.version for change in reversed(history) if change.at <= at), None)
 
 
 def model_answer(entry: ModelEntry) -> Model:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from model_store import StoreUnavailable
 from service.deps import NAME_PATTERN, ComparisonsDep, DatasetsDep, QueueDep
@@ -24,6 +24,7 @@ from worker.patterns import JOB_IDS_PATTERN
 
 router = APIRouter(prefix="/compare", tags=["jobs"])
 
+GroupName = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 REFUSALS = (JobNotFound, GroupNotFound, QueueUnavailable)
 
 
@@ -45,18 +46,23 @@ async def _runs(
         ),
     ] = None,
     group: Annotated[
-        str | None, Query(pattern=NAME_PATTERN, description="Id of a group; all its jobs are compared.")
+        list[GroupName] | None,
+        Query(max_length=MAX_JOBS, description="Id of a group; all its jobs are compared. May be repeated."),
     ] = None,
 ) -> list[JobRecord]:
     """The jobs named in the query, without repetition."""
     ids = list(dict.fromkeys(jobs.split(","))) if jobs else []
-    if not ids and group is None:
+    if not ids and not group:
         raise _refused("nothing to compare; expected jobs=ID,ID,… or group=ID")
     if len(ids) > MAX_JOBS:
         raise _refused(f"too many jobs; expected at most {MAX_JOBS}, got {len(ids)}")
     named = await asyncio.gather(*(queue.call(queue.jobs.get, job) for job in ids))
-    members = (await queue.call(queue.groups.get, group)).jobs if group else ()
-    return list({job.id: job for job in (*named, *members)}.values())
+    groups = [await queue.call(queue.groups.get, name) for name in dict.fromkeys(group or ())]
+    members = [job for found in groups for job in found.jobs]
+    runs = list({job.id: job for job in (*named, *members)}.values())
+    if len(runs) > MAX_JOBS:
+        raise _refused(f"too many jobs; expected at most {MAX_JOBS}, got {len(runs)}")
+    return runs
 
 
 async def _comparison(

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response, status
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import PlainTextResponse
+from pydantic import AwareDatetime
 
 from model_store import (
     AliasNotFound,
@@ -26,10 +27,12 @@ from service.deps import (
     IndexDep,
     ModelName,
     PredictorDep,
+    QueueDep,
     StoreDep,
     VersionNumber,
 )
-from service.errors import AliasReserved, RangeNotSatisfiable, VersionPassedOver
+from service.errors import AliasReserved, ModelInUse, RangeNotSatisfiable, VersionPassedOver
+from service.jobs.model_users import refuse_used_model
 from service.models.answers import (
     Alias,
     AliasList,
@@ -41,6 +44,7 @@ from service.models.answers import (
     mistakes_answer,
     model_answer,
     version_answer,
+    version_at,
 )
 from service.models.downloads import answer_file
 from service.models.index import COMPUTED, Reference
@@ -70,12 +74,20 @@ async def get_model(name: ModelName, index: IndexDep) -> Model:
     return model_answer(index.model(name))
 
 
-@router.delete("/{name}", summary="Delete a model", responses=problem_responses(ModelNotFound, StoreUnavailable))
-async def delete_model(name: ModelName, store: StoreDep, catalog: CatalogDep, engine: EngineDep) -> Freed:
-    """Remove every version and alias of a model, and free the disk.
+@router.delete(
+    "/{name}",
+    summary="Delete a model",
+    responses=problem_responses(ModelNotFound, ModelInUse, StoreUnavailable),
+)
+async def delete_model(
+    name: ModelName, store: StoreDep, catalog: CatalogDep, engine: EngineDep, queue: QueueDep
+) -> Freed:
+    """Remove every version of a model, and free the disk; refused while an alias or a job needs it.
 
-    If a model is published under this name again, its version numbers continue.
+    An alias needs it until it is removed, a queued or running job if it continues from one of its versions. If a model
+    is published under this name again, its version numbers continue.
     """
+    await refuse_used_model(name, store, queue)
     freed_bytes = await asyncio.to_thread(store.delete_model, name)
     engine.forget(name)
     await catalog.refresh()
@@ -197,16 +209,30 @@ async def list_aliases(name: ModelName, index: IndexDep) -> AliasList:
     summary="One alias and its history",
     responses=problem_responses(ModelNotFound, AliasNotFound, VersionPassedOver, StoreUnavailable),
 )
-async def get_alias(name: ModelName, alias: AliasName, index: IndexDep, store: StoreDep) -> Alias:
+async def get_alias(
+    name: ModelName,
+    alias: AliasName,
+    index: IndexDep,
+    store: StoreDep,
+    at: Annotated[
+        AwareDatetime | None,
+        Query(description="Where it pointed at this time, also if it was removed since; with a time zone."),
+    ] = None,
+) -> Alias:
     """Where an alias points, and where it pointed before.
 
     Every model has the aliases `latest` and `best`, which are computed and have no history. `latest` is the newest
     version that may answer by default, `best` the one with the highest test accuracy on the same data.
     """
-    version = index.model(name).alias(alias)
-    if alias in COMPUTED:
-        return Alias(alias=alias, version=version, history=[])
+    entry = index.model(name)
+    if at is None and alias in COMPUTED:
+        return Alias(alias=alias, version=entry.alias(alias), history=[])
+    version = entry.alias(alias) if at is None else None
     history = await asyncio.to_thread(store.alias_history, name, alias)
+    if at is not None:
+        version = version_at(history, at)
+    if version is None:
+        raise AliasNotFound(name, alias)
     return Alias(alias=alias, version=version, history=history)
 
 

@@ -77,10 +77,12 @@ def test_two_runs_get_a_command_that_would_tell_more(api: httpx.Client, group: d
     assert [job["varied"]["seed"] for job in dry.json()["jobs"]] == [2, 3, 2, 3]
 
 
-def test_what_cannot_be_compared_is_refused(api: httpx.Client) -> None:
+def test_what_cannot_be_compared_is_refused(api: httpx.Client, group: dict[str, Any]) -> None:
     assert api.get("/compare").status_code == 422
     assert api.get("/compare", params={"jobs": "nobody"}).json()["code"] == "job_not_found"
     assert api.get("/compare", params={"group": "nobody"}).json()["code"] == "group_not_found"
+    several = httpx.QueryParams([("group", "nobody"), ("group", group["id"])])
+    assert api.get("/compare", params=several).json()["code"] == "group_not_found"
     assert api.get("/compare", params={"jobs": ",".join(f"a{n}" for n in range(101))}).status_code == 422
 
 

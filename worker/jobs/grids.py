@@ -24,6 +24,9 @@ MAX_JOBS = 100
 MAX_FIELDS = 6
 MAX_PATH_STEPS = 12
 
+NAMED_FIELDS = ("optimizer.", "learning_rate_schedule.")
+"""Beginnings of the paths into objects that need a name, and have a default."""
+
 FieldPath = Annotated[str, StringConstraints(pattern=FIELD_PATH_PATTERN, max_length=100)]
 Values = Annotated[list[JsonValue], Field(min_length=1, max_length=MAX_JOBS)]
 
@@ -31,7 +34,8 @@ Values = Annotated[list[JsonValue], Field(min_length=1, max_length=MAX_JOBS)]
 class GridRequest(BaseModel):
     """Many trainings at once: the fields of one, and a grid of values for some of them.
 
-    A field that the grid varies may be left out. If it is given, the grid's values replace it.
+    A field that the grid varies may be left out. If it is given, the grid's values replace it. A part of the optimizer,
+    such as `optimizer.learning_rate`, may be varied without naming the optimizer.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -133,7 +137,14 @@ def _planned(
 ) -> tuple[TrainingPlan, Labels]:
     body = copy.deepcopy(dict(base))
     try:
+        parts = {path: value for path, value in varied.items() if path.startswith(NAMED_FIELDS)}
         for path, value in varied.items():
+            if path not in parts:
+                _put(body, path, value)
+        for field in {path.partition(".")[0] for path in parts} - {*varied}:
+            if (named := _named_by_default(body, field, plan)) is not None and f"{field}.name" not in varied:
+                body[field] = named
+        for path, value in parts.items():
             _put(body, path, value)
         request = JobRequest.model_validate(body)
         return plan(request), labels_of(request)
@@ -143,6 +154,20 @@ def _planned(
     except RequestInvalid as error:
         loc, message = error.loc, error.message
     raise RequestInvalid(_path_in_request(loc, grid, varied), f"{message} (in the combination {described(varied)})")
+
+
+def _named_by_default(body: Mapping[str, JsonValue], field: str, plan: Planner) -> dict[str, JsonValue] | None:
+    """The optimizer or schedule that a job has without naming it; None where the request names one itself.
+
+    Without a name, `optimizer.learning_rate` alone would be no optimizer.
+    """
+    given = body.get(field) or {}
+    if not isinstance(given, dict) or "name" in given:
+        return None
+    default: dict[str, JsonValue] = plan(JobRequest.model_validate({**body, field: None})).model_dump(mode="json")[
+        field
+    ]
+    return {**default, **given}
 
 
 def _put(body: dict[str, JsonValue], path: str, value: JsonValue) -> None:

@@ -190,9 +190,15 @@ async def test_a_version_in_use_is_not_deleted(api: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.usefixtures("brightness")
-async def test_deleting_a_model_takes_versions_and_aliases_along(api: httpx.AsyncClient, store: ModelStore) -> None:
+async def test_deleting_a_model_takes_versions_along_once_no_alias_needs_it(
+    api: httpx.AsyncClient, store: ModelStore
+) -> None:
     publish(store)
     await api.put("/models/brightness/aliases/production", json={"version": 1})
+    refused = await api.delete("/models/brightness")
+    assert (refused.status_code, refused.json()["code"]) == (409, "model_in_use")
+    assert "alias production" in refused.json()["detail"]
+    assert (await api.delete("/models/brightness/aliases/production")).status_code == 204
     response = await api.delete("/models/brightness")
     assert response.json()["freed_bytes"] >= 2 * len(brightness_network())
     assert (await api.get("/models")).json() == {"models": []}
@@ -237,3 +243,24 @@ async def test_an_alias_points_at_an_existing_version_or_nowhere(
     response = await api.put("/models/brightness/aliases/production", json=body)
     assert response.status_code == status
     assert (await api.get("/models/brightness/aliases")).json() == {"aliases": {}}
+
+
+@pytest.mark.usefixtures("brightness")
+async def test_the_history_of_an_alias_outlives_it_and_can_be_asked_for_a_time(
+    api: httpx.AsyncClient, store: ModelStore
+) -> None:
+    publish(store)
+    path = "/models/brightness/aliases/production"
+    await api.put(path, json={"version": 1})
+    first = (await api.put(path, json={"version": 2})).json()["history"][0]["at"]
+    await api.delete(path)
+    assert (await api.get(path)).status_code == 404
+    history = (await api.get(f"{path}/history")).json()
+    assert (history["version"], [change["version"] for change in history["history"]]) == (None, [1, 2, None])
+    times = [change["at"] for change in history["history"]]
+    for at, version in ((first, 1), (times[1], 2)):
+        assert (await api.get(path, params={"at": at})).json()["version"] == version
+    for at in ("2020-01-01T00:00:00Z", times[2]):
+        assert (await api.get(path, params={"at": at})).status_code == 404
+    assert (await api.get(path, params={"at": "yesterday"})).status_code == 422
+    assert (await api.get("/models/brightness/aliases/never/history")).status_code == 404

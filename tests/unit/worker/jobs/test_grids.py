@@ -49,6 +49,18 @@ def test_a_path_leads_into_an_object_or_a_name_that_stands_for_one(optimizer: ob
     assert {job.plan.optimizer.name for job in jobs} == {"sgd"}
 
 
+def test_a_part_of_the_optimizer_needs_no_name_whatever_else_varies() -> None:
+    jobs = planned({"optimizer.learning_rate": [0.1, 0.2], "architecture": ["lenet5-fashion", "cnn"]})
+    for job in jobs:
+        alone = planned({"seed": [1]}, architecture=job.varied["architecture"])[0].plan.optimizer
+        assert job.plan.optimizer.name == alone.name
+        assert job.plan.optimizer.learning_rate == job.varied["optimizer.learning_rate"]
+    (job,) = planned({"optimizer.name": ["rmsprop"]})
+    assert job.plan.optimizer.name == "rmsprop"
+    (job,) = planned({"optimizer.learning_rate": [0.3]}, optimizer={"momentum": 0.7})
+    assert (job.plan.optimizer.learning_rate, job.plan.optimizer.momentum) == (0.3, 0.7)
+
+
 def test_a_path_leads_into_the_layers_of_ones_own_network() -> None:
     layers: list[dict[str, object]] = [
         {"type": "conv2d", "filters": 4, "kernel_size": 3},
