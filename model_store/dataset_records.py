@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, JsonValue
 
 from model_store.dataset_errors import DatasetDamaged
-from model_store.manifest import FileEntry, FileName
+from model_store.manifest import LOCAL_OWNER, FileEntry, FileName
 from model_store.names import MANIFEST_FILE
 
 SILENCE_S = 60.0
@@ -35,6 +35,7 @@ class ConversionStatus(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     upload: str = Field(description="Id of the upload; ids sort by time.")
+    owner: str = LOCAL_OWNER
     state: Literal["converting", "failed"] = "converting"
     phase: Phase = "reading"
     done: int = Field(default=0, description="Files processed in this phase.")
@@ -88,6 +89,10 @@ class DatasetManifest(DatasetFacts):
     format: Literal[1] = 1
     name: str
     upload: str
+    owner: str = Field(
+        default=LOCAL_OWNER,
+        description="Name of the key that uploaded it; `local` without keys.",
+    )
     published_at: AwareDatetime = Field(description="UTC, to the microsecond.")
     files: dict[FileName, FileEntry]
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from model_store.dataset_errors import DatasetDamaged, DatasetMissing, DatasetTaken, UploadWithdrawn
 from model_store.dataset_records import ConversionStatus, DatasetFacts, DatasetManifest, parse_dataset_manifest
 from model_store.drafts import entry_of
+from model_store.manifest import LOCAL_OWNER
 from model_store.names import MANIFEST_FILE, MODEL_PATTERN, check_dataset, check_file, is_name
 from model_store.objects import Objects, StoredObject
 
@@ -113,7 +114,9 @@ class DatasetStore:
         self._require_announced(name, status.upload)
         self._objects.put(path, status.model_dump_json().encode())
 
-    def publish(self, name: str, upload: str, facts: DatasetFacts, files: Mapping[str, Path]) -> DatasetManifest:
+    def publish(
+        self, name: str, upload: str, facts: DatasetFacts, files: Mapping[str, Path], owner: str = LOCAL_OWNER
+    ) -> DatasetManifest:
         """Store the files of an upload, then publish the dataset atomically.
 
         On any failure the files are removed again.
@@ -128,7 +131,7 @@ class DatasetStore:
                 check_file(file)
                 self._objects.put(_file_path(name, upload, file), path)
             entries = {file: entry_of(path) for file, path in files.items()}
-            own = {"name": name, "upload": upload, "published_at": datetime.now(UTC), "files": entries}
+            own = {"name": name, "upload": upload, "owner": owner, "published_at": datetime.now(UTC), "files": entries}
             manifest = DatasetManifest.model_validate({**facts.model_dump(), **own})
             self._require_announced(name, upload)
             if not self._objects.create(_manifest_path(name), manifest.to_bytes()):

@@ -12,6 +12,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from model_store.errors import ArtifactCorrupt
 from model_store.names import FILE_PATTERN, MANIFEST_FILE
 
+LOCAL_OWNER = "local"
+"""Owner of what was made without a key."""
 # Takes the manifest's place when a draft is given up: its number can then never be committed.
 ABANDONED = b'{"abandoned":true}\n'
 
@@ -62,6 +64,12 @@ class VersionFacts(BaseModel):
     dataset_fingerprint: str
     parity: FiniteFloat = Field(description="Largest difference between Keras and ONNX on real test pictures.")
     runtime: dict[str, str] = Field(description="Versions of the libraries that produced it.")
+    owner: str = Field(
+        default=LOCAL_OWNER,
+        description="Name of the key whose job it was; `local` without keys.",
+    )
+    tags: tuple[str, ...] = Field(default=(), description="Of the job.")
+    note: str | None = Field(default=None, exclude_if=_is_none, description="Of the job.")
     doctor: DoctorVerdict | None = Field(
         default=None,
         exclude_if=_is_none,  # old manifests stay as they were

@@ -41,6 +41,7 @@ from service.protocols import (
 from service.protocols.documents import answer_foreign
 from service.routes import (
     alias_history,
+    aliases,
     architectures,
     compare,
     convolve,
@@ -98,6 +99,7 @@ ROUTES = (
         predict,
         convolve,
         models,
+        aliases,
         alias_history,
         doctor,
         inside,

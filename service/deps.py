@@ -23,6 +23,7 @@ from service.inside.looks import Looks
 from service.jobs.queue import JobQueue
 from service.keys.callers import Caller
 from service.keys.keyring import Keyring
+from service.keys.ownership import require_owner
 from service.models.catalog import Catalog
 from service.models.index import Index
 from service.predict.predictor import Predictor
@@ -135,6 +136,11 @@ async def _job(job_id: JobId, state: StateDep) -> JobRecord:
     return await state.queue.call(state.queue.jobs.get, job_id)
 
 
+async def _own_job(job: Annotated[JobRecord, Depends(_job)], caller: Annotated[Caller, Depends(_caller)]) -> JobRecord:
+    require_owner(caller, job.owner, f"job {job.id!r}")
+    return job
+
+
 async def _require_free_space(state: StateDep) -> None:
     await asyncio.to_thread(state.store.require_free_space)
 
@@ -228,6 +234,8 @@ LooksDep = Annotated[Looks, Depends(_looks)]
 StreamsDep = Annotated[EventStreams, Depends(_streams)]
 RequestIdDep = Annotated[str, Depends(_request_id)]
 JobDep = Annotated[JobRecord, Depends(_job)]
+OwnJobDep = Annotated[JobRecord, Depends(_own_job)]
+"""A job that the caller may change."""
 UploadsDep = Annotated[list[Upload], Depends(_uploads)]
 PicturesDep = Annotated[list[Upload], Depends(_pictures)]
 """Like `UploadsDep`, or one picture of a dataset, for routes that also take `?dataset=&split=&index=`."""

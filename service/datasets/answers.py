@@ -37,6 +37,11 @@ class DatasetAnswer(BaseModel):
     state: Literal["ready", "converting", "failed"] = Field(
         default="ready", description="Only a `ready` dataset has facts and can be trained on."
     )
+    owner: str | None = Field(
+        default=None,
+        description="Name of the key that uploaded it; `local` without keys, null for a built-in dataset.",
+        examples=["ada"],
+    )
     built_in: bool = Field(description="Comes with the program; it cannot be deleted.")
     image_shape: tuple[int, int, int] | None = Field(
         description="Height, width, channels; null unless `ready`.", examples=[[28, 28, 1]]
@@ -94,6 +99,7 @@ def uploaded_answer(manifest: DatasetManifest) -> DatasetAnswer:
     """The answer for a published upload."""
     return DatasetAnswer(
         **_facts(info_of(manifest)),
+        owner=manifest.owner,
         built_in=False,
         available=True,
         preview=preview_path(manifest.name),
@@ -112,6 +118,7 @@ def conversion_answer(name: str, status: ConversionStatus) -> DatasetAnswer:
         name=name,
         title="",
         state=status.state,
+        owner=status.owner,
         built_in=False,
         image_shape=None,
         classes=[],

@@ -22,6 +22,7 @@ from model_store import (
     UploadWithdrawn,
 )
 from model_store.dataset_records import INTERRUPTED
+from model_store.manifest import LOCAL_OWNER
 from service.datasets import scratch
 from service.datasets.conversion_failures import failure_of
 from service.datasets.converter import Converter
@@ -115,7 +116,7 @@ class Conversions:
         finally:
             self._receiving -= 1
 
-    async def start(self, folder: Scratch, options: UploadOptions) -> ConversionStatus:
+    async def start(self, folder: Scratch, options: UploadOptions, owner: str = LOCAL_OWNER) -> ConversionStatus:
         """Convert a received archive; returns once the converter has accepted it.
 
         Raises:
@@ -130,12 +131,12 @@ class Conversions:
         except TimeoutError:
             raise TooManyUploads(MOST_AT_ONCE) from None
         try:
-            return await self._start(folder, options)
+            return await self._start(folder, options, owner)
         except BaseException:
             self._slots.release()
             raise
 
-    async def _start(self, folder: Scratch, options: UploadOptions) -> ConversionStatus:
+    async def _start(self, folder: Scratch, options: UploadOptions, owner: str) -> ConversionStatus:
         folder.result.mkdir()
         order = ConversionOrder(
             archive=str(folder.archive.absolute()),
@@ -147,7 +148,9 @@ class Conversions:
         try:
             accepted = await converter.accepted()
             now = datetime.now(UTC)
-            status = ConversionStatus(upload=folder.id, started_at=now, heartbeat_at=now, total=accepted.files)
+            status = ConversionStatus(
+                upload=folder.id, owner=owner, started_at=now, heartbeat_at=now, total=accepted.files
+            )
             await asyncio.to_thread(self._store.begin, options.name, status)
         except BaseException:
             await converter.end()
@@ -238,7 +241,9 @@ class Conversions:
         }
         conversion.advance(phase="storing", done=0, total=len(files))
         publishing = asyncio.create_task(
-            asyncio.to_thread(self._store.publish, conversion.name, conversion.status.upload, facts, files)
+            asyncio.to_thread(
+                self._store.publish, conversion.name, conversion.status.upload, facts, files, conversion.status.owner
+            )
         )
         try:
             await asyncio.shield(publishing)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from model_store.manifest import LOCAL_OWNER
+
 
 class KeyScope(StrEnum):
     """What a key may do. Each scope contains the ones before it."""
@@ -56,7 +58,7 @@ class Caller:
         return self.is_admin or (self.has(KeyScope.TRAIN) and self.name == owner)
 
 
-LOCAL = Caller("local", KeyScope.ADMIN)
+LOCAL = Caller(LOCAL_OWNER, KeyScope.ADMIN)
 """The caller of every request where no keys are needed. It also owns what was made before things had owners."""
 ADMIN = Caller("admin", KeyScope.ADMIN)
 """The caller with the key of `CONVSERVE_ADMIN_KEY`."""

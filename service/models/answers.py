@@ -25,6 +25,9 @@ class VersionLine(BaseModel):
     size_bytes: int = Field(description="All its files together.")
     doctor: DoctorVerdict = Field(description="What the doctor found; `GET …/doctor` has the findings.")
     passed_over: str | None = Field(description=PASSED_OVER)
+    owner: str = Field(description="Name of the key whose job it was; `local` without keys.", examples=["ada"])
+    tags: list[str] = Field(description="Of the job.")
+    note: str | None = Field(description="Of the job.")
 
 
 class Model(BaseModel):
@@ -42,6 +45,7 @@ class Model(BaseModel):
     passed_over: str | None = Field(
         description="The finding that keeps the newest version from answering by default; null if it may answer."
     )
+    owner: str = Field(description="Owner of its oldest version, who may move its aliases.", examples=["ada"])
     versions: list[VersionLine]
     damaged: list[int] = Field(description="Versions whose files are not what was published; they are not served.")
     aliases: dict[str, int] = Field(examples=[{"production": 1}])
@@ -115,6 +119,7 @@ def model_answer(entry: ModelEntry) -> Model:
         latest=entry.latest.version if entry.latest else None,
         best=entry.best.version if entry.best else None,
         passed_over=entry.standing(max(entry.versions)).passed_over if entry.versions else None,
+        owner=entry.owner,
         versions=[_line(entry, manifest) for manifest in entry.versions.values()],
         damaged=sorted(entry.damaged),
         aliases=dict(entry.aliases),
@@ -150,6 +155,9 @@ def mistakes_answer(kept: Mistakes, true: str | None, predicted: str | None, lim
 def _line(entry: ModelEntry, manifest: Manifest) -> VersionLine:
     standing = entry.standing(manifest.version)
     return VersionLine(
+        owner=manifest.owner,
+        tags=list(manifest.tags),
+        note=manifest.note,
         doctor=DoctorVerdict(worst=standing.worst),
         passed_over=standing.passed_over,
         version=manifest.version,

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from model_store import AliasNotFound, ArtifactCorrupt, Manifest, ModelNotFound, VersionNotFound
+from model_store.manifest import LOCAL_OWNER
 from service.errors import NothingPublished, VersionPassedOver
 from service.models.standing import Standing, standing_of
 
@@ -54,6 +55,15 @@ class ModelEntry:
     damaged: Mapping[int, str]
     aliases: Mapping[str, int]
     known_standings: Mapping[int, Standing] = field(default_factory=dict)
+
+    @property
+    def owner(self) -> str:
+        """Owner of the model: of its oldest version that can be read."""
+        return self.versions[min(self.versions)].owner if self.versions else LOCAL_OWNER
+
+    def owner_of(self, number: int) -> str:
+        """Owner of a version; of a damaged or missing one the model's."""
+        return self.versions[number].owner if number in self.versions else self.owner
 
     @cached_property
     def latest(self) -> Manifest | None:

@@ -5,10 +5,19 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response, status
 
-from model_store import DatasetMissing, DatasetTaken, StoreFull, StoreUnavailable
+from model_store import DatasetDamaged, DatasetMissing, DatasetStore, DatasetTaken, StoreFull, StoreUnavailable
 from service.datasets.answers import DatasetAnswer, DatasetList
 from service.datasets.archive_bodies import read_options, receive_archive
-from service.deps import REQUIRE_FREE_SPACE, ConversionsDep, DatasetsDep, QueueDep, SheetsDep, StateDep, StoreDep
+from service.deps import (
+    REQUIRE_FREE_SPACE,
+    CallerDep,
+    ConversionsDep,
+    DatasetsDep,
+    QueueDep,
+    SheetsDep,
+    StateDep,
+    StoreDep,
+)
 from service.errors import (
     ArchiveUnusable,
     DatasetBuiltIn,
@@ -20,8 +29,11 @@ from service.errors import (
     UploadRejected,
 )
 from service.jobs.queue import JobQueue
+from service.keys.callers import LOCAL
+from service.keys.ownership import require_owner
 from service.web.byte_ranges import ConditionsDep, answer_bytes
 from service.web.freed import Freed
+from service.web.key_errors import NotOwner
 from service.web.problem_docs import problem_responses
 from worker.datasets import DATASETS, DatasetCorrupt, DatasetNotFound
 from worker.datasets.upload.options import UploadOptions
@@ -86,6 +98,7 @@ async def upload_dataset(
     datasets: DatasetsDep,
     conversions: ConversionsDep,
     store: StoreDep,
+    caller: CallerDep,
 ) -> DatasetAnswer:
     """Send a zip with a folder of pictures for each class, optionally inside `train/` and `test/`.
 
@@ -102,7 +115,7 @@ async def upload_dataset(
             request, folder.archive, query, state.settings.max_dataset_bytes, state.settings.min_free_bytes
         )
         await _refuse_taken(options.name, store)
-        await conversions.start(folder, options)
+        await conversions.start(folder, options, caller.name)
     response.headers["Location"] = f"/datasets/{options.name}"
     return await datasets.one(options.name)
 
@@ -116,15 +129,20 @@ async def get_dataset(name: str, datasets: DatasetsDep) -> DatasetAnswer:
 @router.delete(
     "/{name}",
     summary="Delete a dataset",
-    responses=problem_responses(DatasetNotFound, DatasetBuiltIn, DatasetInUse, StoreUnavailable, QueueUnavailable),
+    responses=problem_responses(
+        DatasetNotFound, DatasetBuiltIn, DatasetInUse, NotOwner, StoreUnavailable, QueueUnavailable
+    ),
 )
-async def delete_dataset(name: str, store: StoreDep, queue: QueueDep, conversions: ConversionsDep) -> Freed:
+async def delete_dataset(
+    name: str, store: StoreDep, queue: QueueDep, conversions: ConversionsDep, caller: CallerDep
+) -> Freed:
     """Delete an uploaded dataset, or end its conversion. Models trained on it stay.
 
     Refused while a queued or running job uses it.
     """
     if name in DATASETS:
         raise DatasetBuiltIn(name)
+    require_owner(caller, await asyncio.to_thread(_owner_of, store.datasets, name), f"dataset {name!r}")
     await _refuse_used(name, queue)
     await conversions.cancel(name)
     try:
@@ -159,6 +177,17 @@ async def _refuse_taken(name: str, store: StoreDep) -> None:
     if name in DATASETS:
         raise DatasetTaken(name, "a built-in dataset has this name")
     await asyncio.to_thread(store.datasets.refuse_taken, name)
+
+
+def _owner_of(datasets: DatasetStore, name: str) -> str:
+    """Owner of a dataset or an upload; of what cannot be read, `local`, so that an admin can delete it."""
+    try:
+        found = datasets.find(name)
+    except DatasetDamaged:
+        return LOCAL.name
+    if found is None:
+        raise DatasetNotFound(name, [*DATASETS])
+    return found.owner
 
 
 async def _refuse_used(name: str, queue: JobQueue) -> None:

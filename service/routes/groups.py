@@ -4,8 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from service.deps import NAME_PATTERN, QueueDep
+from service.deps import NAME_PATTERN, CallerDep, QueueDep
 from service.jobs.group_answers import Group, GroupList, group_answer
+from service.keys.ownership import require_owner
+from service.web.key_errors import NotOwner
 from service.web.problem_docs import problem_responses
 from worker.jobs.errors import GroupNotFound, QueueUnavailable
 
@@ -35,8 +37,12 @@ async def get_group(group_id: GroupId, queue: QueueDep) -> Group:
 
 
 @router.post(
-    "/{group_id}/cancel", summary="Cancel a group", responses=problem_responses(GroupNotFound, QueueUnavailable)
+    "/{group_id}/cancel",
+    summary="Cancel a group",
+    responses=problem_responses(GroupNotFound, NotOwner, QueueUnavailable),
 )
-async def cancel_group(group_id: GroupId, queue: QueueDep) -> Group:
+async def cancel_group(group_id: GroupId, queue: QueueDep, caller: CallerDep) -> Group:
     """Cancel all its jobs: queued ones at once, running ones within seconds. Models already published stay."""
+    for job in (await queue.call(queue.groups.get, group_id)).jobs:
+        require_owner(caller, job.owner, f"group {group_id!r}")
     return group_answer(await queue.call(queue.groups.cancel, group_id))

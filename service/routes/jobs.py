@@ -5,10 +5,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Header, Response, status
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
-from service.deps import CatalogDep, CurvesDep, DatasetsDep, JobDep, QueueDep, StoreDep, StreamsDep
+from service.deps import CatalogDep, CurvesDep, DatasetsDep, JobDep, OwnJobDep, QueueDep, StoreDep, StreamsDep
 from service.errors import TooManyStreams
 from service.jobs.following import job_events, until_the_queue_is_gone
 from service.jobs.job_answers import JobAnswer, job_answer
+from service.web.key_errors import NotOwner
 from service.web.problem_docs import problem_responses
 from worker.jobs.errors import JobNotFinished, JobNotFound, QueueUnavailable
 from worker.jobs.records import JobRecord
@@ -29,24 +30,24 @@ async def get_job(job: JobDep, catalog: CatalogDep, datasets: DatasetsDep, store
     return await job_answer(job, datasets.find, store)
 
 
-@router.post("/{job_id}/cancel", summary="Cancel a job", responses=problem_responses(*ONE_JOB))
-async def cancel_job(job_id: str, queue: QueueDep) -> JobRecord:
+@router.post("/{job_id}/cancel", summary="Cancel a job", responses=problem_responses(*ONE_JOB, NotOwner))
+async def cancel_job(job: OwnJobDep, queue: QueueDep) -> JobRecord:
     """Cancel a job: a queued one at once, a running one within seconds (`cancel_requested` until then).
 
     Cancelling twice, or cancelling a job that has ended or is just being published, changes nothing.
     """
-    return await queue.call(queue.jobs.cancel, job_id)
+    return await queue.call(queue.jobs.cancel, job.id)
 
 
 @router.delete(
     "/{job_id}",
     status_code=status.HTTP_204_NO_CONTENT,
     summary="Forget a finished job",
-    responses=problem_responses(*ONE_JOB, JobNotFinished),
+    responses=problem_responses(*ONE_JOB, JobNotFinished, NotOwner),
 )
-async def delete_job(job_id: str, queue: QueueDep) -> None:
+async def delete_job(job: OwnJobDep, queue: QueueDep) -> None:
     """Delete the record and the log. The model that the job published stays."""
-    await queue.call(queue.jobs.forget, job_id)
+    await queue.call(queue.jobs.forget, job.id)
 
 
 @router.get(

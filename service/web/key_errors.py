@@ -4,6 +4,7 @@ ServiceError
 ├── KeyMissing               no key, or a wrong one, where one is needed
 ├── TooManyFailures          too many wrong keys from one address
 ├── ScopeMissing             a key that may not do what the request asks for
+├── NotOwner                 a thing of another owner is to be changed
 ├── KeyNameReserved          a name that no new key may have
 └── ExpiryInvalid            an expiry of a key that is not understood or in the past
 """
@@ -29,6 +30,17 @@ class TooManyFailures(ServiceError):
     def __init__(self, wait_s: float) -> None:
         self.retry_after_s = max(1, math.ceil(wait_s))
         super().__init__(f"Too many wrong keys came from this address; try again in {self.retry_after_s} s.")
+
+
+class NotOwner(ServiceError):
+    """A thing of another owner is to be changed."""
+
+    def __init__(self, what: str, owner: str, came: str) -> None:
+        super().__init__(
+            f"Only the owner of {what} or an admin may change it; expected the key of {owner!r} or one with the scope "
+            f"`admin`, got that of {came!r}."
+        )
+        self.owner = owner
 
 
 class KeyNameReserved(ServiceError):

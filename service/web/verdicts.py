@@ -39,7 +39,7 @@ from service.errors import (
     UploadRejected,
     VersionPassedOver,
 )
-from service.web.key_errors import ExpiryInvalid, KeyMissing, KeyNameReserved, ScopeMissing, TooManyFailures
+from service.web.key_errors import ExpiryInvalid, KeyMissing, KeyNameReserved, NotOwner, ScopeMissing, TooManyFailures
 from worker.architectures import ArchitectureError, ArchitectureNotFound
 from worker.datasets import DatasetCorrupt, DatasetNotFound, DatasetNotReady, DatasetUnavailable
 from worker.inside.errors import LayerNotFound, NotRecorded
@@ -100,6 +100,7 @@ VERDICTS: dict[type[Exception], Verdict] = {
     OriginNotAllowed: Verdict(403, "origin_not_allowed", "Request of another site"),
     KeyMissing: Verdict(401, "key_missing", "Key missing or wrong"),
     TooManyFailures: Verdict(429, "too_many_wrong_keys", "Too many wrong keys"),
+    NotOwner: Verdict(403, "not_owner", "Belongs to another"),
     KeyNameReserved: Verdict(422, "key_name_reserved", "Name reserved"),
     ExpiryInvalid: Verdict(422, "expiry_invalid", "Invalid expiry"),
     ScopeMissing: Verdict(403, "scope_missing", "Key without the scope needed"),

@@ -9,7 +9,8 @@
 -- ARGV[3]  name of the claimant; one that missed the answer asks again and gets the same claim
 -- ARGV[4]  half-life of the worker time that owners have used, in seconds
 -- Answers  {id, request, attempt, fence, request id or '', traceparent or '', draft or '', seconds that earlier
---          attempts ran, estimated bytes of memory or ''}, or nil when there is no job to be claimed
+--          attempts ran, estimated bytes of memory or '', owner, tags as JSON, note or ''}, or nil when there is no
+--          job to be claimed
 -- Touches  job events epochs jobs queued running waits index queue waiting usage pace fences
 
 local lease_s, claimant, half_life_s = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
@@ -72,5 +73,6 @@ if not (found[1] == 'running' and found[2] == claimant) then
 end
 
 local job = redis.call('HMGET', key.job(id), 'request', 'attempt', 'fence', 'submitted_by', 'traceparent', 'draft',
-                       'ran_s', 'estimated_bytes')
-return {id, job[1], job[2], job[3], job[4] or '', job[5] or '', job[6] or '', job[7] or '0', job[8] or ''}
+                       'ran_s', 'estimated_bytes', 'owner', 'tags', 'note')
+return {id, job[1], job[2], job[3], job[4] or '', job[5] or '', job[6] or '', job[7] or '0', job[8] or '',
+        job[9] or 'local', job[10] or '[]', job[11] or ''}

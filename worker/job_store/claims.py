@@ -4,6 +4,7 @@ A claim carries a fence, a number that grows with every claim. A write under an 
 that was given up for dead can do no harm.
 """
 
+import json
 from collections.abc import Sequence
 from typing import cast
 
@@ -52,7 +53,8 @@ class ClaimedJobs:
         answer = self._scripts.run("claim", job, self._lease_s, claimant or keys.new_id(), self._half_life_s)
         if not answer:
             return None
-        job, request, attempt, fence, request_id, traceparent, draft, ran_s, estimated_bytes = answer
+        job, request, attempt, fence, request_id, traceparent, draft, ran_s, estimated_bytes, *labels = answer
+        owner, tags, note = labels
         return Claim(
             job=job,
             plan=TrainingPlan.model_validate_json(request),
@@ -62,6 +64,9 @@ class ClaimedJobs:
             draft=draft or None,
             ran_s=ran_s,
             estimated_bytes=estimated_bytes or None,
+            owner=owner,
+            tags=json.loads(tags),
+            note=note or None,
         )
 
     def heartbeat(self, claim: Claim, progress: Progress, history: History, event: str = "") -> bool:

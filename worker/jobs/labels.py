@@ -7,9 +7,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from model_store import manifest
 from worker.patterns import TAG_PATTERN
 
-LOCAL_OWNER = "local"
+LOCAL_OWNER = manifest.LOCAL_OWNER
 """Owner of what is made without a key."""
 MOST_TAGS = 10
 LONGEST_NOTE = 500

@@ -197,6 +197,9 @@ class Claim(BaseModel):
     origin: Origin = NO_ORIGIN
     ran_s: float = Field(default=0.0, description="Seconds that earlier attempts of the job ran.")
     estimated_bytes: int | None = Field(default=None, description="Of memory; null when it was not estimated.")
+    owner: str = LOCAL_OWNER
+    tags: tuple[str, ...] = ()
+    note: str | None = None
     draft: int | None = Field(
         default=None,
         description="Version that an earlier attempt was allowed to publish; whether it did is not known yet.",

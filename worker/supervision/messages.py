@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from worker.jobs.labels import LOCAL_OWNER
 from worker.jobs.plan import TrainingPlan
 from worker.jobs.records import History, JobFailure, Progress, PublishedModel
 
@@ -29,6 +30,9 @@ class Order(_Message):
     datasets_dir: str
     sources: dict[str, str] = Field(default={}, description="Mirrors by dataset name.")
     work_dir: str = Field(description="Directory for temporary files; the worker removes it.")
+    owner: str = Field(default=LOCAL_OWNER, description="Of the job, and of the version that it publishes.")
+    tags: tuple[str, ...] = ()
+    note: str | None = None
     min_free_bytes: int = Field(default=0, description="Space on the store's disk that must stay free.")
 
 

@@ -176,6 +176,9 @@ class Runner:
             sources={name: url for name, url in mirrors.items() if url},
             work_dir=str(trainer.work_dir),
             min_free_bytes=self._settings.min_free_bytes,
+            owner=claim.owner,
+            tags=claim.tags,
+            note=claim.note,
         )
 
     def _take_spare(self) -> TrainerProcess:

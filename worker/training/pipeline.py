@@ -221,6 +221,9 @@ def _facts(
         parity=difference,
         doctor=DoctorVerdict(worst=diagnosis.worst),
         passed_over=diagnosis.passed_over,
+        owner=order.owner,
+        tags=order.tags,
+        note=order.note,
         runtime={
             "python": platform.python_version(),
             "keras": keras.__version__,

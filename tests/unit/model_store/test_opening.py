@@ -69,5 +69,5 @@ def test_the_package_offers_what_it_says_and_every_error_has_one_root() -> None:
 
     assert list(offered) == sorted(offered)
     errors = [value for value in offered.values() if isinstance(value, type) and issubclass(value, Exception)]
-    assert len(errors) == 15
+    assert len(errors) == 17
     assert all(issubclass(error, StoreError) for error in errors)
