@@ -17,7 +17,7 @@ from pydantic import JsonValue
 
 from worker.job_store.connection import ANSWER_TIMEOUT_S, server_errors
 from worker.job_store.groups import GroupRecord, GroupStore
-from worker.job_store.keys import events_key
+from worker.job_store.keys import FEED, events_key
 from worker.job_store.store import JobStore
 from worker.job_store.wake_ups import WakeUps
 from worker.jobs.errors import QueueUnavailable
@@ -38,11 +38,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class JobEvent:
-    """One entry of a job's stream: its id, its kind (`state`, `progress`, `epoch`) and its data as kept in Redis."""
+    """One entry of a stream: its id, its kind (`state`, `progress`, `epoch`, `deleted`), its data, and whose it is."""
 
     id: str
     kind: str
     data: str
+    job: str
 
 
 class JobQueue:
@@ -115,30 +116,37 @@ class JobQueue:
         except QueueUnavailable as error:
             logger.warning("job %s: accepted, but its wake-up did not get through: %s", waiting[0], error.reason)
 
-    async def latest_event(self, job: str) -> str:
-        """Id of a job's newest event, `0` when there is none."""
+    async def latest_event(self, job: str | None = None) -> str:
+        """Id of the newest event of a job, or of all jobs; `0` when there is none."""
         with server_errors():
             async with self._follower() as client:
-                newest = await client.xrevrange(events_key(job), count=1)
+                newest = await client.xrevrange(_stream(job), count=1)
         return str(newest[0][0]) if newest else "0"
 
+    async def oldest_event(self) -> str:
+        """Id of the oldest event of all jobs that is still known, `0` when there is none."""
+        with server_errors():
+            async with self._follower() as client:
+                oldest = await client.xrange(FEED, count=1)
+        return str(oldest[0][0]) if oldest else "0"
+
     async def follow(
-        self, job: str, after: str, quiet_ms: Callable[[], int] = lambda: FOLLOW_BLOCK_MS
+        self, job: str | None, after: str, quiet_ms: Callable[[], int] = lambda: FOLLOW_BLOCK_MS
     ) -> AsyncIterator[JobEvent | None]:
         """Events newer than the id `after`, as they arrive; None while nothing happens.
 
         Args:
-            job: id of the job.
+            job: id of the job; None to follow all jobs.
             after: id of the last event that is known.
             quiet_ms: asked before each wait: after how long without an event None follows, at most `FOLLOW_BLOCK_MS`.
         """
         with server_errors():
             async with self._follower() as client:
                 while True:
-                    answer = await client.xread({events_key(job): after}, count=200, block=quiet_ms())
+                    answer = await client.xread({_stream(job): after}, count=200, block=quiet_ms())
                     for event_id, fields in answer[0][1] if answer else ():
                         after = event_id
-                        yield JobEvent(event_id, fields["event"], fields["data"])
+                        yield JobEvent(event_id, fields["event"], fields["data"], job or fields["job"])
                     if not answer:
                         yield None
 
@@ -152,6 +160,10 @@ class JobQueue:
             socket_timeout=timeout_s,
             socket_connect_timeout=ANSWER_TIMEOUT_S,
         )
+
+
+def _stream(job: str | None) -> str:
+    return FEED if job is None else events_key(job)
 
 
 async def _in_time(call: Callable[[], T], deadline_s: float) -> T:

@@ -65,6 +65,8 @@ _SCOPES: dict[KeyScope, str] = {
         GET       /jobs/{job_id}/log
         GET       /jobs/{job_id}/curves.{picture_format}
         GET       /jobs/{job_id}/events
+        GET       /events
+        GET       /workers
         GET       /groups
         GET       /groups/{group_id}
         GET       /compare
@@ -114,6 +116,7 @@ _SCOPES: dict[KeyScope, str] = {
         POST      /jobs/cancel
         DELETE    /jobs
         POST      /jobs/{job_id}/cancel
+        POST      /jobs/{job_id}/finish
         DELETE    /jobs/{job_id}
         POST      /groups/{group_id}/cancel
         POST      /datasets

@@ -11,7 +11,7 @@ from service.jobs.following import job_events, until_the_queue_is_gone
 from service.jobs.job_answers import JobAnswer, job_answer
 from service.web.key_errors import NotOwner
 from service.web.problem_docs import problem_responses
-from worker.jobs.errors import JobNotFinished, JobNotFound, QueueUnavailable
+from worker.jobs.errors import JobNotFinished, JobNotFound, NothingToFinish, QueueUnavailable
 from worker.jobs.records import JobRecord
 from worker.jobs.states import JobState
 from worker.patterns import EVENT_ID_PATTERN
@@ -37,6 +37,20 @@ async def cancel_job(job: OwnJobDep, queue: QueueDep) -> JobRecord:
     Cancelling twice, or cancelling a job that has ended or is just being published, changes nothing.
     """
     return await queue.call(queue.jobs.cancel, job.id)
+
+
+@router.post(
+    "/{job_id}/finish",
+    summary="End a training now and publish its best epoch",
+    responses=problem_responses(*ONE_JOB, NothingToFinish, NotOwner),
+)
+async def finish_job(job: OwnJobDep, queue: QueueDep) -> JobRecord:
+    """Ask a running job to end after the current batch; within seconds it tests, exports and publishes its best epoch.
+
+    What there is of the current epoch is validated and counts as an epoch. A job of which no epoch has ended has
+    nothing to publish. Finishing twice, or finishing a job that has ended or is just being published, changes nothing.
+    """
+    return await queue.call(queue.jobs.finish, job.id)
 
 
 @router.delete(

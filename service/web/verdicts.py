@@ -146,6 +146,7 @@ VERDICTS: dict[type[Exception], Verdict] = {
     worker.jobs.errors.JobNotFound: Verdict(404, "job_not_found", "No such job"),
     worker.jobs.errors.GroupNotFound: Verdict(404, "group_not_found", "No such group"),
     worker.jobs.errors.JobNotFinished: Verdict(409, "job_not_finished", "Job not finished"),
+    worker.jobs.errors.NothingToFinish: Verdict(409, "nothing_to_finish", "Nothing to publish yet"),
     worker.jobs.errors.IdempotencyConflict: Verdict(409, "idempotency_conflict", "Idempotency-Key used before"),
     worker.jobs.errors.QueueUnavailable: Verdict(
         503, "queue_unavailable", "Job queue unavailable", "The job queue does not answer at the moment.", 5

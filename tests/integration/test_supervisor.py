@@ -9,8 +9,9 @@ import pytest
 from tests.busy_machine import is_within
 from worker.job_store.connection import connect
 from worker.job_store.store import JobStore
+from worker.jobs.errors import NothingToFinish
 from worker.jobs.plan import plan
-from worker.jobs.records import Claim, JobFailure, JobRecord, Progress, PublishedModel
+from worker.jobs.records import Claim, History, JobFailure, JobRecord, Progress, PublishedModel
 from worker.jobs.request import JobRequest
 from worker.jobs.states import JobState
 from worker.supervision.job_trace import JobTrace
@@ -19,6 +20,7 @@ from worker.supervision.messages import (
     CommitGranted,
     CommitRequested,
     Failed,
+    Finish,
     Order,
     Pause,
     Paused,
@@ -44,13 +46,13 @@ class ScriptedTrainer(TrainerProcess):
 
     def __init__(self, script: Sequence[Report | Callable[[], object]]) -> None:
         self._script = list(script)
-        self.sent: list[Order | CommitGranted | Pause] = []
+        self.sent: list[Order | CommitGranted | Pause | Finish] = []
 
     @property
     def pid(self) -> int:
         return os.getpid()
 
-    def send(self, message: Order | CommitGranted | Pause) -> None:
+    def send(self, message: Order | CommitGranted | Pause | Finish) -> None:
         self.sent.append(message)
 
     def receive(self, timeout_s: float) -> Report | None:
@@ -131,6 +133,30 @@ def test_a_job_cancelled_while_it_is_being_saved_is_cancelled(job_store: JobStor
     with pytest.raises(SystemExit):
         supervise(job_store, ScriptedTrainer([TRAINING, worker_stops, cancel]))
     assert job_store.page()[0][0].state is JobState.CANCELLED
+
+
+def test_a_trainer_is_asked_once_to_finish(job_store: JobStore) -> None:
+    epoch = History().with_epoch({"loss": 1.0, "accuracy": 0.5, "val_loss": 1.1, "val_accuracy": 0.4})
+    asked: list[JobRecord] = []
+
+    def finish() -> None:
+        asked.append(job_store.finish(job_store.page()[0][0].id))
+
+    def nothing_yet() -> None:
+        with pytest.raises(NothingToFinish):
+            job_store.finish(job_store.page()[0][0].id)
+
+    def beats() -> None:
+        time.sleep(1.1)  # longer than a heartbeat
+
+    trainer = ScriptedTrainer(
+        [nothing_yet, TRAINING.model_copy(update={"history": epoch}), beats, finish, beats, TRAINING, beats, PUBLISHED]
+    )
+    record = supervise(job_store, trainer, PATIENT_S)
+    assert [record.finish_requested for record in asked] == [True]
+    assert sum(isinstance(message, Finish) for message in trainer.sent) == 1
+    assert record.state is JobState.SUCCEEDED
+    assert job_store.finish(record.id) == record
 
 
 def test_a_trainer_that_waited_for_redis_did_not_hang(job_store: JobStore) -> None:

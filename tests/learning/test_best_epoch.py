@@ -66,6 +66,19 @@ def test_without_early_stopping_the_best_epoch_is_marked_and_the_last_one_kept()
     assert validation_loss(network, plan) == pytest.approx(losses[-1], rel=1e-5)
 
 
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_a_training_that_is_asked_to_finish_ends_at_once_with_the_weights_of_its_best_epoch(ema: float) -> None:
+    plan = memorising(ema=ema)
+
+    network, fit = trained(plan, BY_LOT, finish_after=7 * 8 + 2)
+
+    losses = fit.history.val_loss
+    assert len(losses) == 9  # eight whole epochs, and three batches of the next one
+    assert fit.history.best_epoch == losses.index(min(losses)) + 1 < 9
+    assert fit.is_best_kept
+    assert validation_loss(network, plan) == pytest.approx(min(losses), rel=1e-5)
+
+
 @pytest.fixture(scope="module")
 def undisturbed() -> tuple[keras.Model, Fit]:
     return trained(INTERRUPTED, BY_LOT)

@@ -37,6 +37,9 @@ class Listener:
     def is_pause_asked(self) -> bool:
         return False
 
+    def is_finish_asked(self) -> bool:
+        return False
+
     def may_publish(self, version: int) -> bool:
         return True
 

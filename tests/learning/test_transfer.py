@@ -54,6 +54,9 @@ class Listener:
         self._looks += 1
         return self._looks == self._pause_at
 
+    def is_finish_asked(self) -> bool:
+        return False
+
     def may_publish(self, version: int) -> bool:
         return True
 

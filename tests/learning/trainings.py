@@ -34,9 +34,10 @@ def trained(
     dataset: Dataset = SAMPLE,
     checkpoints: Checkpoints | None = None,
     pause_after: int | None = None,
+    finish_after: int | None = None,
 ) -> tuple[keras.Model, Fit]:
-    """The network with the weights to be published, and how its training went; a pause is asked for at some point."""
-    looks = itertools.count()
+    """The network with the weights to be published, and how its training went; a pause or an end may be asked for."""
+    looks, batches = itertools.count(), itertools.count()
     prepared = prepare(plan, dataset)
     try:
         fit = Training(
@@ -47,6 +48,7 @@ def trained(
             checkpoints,
             on_progress=lambda *_: None,
             is_pause_asked=lambda: pause_after is not None and next(looks) >= pause_after,
+            is_finish_asked=lambda: finish_after is not None and next(batches) >= finish_after,
         ).run()
     finally:
         keras.config.set_dtype_policy("float32")  # what a training sets holds for its process

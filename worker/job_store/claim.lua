@@ -11,7 +11,7 @@
 -- Answers  {id, request, attempt, fence, request id or '', traceparent or '', draft or '', seconds that earlier
 --          attempts ran, estimated bytes of memory or '', owner, tags as JSON, note or ''}, or nil when there is no
 --          job to be claimed
--- Touches  job events epochs jobs queued running waits index queue waiting usage pace fences
+-- Touches  job events feed epochs jobs queued running waits index queue waiting usage pace fences
 
 local lease_s, claimant, half_life_s = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 

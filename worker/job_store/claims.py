@@ -40,6 +40,7 @@ class ClaimedJobs:
         self._lease_s = lease_s
         self._half_life_s = half_life_s
         self._scripts = Scripts(client)
+        self._finish_asked: int | None = None  # fence of the claim whose last heartbeat said so
         self._epochs_written = (0, 0)  # fence of a claim, and how many epochs of it the server knows
 
     def claim(self, job: str = "", claimant: str | None = None) -> Claim | None:
@@ -88,7 +89,7 @@ class ClaimedJobs:
         fence, n_known = self._epochs_written
         n_known = n_known if fence == claim.fence else 0
         new = [history.epoch(number).model_dump_json() for number in range(n_known + 1, len(history.loss) + 1)]
-        held, cancel, n_known = self._scripts.run(
+        held, cancel, n_known, finish = self._scripts.run(
             "heartbeat",
             claim.job,
             claim.fence,
@@ -103,7 +104,12 @@ class ClaimedJobs:
         if not held:
             raise ClaimLost(claim.job, claim.fence)
         self._epochs_written = (claim.fence, n_known)
+        self._finish_asked = claim.fence if finish else None
         return bool(cancel)
+
+    def is_finish_asked(self, claim: Claim) -> bool:
+        """Whether the last heartbeat found that the training is to end now and to be published."""
+        return self._finish_asked == claim.fence
 
     def begin_commit(self, claim: Claim, version: int) -> bool:
         """Ask for permission to publish a version; once it is granted, the job can no longer be cancelled."""

@@ -42,6 +42,7 @@ def job_record(
             "position": None if rank is None else rank + 1,
             "eta_s": eta_s,
             "cancel_requested": "cancel_requested" in fields,
+            "finish_requested": "finish_requested" in fields,
         }
     )
 

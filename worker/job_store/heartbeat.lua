@@ -9,11 +9,12 @@
 -- ARGV[7]  the best epoch so far, or ''
 -- ARGV[8]  number of epochs before those that follow
 -- ARGV[9…] metrics (JSON) of each further epoch; those that are known already are left out
--- Answers  {1 if the claim holds, 1 if cancellation was requested, number of epochs that are known now}
--- Touches  job events epochs running usage
+-- Answers  {1 if the claim holds, 1 if cancellation was requested, number of epochs that are known now, 1 if the
+--          training is to end now and to be published}
+-- Touches  job events feed epochs running usage
 
 local id, progress = ARGV[1], ARGV[5]
-if not holds(id, ARGV[2]) then return {0, 0, 0} end
+if not holds(id, ARGV[2]) then return {0, 0, 0, 0} end
 
 local lease_until = now() + tonumber(ARGV[3])
 redis.call('HSET', key.job(id), 'lease_until', lease_until, 'progress', progress)
@@ -29,4 +30,5 @@ for i = 9, #ARGV do
 end
 if ARGV[7] ~= '' then redis.call('HSET', key.job(id), 'best_epoch', ARGV[7]) end
 if ARGV[6] == '1' then emit(id, 'progress', progress) end
-return {1, redis.call('HEXISTS', key.job(id), 'cancel_requested'), known}
+return {1, redis.call('HEXISTS', key.job(id), 'cancel_requested'), known,
+        redis.call('HEXISTS', key.job(id), 'finish_requested')}

@@ -9,6 +9,7 @@ RUNNING = f"{PREFIX}running"
 WAITS = f"{PREFIX}waits"
 ARCHIVE_CHANGES = f"{PREFIX}ledger"
 ARCHIVE_WRITER = f"{PREFIX}ledger:writer"
+FEED = f"{PREFIX}feed"
 JOBS = f"{PREFIX}jobs"
 GROUPS = f"{PREFIX}groups"
 ID_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # no look-alikes: ids are read aloud in class

@@ -10,12 +10,13 @@
 --                              traceparent, group, varied (JSON), progress, model, error (JSON each), best_epoch;
 --                              owner, tags (JSON), note, priority, idempotency (SHA-256 of the key); facets (JSON:
 --                              names of the indexes that it is always in) and indexed (the state under which it is in
---                              indexes); of its claim: fence, claimant, lease_until, charged_s (of worker time, already
+--                              indexes); finish_requested; of its claim: fence, claimant, lease_until, charged_s (of worker time, already
 --                              charged to its owner); and two marks: draft (number of the version it may have
 --                              published), cancel_requested.
 --                              Earlier versions kept the whole history as JSON in `history`
 --   job:<id>:epochs    list    of each finished epoch its metrics (JSON), oldest first
 --   job:<id>:events    stream  event (`state`, `progress` or `epoch`) and data; the newest 1,500 or so while it runs
+--   feed               stream  the same of all jobs, and `deleted`, with the job's id; the newest 5,000 or so
 --   job:<id>:log       list    lines of its log, oldest first; written by `worker.job_store.claims`
 --   jobs               zset    ids of all jobs, by their number in `sequence`
 --   queued             zset    ids of the jobs that wait, by the same number
@@ -42,6 +43,7 @@ local prefix = KEYS[1]
 local key = {
   job = function(id) return prefix .. 'job:' .. id end,
   events = function(id) return prefix .. 'job:' .. id .. ':events' end,
+  feed = prefix .. 'feed',
   log = function(id) return prefix .. 'job:' .. id .. ':log' end,
   epochs = function(id) return prefix .. 'job:' .. id .. ':epochs' end,
   jobs = prefix .. 'jobs',
@@ -73,6 +75,7 @@ end
 -- Tell those who follow the job.
 local function emit(id, event, data)
   redis.call('XADD', key.events(id), 'MAXLEN', '~', '1500', '*', 'event', event, 'data', data)
+  redis.call('XADD', key.feed, 'MAXLEN', '~', '5000', '*', 'job', id, 'event', event, 'data', data)
 end
 
 -- Whether the job runs under the claim with this fence.

@@ -11,7 +11,7 @@ from worker.job_store.connection import server_errors
 from worker.job_store.fields import facets_of, new_fields
 from worker.job_store.filters import Found
 from worker.job_store.listing import ListedJobs
-from worker.jobs.errors import IdempotencyConflict, JobNotFinished, JobNotFound
+from worker.jobs.errors import IdempotencyConflict, JobNotFinished, JobNotFound, NothingToFinish
 from worker.jobs.labels import LOCAL_OWNER, NO_LABELS, Labels
 from worker.jobs.plan import TrainingPlan
 from worker.jobs.records import NO_ORIGIN, JobRecord, Origin, Progress, QueueOverview
@@ -75,6 +75,13 @@ class JobStore(ListedJobs):
     def cancel(self, job: str) -> JobRecord:
         """End a job: at once when queued, through its worker when running, not at all when it has ended."""
         self._scripts.run("cancel", job)
+        return self.get(job)
+
+    def finish(self, job: str) -> JobRecord:
+        """Ask a running job to end its training now and to publish. Raises `JobNotFound`, `NothingToFinish`."""
+        state, has_epochs = self._scripts.run("finish", job)
+        if state == JobState.QUEUED or (state == JobState.RUNNING and not has_epochs):
+            raise NothingToFinish(job, state)
         return self.get(job)
 
     def cancel_all(self, jobs: Sequence[str]) -> int:

@@ -8,7 +8,7 @@
 -- ARGV[6]  further fields of the job (JSON object of texts)
 -- ARGV[7]  names of the indexes that it is always in (JSON list)
 -- Answers  {id of the job, digest}: of the job known under the idempotency key if there is one, else of the new job
--- Touches  job events jobs queued waits index queue waiting sequence idempotency
+-- Touches  job events feed jobs queued waits index queue waiting sequence idempotency
 
 local id, sha, digest, keep_s = ARGV[1], ARGV[3], ARGV[4], ARGV[5]
 

@@ -10,7 +10,7 @@
 --          always in (JSON list)
 -- Answers  {id of the group, digest}: of the group or job known under the idempotency key if there is one, else of the
 --          new group
--- Touches  job events jobs queued waits index queue waiting sequence group group_jobs groups idempotency
+-- Touches  job events feed jobs queued waits index queue waiting sequence group group_jobs groups idempotency
 
 local id, sha, digest, keep_s, request_id = ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local first_job = ARGV[7]

@@ -4,6 +4,7 @@ WorkerError
 ├── JobNotFound            no record under this id
 ├── GroupNotFound          no group under this id
 ├── JobNotFinished         only finished jobs can be deleted
+├── NothingToFinish        a job without a finished epoch has nothing to publish
 ├── IdempotencyConflict    the key was used before, with another request
 ├── QueueUnavailable       Redis does not answer
 ├── ClaimLost              the job belongs to a later claim, or has ended
@@ -43,6 +44,17 @@ class JobNotFinished(WorkerError):
 
     def __init__(self, job: str, state: str) -> None:
         super().__init__(f"job {job} is {state}; only a finished job can be deleted: cancel it first")
+        self.job = job
+        self.state = state
+
+
+class NothingToFinish(WorkerError):
+    """A job of which no epoch has ended has nothing that could be published."""
+
+    def __init__(self, job: str, state: str) -> None:
+        super().__init__(
+            f"job {job} is {state}, and no epoch of it has ended that could be published; wait, or cancel the job"
+        )
         self.job = job
         self.state = state
 

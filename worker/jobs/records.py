@@ -170,6 +170,9 @@ class JobRecord(BaseModel):
     cancel_requested: bool = Field(
         default=False, description="A cancellation was requested, and the worker has not acted on it yet."
     )
+    finish_requested: bool = Field(
+        default=False, description="The training was asked to end early and to publish its best epoch."
+    )
     submitted_by: str | None = Field(default=None, description="`X-Request-ID` of the request that submitted the job.")
     progress: Progress = Progress()
     history: History = History()

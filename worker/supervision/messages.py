@@ -49,6 +49,12 @@ class Pause(_Message):
     kind: Literal["pause"] = "pause"
 
 
+class Finish(_Message):
+    """Worker to trainer: end the training now, and publish the best epoch."""
+
+    kind: Literal["finish"] = "finish"
+
+
 class Ready(_Message):
     """Trainer to worker: Keras is imported, an order may come."""
 
@@ -105,6 +111,6 @@ class Failed(_Message):
 
 
 Report = Ready | LogLine | ProgressMade | CommitRequested | Paused | Published | Failed
-Instruction = Order | CommitGranted | Pause
+Instruction = Order | CommitGranted | Pause | Finish
 ORDERS: TypeAdapter[Instruction] = TypeAdapter(Annotated[Instruction, Field(discriminator="kind")])
 REPORTS: TypeAdapter[Report] = TypeAdapter(Annotated[Report, Field(discriminator="kind")])

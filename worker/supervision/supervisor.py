@@ -24,6 +24,7 @@ from worker.supervision.messages import (
     CommitGranted,
     CommitRequested,
     Failed,
+    Finish,
     LogLine,
     Order,
     Pause,
@@ -79,6 +80,7 @@ class Supervisor:
         self._journal = Journal(job_store, claim, trace)
         self._watchdog = Watchdog(stall_timeout_s, lambda: cpu_seconds_of(trainer.pid))
         self._limits = LimitWatch(limits, claim, GroupMemory(trainer.pid).bytes)
+        self._is_finish_sent = False
         self._memory_kills_before = memory_kills()
 
     def run(self, order: Order) -> None:
@@ -147,6 +149,13 @@ class Supervisor:
             if self._journal.beat():
                 self._cancel()
                 return
+            self._finish_if_asked()
+
+    def _finish_if_asked(self) -> None:
+        if not self._is_finish_sent and self._job_store.is_finish_asked(self._claim):
+            self._is_finish_sent = True
+            self._journal.say("asked to finish: the training ends now, and its best epoch is published")
+            self._trainer.send(Finish())
 
     def _take(self, report: Report) -> bool:
         """Act on one report; True when it was the last."""

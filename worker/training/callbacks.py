@@ -150,6 +150,19 @@ class BestEpoch(keras.callbacks.Callback):  # type: ignore[misc]
             self.model.stop_training = True
 
 
+class EarlyFinish(keras.callbacks.Callback):  # type: ignore[misc]
+    """Ends the training after the current batch when asked; what there is of the epoch is validated and kept."""
+
+    def __init__(self, is_finish_asked: Callable[[], bool]) -> None:
+        super().__init__()
+        self._is_finish_asked = is_finish_asked
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Stop if asked."""
+        if self._is_finish_asked():
+            self.model.stop_training = True
+
+
 class Checkpointer(keras.callbacks.Callback):  # type: ignore[misc]
     """Takes a checkpoint after every epoch, and between two batches when the training must stop.
 

@@ -12,6 +12,7 @@ from worker.reports.film import Film
 from worker.training.callbacks import (
     BestEpoch,
     Checkpointer,
+    EarlyFinish,
     OnProgress,
     ProgressReporter,
     RawWeights,
@@ -21,8 +22,11 @@ from worker.training.callbacks import (
 from worker.training.checkpoints import Account, Checkpoints, Start
 from worker.training.feeding import EpochData, Feed
 from worker.training.network import pictures_at_once
-from worker.training.network_state import restore_weights
+from worker.training.network_state import State, restore_weights
 from worker.training.splits import Split
+
+MOST_PARAMETERS_KEPT = 20_000_000
+"""Of larger networks no copy of the best epoch is held without need: it would take more than 160 MB."""
 
 
 @dataclass(frozen=True)
@@ -33,21 +37,23 @@ class Fit:
         account: history and times of all epochs, including those before an interruption.
         first_step_at: Unix time in seconds when this attempt's first batch was done; None when no batch was left.
         film: frames of the training; None when it was not filmed.
+        is_best_kept: the network has the weights of the best epoch, else those of the last one.
     """
 
     account: Account
     first_step_at: float | None
     film: Film | None = None
+    is_best_kept: bool = False
 
     @property
     def history(self) -> History:
         """One value per epoch."""
         return self.account.history
 
-    def published_epoch(self, plan: TrainingPlan) -> int:
+    def published_epoch(self) -> int:
         """The epoch whose weights are published, from 1."""
         best = self.history.best_epoch
-        return best if plan.early_stopping is not None and best is not None else len(self.history.loss)
+        return best if self.is_best_kept and best is not None else len(self.history.loss)
 
 
 class Training:
@@ -61,6 +67,7 @@ class Training:
         checkpoints: to resume from, and to save to; None for neither.
         on_progress: called with the progress.
         is_pause_asked: returns True when the training must save and stop between two batches.
+        is_finish_asked: returns True when the training must end now, and its best epoch is wanted.
         start: where to start instead of at the first epoch, unless there is a checkpoint of a later one.
         last_epoch: number of epochs after which to stop; None for all of the plan's.
         watcher: one more callback; at the end of a validation it sees the weights that were validated.
@@ -75,6 +82,7 @@ class Training:
         checkpoints: Checkpoints | None,
         on_progress: OnProgress,
         is_pause_asked: Callable[[], bool] = lambda: False,
+        is_finish_asked: Callable[[], bool] = lambda: False,
         *,
         start: Start | None = None,
         last_epoch: int | None = None,
@@ -98,11 +106,15 @@ class Training:
         self._reporter = ProgressReporter(plan, len(data), data.steps_per_epoch, self._start, on_progress)
         stopping = plan.early_stopping
         self._best = BestEpoch(stopping.patience, self._reporter, self._start) if stopping else None
+        # Kept in memory only, for a training that is asked to finish early.
+        is_small = network.count_params() <= MOST_PARAMETERS_KEPT
+        self._so_far = BestEpoch(plan.epochs, self._reporter, Start()) if not stopping and is_small else None
+        self._is_finish_asked = is_finish_asked
         self._callbacks: list[keras.callbacks.Callback] = [self._reporter]
-        if self._best is not None:
-            self._callbacks.append(self._best)
+        self._callbacks += [best for best in (self._best, self._so_far) if best is not None]
         if watcher is not None:
             self._callbacks.append(watcher)
+        self._callbacks.append(EarlyFinish(is_finish_asked))
         if plan.ema:
             self._callbacks.append(keras.callbacks.SwapEMAWeights())
         if checkpoints is not None:
@@ -120,11 +132,22 @@ class Training:
         if not self._start.is_over:
             for first, last, step in self._legs():
                 self._fit(first, last, step)
-        if self._best is not None and self._best.weights is not None:
-            restore_weights(self._network, self._best.weights)
+        best = self._best_weights()
+        if best is not None:
+            restore_weights(self._network, best)
         elif self._plan.ema:
             average_weights(self._network)
-        return Fit(self._account(), self._reporter.first_step_at or None)
+        return Fit(self._account(), self._reporter.first_step_at or None, is_best_kept=best is not None)
+
+    def _best_weights(self) -> State | None:
+        """The weights of the best epoch, if that is the one to publish and they are known."""
+        if self._best is not None:
+            return self._best.weights
+        if self._so_far is None or not self._is_finish_asked():
+            return None
+        # After an interruption, the best epoch may be one before it, whose weights are gone.
+        best = self._reporter.history.best_epoch or 0
+        return self._so_far.weights if best > self._start.epoch else None
 
     def _legs(self) -> Iterator[tuple[int, int, int]]:
         """First epoch, last epoch (exclusive) and steps to skip. An interrupted epoch is finished in its own `fit`."""

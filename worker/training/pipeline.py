@@ -55,6 +55,9 @@ class Link(Protocol):
     def is_pause_asked(self) -> bool:
         """Whether the training must save its state and end."""
 
+    def is_finish_asked(self) -> bool:
+        """Whether the training must end now, to be published."""
+
     def may_publish(self, version: int) -> bool:
         """Whether this version may be committed."""
 
@@ -142,9 +145,17 @@ def _train_whole(order: Order, dataset: Dataset, link: Link, checkpoints: Checkp
     )
     recorder = FilmRecorder(plan, dataset, validation, len(data))
     fit = Training(
-        network, data, validation, plan, checkpoints, link.progress, link.is_pause_asked, watcher=recorder
+        network,
+        data,
+        validation,
+        plan,
+        checkpoints,
+        link.progress,
+        link.is_pause_asked,
+        link.is_finish_asked,
+        watcher=recorder,
     ).run()
-    film = recorder.film(network, fit.published_epoch(plan))
+    film = recorder.film(network, fit.published_epoch())
     logger.info("the film took %.2f s of processor time", recorder.seconds)
     return network, replace(fit, film=film)
 
@@ -200,7 +211,7 @@ def _facts(
     diagnosis: Diagnosis,
 ) -> VersionFacts:
     history = fit.history
-    published = (history.best_epoch or 0) - 1 if order.plan.early_stopping else -1
+    published = (history.best_epoch or 0) - 1 if fit.is_best_kept else -1
     return VersionFacts(
         classes=dataset.info.classes,
         input_shape=dataset.info.image_shape,

@@ -68,7 +68,7 @@ def write_reports(
     (directory / SUMMARY_FILE).write_text(_layer_table(network))
     subject = f"{order.plan.architecture_name} on {order.plan.dataset}"
     title = f"{subject}, test accuracy {evaluation.accuracy:.4f}"
-    curves = draw_curves(fit.history, title, is_best_kept=order.plan.early_stopping is not None)
+    curves = draw_curves(fit.history, title, is_best_kept=fit.is_best_kept)
     (directory / CURVES_PICTURE).write_bytes(curves)
     (directory / CONFUSION_MATRIX_PICTURE).write_bytes(draw_confusion_matrix(evaluation, subject))
     (directory / CALIBRATION_PICTURE).write_bytes(draw_calibration(evaluation.calibration, subject))

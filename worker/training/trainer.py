@@ -25,6 +25,7 @@ from worker.supervision.messages import (
     CommitGranted,
     CommitRequested,
     Failed,
+    Finish,
     LogLine,
     Order,
     Pause,
@@ -52,6 +53,7 @@ class WorkerLink:
         self._lock = threading.Lock()
         self._grants: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._pause = threading.Event()
+        self._finish = threading.Event()
 
     def is_order_waiting(self) -> bool:
         """Whether an order has arrived, or the worker has ended."""
@@ -84,6 +86,10 @@ class WorkerLink:
         """Whether the worker has asked to save and end this training."""
         return self._pause.is_set()
 
+    def is_finish_asked(self) -> bool:
+        """Whether this training is to end now, and its best epoch to be published."""
+        return self._finish.is_set()
+
     def paused(self) -> None:
         """Report, as the last message, that the training was saved and will be resumed."""
         self._send(Paused())
@@ -109,6 +115,8 @@ class WorkerLink:
                     self._grants.put(message.granted)
                 case Pause():
                     self._pause.set()
+                case Finish():
+                    self._finish.set()
         # The worker has ended. Nothing incomplete is visible: a version exists only with its manifest.
         os._exit(1)
 

@@ -1,17 +1,21 @@
 """Lists of jobs over HTTP: pages by id, filters, rows, and changes of many jobs; no worker runs."""
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from model_store import open_store
 from service import deps
 from service.app import create_app
+from service.jobs.feed import feed_events
 from service.keys.callers import Caller, KeyScope
 from service.settings import ApiSettings
+from service.state import ServiceState
 
 pytestmark = pytest.mark.anyio
 
@@ -22,9 +26,10 @@ ANN, BEN = Caller("ann", KeyScope.TRAIN), Caller("ben", KeyScope.TRAIN)
 class Client:
     """Asks as somebody."""
 
-    def __init__(self, api: httpx.AsyncClient, overrides: dict[Any, Any]) -> None:
+    def __init__(self, api: httpx.AsyncClient, app: FastAPI) -> None:
         self._api = api
-        self._overrides = overrides
+        self._overrides = app.dependency_overrides
+        self.state: ServiceState = app.state.service
 
     async def __call__(self, method: str, path: str, caller: Caller = ANN, **options: Any) -> httpx.Response:  # noqa: ANN401
         self._overrides[deps._caller] = lambda: caller
@@ -42,7 +47,7 @@ async def ask(redis_url: str, tmp_path: Path) -> AsyncIterator[Client]:
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as api:
-            yield Client(api, app.dependency_overrides)
+            yield Client(api, app)
 
 
 async def test_pages_lead_to_one_another_by_id(ask: Client) -> None:
@@ -127,3 +132,34 @@ async def test_all_jobs_of_a_grid_have_its_labels(ask: Client) -> None:
     assert (await ask("POST", "/jobs", BEN, json=body)).status_code == 202
     jobs = (await ask("GET", "/jobs?owner=ben&tag=grid")).json()["jobs"]
     assert [job["priority"] for job in jobs] == [-1, -1]
+
+
+async def told(ask: Client, n: int, after: str | None = None) -> list[tuple[str, str, Any]]:
+    """The first events of the feed, as a route's generator makes them: a test client cannot leave a stream early."""
+    queue = ask.state.queue
+    events = feed_events(queue, ask.state.catalog.refresh, after)
+    found: list[tuple[str, str, Any]] = []
+    async for text in events:
+        if text.startswith("id: "):
+            event_id, kind, data = (line.partition(": ")[2] for line in text.strip().split("\n"))
+            found.append((kind, event_id, json.loads(data)))
+        if len(found) == n:
+            break
+    await events.aclose()  # type: ignore[attr-defined]
+    return found
+
+
+async def test_all_jobs_are_followed_at_once_and_a_client_resumes(ask: Client) -> None:
+    ((kind, start, _),) = await told(ask, 1)
+    assert kind == "ready"
+    first, second = await ask.submit(), await ask.submit(BEN)
+    await ask("POST", f"/jobs/{first}/cancel")
+    await ask("DELETE", f"/jobs/{first}")
+    ready, *events, queue = await told(ask, 6, start)
+    assert ready[:2] == ("ready" if start != "0" else "reset", start)
+    assert [kind for kind, _, _ in events] == ["deleted", "state", "deleted", "deleted"]
+    assert (events[1][2]["id"], events[1][2]["owner"]) == (second, "ben")
+    assert queue[0] == "queue"
+    assert queue[2] == {"queued": 1, "jobs": [{"id": second, "position": 1, "eta_s": None}]}
+    assert (await told(ask, 3, events[0][1]))[1:] == events[1:3]
+    assert (await told(ask, 1, "1-0"))[0][0] == "reset"

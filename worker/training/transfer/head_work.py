@@ -40,6 +40,9 @@ class Link(Protocol):
     def is_pause_asked(self) -> bool:
         """Whether the training must save its state and end."""
 
+    def is_finish_asked(self) -> bool:
+        """Whether the training must end now, to be published."""
+
 
 @dataclass(frozen=True)
 class HeadWork:

@@ -62,6 +62,7 @@ def _fit_head(network: keras.Model, order: Order, dataset: Dataset, link: Link, 
         checkpoints,
         link.progress,
         link.is_pause_asked,
+        link.is_finish_asked,
         start=start,
         last_epoch=plan.head_epochs,
     )
@@ -79,7 +80,8 @@ def _fine_tune(network: keras.Model, order: Order, dataset: Dataset, link: Link,
     if not (start.epoch or start.step):
         start = _after_head(network, order, dataset, link)
         inner_optimizer(network).iterations.assign(start.epoch * data.steps_per_epoch)
-    return Training(network, data, validation, plan, checkpoints, link.progress, link.is_pause_asked, start=start).run()
+    asked = (link.is_pause_asked, link.is_finish_asked)
+    return Training(network, data, validation, plan, checkpoints, link.progress, *asked, start=start).run()
 
 
 def _after_head(network: keras.Model, order: Order, dataset: Dataset, link: Link) -> Start:
