@@ -66,7 +66,7 @@ check: $(DEVELOPMENT)  ## the quick gate: format, lint, types, imports, API desc
 
 # Three at a time, because many tests wait for trainings. The promises kill and measure processes: one at a time. The
 # slowest promises, and the tests marked `long`, only in `make promises`.
-SIDE_BY_SIDE := tests/integration tests/learning tests/examples tests/contract tests/unit
+SIDE_BY_SIDE := tests/browser tests/integration tests/learning tests/examples tests/contract tests/unit
 SLOW_PROMISES := $(addprefix tests/promises/test_,limit_promises.py start_promises.py worker_promises.py)
 QUICK_PROMISES := $(filter-out $(SLOW_PROMISES),$(wildcard tests/promises/test_*.py))
 test: $(DEVELOPMENT) $(PAGE) lint  ## the whole gate: format, lint, types, imports, API description, tests

@@ -43,18 +43,19 @@ function Page() {
   const name = steps[0] in SCREENS ? steps[0] : "";
   const { Screen, error } = useScreen(name);
   const title = SCREENS[name][1](steps);
+  const key = name === "look" ? name : path; // another model looks at the same picture
+  useEffect(() => { document.title = `${title} · convserve`; }, [title]);
   const heading = useRef(/** @type {HTMLHeadingElement | null} */ (null));
   const isFirst = useRef(true);
   useEffect(() => {
-    document.title = `${title} · convserve`;
     if (!isFirst.current) { heading.current?.focus(); scrollTo(0, 0); }
     isFirst.current = false;
-  }, [path]);
+  }, [key]);
   return html`<a class="skip" href=${path} onClick=${(event) => { event.preventDefault(); heading.current?.focus(); }}>Skip to the content</a>
     <${Strip} />
     <main id="main">
       <h1 ref=${heading} tabindex="-1">${title}</h1>
-      ${Screen ? html`<${Screen} key=${path} steps=${steps} />` : error ? html`<${Fault} error=${error} />` : html`<${Loading} what="Opening" />`}
+      ${Screen ? html`<${Screen} key=${key} steps=${steps} />` : error ? html`<${Fault} error=${error} />` : html`<${Loading} what="Opening" />`}
     </main>`;
 }
 

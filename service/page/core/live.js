@@ -7,6 +7,7 @@ import { apiKey, get, isOffline, send } from "./api.js";
 
 const POLL_MS = 800;
 const RETRY_MS = 2000;
+const AGAIN_MS = 300;
 
 /** @typedef {{kind: "state" | "progress" | "epoch" | "gone", job: string, data: any}} LiveEvent */
 
@@ -83,7 +84,8 @@ async function poll(abort) {
 let hasStream = true;
 
 async function lead(abort) {
-  while (!abort.aborted) {
+  for (let isFirst = true; !abort.aborted; isFirst = false) {
+    if (!isFirst) await wait(AGAIN_MS); // a stream that ends at once must not be asked for without a pause
     try {
       if (hasStream) await stream(abort);
       else await poll(abort);
@@ -110,5 +112,10 @@ export function follow() {
     navigator.locks.request(`convserve-live-${apiKey.peek().length}`, { signal: abort }, () => lead(abort)).catch(() => {});
   };
   document.addEventListener("visibilitychange", begin);
+  let wasOffline = false;
+  isOffline.subscribe((isOut) => {
+    if (wasOffline && !isOut) setTimeout(() => { restarts.value++; }); // the server is back: all that is shown is read again
+    wasOffline = isOut;
+  });
   apiKey.subscribe(begin);
 }

@@ -44,7 +44,7 @@ function optionsOf(curves, { width, isDark, asPercent, unit }) {
     width, height: HEIGHT, legend: { show: false }, cursor: { y: false, drag: { setScale: false } },
     scales: { x: { time: false } },
     axes: [
-      { stroke: ink, grid, ticks: grid, font, label: "epoch", labelFont: font, labelSize: 20, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] },
+      { stroke: ink, grid, ticks: grid, font, label: "epoch", labelFont: font, labelSize: 18, size: 30, labelGap: 0, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] },
       { stroke: ink, grid, ticks: grid, font, size: 56, values: (_, ticks) => ticks.map((tick) => (asPercent ? `${Number((tick * 100).toFixed(1))} %` : `${Number(tick.toPrecision(3))}${unit}`)) },
     ],
     series: [{}, ...series], bands,

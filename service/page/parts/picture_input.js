@@ -41,7 +41,7 @@ export function PictureInput({ take, children = null }) {
     ${children}
     <p class="buttons"><button type="button" class="primary" onClick=${() => chooser.current?.click()}>Choose a picture</button>
       ${navigator.mediaDevices ? html`<button type="button" aria-pressed=${hasCamera} onClick=${() => setCamera(!hasCamera)}>Camera</button>` : null}</p>
-    <input ref=${chooser} class="hidden" type="file" accept=${TYPES} aria-label="Picture" tabindex="-1" onChange=${(event) => { first(event.currentTarget.files); event.currentTarget.value = ""; }} />
+    <input ref=${chooser} class="hidden" type="file" accept=${TYPES} aria-label="Picture file" tabindex="-1" onChange=${(event) => { first(event.currentTarget.files); event.currentTarget.value = ""; }} />
     <p class="quiet">or drop one here, or paste one</p>
     ${hasCamera ? html`<${Camera} take=${take} />` : null}
   </div>`;

@@ -31,9 +31,9 @@ function Keys() {
       <button type="submit" class="primary" disabled=${make.busy}>Create a key</button></form>
     <${Fault} error=${make.error ?? revoke.error} />
     ${made ? html`<div role="status"><p>The key of <strong>${made.name}</strong>. It is shown once: copy it now.</p><${Code} text=${made.key ?? made.token} label="New key" /></div>` : null}
-    <${Await} of=${keys}>${({ keys: list }) => html`<div class="scroll" tabindex="0" role="region" aria-label="Keys"><table><thead><tr><th scope="col">name</th><th scope="col">scope</th><th scope="col">created</th><th scope="col">expires</th><th scope="col">last used</th><th scope="col"></th></tr></thead>
-      <tbody>${list.map((key) => html`<tr key=${key.name}><th scope="row">${key.name}</th><td>${key.scope ?? key.scopes?.join(", ")}</td><td>${ago(key.created_at)}</td><td>${key.expires_at ? new Date(key.expires_at).toLocaleDateString() : "never"}</td><td>${key.last_used_at ? ago(key.last_used_at) : "–"}</td>
-        <td><${Confirm} label="Revoke" action=${() => revoke.run(key.name)} question=${`Revoke the key of ${key.name}? It stops working everywhere within two seconds. Jobs and models stay.`} /></td></tr>`)}</tbody></table></div>
+    <${Await} of=${keys}>${({ keys: list }) => html`<div class="scroll" tabindex="0" role="region" aria-label="Keys"><table><thead><tr><th scope="col">name</th><th scope="col">scope</th><th scope="col">created</th><th scope="col">expires</th><th scope="col">state</th><th scope="col"></th></tr></thead>
+      <tbody>${list.map((key) => html`<tr key=${key.name}><th scope="row">${key.name}</th><td>${key.scope ?? key.scopes?.join(", ")}</td><td>${ago(key.created_at)}</td><td>${key.expires_at ? new Date(key.expires_at).toLocaleDateString() : "never"}</td><td><${Badge} state=${key.state === "active" ? "ready" : "cancelled"}>${key.state ?? "active"}<//></td>
+        <td>${(key.state ?? "active") !== "active" ? null : html`<${Confirm} label="Revoke" action=${() => revoke.run(key.name)} question=${`Revoke the key of ${key.name}? It stops working everywhere within two seconds. Jobs and models stay.`} />`}</td></tr>`)}</tbody></table></div>
       ${list.length ? null : html`<p class="quiet">No keys yet.</p>`}`}<//>`}
     <${Tour} method="POST" path="/keys" json=${{ name: form.name || "ada", scope: form.scope }} />
   <//>`;

@@ -12,7 +12,7 @@ import { base64 } from "../parts/picture_input.js";
 import { Tour } from "../parts/tour.js";
 import { form } from "./why.js";
 
-export function Inside({ address, picture }) {
+export function Inside({ address, picture, inputShape }) {
   const layers = useResource(`${address}/layers`);
   const seen = useAnswer([address, picture], (abort) => send("POST", `${address}/maps`, { body: form(picture.blob), signal: abort }).then((answer) => answer.json()));
   const [name, setName] = useState("");
@@ -24,11 +24,10 @@ export function Inside({ address, picture }) {
   const layer = list.find((one) => one.name === name) ?? withMaps[0];
   if (!layer) return null;
   const toggle = (channel) => setOff(off.some(([one, index]) => one === layer.name && index === channel) ? off.filter(([one, index]) => one !== layer.name || index !== channel) : [...off, [layer.name, channel]]);
-  const at_ = list.indexOf(layer);
-  const input = seen.answer?.input_shape ?? [layer.output_shape[0], layer.output_shape[1]];
+  const position = list.indexOf(layer);
   return html`<${Panel} title="Inside" wide>
-    <label class="slider">Layer <output>${layer.name}</output><input type="range" min="0" max=${list.length - 1} value=${at_} aria-valuetext=${layer.name} onInput=${(event) => setName(list[Number(event.currentTarget.value)].name)} /></label>
-    <${Diagram} input=${input} layers=${list.map((one, index) => ({ index: String(index), ...one }))} selected=${layer.name} choose=${setName} />
+    <label class="slider">Layer <output>${layer.name}</output><input type="range" min="0" max=${list.length - 1} value=${position} aria-valuetext=${layer.name} onInput=${(event) => setName(list[Number(event.currentTarget.value)].name)} /></label>
+    <${Diagram} input=${inputShape} layers=${list.map((one, index) => ({ index: String(index), ...one }))} selected=${layer.name} choose=${setName} />
     <div class="inside">
       ${seen.answer?.seen ? html`<figure class="seen"><img src=${pngOf(seen.answer.seen)} alt="What the network got" /><figcaption>What the network saw</figcaption></figure>` : null}
       <div class="inside-layer"><h3>${layer.name}</h3><${Facts} layer=${layer} />
@@ -58,7 +57,7 @@ function LayerMaps({ address, picture, layer, off, toggle }) {
   const isOff = (channel) => off.some(([name, index]) => name === layer.name && index === channel);
   return html`<div class=${numbers.isOld ? "old" : ""}><h4><${Term} name="map">Maps<//> on this picture</h4>
     ${values?.[0] ? html`<p class="quiet">Click one to switch its filter off.</p><${Maps} values=${values} dead=${layer.dead ?? []} isOff=${isOff} toggle=${toggle} name=${layer.name} />`
-    : numbers.error ? html`<${DrawnMaps} address=${address} picture=${picture} layer=${layer} />` : null}</div>`;
+    : numbers.error || (found && !values) ? html`<${DrawnMaps} address=${address} picture=${picture} layer=${layer} />` : null}</div>`;
 }
 
 /** From numbers as Keras has them (height, width, channels; or one value per channel) to one map for each channel. */

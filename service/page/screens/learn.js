@@ -1,12 +1,12 @@
 // The lesson, live: convolution and pooling on your own picture, the arithmetic of shapes, and two questions that an
 // experiment answers.
 import { useEffect, useState } from "preact/hooks";
-import { at, post } from "../core/api.js";
+import { at, post, query } from "../core/api.js";
 import { useAnswer } from "../core/answers.js";
 import { html } from "../core/html.js";
 import { listen } from "../core/live.js";
 import { useAction, useLater, useResource } from "../core/resource.js";
-import { plural } from "../core/words.js";
+import { figure, plural } from "../core/words.js";
 import { Badge, Fault, Panel, Term } from "../parts/basics.js";
 import { Chart } from "../parts/chart.js";
 import { base64, PictureInput, testPicture, usePicture } from "../parts/picture_input.js";
@@ -35,26 +35,28 @@ export function Learn() {
 /** Asks for the demonstration on this picture; the PNG and the arithmetic come from two requests. */
 function useDemonstration(picture, options) {
   const late = useLater(options, 120);
-  return useAnswer([picture, JSON.stringify(late)], (abort) => (picture ? base64(picture.blob).then((b64) => post("/convolve", { images: [{ b64 }], ...late }, abort)) : null));
+  return useAnswer([picture, JSON.stringify(late)], (abort) => (picture ? base64(picture.blob).then((b64) => post("/convolve?values=false", { images: [{ b64 }], ...late }, abort)) : null));
 }
 
 const pngOf = (text) => (!text || text.startsWith("data:") || text.startsWith("/") ? text : `data:image/png;base64,${text}`);
 
-function Demonstration({ picture, options, name }) {
+function Demonstration({ picture, options, name, only = "" }) {
   const { answer, error, isOld } = useDemonstration(picture, options);
-  const result = answer?.result ?? answer;
   return html`<${Fault} error=${error?.status === 404 ? { message: "This server does not have this demonstration." } : error} />
     ${answer ? html`<div class=${isOld ? "demonstration old" : "demonstration"}>
       ${picture ? html`<figure><img class="given" src=${picture.url} alt="Before" /><figcaption>before</figcaption></figure>` : null}
-      <figure><img class="given" src=${pngOf(answer.png ?? answer.picture ?? result?.png)} alt=${`After ${name}`} /><figcaption>after</figcaption></figure>
-      <${Steps} answer=${answer} /></div>` : null}`;
+      <figure><img class="given" src=${pngOf(answer.picture ?? answer.png)} alt=${`After ${name}`} /><figcaption>after</figcaption></figure>
+      <${Steps} answer=${answer} only=${only} /></div>` : null}`;
 }
 
-function Steps({ answer }) {
-  const steps = answer.steps ?? answer.arithmetic ?? [];
-  const lines = Array.isArray(steps) ? steps : [steps];
-  return html`<ul>${lines.map((step) => html`<li key=${JSON.stringify(step)}>${typeof step === "string" ? step : step.text ?? JSON.stringify(step)}</li>`)}</ul>`;
+function Steps({ answer, only }) {
+  const steps = answer.steps.filter(({ operation }) => !only || operation === only);
+  return html`<ul>${steps.map((step) => html`<li key=${step.operation}><strong>${step.operation}</strong>: ${step.input_shape.join(" × ")} → ${step.output_shape.join(" × ")}<br />
+    <span class="quiet">height: ${step.height}</span><br /><span class="quiet">width: ${step.width}</span></li>`)}
+    ${answer.max === undefined ? null : html`<li class="quiet">numbers from ${figure(answer.min, 0)} to ${figure(answer.max, 0)}</li>`}</ul>`;
 }
+
+const asQuery = ({ kernel, ...options }) => `/convolve${query({ ...options, kernel: JSON.stringify(kernel), format: "png" })}`;
 
 function Convolution({ picture }) {
   const [kernel, setKernel] = useState(KERNELS.vertical.map((row) => row.map(String)));
@@ -73,7 +75,7 @@ function Convolution({ picture }) {
       <p class="field"><label><${Term} name="stride" /> <select value=${stride} onChange=${(event) => setStride(event.currentTarget.value)}>${["1", "2", "3"].map((value) => html`<option key=${value}>${value}</option>`)}</select></label>
         <label><${Term} name="padding" /> <select value=${padding} onChange=${(event) => setPadding(event.currentTarget.value)}><option>same</option><option>valid</option></select></label></p></div>
       <${Demonstration} picture=${picture} options=${options} name="the convolution" /></div>
-    <${Tour} method="POST" path="/convolve" json=${{ images: [{ b64: "…" }], ...options }} />
+    <${Tour} method="POST" path=${asQuery(options)} file="picture.png" save="result.png" />
   <//>`;
 }
 
@@ -85,8 +87,8 @@ function Pooling({ picture }) {
     <p>Max pooling keeps the largest of each square, average pooling the mean: a smaller picture with nothing to learn, and a feature that moves by a pixel gives the same.</p>
     <p class="field"><label>Keep the <select value=${pooling} onChange=${(event) => setPooling(event.currentTarget.value)}><option value="max">largest</option><option value="average">mean</option></select></label>
       <label>of squares of <select value=${size} onChange=${(event) => setSize(event.currentTarget.value)}>${["2", "3", "4"].map((value) => html`<option key=${value} value=${value}>${value} × ${value}</option>`)}</select></label></p>
-    <${Demonstration} picture=${picture} options=${options} name="pooling" />
-    <${Tour} method="POST" path="/convolve" json=${{ images: [{ b64: "…" }], ...options }} />
+    <${Demonstration} picture=${picture} options=${options} name="pooling" only="pooling" />
+    <${Tour} method="POST" path=${asQuery(options)} file="picture.png" save="result.png" />
   <//>`;
 }
 
@@ -101,9 +103,9 @@ function Arithmetic() {
   const number = (label, value, set, most) => html`<label>${label} <input type="number" min="1" max=${most} value=${value} onInput=${(event) => { const next = Number(event.currentTarget.value); if (next >= 1 && next <= most) set(next); }} /></label>`;
   return html`<${Panel} title="How large is what comes out?">
     <p class="field">${number("picture side n", n, setN, 512)}${number("kernel side k", k, setK, 31)}${number("stride s", s, setS, 8)}${number("filters", filters, setFilters, 512)}</p>
-    <dl role="status"><dt><strong>valid</strong>: only where the whole kernel fits</dt><dd>${k > n ? "The kernel does not fit." : `⌊(n − k) / s⌋ + 1 = ⌊(${n} − ${k}) / ${s}⌋ + 1 = ${valid}: ${valid} × ${valid} × ${filters}`}</dd>
+    <div role="status"><dl><dt><strong>valid</strong>: only where the whole kernel fits</dt><dd>${k > n ? "The kernel does not fit." : `⌊(n − k) / s⌋ + 1 = ⌊(${n} − ${k}) / ${s}⌋ + 1 = ${valid}: ${valid} × ${valid} × ${filters}`}</dd>
       <dt><strong>same</strong>: zeros around the picture</dt><dd>⌈n / s⌉ = ⌈${n} / ${s}⌉ = ${same}: ${same} × ${same} × ${filters}</dd>
-      <dt><${Term} name="parameters" /> on a grey picture</dt><dd>filters × (k² + 1) = ${filters} × (${k * k} + 1) = ${filters * (k * k + 1)}, however large the picture is</dd></dl>
+      <dt><${Term} name="parameters" /> on a grey picture</dt><dd>filters × (k² + 1) = ${filters} × (${k * k} + 1) = ${filters * (k * k + 1)}, however large the picture is</dd></dl></div>
   <//>`;
 }
 

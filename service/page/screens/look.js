@@ -38,6 +38,7 @@ function Screen({ models, model, version }) {
   const index = asked.get("index") === null ? null : Number(asked.get("index"));
   const split = asked.get("split") ?? "test";
   const [picture, take] = usePicture();
+  const about = useResource(address);
   const [fault, setFault] = useState(/** @type {any} */ (null));
   const takeOwn = (blob, name) => { setQuery({ dataset: "", split: "", index: "" }); setFault(null); take(blob, name); };
   useEffect(() => {
@@ -58,7 +59,7 @@ function Screen({ models, model, version }) {
       <//>
       <${Answer} address=${address} picture=${picture} />
     </div>
-    ${picture ? html`<${Why} address=${address} picture=${picture} classes=${null} /><${Inside} address=${address} picture=${picture} /><${WhatIf} address=${address} picture=${picture} />` : null}`;
+    ${picture ? html`<${Why} address=${address} picture=${picture} /><${Inside} address=${address} picture=${picture} inputShape=${about.data?.input_shape ?? [1, 1, 1]} /><${WhatIf} address=${address} picture=${picture} />` : null}`;
 }
 
 /** Which network answers; another one answers the same picture at once. */

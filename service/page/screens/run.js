@@ -1,6 +1,6 @@
 // One run, live: every epoch as it comes.
-import { useEffect } from "preact/hooks";
-import { at, get, post, remove } from "../core/api.js";
+import { useEffect, useRef } from "preact/hooks";
+import { at, post, remove } from "../core/api.js";
 import { html } from "../core/html.js";
 import { listen, restarts } from "../core/live.js";
 import { useAction, useResource } from "../core/resource.js";
@@ -30,17 +30,14 @@ export function withEvent(job, { kind, data }) {
 
 export function useJob(id) {
   const job = useResource(at`/jobs/${id}`);
-  const latest = { current: job };
-  latest.current = job;
-  useEffect(() => {
-    let record = job.data;
-    const stop = listen((event) => {
-      if (event.job !== id || !record) return;
-      const next = withEvent(record, event);
-      if (next) { record = next; job.change(next); } else get(at`/jobs/${id}`).then((fresh) => { record = fresh; job.change(fresh); }).catch(() => {});
-    });
-    return stop;
-  }, [id, job.data]);
+  const latest = useRef(/** @type {any} */ (null));
+  latest.current = job.data; // in drawing, not in an effect: several events may come before the effect runs
+  const { change, reload } = job;
+  useEffect(() => listen((event) => {
+    if (event.job !== id || !latest.current) return;
+    const next = withEvent(latest.current, event);
+    if (next) { latest.current = next; change(next); } else reload();
+  }), [id, change, reload]);
   useEffect(() => {
     let isFirst = true;
     return restarts.subscribe(() => { if (!isFirst) job.reload(); isFirst = false; });

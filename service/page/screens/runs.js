@@ -42,11 +42,12 @@ function useRuns(states) {
     if (more) wanted.current += PAGE;
     try {
       // Running and queued jobs come first, on whatever page they are.
-      const active = states ? { jobs: [] } : await get("/jobs?state=running&state=queued&limit=200");
+      const [running, queued] = states ? [{ jobs: [] }, { jobs: [] }] : await Promise.all([get("/jobs?state=running&limit=100"), get("/jobs?state=queued&limit=200")]);
       const { jobs, total, next: following } = await get(`/jobs?limit=${Math.min(500, wanted.current)}${filter}`);
       if (turn !== asked.current) return;
-      const ids = new Set(active.jobs.map(({ id }) => id));
-      const order = [...active.jobs.sort((one, other) => (one.state === other.state ? (one.position ?? 0) - (other.position ?? 0) : one.state === "running" ? -1 : 1)), ...jobs.filter(({ id }) => !ids.has(id))];
+      const active = [...running.jobs, ...queued.jobs.sort((one, other) => (one.position ?? 0) - (other.position ?? 0))];
+      const ids = new Set(active.map(({ id }) => id));
+      const order = [...active, ...jobs.filter(({ id }) => !ids.has(id))];
       setRows(order.map(rowOf));
       setNext(following ?? (total > wanted.current ? "more" : ""));
       setError(null);

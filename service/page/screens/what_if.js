@@ -25,7 +25,7 @@ export function WhatIf({ address, picture }) {
     <${Fault} error=${error} />
     ${answer ? html`<div class=${isOld ? "what-if old" : "what-if"}>${CHANGES.map(([name, label, amounts, write]) => html`<${Change} key=${name} label=${label} amounts=${amounts} write=${write}
       series=${answer.series.filter(({ change }) => change === name)} original=${answer.original} />`)}</div>` : null}
-    <${Tour} method="POST" path=${`${address}/what-if`} json=${{ images: [{ b64: "…" }], rotate: [-20, 0, 20] }} data=${answer ?? undefined} />
+    <${Tour} method="POST" path=${`${address}/what-if?rotate=-20,0,20&blur=0,1`} file="picture.png" data=${answer ?? undefined} />
   <//>`;
 }
 

@@ -12,19 +12,20 @@ const METHODS = [["occlusion", "occlusion"], ["gradcam", "grad-cam"]];
 export const form = (blob) => { const made = new FormData(); made.append("file", blob, "picture"); return made; };
 
 export function Why({ address, picture }) {
-  const [method, setMethod] = useState("occlusion");
+  const [method, setMethod] = useState("");
   const path = (format) => `${address}/explain${query({ method, format })}`;
   const facts = useAnswer([address, picture, method], (abort) => send("POST", path("json"), { body: form(picture.blob), signal: abort }).then((answer) => answer.json()));
   const drawn = useDrawn([address, picture, method], (abort) => send("POST", path("png"), { body: form(picture.blob), signal: abort }));
-  if (facts.error && facts.error.status !== 409) return null;
   const { answer } = facts;
-  return html`<${Panel} title="Why this answer?" wide tools=${html`<${Term} name=${method === "gradcam" ? "grad-cam" : "occlusion"}>how?<//>`}>
-    <p class="choices" role="group" aria-label="Method">${METHODS.map(([value, label]) => html`<button type="button" key=${value} aria-pressed=${method === value} onClick=${() => setMethod(value)}>${label}</button>`)}</p>
+  const used = method || answer?.method;
+  if (facts.error && facts.error.status !== 409) return null;
+  return html`<${Panel} title="Why this answer?" wide tools=${html`<${Term} name=${used === "gradcam" ? "grad-cam" : "occlusion"}>how?<//>`}>
+    <p class="choices" role="group" aria-label="Method">${METHODS.map(([value, label]) => html`<button type="button" key=${value} aria-pressed=${(method || answer?.method) === value} onClick=${() => setMethod(value)}>${label}</button>`)}</p>
     <${Fault} error=${facts.error ?? drawn.error} />
     ${answer ? html`<div class=${facts.isOld ? "why old" : "why"}>
       ${drawn.answer ? html`<img src=${drawn.answer} alt=${`What the answer ${answer.label} rests on`} />` : null}
-      <p>${answer.empty ? `Nothing in the picture speaks for ${answer.label}.` : `Bright places speak for ${answer.label} (${percent(answer.probability)}): ${method === "occlusion" ? "covering them lowers the probability most" : "there the maps that raise this answer are active"}.`}
-        ${method === "gradcam" && answer.layer ? ` Layer: ${answer.layer}.` : ""}${answer.patch ? ` A patch of ${answer.patch} × ${answer.patch} pixels slides in steps of ${answer.stride}.` : ""}</p></div>` : null}
+      <p>${answer.empty ? `Nothing in the picture speaks for ${answer.label}.` : `Bright places speak for ${answer.label} (${percent(answer.probability)}): ${used === "occlusion" ? "covering them lowers the probability most" : "there the maps that raise this answer are active"}.`}
+        ${used === "gradcam" && answer.layer ? ` Layer: ${answer.layer}.` : ""}${answer.patch ? ` A patch of ${answer.patch} × ${answer.patch} pixels slides in steps of ${answer.stride}.` : ""}</p></div>` : null}
     <${Tour} method="POST" path=${path("json")} file="picture.png" data=${answer ?? undefined} />
   <//>`;
 }
