@@ -33,6 +33,7 @@ from service.predict.predictor import Predictor
 from service.settings import ApiSettings
 from service.telemetry.metrics import Metrics
 from service.telemetry.stages import Stages
+from service.trust.wishes import TrustRecords
 from service.web.streams import EventStreams
 from worker.datasets.upload.options import UploadLimits
 from worker.job_store.connection import connect
@@ -137,7 +138,7 @@ def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing:
     )
     decode_rules = DecodeRules(settings.decode_threads, settings.decode_memory_bytes, settings.decode_queue_s)
     decoder = Decoder(stages, limits, decode_rules, settings.max_request_pixels)
-    predictor = Predictor(catalog, engine, decoder)
+    predictor = Predictor(catalog, engine, decoder, TrustRecords(store))
     looks = Looks(InsideSessions(store, settings.model_memory_bytes), Records(store), engine, decoder)
     catalog.on_lost(looks.forget)
     redis_client = connect(settings.redis_url)

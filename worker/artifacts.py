@@ -15,6 +15,7 @@ DOCTOR_FILE = "doctor.json"
 LAYERS_FILE = "layers.json"
 TAILS_FILE = "tails.json"
 FILM_FILE = "film.json"
+TRUST_FILE = "trust.json"
 
 CURVES_PICTURE = "curves.png"
 CONFUSION_MATRIX_PICTURE = "confusion-matrix.png"

@@ -9,10 +9,14 @@ import json
 from collections.abc import Sequence
 from functools import lru_cache
 from json.encoder import encode_basestring
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
+
+from service.trust.wishes import Limits
+from worker.trust.conformal import classes_of_sets
 
 CLASSES_CACHED = 256
 SORTED_AS_A_LIST = 32
@@ -27,11 +31,24 @@ class ClassProbability(BaseModel):
     probability: float = Field(description="From 0 to 1, not rounded.", examples=[0.9731])
 
 
-class PictureAnswer(ClassProbability):
+class PictureAnswer(BaseModel):
     """What one picture shows."""
+
+    label: str | None = Field(description="Null only when the answer is `not_sure`.", examples=["Ankle boot"])
+    class_index: int | None = Field(description="Position of the class in the model's `classes`.", examples=[9])
+    probability: float = Field(description="Of the most probable class, from 0 to 1, not rounded.", examples=[0.9731])
 
     filename: str | None = Field(description="As it was sent; null for a raw body.", examples=["boot.png"])
     top_k: list[ClassProbability] = Field(description="The most probable classes, best first.")
+    set: list[str] | None = Field(
+        default=None,
+        description="Only with `coverage`: the labels that are needed to contain the right one that often, the most "
+        "probable first.",
+        examples=[["Ankle boot", "Sneaker"]],
+    )
+    not_sure: bool | None = Field(
+        default=None, description="Only with `not_sure_below`: whether the probability is lower; `label` is null then."
+    )
 
 
 class PictureFault(BaseModel):
@@ -66,7 +83,11 @@ def _beginnings(classes: tuple[str, ...]) -> list[str]:
 
 
 def picture_answers(
-    filenames: Sequence[str | None], probabilities: NDArray[np.float32], classes: tuple[str, ...], top_k: int
+    filenames: Sequence[str | None],
+    probabilities: NDArray[np.float32],
+    classes: tuple[str, ...],
+    top_k: int,
+    limits: Limits | None = None,
 ) -> list[str]:
     """One JSON object per picture; two equally probable classes stay in the order of the columns.
 
@@ -75,6 +96,7 @@ def picture_answers(
         probabilities: float32, shape (n, n_classes), finite.
         classes: labels in the order of the columns.
         top_k: how many classes to name, at least 1; all of them when there are fewer.
+        limits: for answers that say how far they can be trusted.
     """
     beginnings = _beginnings(classes)
     rows: list[list[float]] = probabilities.tolist()
@@ -82,10 +104,30 @@ def picture_answers(
         best = [sorted(range(len(row)), key=row.__getitem__, reverse=True)[:top_k] for row in rows]
     else:
         best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k].tolist()
-    return [
+    answers = [
         _picture_answer(filename, [f"{beginnings[index]}{row[index]!r}" for index in order])
         for filename, row, order in zip(filenames, rows, best, strict=True)
     ]
+    return answers if limits is None else with_trust(answers, probabilities, classes, limits)
+
+
+def with_trust(
+    answers: Sequence[str],
+    probabilities: NDArray[np.float32],
+    classes: tuple[str, ...],
+    limits: Limits,
+) -> list[str]:
+    """The answers with what the limits say about each; an answer that is not sure has no label."""
+    found: list[dict[str, Any]] = [json.loads(answer) for answer in answers]
+    if limits.least_tail is not None:
+        for answer, chosen in zip(found, classes_of_sets(probabilities, limits.least_tail), strict=True):
+            answer["set"] = [classes[index] for index in chosen]
+    if limits.least_probability is not None:
+        for answer in found:
+            answer["not_sure"] = answer["probability"] < limits.least_probability
+            if answer["not_sure"]:
+                answer |= {"label": None, "class_index": None}
+    return [json.dumps(answer, ensure_ascii=False, separators=(",", ":")) for answer in found]
 
 
 def picture_failure(filename: str | None, code: str, message: str) -> str:

@@ -15,37 +15,44 @@ from service.predict.answers import picture_answers, picture_failure, whole_answ
 from service.predict.decoding import Decoded, Decoder
 from service.predict.rollover import Rollover
 from service.predict.uploads import Upload
+from service.trust.wishes import Limits, TrustRecords, TrustWish
 
 
 class Predictor:
     """Classifies uploaded pictures."""
 
-    def __init__(self, catalog: Catalog, engine: Engine, decoder: Decoder) -> None:
+    def __init__(self, catalog: Catalog, engine: Engine, decoder: Decoder, trust: TrustRecords) -> None:
         self._catalog = catalog
         self._engine = engine
         self._decoder = decoder
+        self._trust = trust
         self._rollover = Rollover(engine)
         self._previous: dict[str | None, Manifest] = {}  # by model: the latest version that answered last
 
-    async def classify(self, reference: Reference, uploads: Sequence[Upload], top_k: int) -> bytes:
+    async def classify(
+        self, reference: Reference, uploads: Sequence[Upload], top_k: int, wish: TrustWish | None = None
+    ) -> bytes:
         """Answer for every picture: a `Prediction` as JSON.
 
         Args:
             reference: the version to ask.
             uploads: at least one.
             top_k: how many classes to name; all of them when there are fewer.
+            wish: what else to say about each answer.
 
         Raises:
+            TrustNotRecorded: the version has not recorded what the wish needs.
             PictureRejected: there is only one picture, and it cannot be read.
             ArtifactCorrupt: the version asked for is damaged.
             Overloaded: too many pictures wait for the version.
             ClientLeft: the client disconnected before the answer.
         """
         manifest = await self.serving(reference)
+        limits = None if wish is None else await self._trust.limits(manifest, wish)
         decoded = await self._decoder.decode(manifest, uploads)
         if decoded.rejections and len(uploads) == 1:
             raise decoded.rejections[0].error()
-        answers = await self._answers(manifest, decoded, uploads, top_k)
+        answers = await self._answers(manifest, decoded, uploads, top_k, limits)
         return whole_answer(manifest.model, manifest.version, answers)
 
     def cached(self, reference: Reference) -> tuple[Manifest, BatchQueue] | None:
@@ -87,13 +94,15 @@ class Predictor:
         await self._engine.load(manifest)
         return manifest
 
-    async def _answers(self, manifest: Manifest, decoded: Decoded, uploads: Sequence[Upload], top_k: int) -> list[str]:
+    async def _answers(
+        self, manifest: Manifest, decoded: Decoded, uploads: Sequence[Upload], top_k: int, limits: Limits | None
+    ) -> list[str]:
         """One JSON object per upload."""
         answers: list[str] = []
         if decoded.images:
             names = [upload.filename for at, upload in enumerate(uploads) if at in decoded.images]
             probabilities = await self._engine.infer(manifest, decoded.stacked())
-            answers = picture_answers(names, probabilities, manifest.classes, top_k)
+            answers = picture_answers(names, probabilities, manifest.classes, top_k, limits)
         for position, rejection in sorted(decoded.rejections.items()):
             answers.insert(position, picture_failure(uploads[position].filename, rejection.code, rejection.reason))
         return answers

@@ -4,9 +4,10 @@ They describe predictions in OpenAPI and answer the requests that need more than
 `convserve` starts, `service.fast.lane` answers simple requests before they get here, with the same predictor.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import Field
 
 from model_store import AliasNotFound, ArtifactCorrupt, ModelNotFound, StoreUnavailable, VersionNotFound
 from model_store.names import MODEL_PATTERN
@@ -26,8 +27,10 @@ from service.errors import (
 from service.models.index import Reference
 from service.predict.answers import Prediction
 from service.predict.urls import DEFAULT_TOP_K, PREDICT, PREDICT_ALIAS, PREDICT_LATEST, PREDICT_VERSION
+from service.trust.wishes import TrustWish
 from service.web.problem_docs import problem_responses
 from worker.pictures.pixels import PictureFormatUnsupported, PictureRejected, PictureTooLarge
+from worker.trust.errors import TrustNotRecorded
 
 DESCRIPTION = """
 Send pictures (JPEG, PNG, WebP or BMP, of any size and colour mode) in one of three ways:
@@ -87,9 +90,37 @@ ERRORS = (
     ModelUnloaded,
     ArtifactCorrupt,
     StoreUnavailable,
+    TrustNotRecorded,
 )
 
 router = APIRouter(tags=["predict"])
+
+
+async def _wish(
+    coverage: Annotated[
+        float | None,
+        Query(
+            gt=0,
+            lt=1,
+            description="Adds `set`: the labels that are needed to contain the right one in this share of all answers.",
+            examples=[0.95],
+        ),
+    ] = None,
+    not_sure_below: Annotated[
+        Annotated[float, Field(ge=0, le=1)] | Literal["auto"] | None,
+        Query(
+            description="Adds `not_sure`, and gives no label when the probability is lower. `auto`: the version's own "
+            "threshold, from which 95 % of the answers were right.",
+            examples=["auto", 0.8],
+        ),
+    ] = None,
+) -> TrustWish | None:
+    if coverage is None and not_sure_below is None:
+        return None
+    return TrustWish(coverage, not_sure_below)
+
+
+WishDep = Annotated[TrustWish | None, Depends(_wish)]
 
 
 @router.put(PREDICT, include_in_schema=False)
@@ -113,9 +144,10 @@ async def predict(
         ),
     ] = None,
     top_k: TopK = DEFAULT_TOP_K,
+    wish: WishDep = None,
 ) -> Response:
     """Classify with the newest version of all models, or of one model."""
-    return _json(await predictor.classify(Reference(model), uploads, top_k))
+    return _json(await predictor.classify(Reference(model), uploads, top_k, wish))
 
 
 @router.put(PREDICT_LATEST, include_in_schema=False)
@@ -128,10 +160,10 @@ async def predict(
     responses=problem_responses(*ERRORS, VersionPassedOver),
 )
 async def predict_with_latest(
-    predictor: PredictorDep, name: ModelName, uploads: UploadsDep, top_k: TopK = DEFAULT_TOP_K
+    predictor: PredictorDep, name: ModelName, uploads: UploadsDep, top_k: TopK = DEFAULT_TOP_K, wish: WishDep = None
 ) -> Response:
     """Classify with a model's latest version."""
-    return _json(await predictor.classify(Reference(name), uploads, top_k))
+    return _json(await predictor.classify(Reference(name), uploads, top_k, wish))
 
 
 @router.put(PREDICT_VERSION, include_in_schema=False)
@@ -144,10 +176,15 @@ async def predict_with_latest(
     responses=problem_responses(*ERRORS, VersionNotFound),
 )
 async def predict_with_version(
-    predictor: PredictorDep, name: ModelName, version: VersionNumber, uploads: UploadsDep, top_k: TopK = DEFAULT_TOP_K
+    predictor: PredictorDep,
+    name: ModelName,
+    version: VersionNumber,
+    uploads: UploadsDep,
+    top_k: TopK = DEFAULT_TOP_K,
+    wish: WishDep = None,
 ) -> Response:
     """Classify with one version."""
-    return _json(await predictor.classify(Reference(name, version=version), uploads, top_k))
+    return _json(await predictor.classify(Reference(name, version=version), uploads, top_k, wish))
 
 
 @router.put(PREDICT_ALIAS, include_in_schema=False)
@@ -160,10 +197,15 @@ async def predict_with_version(
     responses=problem_responses(*ERRORS, AliasNotFound, VersionNotFound, VersionPassedOver),
 )
 async def predict_with_alias(
-    predictor: PredictorDep, name: ModelName, alias: AliasName, uploads: UploadsDep, top_k: TopK = DEFAULT_TOP_K
+    predictor: PredictorDep,
+    name: ModelName,
+    alias: AliasName,
+    uploads: UploadsDep,
+    top_k: TopK = DEFAULT_TOP_K,
+    wish: WishDep = None,
 ) -> Response:
     """Classify with the version an alias points at; every model has the aliases `latest` and `best`."""
-    return _json(await predictor.classify(Reference(name, alias=alias), uploads, top_k))
+    return _json(await predictor.classify(Reference(name, alias=alias), uploads, top_k, wish))
 
 
 def _json(prediction: bytes) -> Response:

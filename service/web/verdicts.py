@@ -45,6 +45,7 @@ from worker.datasets import DatasetCorrupt, DatasetNotFound, DatasetNotReady, Da
 from worker.inside.errors import LayerNotFound, NotRecorded
 from worker.jobs.request import RequestInvalid
 from worker.pictures.pixels import PictureFormatUnsupported, PictureRejected, PictureTooLarge
+from worker.trust.errors import TrustNotRecorded
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,7 @@ VERDICTS: dict[type[Exception], Verdict] = {
     ScopeMissing: Verdict(403, "scope_missing", "Key without the scope needed"),
     NotRecorded: Verdict(409, "not_recorded", "Not recorded for this version"),
     LayerNotFound: Verdict(404, "layer_not_found", "No such layer"),
+    TrustNotRecorded: Verdict(409, "not_recorded", "Not recorded for this version"),
     NothingPublished: Verdict(404, "no_model_published", "No model published yet"),
     VersionPassedOver: Verdict(409, "version_passed_over", "No version may answer by default"),
     AliasReserved: Verdict(409, "alias_reserved", "Alias is computed"),

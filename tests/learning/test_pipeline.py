@@ -19,6 +19,9 @@ from worker.reports.film import Film
 from worker.supervision.messages import Order
 from worker.training import pipeline
 from worker.training.export import parity
+from worker.training.splits import training_splits
+from worker.training.trust.recording import measured
+from worker.trust.record import TrustRecord
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -113,6 +116,19 @@ def test_the_best_epoch_is_published_and_in_float32(
     network = keras.saving.load_model(path)
     assert {layer.compute_dtype for layer in network.layers} == {"float32"}
     assert network.compiled
+
+
+def test_the_trust_in_answers_is_measured_on_the_validation_pictures(
+    stopped_early: Listener, store: ModelStore, directory: Path
+) -> None:
+    path = directory / "trusted.keras"
+    path.write_bytes(store.read("shirts", 1, "model.keras"))
+    _, validation = training_splits(SAMPLE, planned())
+    probabilities = keras.saving.load_model(path).predict(validation.inputs, verbose=0)
+    expected = measured(probabilities, validation.targets.argmax(axis=1))
+    record = TrustRecord.model_validate_json(store.read("shirts", 1, "trust.json"))
+    assert (record.pictures, record.accuracy) == (60, expected.accuracy)
+    assert record.mistakes == pytest.approx(expected.mistakes, rel=1e-3)
 
 
 def test_a_job_goes_on_from_a_published_version(stopped_early: Listener, directory: Path) -> None:

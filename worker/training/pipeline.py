@@ -37,6 +37,7 @@ from worker.training.preparation import build_network, prepare
 from worker.training.reports import write_reports
 from worker.training.transfer.stages import train_on_learned_weights
 from worker.training.transfer.weights import give_learned_weights
+from worker.training.trust.recording import record_trust
 
 logger = logging.getLogger(__name__)
 
@@ -100,6 +101,7 @@ def run_on(dataset: Dataset, order: Order, link: Link) -> None:
     diagnosis = examine(plan, dataset, network, fit, evaluation, some)
     write_reports(artifacts, order, dataset, network, fit, evaluation, probabilities, diagnosis)
     record_layers(artifacts, network, plan, dataset, some)
+    record_trust(artifacts, order, dataset, network)
 
     enter("publishing")
     facts = _facts(order, dataset, network, fit, evaluation, difference, diagnosis)

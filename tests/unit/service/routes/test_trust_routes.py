@@ -1,0 +1,127 @@
+"""Answers that say how far they can be trusted: sets, thresholds, and versions that recorded nothing."""
+
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from model_store import ModelStore
+from service.predict.urls import PREDICT_ROUTES
+from tests.unit.service.tiny_networks import CLASSES, brightness_network, grey_picture, publish
+from worker.training.trust.recording import measured
+from worker.trust.record import TrustRecord
+
+pytestmark = pytest.mark.anyio
+SHARPNESS = 30.0
+PICTURE = {"file": ("x.png", grey_picture(4))}
+
+
+def softmax(levels: NDArray[np.float64]) -> NDArray[np.float32]:
+    """What the brightness network answers for pictures of these brightnesses."""
+    centres = np.linspace(0, 1, len(CLASSES))
+    logits = SHARPNESS * (2 * levels[:, None] * centres - centres**2)
+    exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(exponents / exponents.sum(axis=1, keepdims=True), np.float32)
+
+
+def record() -> TrustRecord:
+    """Of 400 pictures whose brightness is not quite that of their class."""
+    random = np.random.default_rng(2)
+    labels = random.integers(0, len(CLASSES), 400)
+    levels = labels / (len(CLASSES) - 1) + random.normal(size=400) * 0.04
+    return measured(softmax(levels), labels)
+
+
+@pytest.fixture
+def trusted(store: ModelStore) -> TrustRecord:
+    """Version 1 of `shades`, with a record."""
+    known = record()
+    files = {"model.onnx": brightness_network(SHARPNESS), "trust.json": known.model_dump_json().encode()}
+    publish(store, "shades", files)
+    return known
+
+
+async def answer(api: httpx.AsyncClient, query: str, path: str = "/models/shades/predict") -> dict[str, Any]:
+    response = await api.post(f"{path}?{query}", files=PICTURE)
+    assert response.status_code == 200, response.text
+    (picture,) = response.json()["predictions"]
+    return picture  # type: ignore[no-any-return]
+
+
+@pytest.mark.usefixtures("trusted")
+async def test_a_plain_answer_says_nothing_about_trust(api: httpx.AsyncClient, store: ModelStore) -> None:
+    publish(store, "plain", {"model.onnx": brightness_network(SHARPNESS)})
+    plain, trusted = [
+        (await api.post(f"/models/{model}/predict", files=PICTURE)).content for model in ("plain", "shades")
+    ]
+    assert plain.replace(b'"plain"', b'"shades"') == trusted
+
+
+@pytest.mark.parametrize("route", PREDICT_ROUTES)
+async def test_a_set_has_the_classes_that_are_needed_on_every_route(
+    api: httpx.AsyncClient, trusted: TrustRecord, route: str
+) -> None:
+    await api.put("/models/shades/aliases/production", json={"version": 1})
+    path = route.format(name="shades", version=1, alias="production")
+    narrow, wide = [await answer(api, f"coverage={coverage}", path) for coverage in (0.5, 0.99)]
+    assert narrow["set"][0] == wide["set"][0] == narrow["label"] == CLASSES[4]
+    assert len(narrow["set"]) < len(wide["set"])
+    probabilities = softmax(np.array([4 / 9]))[0]
+    ranked = np.argsort(-probabilities)
+    least = trusted.mistakes[int(401 * 0.01 + 1e-9) - 1]
+    needed = [CLASSES[index] for at, index in enumerate(ranked) if probabilities[ranked[at:]].sum() >= least * 0.999]
+    assert wide["set"] == needed
+    assert "not_sure" not in wide
+
+
+@pytest.mark.usefixtures("trusted")
+async def test_too_few_pictures_promise_nothing_but_all_classes(api: httpx.AsyncClient) -> None:
+    assert len((await answer(api, "coverage=0.999"))["set"]) == len(CLASSES)
+
+
+@pytest.mark.usefixtures("trusted")
+async def test_an_answer_that_is_not_sure_has_no_label_but_its_candidates(api: httpx.AsyncClient) -> None:
+    sure, unsure = [await answer(api, f"not_sure_below={least}") for least in (0.2, 0.999)]
+    assert (sure["label"], sure["class_index"], sure["not_sure"]) == (CLASSES[4], 4, False)
+    assert (unsure["label"], unsure["class_index"], unsure["not_sure"]) == (None, None, True)
+    assert unsure["top_k"] == sure["top_k"]
+    assert unsure["probability"] == sure["probability"] == sure["top_k"][0]["probability"]
+    assert "set" not in sure
+
+
+async def test_the_versions_own_threshold_is_used_when_asked_for(api: httpx.AsyncClient, trusted: TrustRecord) -> None:
+    assert trusted.not_sure_below is not None
+    found = await answer(api, "not_sure_below=auto&coverage=0.9")
+    assert found["not_sure"] is bool(found["probability"] < trusted.not_sure_below)
+    assert found["set"]
+
+
+async def test_a_version_without_a_record_says_what_to_do(api: httpx.AsyncClient, store: ModelStore) -> None:
+    publish(store, "old")
+    publish(store, "judged", recipe={"validation": "test"})
+    for model, advice in (("old", "train it again"), ("judged", "validation 0.1")):
+        for query in ("coverage=0.95", "not_sure_below=auto"):
+            response = await api.post(f"/models/{model}/predict?{query}", files=PICTURE)
+            assert (response.status_code, response.json()["code"]) == (409, "not_recorded")
+            assert advice in response.json()["detail"]
+    assert (await answer(api, "not_sure_below=0.5", "/models/old/predict"))["not_sure"] is False
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize(
+    "query", ["coverage=0", "coverage=1", "coverage=nan", "not_sure_below=2", "not_sure_below=yes"]
+)
+async def test_what_means_nothing_is_refused(api: httpx.AsyncClient, query: str) -> None:
+    response = await api.post(f"/models/shades/predict?{query}", files=PICTURE)
+    assert (response.status_code, response.json()["code"]) == (422, "validation_failed")
+
+
+async def test_a_damaged_record_is_told_and_the_version_still_predicts(
+    api: httpx.AsyncClient, store: ModelStore
+) -> None:
+    publish(store, "odd", {"model.onnx": brightness_network(), "trust.json": b"{}"})
+    response = await api.post("/models/odd/predict?coverage=0.9", files=PICTURE)
+    assert (response.status_code, response.json()["code"]) == (503, "artifact_corrupt")
+    assert (await api.post("/models/odd/predict", files=PICTURE)).status_code == 200

@@ -1,0 +1,64 @@
+"""Records, for a version that is about to be published, how far its answers can be trusted."""
+
+import logging
+from pathlib import Path
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from model_store import open_store
+from worker.artifacts import TRUST_FILE
+from worker.datasets import Dataset
+from worker.supervision.messages import Order
+from worker.training.predicting import predict_pictures
+from worker.training.trust.untouched import held_out_pictures, reason_against
+from worker.trust.conformal import scores_of_mistakes
+from worker.trust.precision import PRECISION, sureness
+from worker.trust.record import TrustRecord
+
+logger = logging.getLogger(__name__)
+
+DIGITS = 6
+"""Significant digits of a score: fewer bytes, and no set of 10,000 pictures depends on the seventh."""
+
+
+def record_trust(directory: Path, order: Order, dataset: Dataset, network: keras.Model) -> None:
+    """Write `trust.json`, unless there are no pictures that the network was not trained on.
+
+    Args:
+        directory: receives the file.
+        order: the job.
+        dataset: that the network was trained on.
+        network: with the weights to be published.
+    """
+    reason = reason_against(order.plan, dataset, open_store(order.store_url))
+    if reason is not None:
+        logger.info("the trust in answers is not recorded: %s", reason)
+        return
+    pictures = held_out_pictures(dataset, order.plan)
+    probabilities = predict_pictures(network, pictures.images)
+    if not np.isfinite(probabilities).all():
+        logger.info("the trust in answers is not recorded: the network does not give finite numbers")
+        return
+    record = measured(probabilities, pictures.labels)
+    (directory / TRUST_FILE).write_text(record.model_dump_json() + "\n")
+
+
+def measured(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> TrustRecord:
+    """The record of a network, from its answers to pictures that it was not trained on.
+
+    Args:
+        probabilities: float32, shape (n, n_classes), rows sum to 1.
+        labels: int64, shape (n,), the right classes.
+    """
+    mistakes = scores_of_mistakes(probabilities, labels)
+    sure = sureness(probabilities, labels)
+    return TrustRecord(
+        pictures=len(labels),
+        accuracy=1 - len(mistakes) / len(labels),
+        mistakes=tuple(float(f"{score:.{DIGITS}g}") for score in mistakes),
+        precision=PRECISION,
+        not_sure_below=None if sure is None else sure.least,
+        answered=None if sure is None else sure.share,
+    )
