@@ -27,6 +27,7 @@ from model_store.errors import (
 from model_store.free_space import leaves_enough
 from model_store.job_segments import JobSegments
 from model_store.keys import KeyStore
+from model_store.later_files import LaterFiles
 from model_store.manifest import ABANDONED, Manifest, parse_manifest
 from model_store.names import MANIFEST_FILE, NUMBER_PATTERN, check_alias, check_model, is_name
 from model_store.objects import Objects
@@ -48,6 +49,11 @@ class ModelStore:
     def checkpoints(self) -> CheckpointStore:
         """The checkpoints from which interrupted trainings resume."""
         return CheckpointStore(self._objects, self.require_free_space)
+
+    @property
+    def later_files(self) -> LaterFiles:
+        """Files that were added to versions after they were published."""
+        return LaterFiles(self._objects, self.require_free_space)
 
     @property
     def keys(self) -> KeyStore:

@@ -60,6 +60,7 @@ from service.routes import (
     page,
     predict,
     prometheus,
+    records,
     submissions,
 )
 from service.settings import ApiSettings
@@ -105,6 +106,7 @@ ROUTES = (
         alias_history,
         doctor,
         inside,
+        records,
         films,
         architectures,
         datasets,

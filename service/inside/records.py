@@ -54,9 +54,11 @@ class Records:
         return record
 
     def _parsed(self, manifest: Manifest, file: str, parse: Callable[[bytes], T]) -> T:
-        if file not in manifest.files:
+        at = (manifest.model, manifest.version, file)
+        data = self._store.read(*at) if file in manifest.files else self._store.later_files.find(*at)
+        if data is None:
             raise NotRecorded(manifest.model, manifest.version)
         try:
-            return parse(self._store.read(manifest.model, manifest.version, file))
+            return parse(data)
         except ValidationError as error:
             raise ArtifactCorrupt(manifest.model, manifest.version, file, "it does not parse") from error

@@ -113,6 +113,8 @@ _SCOPES: dict[KeyScope, str] = {
         POST      /setup
         POST      /webhook
         POST      /jobs
+        POST      /models/{name}/versions/{version}/record
+        POST      /models/{name}/aliases/{alias}/record
         POST      /jobs/cancel
         DELETE    /jobs
         POST      /jobs/{job_id}/cancel

@@ -115,6 +115,10 @@ class TrainingPlan(BaseModel):
         description="How much of the network is trained: `head`, `last_blocks` or `all`, which is the default.",
     )
 
+    record: str | None = Field(
+        default=None, pattern=REFERENCE_PATTERN, description="Version, as `name/version`, to record; trains nothing."
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _open_old_record(cls, value: Any) -> Any:  # noqa: ANN401 - any JSON value

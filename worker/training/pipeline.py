@@ -29,6 +29,7 @@ from worker.training.export import check_exportable, export_onnx, parity
 from worker.training.film_recorder import FilmRecorder
 from worker.training.fitting import Fit, Training
 from worker.training.hardware import backend_version, device, policy_of
+from worker.training.inside.record_job import record_version
 from worker.training.inside.recording import record_layers
 from worker.training.keras_files import save_keras
 from worker.training.network import pictures_at_once
@@ -67,14 +68,20 @@ class Link(Protocol):
 
 
 def run(order: Order, link: Link) -> None:
-    """Train, test, export and publish.
+    """Train, test, export and publish; or only record the layers of a version that is published already.
 
     Raises:
         TrainingFailed: the job cannot continue, with the reason.
     """
     _phases(link, order.plan.epochs)("preparing")
     check_exportable()
-    run_on(_load(order, link, order.plan.epochs), order, link)
+    dataset = _load(order, link, order.plan.epochs)
+    if order.plan.record is None:
+        run_on(dataset, order, link)
+        return
+    _phases(link, order.plan.epochs)("exporting")
+    store = open_store(order.store_url, order.min_free_bytes)
+    link.published(record_version(order.plan.record, dataset, store, Path(order.work_dir)))
 
 
 def run_on(dataset: Dataset, order: Order, link: Link) -> None:
@@ -225,7 +232,7 @@ def _facts(
             "best_val_accuracy": max(history.val_accuracy),
             "fit_seconds": fit.account.seconds,
         },
-        recipe=order.plan.model_dump(mode="json", exclude={"architecture"})
+        recipe=order.plan.model_dump(mode="json", exclude={"architecture", "record"})
         | {"architecture": order.plan.architecture_name},
         architecture=order.plan.network.model_dump(mode="json", exclude_defaults=True),
         job=order.job,
