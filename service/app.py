@@ -61,6 +61,7 @@ from service.routes import (
     predict,
     prometheus,
     records,
+    reports,
     submissions,
 )
 from service.settings import ApiSettings
@@ -108,6 +109,7 @@ ROUTES = (
         inside,
         records,
         films,
+        reports,
         architectures,
         datasets,
         dataset_pictures,

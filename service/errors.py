@@ -28,7 +28,7 @@ ServiceError
 ├── NothingPublished         no model was named, and none is published
 ├── VersionPassedOver        only versions that the doctor keeps from answering by default
 ├── AliasReserved            an alias that is computed cannot be set or removed
-└── FilmNotRecorded          a version that was published before trainings were filmed
+└── PartMissing              a version without what only its trainer could have recorded
 """
 
 from collections.abc import Sequence
@@ -282,12 +282,8 @@ class AliasReserved(ServiceError):
         )
 
 
-class FilmNotRecorded(ServiceError):
-    """A version was published before trainings were filmed, or by another program."""
+class PartMissing(ServiceError):
+    """A version of an older release or another program lacks what only its trainer could have recorded."""
 
-    def __init__(self, model: str, version: int) -> None:
-        super().__init__(
-            f"Version {version} of model {model!r} has no film; expected a version whose training was filmed. A film "
-            f"can only be made while training: GET /models/{model}/versions/{version} has the `recipe` to send to "
-            "POST /jobs again."
-        )
+    def __init__(self, model: str, version: int, missing: str, remedy: str) -> None:
+        super().__init__(f"Version {version} of model {model!r} has no {missing}; expected one. {remedy}")

@@ -95,11 +95,16 @@ _SCOPES: dict[KeyScope, str] = {
         GET       /models/{name}/versions/{version}/film.png
         GET       /models/{name}/aliases/{alias}/film
         GET       /models/{name}/aliases/{alias}/film.png
+        GET       /models/{name}/versions/{version}/report.html
+        GET       /models/{name}/versions/{version}/diagram.svg
+        GET       /models/{name}/aliases/{alias}/report.html
+        GET       /models/{name}/aliases/{alias}/diagram.svg
         GET       /models/{name}/aliases
         GET       /models/{name}/aliases/{alias}
         GET       /models/{name}/aliases/{alias}/history
         GET       /architectures
         GET       /architectures/{name}
+        GET       /architectures/{name}/diagram.svg
         POST      /architectures/check
         POST PUT  /convolve
         GET       /datasets

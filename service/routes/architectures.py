@@ -3,12 +3,14 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Query
+from fastapi import APIRouter, Body, Depends, Query, Response
 from fastapi.openapi.models import Example
 from pydantic import BaseModel, Field
 
 from service.deps import DatasetsDep
 from service.routes.network_overrides import OverridesDep, told_by_query
+from service.routes.reports import answer_drawing
+from service.web.byte_ranges import ConditionsDep
 from service.web.problem_docs import problem_responses
 from worker.architectures import (
     PRESETS,
@@ -22,6 +24,7 @@ from worker.architectures import (
     get_preset,
     override,
 )
+from worker.architectures.diagram import draw_diagram
 from worker.datasets import DatasetInfo, DatasetNotFound, DatasetNotReady
 from worker.patterns import SHAPE_PATTERN
 from worker.recipe.options import Augmentation, Precision
@@ -146,6 +149,29 @@ async def get_architecture(
         analysis, n_classes = _analysis(preset.architecture, preset.image_shape, dataset, classes, overrides)
         architecture = override(preset.architecture, overrides)
     return PresetDetail(**_facts(preset), **analysis.model_dump(), classes=n_classes, architecture=architecture)
+
+
+@router.get(
+    "/{name}/diagram.svg",
+    summary="Drawing of a preset",
+    response_class=Response,
+    responses={
+        **problem_responses(ArchitectureNotFound, DatasetNotFound, DatasetNotReady, ArchitectureError),
+        200: {"content": {"image/svg+xml": {}}, "description": "The drawing."},
+    },
+)
+async def get_architecture_diagram(
+    name: str, overrides: OverridesDep, dataset: DatasetDep, conditions: ConditionsDep, classes: ClassesQuery = None
+) -> Response:
+    """The network as boxes with shapes and parameters, branches side by side.
+
+    The parameters change it as they change `GET /architectures/{name}`.
+    """
+    preset = get_preset(name)
+    with told_by_query():
+        analysis, _ = _analysis(preset.architecture, preset.image_shape, dataset, classes, overrides)
+        architecture = override(preset.architecture, overrides)
+    return answer_drawing(draw_diagram(architecture, analysis, f"{preset.title} ({preset.name})"), conditions)
 
 
 @router.post(

@@ -4,12 +4,14 @@ from fastapi import APIRouter, Response
 
 from model_store import FileNotInVersion, Manifest
 from service.deps import StoreDep
-from service.errors import FilmNotRecorded
+from service.errors import PartMissing
 from service.models.downloads import answer_file
 from service.routes.named_versions import of_version
 from service.web.byte_ranges import ConditionsDep
 from worker.artifacts import FILM_FILE, FILM_PICTURE
 from worker.reports.film import Film
+
+REMEDY = "A film is only made while training: send the `recipe` of the version to POST /jobs again."
 
 router = APIRouter(prefix="/models/{name}", tags=["models"])
 
@@ -18,7 +20,7 @@ router = APIRouter(prefix="/models/{name}", tags=["models"])
     router,
     "/film",
     summary="How a version's network changed in training",
-    errors=(FilmNotRecorded,),
+    errors=(PartMissing,),
     response_model=Film,
 )
 async def get_film(manifest: Manifest, store: StoreDep, conditions: ConditionsDep) -> Response:
@@ -33,7 +35,7 @@ async def get_film(manifest: Manifest, store: StoreDep, conditions: ConditionsDe
     router,
     f"/{FILM_PICTURE}",
     summary="Film strip of a version's training",
-    errors=(FilmNotRecorded,),
+    errors=(PartMissing,),
     response_class=Response,
     responses={200: {"content": {"image/png": {}}, "description": "The picture."}},
 )
@@ -46,4 +48,4 @@ async def _filmed(store: StoreDep, manifest: Manifest, file: str, conditions: Co
     try:
         return await answer_file(store, manifest, file, conditions)
     except FileNotInVersion:
-        raise FilmNotRecorded(manifest.model, manifest.version) from None
+        raise PartMissing(manifest.model, manifest.version, "film", REMEDY) from None

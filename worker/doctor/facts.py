@@ -12,8 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from worker.doctor.commands import submission
 from worker.jobs.records import History
-from worker.recipe.options import OptimizerName
+from worker.recipe.options import KERAS_LEARNING_RATES, OptimizerName
 
+FAR_FROM_USUAL = 10.0
+"""Factor between a learning rate and Keras's default for the optimizer."""
 FEW_STEPS = 100
 """A run of fewer optimizer steps is a trial of the software: that it has not learned yet is no fault."""
 
@@ -99,6 +101,16 @@ class RunFacts(BaseModel):
         """Index of the epoch whose weights are published, from 0; -1 while there is none."""
         best = self.history.best_epoch
         return best - 1 if self.keeps_best and best is not None else self.epochs - 1
+
+    @property
+    def lower_rate(self) -> float:
+        """A learning rate to try when this one is too high: the usual one, or a tenth of one that is near it."""
+        usual = KERAS_LEARNING_RATES[self.optimizer]
+        return usual if self.learning_rate >= FAR_FROM_USUAL * usual else self.learning_rate / 10
+
+    def at_rate(self, rate: float) -> str:
+        """A command that repeats the run with another learning rate."""
+        return self.again(optimizer={"name": self.optimizer, "learning_rate": float(f"{rate:.2g}")})
 
     def again(self, **changes: Any) -> str:  # noqa: ANN401 - any JSON value
         """A command that repeats the run with some fields changed; None removes a field."""

@@ -61,11 +61,7 @@ def one_class(facts: RunFacts) -> Finding | None:
         evidence={"label": label, "share_of_answers": share, "share_of_pictures": real, "pictures": test.pictures},
         advice="Look at the loss curve: a loss that jumps up means a learning rate that is too high. If one class has "
         "most of the pictures, weigh the classes.",
-        try_=Try(
-            curl=facts.again(class_weights="balanced")
-            if is_excused
-            else facts.again(optimizer={"name": facts.optimizer, "learning_rate": facts.learning_rate / 10})
-        ),
+        try_=Try(curl=facts.again(class_weights="balanced") if is_excused else facts.at_rate(facts.lower_rate)),
     )
 
 
@@ -74,8 +70,14 @@ def overconfident(facts: RunFacts) -> Finding | None:
     test = facts.test
     if test is None or test.confidence is None or test.calibration_error is None:
         return None
-    if test.calibration_error < OVERCONFIDENT or test.confidence <= test.accuracy:
-        return None
+    found = judged(facts)
+    if (
+        test.calibration_error < OVERCONFIDENT
+        or test.confidence <= test.accuracy
+        or found is None
+        or found.is_at_chance
+    ):
+        return None  # a network that knows nothing has another problem than its probabilities
     return Finding(
         code="overconfident",
         severity="warning" if test.calibration_error >= FAR_OVERCONFIDENT else "info",

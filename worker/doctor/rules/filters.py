@@ -25,9 +25,5 @@ def dead_filters(facts: RunFacts) -> Finding | None:
         },
         advice="A filter dies when a large step pushes it below zero for every picture: lower the learning rate, let "
         "it rise slowly at the beginning, or use a smoother activation such as `elu`.",
-        try_=Try(
-            curl=facts.again(
-                optimizer={"name": facts.optimizer, "learning_rate": float(f"{facts.learning_rate / 3:.2g}")}
-            )
-        ),
+        try_=Try(curl=facts.at_rate(facts.learning_rate / 3)),
     )

@@ -3,7 +3,7 @@
 import math
 from itertools import pairwise
 
-from worker.doctor.facts import RunFacts, judged
+from worker.doctor.facts import FAR_FROM_USUAL, RunFacts, judged
 from worker.doctor.findings import Finding, Try
 from worker.recipe.options import KERAS_LEARNING_RATES
 
@@ -13,8 +13,6 @@ RISEN = 1.5
 """Training loss at the end, in units of its lowest."""
 STUCK = 0.75
 """Training loss, in units of guessing's, above which next to nothing was learned."""
-FAR_FROM_USUAL = 10.0
-"""Factor between a learning rate and Keras's default for the optimizer."""
 ROUGH_RISE = 1.1
 ROUGH_SHARE = 0.25
 PLATEAU_GAIN = 0.01
@@ -41,8 +39,8 @@ def diverging(facts: RunFacts) -> Finding | None:
             "lowest_epoch": losses.index(min(losses)) + 1,
             "guess_loss": facts.guess_loss,
         },
-        advice="Lower the learning rate by ten, or let it rise slowly at the beginning (`warmup`).",
-        try_=Try(curl=_at_rate(facts, facts.learning_rate / 10)),
+        advice="Lower the learning rate, or let it rise slowly at the beginning (`warmup`).",
+        try_=Try(curl=facts.at_rate(facts.lower_rate)),
     )
 
 
@@ -64,14 +62,13 @@ def learning_rate_high(facts: RunFacts) -> Finding | None:
     )
     if reason is None:
         return None
-    suggested = usual if is_far else facts.learning_rate / 10
     return Finding(
         code="learning_rate_high",
         severity="warning",
         title=f"The learning rate {facts.learning_rate:g} is probably too high: {reason}.",
         evidence=_rates(facts),
-        advice=f"Try {suggested:g}.",
-        try_=Try(curl=_at_rate(facts, suggested)),
+        advice=f"Try {facts.lower_rate:g}.",
+        try_=Try(curl=facts.at_rate(facts.lower_rate)),
     )
 
 
@@ -88,7 +85,7 @@ def learning_rate_low(facts: RunFacts) -> Finding | None:
         title=f"The learning rate {facts.learning_rate:g} is probably too low: the loss has hardly fallen.",
         evidence=_rates(facts),
         advice=f"Try {usual:g}, the usual rate for {facts.optimizer}.",
-        try_=Try(curl=_at_rate(facts, usual)),
+        try_=Try(curl=facts.at_rate(usual)),
     )
 
 
@@ -146,10 +143,6 @@ def _rates(facts: RunFacts) -> dict[str, float | str]:
         "last_loss": losses[-1],
         "guess_loss": facts.guess_loss,
     }
-
-
-def _at_rate(facts: RunFacts, rate: float) -> str:
-    return facts.again(optimizer={"name": facts.optimizer, "learning_rate": float(f"{rate:.2g}")})
 
 
 def _with(overrides: object, **changes: str) -> dict[str, object]:

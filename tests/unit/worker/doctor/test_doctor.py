@@ -94,6 +94,7 @@ def test_only_a_version_without_use_is_passed_over() -> None:
     passed_over = {name: diagnose(facts).passed_over for name, facts in (FAULTS | LESSON).items()}
     assert {name: code for name, code in passed_over.items() if code} == {
         "fault-lr100": "chance_level",
+        "fault-lr10x": "chance_level",
         "fault-lr-adam-1": "chance_level",
     }
 

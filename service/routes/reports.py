@@ -1,0 +1,67 @@
+"""Routes of what a version shows of itself as a whole: its report and the drawing of its network."""
+
+import asyncio
+import hashlib
+
+from fastapi import APIRouter, Response
+
+from model_store import Manifest, ModelStore
+from service.deps import StoreDep
+from service.errors import PartMissing
+from service.models.network_diagrams import diagram_of
+from service.models.report.contents import contents_of
+from service.models.report.page import report_page
+from service.routes.named_versions import of_version
+from service.web.byte_ranges import Conditions, ConditionsDep, answer_bytes
+from service.web.policies import REPORT, STORED_FILE
+
+router = APIRouter(prefix="/models/{name}", tags=["models"])
+SVG = "image/svg+xml"
+
+
+@of_version(
+    router,
+    "/report.html",
+    summary="Report of a version",
+    response_class=Response,
+    responses={200: {"content": {"text/html": {}}, "description": "One HTML document."}},
+)
+async def get_report(manifest: Manifest, store: StoreDep, conditions: ConditionsDep) -> Response:
+    """Everything about the run in one file, to be read, printed, kept or sent.
+
+    What the doctor found, curves, confusion matrix, mistakes with their pictures, film, network, settings, the
+    fingerprint of the data, hardware, and the command that repeats the run. It has no script and loads nothing, so it
+    opens from a file without a network.
+    """
+    page = await asyncio.to_thread(_report, store, manifest)
+    name = f"{manifest.model}-v{manifest.version}-report.html"
+    headers = {"Content-Disposition": f'inline; filename="{name}"', "Content-Security-Policy": REPORT[1].decode()}
+    return _sent(page, "text/html; charset=utf-8", conditions, headers)
+
+
+@of_version(
+    router,
+    "/diagram.svg",
+    summary="Drawing of a version's network",
+    errors=(PartMissing,),
+    response_class=Response,
+    responses={200: {"content": {SVG: {}}, "description": "The drawing."}},
+)
+async def get_version_diagram(manifest: Manifest, conditions: ConditionsDep) -> Response:
+    """The network as boxes with shapes and parameters, branches side by side."""
+    drawing = await asyncio.to_thread(diagram_of, manifest)
+    return answer_drawing(drawing, conditions)
+
+
+def answer_drawing(drawing: str, conditions: Conditions) -> Response:
+    """An SVG document, which no browser runs scripts of."""
+    return _sent(drawing, SVG, conditions, {"Content-Security-Policy": STORED_FILE[1].decode()})
+
+
+def _report(store: ModelStore, manifest: Manifest) -> str:
+    return report_page(contents_of(store, manifest))
+
+
+def _sent(text: str, media_type: str, conditions: Conditions, headers: dict[str, str]) -> Response:
+    data = text.encode()
+    return answer_bytes(data, f'"{hashlib.sha256(data).hexdigest()}"', media_type, conditions, headers)
