@@ -63,6 +63,7 @@ from service.routes import (
     records,
     reports,
     submissions,
+    workers,
 )
 from service.settings import ApiSettings
 from service.state import ServiceState, running
@@ -114,6 +115,7 @@ ROUTES = (
         datasets,
         dataset_pictures,
         keys,
+        workers,
         health,
         prometheus,
         page,

@@ -14,6 +14,7 @@ from service.state import ServiceState
 from service.telemetry.metrics import CONTENT_TYPE
 from worker.jobs.errors import QueueUnavailable
 from worker.jobs.records import QueueOverview
+from worker.jobs.workers import Worker
 
 logger = logging.getLogger(__name__)
 
@@ -34,12 +35,15 @@ async def metrics(state: StateDep) -> Response:
     When Redis does not answer in time, `convserve_queue_up` is 0 and there are no other job metrics.
     """
     queue, _ = await asyncio.gather(_overview(state), _drop_deleted_models(state))
-    return Response(state.metrics.page(state.engine.loaded(), queue), headers={"Content-Type": CONTENT_TYPE})
+    overview, workers = queue or (None, [])
+    return Response(
+        state.metrics.page(state.engine.loaded(), overview, workers), headers={"Content-Type": CONTENT_TYPE}
+    )
 
 
-async def _overview(state: ServiceState) -> QueueOverview | None:
+async def _overview(state: ServiceState) -> tuple[QueueOverview, list[Worker]] | None:
     try:
-        return await state.queue.call(state.queue.jobs.overview)
+        return await state.queue.call(lambda: (state.queue.jobs.overview(), state.queue.jobs.workers()))
     except QueueUnavailable:
         return None  # the page says so
 

@@ -4,7 +4,7 @@ Every metric's name, labels and buckets are defined here and nowhere else; calle
 bounded: routes are templates, models are models that exist, states and codes are few.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from service import __version__
 from worker.jobs.records import QueueOverview
+from worker.jobs.workers import Worker
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OTHER = "other"
@@ -22,6 +23,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 REQUEST_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 STAGE_BUCKETS_S = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 LOAD_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+GPU_LABELS = ("worker", "host", "gpu")
 BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
@@ -140,14 +142,17 @@ class Metrics:
             for metric in (self._decode, self._queue, self._compute, self._batch, self._answered):
                 metric.remove(model)
 
-    def page(self, loaded: Collection[LoadedModel], queue: QueueOverview | None) -> bytes:
+    def page(
+        self, loaded: Collection[LoadedModel], queue: QueueOverview | None, workers: Sequence[Worker] = ()
+    ) -> bytes:
         """Everything in Prometheus' text format.
 
         Args:
             loaded: what is in memory now.
             queue: the jobs as they are now; None when Redis does not answer.
+            workers: those that are alive.
         """
-        return generate_latest(_Page(self._registry, loaded, queue))
+        return generate_latest(_Page(self._registry, loaded, queue, workers))
 
     def _of(self, model: str) -> _OfModel:
         series = self._models.get(model)
@@ -166,11 +171,16 @@ class _Page(Collector):
     """What was counted since the start, and the current state of everything else."""
 
     def __init__(
-        self, registry: CollectorRegistry, loaded: Collection[LoadedModel], queue: QueueOverview | None
+        self,
+        registry: CollectorRegistry,
+        loaded: Collection[LoadedModel],
+        queue: QueueOverview | None,
+        workers: Sequence[Worker],
     ) -> None:
         self._registry = registry
         self._loaded = loaded
         self._queue = queue
+        self._workers = workers
 
     def collect(self) -> Iterator[Metric]:
         for family in self._registry.collect():
@@ -185,6 +195,7 @@ class _Page(Collector):
         )
         if self._queue is not None:
             yield from _jobs(self._queue)
+            yield from _workers(self._workers)
 
 
 def _loaded_models(loaded: Collection[LoadedModel]) -> Iterable[Metric]:
@@ -215,6 +226,31 @@ def _jobs(queue: QueueOverview) -> Iterable[Metric]:
         "Pictures trained on per second, all running jobs together.",
         queue.images_per_second,
     )
+
+
+def _workers(workers: Sequence[Worker]) -> Iterable[Metric]:
+    yield _gauge("convserve_workers", "Workers that are alive.", len(workers))
+    busy = GaugeMetricFamily(
+        "convserve_worker_busy", "1 while the worker runs a job, else 0.", labels=["worker", "host"]
+    )
+    used = GaugeMetricFamily(
+        "convserve_worker_gpu_memory_used_bytes", "Memory in use on a GPU of the worker's machine.", labels=GPU_LABELS
+    )
+    total = GaugeMetricFamily("convserve_worker_gpu_memory_bytes", "Memory of that GPU.", labels=GPU_LABELS)
+    share = GaugeMetricFamily(
+        "convserve_worker_gpu_utilization",
+        "Share of the time in which that GPU computes, from 0 to 1.",
+        labels=GPU_LABELS,
+    )
+    for worker in workers:
+        busy.add_metric([worker.id, worker.host], float(worker.running is not None))
+        for number, gpu in enumerate(worker.gpus):
+            labels = [worker.id, worker.host, str(number)]
+            used.add_metric(labels, gpu.used_bytes)
+            total.add_metric(labels, gpu.total_bytes)
+            if gpu.utilization is not None:
+                share.add_metric(labels, gpu.utilization)
+    yield from (busy, used, total, share)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -5,13 +5,16 @@ from collections.abc import Iterator
 import pytest
 import redis
 
+from service.telemetry.metrics import Metrics
 from worker.job_store import keys
 from worker.job_store.connection import connect
 from worker.job_store.store import JobStore
+from worker.job_store.workers import claimant_of
 from worker.jobs.labels import Labels
 from worker.jobs.plan import plan
 from worker.jobs.records import Claim, History, Progress, PublishedModel
 from worker.jobs.request import JobRequest
+from worker.jobs.workers import Gpu, WorkerFacts
 
 PLAN = plan(JobRequest(architecture="lenet5-fashion", dataset="fashion_mnist_sample", epochs=2))
 MODEL = PublishedModel(name="shirts", version=1, test_loss=0.5, test_accuracy=0.8)
@@ -149,3 +152,25 @@ def test_a_claimant_that_did_not_hear_which_job_was_next_is_told_again(job_store
     assert first is not None
     assert first == again
     assert job_store.claim(claimant="you") != first
+
+
+def test_workers_say_what_they_run_and_are_forgotten_when_they_are_silent(
+    job_store: JobStore, client: redis.Redis
+) -> None:
+    gpu = Gpu(name="a GPU", used_bytes=1, total_bytes=2, utilization=0.5)
+    job_store.announce("idle", 10)
+    job_store.announce("busy", 20, WorkerFacts(host="here", gpus=(gpu,)))
+    client.hset(f"{keys.PREFIX}workers", "gone", "1000 30")
+    job = submitted(job_store, "ann")
+    claim = job_store.claim(claimant=claimant_of("busy"))
+    assert claim is not None
+    job_store.heartbeat(claim, Progress(phase="training", epoch=1), History())
+    busy, idle = job_store.workers()
+    assert (idle.id, idle.running, idle.trainer_bytes, idle.gpus) == ("idle", None, 10, ())
+    assert (busy.id, busy.host, busy.gpus, busy.trainer_bytes) == ("busy", "here", (gpu,), 20)
+    assert busy.running is not None
+    assert (busy.running.job, busy.running.owner, busy.running.progress.epoch) == (job, "ann", 1)
+    assert busy.running.since is not None
+    page = Metrics().page([], job_store.overview(), job_store.workers()).decode()
+    assert 'convserve_worker_busy{host="here",worker="busy"} 1.0' in page
+    assert 'convserve_worker_gpu_utilization{gpu="0",host="here",worker="busy"} 0.5' in page

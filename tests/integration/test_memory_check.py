@@ -9,7 +9,7 @@ from service.jobs.memory_check import with_memory
 from service.jobs.queue import JobQueue
 from tests.fakes import RecordingWakeUps
 from worker.datasets import dataset_info
-from worker.job_store import store as job_store_module
+from worker.job_store import workers as workers_module
 from worker.job_store.connection import connect
 from worker.job_store.groups import GroupStore
 from worker.job_store.store import JobStore
@@ -51,7 +51,7 @@ def test_the_largest_living_worker_counts(client: redis.Redis, monkeypatch: pyte
     job_store.announce("large", 64 * GB)
     job_store.announce("small", 3 * GB)
     assert job_store.most_memory() == 64 * GB
-    monkeypatch.setattr(job_store_module, "ANNOUNCED_S", -1)
+    monkeypatch.setattr(workers_module, "ANNOUNCED_S", -1)
     job_store.announce("large", 64 * GB)
     assert job_store.most_memory() == 3 * GB
     job_store.announce("small", 3 * GB)

@@ -37,6 +37,7 @@
 --   ledger:writer      string  held by the process that changes the ledger; expires
 --   watch              string  name of the process that looks after lost jobs; expires
 --   workers            hash    by worker: when its announcement ends, and the bytes it allows a trainer
+--   workers:facts      hash    by worker: what else it says about itself (JSON)
 
 local prefix = KEYS[1]
 
@@ -65,6 +66,7 @@ local key = {
   ledger_writer = prefix .. 'ledger:writer',
   watch = prefix .. 'watch',
   workers = prefix .. 'workers',
+  worker_facts = prefix .. 'workers:facts',
 }
 
 local function now()

@@ -10,7 +10,7 @@ from worker.job_store import keys
 from worker.job_store.connection import server_errors
 from worker.job_store.fields import facets_of, new_fields
 from worker.job_store.filters import Found
-from worker.job_store.listing import ListedJobs
+from worker.job_store.workers import AnnouncedWorkers
 from worker.jobs.errors import IdempotencyConflict, JobNotFinished, JobNotFound, NothingToFinish
 from worker.jobs.labels import LOCAL_OWNER, NO_LABELS, Labels
 from worker.jobs.plan import TrainingPlan
@@ -19,10 +19,9 @@ from worker.jobs.states import JobState
 
 WATCH_S = 15  # after which another process takes over from a reaper that is not heard of
 IDEMPOTENCY_KEPT_S = 48 * 3600
-ANNOUNCED_S = 60  # a worker announces itself every ten seconds
 
 
-class JobStore(ListedJobs):
+class JobStore(AnnouncedWorkers):
     """All jobs on one Redis server.
 
     Every method raises `QueueUnavailable` when the server does not answer.
@@ -152,12 +151,3 @@ class JobStore(ListedJobs):
     def take_watch(self, name: str) -> bool:
         """Become, or stay, the one process that looks after lost jobs; False while another one is."""
         return bool(self._scripts.run("take_watch", name, WATCH_S))
-
-    def announce(self, worker: str, trainer_bytes: int) -> None:
-        """Note that a worker lives, and how much memory it allows a trainer."""
-        self._scripts.run("announce", worker, trainer_bytes, ANNOUNCED_S)
-
-    def most_memory(self) -> int | None:
-        """The most memory, in bytes, that a living worker allows a trainer; None when no worker is known."""
-        bytes_text: str | None = self._scripts.run("most_memory")
-        return int(bytes_text) if bytes_text else None

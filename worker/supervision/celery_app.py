@@ -4,6 +4,7 @@ It does nothing but hand wake-ups to the `Runner`.
 """
 
 import logging
+import secrets
 import sys
 from typing import Any
 
@@ -33,6 +34,8 @@ settings = WorkerSettings()
 app = celery_app(settings.broker_url)
 app.amqp.Connection = _EagerConnection
 logger = logging.getLogger(__name__)
+WORKER = secrets.token_hex(8)
+"""Name of this worker: its pool process inherits it."""
 
 _runner: Runner | None = None  # set in the pool process only
 _reaper: Reaper | None = None  # set in the main process only
@@ -48,7 +51,7 @@ def _configure_logging(**_: Any) -> None:  # noqa: ANN401 - Celery's signal argu
 def _open_runner(**_: Any) -> None:  # noqa: ANN401
     global _runner  # noqa: PLW0603 - Celery offers no other place for a pool process's own state
     use_umask(settings)
-    _runner = Runner(settings)
+    _runner = Runner(settings, WORKER)
 
 
 @signals.worker_process_shutdown.connect  # type: ignore[untyped-decorator]
@@ -63,7 +66,7 @@ def _start_threads(**_: Any) -> None:  # noqa: ANN401
     job_store = JobStore(connect(settings.redis_url), half_life_s=settings.fair_half_life_s)
     _reaper = Reaper(job_store, WakeUps(settings.broker_url))
     _reaper.start()
-    _announcer = Announcer(job_store, most_trainer_bytes(settings.trainer_memory_bytes))
+    _announcer = Announcer(job_store, WORKER, most_trainer_bytes(settings.trainer_memory_bytes))
     _announcer.start()
     logger.info("ready: waiting for jobs on queue %r", QUEUE)
 

@@ -13,6 +13,7 @@ from worker.job_store.claims import MAX_ATTEMPTS
 from worker.job_store.connection import connect
 from worker.job_store.keys import new_id
 from worker.job_store.store import JobStore
+from worker.job_store.workers import claimant_of
 from worker.jobs.errors import QueueUnavailable
 from worker.jobs.records import Claim, Progress
 from worker.jobs.states import JobState
@@ -39,9 +40,15 @@ logger = logging.getLogger(__name__)
 
 
 class Runner:
-    """Runs jobs one after another."""
+    """Runs jobs one after another.
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    Args:
+        settings: of the worker.
+        worker: its name, with which the names of its claims begin.
+    """
+
+    def __init__(self, settings: WorkerSettings, worker: str = "") -> None:
+        self._worker = worker or new_id()
         self._settings = settings
         self._job_store = JobStore(connect(settings.redis_url), settings.lease_s, settings.fair_half_life_s)
         self._tracing = open_tracing(settings.otel_endpoint, settings.otel_service_name, "worker")
@@ -55,7 +62,7 @@ class Runner:
     def run(self) -> None:
         """Run the job whose turn it is; a wake-up does nothing when no job waits."""
         # Asked until there is an answer: a claim that Redis made while it hung would cost the job an attempt.
-        claimant = new_id()
+        claimant = claimant_of(self._worker)
         claim = insist("of the next turn", lambda: self._job_store.claim(claimant=claimant), CLAIM_RETRY_S)
         if claim is None:
             return
