@@ -28,6 +28,7 @@ from service.models.catalog import Catalog
 from service.models.index import Index
 from service.predict.predictor import Predictor
 from service.predict.uploads import TakeOptions, Upload, read_uploads
+from service.quotas.usage import Usage
 from service.settings import ApiSettings
 from service.state import ServiceState
 from service.web.streams import EventStreams
@@ -66,6 +67,10 @@ async def _request_id(request: Request) -> str:
 async def _caller(request: Request) -> Caller:
     caller: Caller = request.state.caller
     return caller
+
+
+async def _usage(state: StateDep) -> Usage:
+    return Usage(state.queue, state.store.datasets, state.catalog)
 
 
 async def _keyring(state: StateDep) -> Keyring | None:
@@ -216,6 +221,7 @@ async def _pictures(request: Request, state: StateDep, choice: DatasetChoiceDep)
 
 
 CallerDep = Annotated[Caller, Depends(_caller)]
+UsageDep = Annotated[Usage, Depends(_usage)]
 KeyringDep = Annotated[Keyring | None, Depends(_keyring)]
 StoreDep = Annotated[ModelStore, Depends(_store)]
 CatalogDep = Annotated[Catalog, Depends(_catalog)]

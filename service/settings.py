@@ -14,6 +14,8 @@ from worker.patterns import REFERENCE_PATTERN, ROUTE_PATTERN, WEB_ADDRESS_PATTER
 from worker.settings import SharedSettings, lowered, unset_if_empty
 
 _MIB = 1024 * 1024
+ScopeName = Literal["predict", "read", "train", "admin"]
+QuotaName = Literal["jobs", "waiting_s", "dataset_bytes", "model_bytes", "predict_per_s"]
 
 
 class ApiSettings(SharedSettings):
@@ -46,6 +48,12 @@ class ApiSettings(SharedSettings):
         default="auto",
         description="Whether requests need a key: `auto` on every address but the loopback ones and wherever "
         "CONVSERVE_ADMIN_KEY is set, `on` always. See `convserve keys`.",
+    )
+    quotas: dict[ScopeName, dict[QuotaName, Annotated[float, Field(ge=0)]]] = Field(
+        default={"train": {"jobs": 500, "dataset_bytes": 20e9, "model_bytes": 20e9}},
+        description="What keys of a scope allow their owners, as JSON: `jobs` (that wait or run), `waiting_s` (seconds "
+        "that a worker will need for those that wait), `dataset_bytes`, `model_bytes`, `predict_per_s` (in each API "
+        "process). What is missing is not limited; a key may have limits of its own.",
     )
     metrics_open: bool = Field(default=True, description="Answer `/metrics` without a key.")
     max_body_bytes: int = Field(

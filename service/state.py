@@ -120,7 +120,10 @@ def _keyring(settings: ApiSettings, store: ModelStore) -> Keyring | None:
     if not are_keys_needed(settings):
         return None
     admin_key = settings.admin_key
-    return Keyring(store.keys, None if admin_key is None else admin_key.get_secret_value())
+    quotas = {
+        str(scope): {str(name): limit for name, limit in limits.items()} for scope, limits in settings.quotas.items()
+    }
+    return Keyring(store.keys, None if admin_key is None else admin_key.get_secret_value(), quotas)
 
 
 @contextmanager

@@ -36,6 +36,10 @@ def create(
     expires: Annotated[
         str | None, typer.Option(help="When the key ends: 12h, 30d, 8w, or a date; never by default.")
     ] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(help="A limit of this key, such as jobs=20; repeatable. See $CONVSERVE_QUOTAS."),
+    ] = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,
     url: Url = None,
@@ -43,7 +47,7 @@ def create(
     """Make a key and print it. It is shown this once; only its SHA-256 is stored."""
     from service.cli.key_list import create_key, key_source
 
-    create_key(key_source(url, data_dir), name, scope, expires, as_json)
+    create_key(key_source(url, data_dir), name, scope, expires, limit or [], as_json)
 
 
 @keys_app.command("list")

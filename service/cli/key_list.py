@@ -4,9 +4,10 @@ The store needs no running server, so the first key can be made before there is 
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, get_args
 
 import typer
 from rich.console import Console
@@ -21,13 +22,14 @@ from service.errors import ServiceError
 from service.keys.answers import created_answer, key_answer
 from service.keys.callers import LOCAL, KeyScope
 from service.keys.issuing import issue
+from service.settings import QuotaName
 from worker.settings import SharedSettings, use_umask
 
 
 class KeySource(Protocol):
     """Where keys are made; the answers are those of the routes."""
 
-    def create(self, name: str, scope: str, expires: str | None) -> JsonObject:
+    def create(self, name: str, scope: str, expires: str | None, limits: Mapping[str, float]) -> JsonObject:
         """Make a key."""
 
     def all(self) -> JsonObject:
@@ -49,11 +51,13 @@ def key_source(url: str | None, data_dir: Path | None) -> KeySource:
         raise CommandFailed(str(error)) from error
 
 
-def create_key(source: KeySource, name: str, scope: str, expires: str | None, as_json: bool) -> None:
+def create_key(
+    source: KeySource, name: str, scope: str, expires: str | None, limits: Sequence[str], as_json: bool
+) -> None:
     """Make a key and print it: the key alone on standard output, everything else on standard error."""
     if scope not in set(KeyScope):
         raise CommandFailed(f"--scope: expected {', '.join(KeyScope)}, got {scope!r}")
-    created = source.create(name, scope, expires)
+    created = source.create(name, scope, expires, dict(map(_limit, limits)))
     if as_json:
         typer.echo(json.dumps(created))
         return
@@ -85,14 +89,27 @@ def revoke_key(source: KeySource, name: str) -> None:
     typer.echo(f"The key of {revoked['name']} is revoked; within two seconds it opens nothing.")
 
 
+def _limit(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    names = get_args(QuotaName)
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1.0
+    if name not in names or not 0 <= number < float("inf"):
+        raise CommandFailed(f"--limit: expected a limit such as jobs=20 ({', '.join(names)}), got {text!r}")
+    return name, number
+
+
 class _Server:
     """Keys of a running server."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def create(self, name: str, scope: str, expires: str | None) -> JsonObject:
-        return self._client.post("/keys", {"name": name, "scope": scope, "expires": expires})
+    def create(self, name: str, scope: str, expires: str | None, limits: Mapping[str, float]) -> JsonObject:
+        body = {"name": name, "scope": scope, "expires": expires, "limits": dict(limits)}
+        return self._client.post("/keys", body)
 
     def all(self) -> JsonObject:
         return self._client.get("/keys")
@@ -107,9 +124,11 @@ class _Store:
     def __init__(self, keys: KeyStore) -> None:
         self._keys = keys
 
-    def create(self, name: str, scope: str, expires: str | None) -> JsonObject:
+    def create(self, name: str, scope: str, expires: str | None, limits: Mapping[str, float]) -> JsonObject:
         try:
-            token, record = issue(self._keys, name, KeyScope(scope), expires=expires, created_by=LOCAL.name)
+            token, record = issue(
+                self._keys, name, KeyScope(scope), expires=expires, created_by=LOCAL.name, limits=limits
+            )
         except (StoreError, ServiceError) as error:
             raise CommandFailed(str(error)) from error
         return created_answer(record, token, datetime.now(UTC)).model_dump(mode="json")

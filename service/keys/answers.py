@@ -1,13 +1,14 @@
 """What the routes say about keys, and what they take. The key itself is in one answer only: that of its creation."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from model_store import KeyRecord
 from model_store.names import MODEL_PATTERN
 from service.keys.callers import KeyScope
+from service.settings import QuotaName
 
 
 class KeyRequest(BaseModel):
@@ -28,6 +29,11 @@ class KeyRequest(BaseModel):
         "`2027-01-31T12:00:00Z`; never by default.",
         examples=["30d"],
     )
+    limits: dict[QuotaName, Annotated[float, Field(ge=0)]] = Field(
+        default={},
+        description="Limits of this key that differ from those of its scope, see `CONVSERVE_QUOTAS`.",
+        examples=[{"jobs": 20}],
+    )
 
 
 class Key(BaseModel):
@@ -40,6 +46,7 @@ class Key(BaseModel):
     created_by: str = Field(description="Name of the key that made it; `local` for the command line.")
     expires_at: AwareDatetime | None = Field(description="Null: never.")
     revoked_at: AwareDatetime | None
+    limits: dict[str, float] = Field(description="Where they differ from those of the scope.")
 
 
 class CreatedKey(Key):

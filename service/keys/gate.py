@@ -9,10 +9,11 @@ from functools import lru_cache
 
 from starlette.types import Scope
 
-from service.keys.callers import ANYONE, LOCAL, Caller
+from service.keys.callers import ANYONE, LOCAL, Caller, KeyScope
 from service.keys.credentials import token_in
 from service.keys.failures import Failures
 from service.keys.keyring import Keyring
+from service.keys.rates import Rates
 from service.keys.route_scopes import READING_METHODS, Route, RouteScopes
 from service.keys.tokens import is_well_formed
 from service.web.key_errors import KeyMissing, ScopeMissing, TooManyFailures
@@ -25,6 +26,8 @@ OPEN_PREFIXES = ("/docs-assets/", "/page/")
 METRICS_PATH = "/metrics"
 UNGUESSABLE_CHARACTERS = 32
 """A key as long as this cannot be guessed, so it opens even from an address that sends wrong keys."""
+
+RATE = "predict_per_s"
 
 Headers = Mapping[bytes, bytes]
 
@@ -40,6 +43,7 @@ class Gate:
     def __init__(self, scopes: RouteScopes, *, are_metrics_open: bool = True) -> None:
         self.scopes = scopes
         self.failures = Failures()
+        self._rates = Rates()
         self._open_paths = OPEN_PATHS | {METRICS_PATH} if are_metrics_open else OPEN_PATHS
 
     def knows(self, keyring: Keyring | None, headers: Headers) -> bool:
@@ -49,7 +53,8 @@ class Gate:
         token = token_in(headers)
         if len(token) < UNGUESSABLE_CHARACTERS and self.failures.is_any_blocked():
             return False
-        return keyring.caller(token) is not None
+        caller = keyring.caller(token)
+        return caller is not None and RATE not in caller.limits  # the routes count those that have a limit
 
     async def caller_of(self, keyring: Keyring | None, scope: Scope, headers: Headers) -> Caller:
         """Who sends a request.
@@ -63,6 +68,7 @@ class Gate:
             KeyMissing: it carries no key that opens anything.
             TooManyFailures: wrong keys came from its address.
             ScopeMissing: its key may not do this.
+            QuotaExceeded: its key may not predict so often.
             StoreUnavailable: no keys could be read yet.
         """
         if keyring is None:
@@ -74,6 +80,8 @@ class Gate:
         needed = self.scopes.needed(scope["method"], scope["path"])
         if needed is not None and not caller.has(needed):
             raise ScopeMissing(needed, caller.scope)
+        if RATE in caller.limits and needed is KeyScope.PREDICT and scope["method"] not in READING_METHODS:
+            self._rates.take(caller.name, caller.limits[RATE])
         return caller
 
     def _is_open(self, scope: Scope) -> bool:

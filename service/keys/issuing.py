@@ -1,5 +1,6 @@
 """Makes keys, for the command line and for `POST /keys` alike."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from model_store import KeyRecord, KeyStore
@@ -9,7 +10,15 @@ from service.keys.tokens import digest_of, new_token
 from service.web.key_errors import KeyNameReserved
 
 
-def issue(keys: KeyStore, name: str, scope: KeyScope, *, expires: str | None, created_by: str) -> tuple[str, KeyRecord]:
+def issue(
+    keys: KeyStore,
+    name: str,
+    scope: KeyScope,
+    *,
+    expires: str | None,
+    created_by: str,
+    limits: Mapping[str, float] | None = None,
+) -> tuple[str, KeyRecord]:
     """Make a key and store what may be stored of it.
 
     Args:
@@ -18,6 +27,7 @@ def issue(keys: KeyStore, name: str, scope: KeyScope, *, expires: str | None, cr
         scope: what it may do.
         expires: a duration or a moment, see `moment_of`; None: never.
         created_by: name of the caller.
+        limits: where they differ from those of the scope.
 
     Returns:
         The key, which nobody can read again, and its record.
@@ -37,6 +47,7 @@ def issue(keys: KeyStore, name: str, scope: KeyScope, *, expires: str | None, cr
         sha256=digest_of(token.encode()).hex(),
         created_at=now,
         created_by=created_by,
+        limits=dict(limits or {}),
         expires_at=None if expires is None else moment_of(expires, now),
     )
     keys.create(record)

@@ -8,7 +8,7 @@ import asyncio
 import hmac
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +24,9 @@ LOOK_AGAIN_S = 0.25
 """A key that is not known, for example a new one, lets the store be read again, but not more often than this."""
 UNKNOWN_REMEMBERED = 1024
 
+Quotas = Mapping[str, Mapping[str, float]]
+"""Limits by name, by scope."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Known:
@@ -38,6 +41,7 @@ class Keyring:
     Args:
         store: where keys are stored.
         admin_key: opens everything; None: there is no such key.
+        quotas: limits by scope, for keys that have none of their own.
         clock: seconds since 1970.
         look_again_s: shortest time, in seconds, between two readings of the store for keys that are not known.
     """
@@ -46,11 +50,13 @@ class Keyring:
         self,
         store: KeyStore,
         admin_key: str | None,
+        quotas: Quotas | None = None,
         clock: Callable[[], float] = time.time,
         look_again_s: float = LOOK_AGAIN_S,
     ) -> None:
         self._store = store
         self._clock = clock
+        self._quotas = quotas or {}
         self._own = {} if admin_key is None else _admin(admin_key.encode())
         self._known: dict[bytes, _Known] = dict(self._own)
         self._ended: dict[bytes, str] = {}
@@ -163,26 +169,26 @@ class Keyring:
 
     def _take(self, records: list[KeyRecord]) -> None:
         now = datetime.now(UTC)
-        self._known = {**self._own, **dict(_known(record) for record in records if record.revoked_at is None)}
+        self._known = {**self._own, **dict(self._entry(record) for record in records if record.revoked_at is None)}
         ended = [record for record in records if not record.is_in_force(now)]
         self._ended = {
             bytes.fromhex(record.sha256): f"got one that {'was revoked' if record.revoked_at else 'has expired'}"
             for record in ended
         }
 
+    def _entry(self, record: KeyRecord) -> tuple[bytes, _Known]:
+        digest = bytes.fromhex(record.sha256)
+        # A scope of a later version is not known here; such a key opens nothing.
+        scope = KeyScope(record.scope) if record.scope in set(KeyScope) else None
+        limits = {**self._quotas.get(record.scope, {}), **record.limits}
+        expires_at = float("inf") if record.expires_at is None else record.expires_at.timestamp()
+        return digest, _Known(digest, Caller(record.name, scope, digest, limits), expires_at)
+
     def _end_revoked(self) -> None:
         for end, caller in list(self._followers.items()):
             if not self.is_in_force(caller):
                 self.unfollow(end)
                 end()
-
-
-def _known(record: KeyRecord) -> tuple[bytes, _Known]:
-    digest = bytes.fromhex(record.sha256)
-    # A scope of a later version is not known here; such a key opens nothing.
-    scope = KeyScope(record.scope) if record.scope in set(KeyScope) else None
-    expires_at = float("inf") if record.expires_at is None else record.expires_at.timestamp()
-    return digest, _Known(digest, Caller(record.name, scope, digest, record.limits), expires_at)
 
 
 def _admin(key: bytes) -> dict[bytes, _Known]:

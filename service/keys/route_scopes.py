@@ -27,6 +27,7 @@ _SCOPES: dict[KeyScope, str] = {
         POST      /models/{name}
         POST      /models/{name}@{alias}
         POST      /models/{name}/versions/{version}
+        GET       /me
         GET       /ping
         GET       /health
         POST      /invocations

@@ -21,6 +21,7 @@ from service.web.doors import SAFE_METHODS, Doors
 from service.web.key_errors import KeyMissing, ScopeMissing, TooManyFailures
 from service.web.policies import POLICY, STORED_FILE, UNFRAMED
 from service.web.problems import respond_to
+from service.web.quota_errors import QuotaExceeded
 
 SHARED_METHODS = "GET, HEAD, POST, PUT"
 SHARED_HEADERS = "authorization, content-type, x-api-key, x-request-id"
@@ -29,7 +30,15 @@ CALLER = "caller"
 """Name of the caller in the state of a request."""
 EVENT_STREAM = b"text/event-stream"
 CLIENT_LEFT = 499
-REFUSALS = (HostNotAllowed, OriginNotAllowed, KeyMissing, ScopeMissing, TooManyFailures, StoreUnavailable)
+REFUSALS = (
+    HostNotAllowed,
+    OriginNotAllowed,
+    KeyMissing,
+    ScopeMissing,
+    TooManyFailures,
+    QuotaExceeded,
+    StoreUnavailable,
+)
 
 
 class FrontDoor:

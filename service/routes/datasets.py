@@ -17,6 +17,7 @@ from service.deps import (
     SheetsDep,
     StateDep,
     StoreDep,
+    UsageDep,
 )
 from service.errors import (
     ArchiveUnusable,
@@ -31,10 +32,12 @@ from service.errors import (
 from service.jobs.queue import JobQueue
 from service.keys.callers import LOCAL
 from service.keys.ownership import require_owner
+from service.quotas.checks import require_dataset_bytes
 from service.web.byte_ranges import ConditionsDep, answer_bytes
 from service.web.freed import Freed
 from service.web.key_errors import NotOwner
 from service.web.problem_docs import problem_responses
+from service.web.quota_errors import StorageExceeded
 from worker.datasets import DATASETS, DatasetCorrupt, DatasetNotFound
 from worker.datasets.upload.options import UploadOptions
 from worker.job_store.filters import JobFilter
@@ -88,7 +91,14 @@ async def list_datasets(datasets: DatasetsDep) -> DatasetList:
     dependencies=[REQUIRE_FREE_SPACE],
     openapi_extra=UPLOAD_DOCS,
     responses=problem_responses(
-        UploadRejected, ArchiveUnusable, DatasetTaken, TooManyUploads, DiskFull, StoreFull, StoreUnavailable
+        UploadRejected,
+        ArchiveUnusable,
+        DatasetTaken,
+        TooManyUploads,
+        StorageExceeded,
+        DiskFull,
+        StoreFull,
+        StoreUnavailable,
     ),
 )
 async def upload_dataset(
@@ -99,6 +109,7 @@ async def upload_dataset(
     conversions: ConversionsDep,
     store: StoreDep,
     caller: CallerDep,
+    usage: UsageDep,
 ) -> DatasetAnswer:
     """Send a zip with a folder of pictures for each class, optionally inside `train/` and `test/`.
 
@@ -107,6 +118,8 @@ async def upload_dataset(
     `/predict`. An archive that breaks a rule is refused at once; otherwise the answer is 202, `Location` has the
     dataset's URL, and the dataset is `ready` when its conversion is done.
     """
+    length = request.headers.get("content-length", "")
+    await require_dataset_bytes(caller, usage, int(length) if length.isdecimal() else 0)
     query = dict(request.query_params)
     if "name" in query:
         await _refuse_taken(read_options(query, {}).name, store)
@@ -115,6 +128,8 @@ async def upload_dataset(
             request, folder.archive, query, state.settings.max_dataset_bytes, state.settings.min_free_bytes
         )
         await _refuse_taken(options.name, store)
+        if not length.isdecimal():
+            await require_dataset_bytes(caller, usage, folder.archive.stat().st_size)
         await conversions.start(folder, options, caller.name)
     response.headers["Location"] = f"/datasets/{options.name}"
     return await datasets.one(options.name)

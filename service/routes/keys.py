@@ -32,7 +32,13 @@ async def create_key(request: KeyRequest, caller: CallerDep, store: StoreDep, ke
     owns what the name owns. Keys can be made while none are needed, on a loopback address, too.
     """
     token, record = await asyncio.to_thread(
-        issue, store.keys, request.name, request.scope, expires=request.expires, created_by=caller.name
+        issue,
+        store.keys,
+        request.name,
+        request.scope,
+        expires=request.expires,
+        created_by=caller.name,
+        limits={str(name): limit for name, limit in request.limits.items()},
     )
     if keyring is not None:
         await keyring.refresh()

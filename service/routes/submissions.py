@@ -10,14 +10,18 @@ from fastapi import APIRouter, Body, Header, Query, Response, status
 from fastapi.openapi.models import Example
 
 from model_store import AliasNotFound, Manifest, ModelNotFound, ModelStore, StoreFull, VersionNotFound
-from service.deps import CallerDep, CatalogDep, DatasetsDep, QueueDep, RequestIdDep, SettingsDep, StoreDep
+from service.deps import CallerDep, CatalogDep, DatasetsDep, QueueDep, RequestIdDep, SettingsDep, StoreDep, UsageDep
 from service.jobs.dry_run import DryRun, dry_run
 from service.jobs.group_answers import Group, group_answer
 from service.jobs.memory_check import with_memory
 from service.jobs.queue import JobQueue
+from service.keys.callers import Caller
 from service.models.catalog import Catalog
 from service.models.index import Reference
+from service.quotas.checks import require_jobs
+from service.quotas.usage import Usage
 from service.web.problem_docs import problem_responses
+from service.web.quota_errors import QuotaExceeded, StorageExceeded
 from worker.datasets import DatasetNotReady, FindDataset
 from worker.jobs.errors import IdempotencyConflict, QueueUnavailable
 from worker.jobs.grids import GridRequest, PlannedJob, Planner, Submission, plan_grid
@@ -77,7 +81,15 @@ SUBMIT_EXAMPLES: dict[str, Example] = {
     status_code=status.HTTP_202_ACCEPTED,
     summary="Start a training, or a grid of them",
     responses={
-        **problem_responses(RequestInvalid, DatasetNotReady, IdempotencyConflict, QueueUnavailable, StoreFull),
+        **problem_responses(
+            RequestInvalid,
+            DatasetNotReady,
+            IdempotencyConflict,
+            QueueUnavailable,
+            QuotaExceeded,
+            StorageExceeded,
+            StoreFull,
+        ),
         200: {"model": DryRun, "description": "What would happen; only with `dry_run`."},
     },
     response_model=JobRecord | Group,
@@ -92,6 +104,7 @@ async def submit_job(
     settings: SettingsDep,
     request_id: RequestIdDep,
     caller: CallerDep,
+    usage: UsageDep,
     dry: Annotated[
         bool,
         Query(alias="dry_run", description="Queue nothing; answer with what would be queued and what it would cost."),
@@ -117,6 +130,7 @@ async def submit_job(
     await _require_free_space(store, queue, idempotency_key)
     digest = _digest(submission)
     planned = await asyncio.to_thread(_planned, submission, plan_one)
+    await _require_quota(caller, usage, len(planned), queue, idempotency_key)
     jobs = await with_memory(planned, queue, settings.trainer_memory_bytes, find_dataset)
     if isinstance(submission, GridRequest):
         group = await queue.submit_group(
@@ -134,6 +148,17 @@ async def _require_free_space(store: ModelStore, queue: JobQueue, idempotency_ke
     try:
         await asyncio.to_thread(store.require_free_space)
     except StoreFull:
+        if not idempotency_key or not await queue.call(queue.jobs.is_repetition, idempotency_key):
+            raise
+
+
+async def _require_quota(
+    caller: Caller, usage: Usage, n_jobs: int, queue: JobQueue, idempotency_key: str | None
+) -> None:
+    """Refuse jobs beyond the limits of the key, except a repetition, which adds none."""
+    try:
+        await require_jobs(caller, usage, n_jobs)
+    except (QuotaExceeded, StorageExceeded):
         if not idempotency_key or not await queue.call(queue.jobs.is_repetition, idempotency_key):
             raise
 

@@ -59,6 +59,11 @@ class Problem(BaseModel):
     detail: str = Field(description="What is wrong in this case, for people.", examples=["there is no model 'shirts'"])
     code: str = Field(description="The kind of problem, for programs.", examples=["model_not_found"])
     errors: list[FieldProblem] | None = Field(default=None, description="The parts at fault, where known.")
+    limit: float | None = Field(default=None, description="Beyond a quota: what the key allows.")
+    used: float | None = Field(default=None, description="Beyond a quota: what its owner uses.")
+    retry_after_s: float | None = Field(
+        default=None, description="Beyond a quota: seconds until it makes sense to try again; null if it does not."
+    )
 
 
 class ErrorRenderer(Protocol):
@@ -98,9 +103,11 @@ def problem_of(verdict: Verdict, detail: str, errors: Iterable[FieldProblem] = (
     )
 
 
-def respond(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
+def respond(
+    problem: Problem, headers: Mapping[str, str] | None = None, quota: Mapping[str, float | None] | None = None
+) -> Response:
     """The response with a problem; every error but those of an `ErrorRenderer` leaves the service this way."""
-    body = json.dumps(problem.model_dump(exclude_none=True), ensure_ascii=False)
+    body = json.dumps(problem.model_dump(exclude_none=True) | dict(quota or {}), ensure_ascii=False)
     return Response(body.encode(), status_code=problem.status, headers=headers, media_type=MEDIA_TYPE)
 
 
@@ -123,7 +130,8 @@ def respond_to(error: Exception, scope: Scope) -> Response:
     renderer = _renderer_for(scope)
     if renderer is not None:
         return renderer.respond_to(error, headers)
-    return respond(problem_of(verdict, str(error), _parts_at_fault(error)), headers)
+    problem = problem_of(verdict, str(error), _parts_at_fault(error))
+    return respond(problem, headers, getattr(error, "quota", {}))
 
 
 def _renderer_for(scope: Scope) -> ErrorRenderer | None:

@@ -40,6 +40,7 @@ from service.errors import (
     VersionPassedOver,
 )
 from service.web.key_errors import ExpiryInvalid, KeyMissing, KeyNameReserved, NotOwner, ScopeMissing, TooManyFailures
+from service.web.quota_errors import QuotaExceeded, StorageExceeded
 from worker.architectures import ArchitectureError, ArchitectureNotFound
 from worker.datasets import DatasetCorrupt, DatasetNotFound, DatasetNotReady, DatasetUnavailable
 from worker.inside.errors import LayerNotFound, NotRecorded
@@ -101,6 +102,8 @@ VERDICTS: dict[type[Exception], Verdict] = {
     OriginNotAllowed: Verdict(403, "origin_not_allowed", "Request of another site"),
     KeyMissing: Verdict(401, "key_missing", "Key missing or wrong"),
     TooManyFailures: Verdict(429, "too_many_wrong_keys", "Too many wrong keys"),
+    QuotaExceeded: Verdict(429, "quota_exceeded", "More than this key allows"),
+    StorageExceeded: Verdict(403, "storage_exceeded", "More bytes than this key allows"),
     NotOwner: Verdict(403, "not_owner", "Belongs to another"),
     KeyNameReserved: Verdict(422, "key_name_reserved", "Name reserved"),
     ExpiryInvalid: Verdict(422, "expiry_invalid", "Invalid expiry"),

@@ -148,6 +148,11 @@ class JobStore(AnnouncedWorkers):
         with server_errors():
             return cast(list[str], self._redis.zrange(keys.QUEUED, 0, -1))
 
+    def expected_s(self) -> float:
+        """Seconds that a training takes, the latest ones counting most; as `expected_s` of the scripts says."""
+        with server_errors():
+            return float(cast(str | None, self._redis.get(keys.PACE)) or keys.UNKNOWN_PACE_S)
+
     def take_watch(self, name: str) -> bool:
         """Become, or stay, the one process that looks after lost jobs; False while another one is."""
         return bool(self._scripts.run("take_watch", name, WATCH_S))

@@ -84,7 +84,7 @@ async def test_a_new_key_is_known_at_once_and_a_revoked_one_after_the_next_readi
 
 
 async def test_a_key_ends_when_it_expires(keys: SilentStore) -> None:
-    keyring = Keyring(keys, None, clock := Clock())
+    keyring = Keyring(keys, None, clock=(clock := Clock()))
     token = made(keys, expires="30d")
     await keyring.refresh()
     expires_at = keys.all()[0].expires_at

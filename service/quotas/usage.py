@@ -1,0 +1,94 @@
+"""What an owner uses at this moment: jobs that wait or run, the time the waiting ones will take, bytes in the store."""
+
+import asyncio
+
+from pydantic import BaseModel, Field
+
+from model_store import DatasetDamaged, DatasetManifest, DatasetMissing, DatasetStore, Manifest
+from service.jobs.queue import JobQueue
+from service.models.catalog import Catalog
+from worker.job_store.filters import JobFilter
+from worker.jobs.errors import QueueUnavailable
+from worker.jobs.states import JobState
+
+
+class JobUsage(BaseModel):
+    """Of the queue."""
+
+    jobs: int = Field(description="Jobs that wait or run.")
+    waiting_s: float = Field(description="Seconds that a worker will need for those that wait.")
+
+
+class Used(BaseModel):
+    """What the owner of a key uses; the fields of the queue are null while it does not answer."""
+
+    jobs: int | None = Field(description="Jobs that wait or run.")
+    waiting_s: float | None = Field(description="Seconds that a worker will need for those that wait.")
+    dataset_bytes: int = Field(description="Bytes of the uploaded datasets.")
+    model_bytes: int = Field(description="Bytes of the published versions.")
+
+
+class Usage:
+    """Counts what owners use.
+
+    Args:
+        queue: of jobs.
+        datasets: the store's.
+        catalog: of models.
+    """
+
+    def __init__(self, queue: JobQueue, datasets: DatasetStore, catalog: Catalog) -> None:
+        self._queue = queue
+        self._datasets = datasets
+        self._catalog = catalog
+
+    async def of(self, owner: str) -> Used:
+        """Everything. Raises `StoreUnavailable`."""
+        try:
+            queue = await self.jobs(owner)
+        except QueueUnavailable:
+            queue = None
+        return Used(
+            jobs=None if queue is None else queue.jobs,
+            waiting_s=None if queue is None else queue.waiting_s,
+            dataset_bytes=await self.dataset_bytes(owner),
+            model_bytes=await self.model_bytes(owner),
+        )
+
+    async def jobs(self, owner: str) -> JobUsage:
+        """What the owner has in the queue. Raises `QueueUnavailable`."""
+        return await self._queue.call(self._jobs, owner)
+
+    async def expected_s(self) -> float:
+        """Seconds that a training takes, by the latest ones. Raises `QueueUnavailable`."""
+        return await self._queue.call(self._queue.jobs.expected_s)
+
+    async def dataset_bytes(self, owner: str) -> int:
+        """Bytes of the owner's published datasets. Raises `StoreUnavailable`."""
+        return await asyncio.to_thread(self._dataset_bytes, owner)
+
+    async def model_bytes(self, owner: str) -> int:
+        """Bytes of the owner's versions. Raises `StoreUnavailable`."""
+        index = await self._catalog.index()
+        versions = (manifest for entry in index.models.values() for manifest in entry.versions.values())
+        return sum(_bytes_of(manifest) for manifest in versions if manifest.owner == owner)
+
+    def _jobs(self, owner: str) -> JobUsage:
+        jobs = self._queue.jobs
+        _, waiting = jobs.find(JobFilter((JobState.QUEUED,), owner), limit=1)
+        _, running = jobs.find(JobFilter((JobState.RUNNING,), owner), limit=1)
+        return JobUsage(jobs=waiting + running, waiting_s=waiting * jobs.expected_s())
+
+    def _dataset_bytes(self, owner: str) -> int:
+        total = 0
+        for name in self._datasets.names():
+            try:
+                manifest = self._datasets.manifest(name)
+            except (DatasetMissing, DatasetDamaged):
+                continue
+            total += _bytes_of(manifest) if manifest.owner == owner else 0
+        return total
+
+
+def _bytes_of(manifest: Manifest | DatasetManifest) -> int:
+    return sum(entry.size_bytes for entry in manifest.files.values())
