@@ -64,7 +64,7 @@ class Reader:
         self._place = place
         self._environment = os.environ | {
             "PATH": f"{place}:{os.environ['PATH']}",
-            "PYTHONPATH": str(PROJECT),
+            "PYTHONPATH": f"{PROJECT}:{PROJECT / 'service' / 'client'}",
             "CONVSERVE_PORT": self._address.rpartition(":")[2],
         }
 
