@@ -78,6 +78,7 @@ _SCOPES: dict[KeyScope, str] = {
         GET       /models/{name}/versions/{version}/files/{file}
         GET       /models/{name}/versions/{version}/summary
         GET       /models/{name}/versions/{version}/mistakes
+        GET       /models/{name}/aliases/{alias}/mistakes
         GET       /models/{name}/versions/{version}/doctor
         GET       /models/{name}/aliases/{alias}/doctor
         GET       /models/{name}/versions/{version}/layers

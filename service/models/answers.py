@@ -7,7 +7,6 @@ from pydantic import BaseModel, Field
 
 from model_store import AliasChange, DoctorVerdict, Manifest
 from service.models.index import ModelEntry
-from worker.reports.mistakes import Mistake, Mistakes
 
 PASSED_OVER = "The finding for which the version does not answer by default; null if it may."
 
@@ -97,16 +96,6 @@ class AliasList(BaseModel):
     aliases: dict[str, int] = Field(examples=[{"production": 3}])
 
 
-class MistakeList(BaseModel):
-    """Mistakes of a version on the test split, the most confident first."""
-
-    pictures: int = Field(description="Pictures in the test split.")
-    total: int = Field(description="Mistakes among them.")
-    kept: int = Field(description="How many of these the version has kept: the most confident ones.")
-    matching: int = Field(description="Kept mistakes that match the filters; no more than `limit` of them are listed.")
-    mistakes: list[Mistake]
-
-
 def version_at(history: Sequence[AliasChange], at: datetime) -> int | None:
     """The version that an alias pointed at; None before its first change, and while it was removed."""
     return next((change.version for change in reversed(history) if change.at <= at), None)
@@ -135,20 +124,6 @@ def version_answer(entry: ModelEntry, manifest: Manifest) -> Version:
         passed_over=standing.passed_over,
         aliases=_aliases_of(entry, manifest.version),
         size_bytes=_size_bytes(manifest),
-    )
-
-
-def mistakes_answer(kept: Mistakes, true: str | None, predicted: str | None, limit: int) -> MistakeList:
-    """The mistakes between two classes; a class that is not named stands for every class."""
-    matching = [
-        mistake for mistake in kept.mistakes if true in {None, mistake.true} and predicted in {None, mistake.predicted}
-    ]
-    return MistakeList(
-        pictures=kept.pictures,
-        total=kept.total,
-        kept=len(kept.mistakes),
-        matching=len(matching),
-        mistakes=matching[:limit],
     )
 
 

@@ -1,16 +1,13 @@
 """Routes of published models: models, versions and their files. `aliases` has the names that point at versions."""
 
 import asyncio
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 
 from model_store import (
     ArtifactCorrupt,
     FileNotInVersion,
-    Manifest,
     ModelNotFound,
     StoreUnavailable,
     VersionInUse,
@@ -30,11 +27,9 @@ from service.deps import (
 from service.errors import ModelInUse, RangeNotSatisfiable
 from service.jobs.model_users import refuse_used_model
 from service.models.answers import (
-    MistakeList,
     Model,
     ModelList,
     Version,
-    mistakes_answer,
     model_answer,
     version_answer,
 )
@@ -44,12 +39,9 @@ from service.web.byte_ranges import ConditionsDep
 from service.web.freed import Freed
 from service.web.key_errors import NotOwner
 from service.web.problem_docs import problem_responses
-from worker.artifacts import MISTAKES_FILE, SUMMARY_FILE
-from worker.reports.mistakes import MOST_MISTAKES, Mistakes
+from worker.artifacts import SUMMARY_FILE
 
 router = APIRouter(prefix="/models", tags=["models"])
-
-CLASSES_NAMED = 20  # in an error message
 
 
 @router.get("", summary="List models", responses=problem_responses(StoreUnavailable))
@@ -166,33 +158,3 @@ async def get_summary(name: ModelName, version: VersionNumber, index: IndexDep, 
     manifest = index.model(name).version(version)
     table = await asyncio.to_thread(store.read, manifest.model, manifest.version, SUMMARY_FILE)
     return PlainTextResponse(table)
-
-
-@router.get(
-    "/{name}/versions/{version}/mistakes",
-    summary="Mistakes of a version",
-    responses=problem_responses(ModelNotFound, VersionNotFound, FileNotInVersion, ArtifactCorrupt, StoreUnavailable),
-)
-async def get_mistakes(
-    name: ModelName,
-    version: VersionNumber,
-    index: IndexDep,
-    store: StoreDep,
-    true: Annotated[str | None, Query(description="Only pictures of this class.", examples=["Shirt"])] = None,
-    predicted: Annotated[str | None, Query(description="Only pictures classified as this class.")] = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_MISTAKES)] = 100,
-) -> MistakeList:
-    """What the network got wrong on the test split, most confident first, each with its index in the split."""
-    manifest = index.model(name).version(version)
-    _check_class(manifest, "true", true)
-    _check_class(manifest, "predicted", predicted)
-    data = await asyncio.to_thread(store.read, manifest.model, manifest.version, MISTAKES_FILE)
-    return mistakes_answer(Mistakes.model_validate_json(data), true, predicted, limit)
-
-
-def _check_class(manifest: Manifest, field: str, label: str | None) -> None:
-    if label is not None and label not in manifest.classes:
-        expected = ", ".join(repr(known) for known in manifest.classes[:CLASSES_NAMED])
-        more = f" and {len(manifest.classes) - CLASSES_NAMED} more" if len(manifest.classes) > CLASSES_NAMED else ""
-        message = f"no class of this version: expected one of {expected}{more}; got {label!r}"
-        raise RequestValidationError([{"type": "value_error", "loc": ("query", field), "msg": message, "input": label}])

@@ -1,0 +1,83 @@
+"""The route of a version's mistakes."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.exceptions import RequestValidationError
+
+from model_store import FileNotInVersion, Manifest, ModelStore
+from service.deps import CatalogDep, StoreDep
+from service.models.catalog import Catalog
+from service.models.index import Reference
+from service.models.mistake_rows import MistakeList, mistakes_answer
+from service.routes.named_versions import of_version
+from worker.artifacts import MISTAKES_FILE
+from worker.jobs.lineage import parse_reference
+from worker.patterns import REFERENCE_PATTERN
+from worker.reports.mistakes import MOST_MISTAKES, Mistakes
+
+router = APIRouter(prefix="/models/{name}", tags=["models"])
+
+CLASSES_NAMED = 20  # in an error message
+FILTERS = ("true", "predicted")
+
+
+@of_version(
+    router, "/mistakes", summary="Mistakes of a version", errors=(FileNotInVersion,), response_model=MistakeList
+)
+async def get_mistakes(
+    manifest: Manifest,
+    catalog: CatalogDep,
+    store: StoreDep,
+    true: Annotated[str | None, Query(description="Only pictures of this class.", examples=["Shirt"])] = None,
+    predicted: Annotated[str | None, Query(description="Only pictures classified as this class.")] = None,
+    of: Annotated[
+        str | None,
+        Query(
+            pattern=REFERENCE_PATTERN,
+            description="Another version, as `name/version`, `name@alias` or `name`, that was tested on the same "
+            "pictures: only the mistakes about which it says something else.",
+            examples=["shirts/2"],
+        ),
+    ] = None,
+    worst: Annotated[
+        int | None, Query(ge=1, le=MOST_MISTAKES, description="Only so many, the most confident ones; as `limit`.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_MISTAKES)] = 100,
+) -> MistakeList:
+    """What the network got wrong on the test split, most confident first, each with its picture and an explanation."""
+    for field, label in zip(FILTERS, (true, predicted), strict=True):
+        _check_class(manifest, field, label)
+    kept = await asyncio.to_thread(_kept, store, manifest)
+    other = None if of is None else await _others(of, manifest, catalog, store)
+    return mistakes_answer(manifest, kept, true, predicted, worst or limit, other)
+
+
+async def _others(of: str, manifest: Manifest, catalog: Catalog, store: ModelStore) -> Mistakes:
+    """The mistakes of the version to compare with."""
+    named = parse_reference(of)
+    found = await catalog.resolve(Reference(named.model, named.version, named.alias))
+    if found.dataset_fingerprint != manifest.dataset_fingerprint:
+        raise _refused(
+            "of",
+            f"tested on other pictures; expected a version on {manifest.dataset} with the fingerprint "
+            f"{manifest.dataset_fingerprint[:12]}…, got one on {found.dataset} with {found.dataset_fingerprint[:12]}…",
+            of,
+        )
+    return await asyncio.to_thread(_kept, store, found)
+
+
+def _kept(store: ModelStore, manifest: Manifest) -> Mistakes:
+    return Mistakes.model_validate_json(store.read(manifest.model, manifest.version, MISTAKES_FILE))
+
+
+def _check_class(manifest: Manifest, field: str, label: str | None) -> None:
+    if label is not None and label not in manifest.classes:
+        expected = ", ".join(repr(known) for known in manifest.classes[:CLASSES_NAMED])
+        more = f" and {len(manifest.classes) - CLASSES_NAMED} more" if len(manifest.classes) > CLASSES_NAMED else ""
+        raise _refused(field, f"no class of this version: expected one of {expected}{more}; got {label!r}", label)
+
+
+def _refused(field: str, message: str, given: str) -> RequestValidationError:
+    return RequestValidationError([{"type": "value_error", "loc": ("query", field), "msg": message, "input": given}])

@@ -1,0 +1,70 @@
+"""Mistakes over HTTP: with their pictures and explanations, and where another version says something else."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from model_store import ModelStore
+from tests.unit.service.tiny_networks import CLASSES, brightness_network, publish
+from worker.reports.mistakes import Mistake, Mistakes
+
+pytestmark = pytest.mark.anyio
+
+
+def with_mistakes(
+    store: ModelStore, *answers: tuple[int, int, int], total: int | None = None, data: str = "ab"
+) -> None:
+    """Publish a version with mistakes, each as index, true class and answer."""
+    made = Mistakes(
+        pictures=100,
+        total=len(answers) if total is None else total,
+        mistakes=tuple(
+            Mistake(index=i, true=CLASSES[true], predicted=CLASSES[said], probability=0.9, true_probability=0.1)
+            for i, true, said in answers
+        ),
+    )
+    files = {"model.onnx": brightness_network(), "mistakes.json": made.model_dump_json().encode()}
+    publish(store, files=files, dataset_fingerprint=data * 32)
+
+
+async def rows(api: httpx.AsyncClient, **query: object) -> list[dict[str, Any]]:
+    answer = await api.get("/models/brightness/versions/1/mistakes", params={k: str(v) for k, v in query.items()})
+    found: list[dict[str, Any]] = answer.json()["mistakes"]
+    return found
+
+
+async def test_a_row_leads_to_its_picture_and_to_an_explanation(api: httpx.AsyncClient, store: ModelStore) -> None:
+    with_mistakes(store, (12, 1, 2))
+    (row,) = await rows(api)
+    assert row["url"] == "/datasets/greys/pictures/test/12.png"
+    assert row["explain"] == "/models/brightness/versions/1/explain?dataset=greys&split=test&index=12"
+    assert row["other"] is None
+    through_alias = await api.get("/models/brightness/aliases/latest/mistakes")
+    assert through_alias.json()["mistakes"] == [row]
+
+
+async def test_only_what_another_version_says_otherwise_is_listed(api: httpx.AsyncClient, store: ModelStore) -> None:
+    with_mistakes(store, (1, 1, 2), (2, 1, 3), (3, 1, 4))
+    with_mistakes(store, (1, 1, 2), (2, 1, 5), (9, 1, 4))
+    found = await rows(api, of="brightness/2")
+    assert [row["index"] for row in found] == [2, 3]
+    assert [row["other"]["predicted"] for row in found] == [CLASSES[5], CLASSES[1]]
+    assert [row["other"]["probability"] for row in found] == [0.9, None]
+    assert [row["index"] for row in await rows(api, of="brightness@latest", worst=1)] == [2]
+
+
+async def test_what_the_other_version_has_not_kept_is_not_claimed(api: httpx.AsyncClient, store: ModelStore) -> None:
+    with_mistakes(store, (1, 1, 2), (3, 1, 4))
+    with_mistakes(store, (1, 1, 5), total=50)
+    assert [row["other"]["predicted"] for row in await rows(api, of="brightness/2")] == [CLASSES[5], None]
+
+
+async def test_versions_that_were_tested_on_other_pictures_are_not_compared(
+    api: httpx.AsyncClient, store: ModelStore
+) -> None:
+    with_mistakes(store, (1, 1, 2))
+    with_mistakes(store, (1, 1, 2), data="cd")
+    for of, status in (("brightness/2", 422), ("brightness/7", 404), ("a b", 422)):
+        answer = await api.get("/models/brightness/versions/1/mistakes", params={"of": of})
+        assert answer.status_code == status
