@@ -13,9 +13,10 @@ from service.cli.client import Client, JsonObject
 from service.cli.errors import CommandFailed, Stopped
 from service.cli.follow import JobFollower
 from service.cli.progress_view import ProgressView
-from worker.artifacts import CURVES_PICTURE, MISTAKES_FILE, MISTAKES_PICTURE
+from worker.artifacts import CURVES_PICTURE, DOUBTFUL_FILE, DOUBTFUL_PICTURE, MISTAKES_FILE, MISTAKES_PICTURE
 from worker.jobs.records import JobRecord, PublishedModel
 from worker.jobs.states import JobState
+from worker.reports.doubtful_labels import DoubtfulLabels
 from worker.reports.mistakes import Mistakes
 
 PAIRS_SHOWN = 5
@@ -66,6 +67,7 @@ def run_train(client: Client, request: JsonObject, follow: bool, cancel_on_inter
         _leave(client, job, console, cancel_on_interrupt)
     model = report_end(job, console)
     show_mistakes(client, model, console)
+    show_doubtful_labels(client, model, console)
     console.print(f"Curves: {client.url}{curves_path(model)}", soft_wrap=True, highlight=False)
 
 
@@ -112,6 +114,18 @@ def show_mistakes(client: Client, model: PublishedModel, console: Console) -> No
     console.print(
         f"Classify: curl {client.url}/models/{model.name}/predict -F file=@picture.jpg", soft_wrap=True, highlight=False
     )
+
+
+def show_doubtful_labels(client: Client, model: PublishedModel, console: Console) -> None:
+    """Say how many training pictures look like another class, if they were looked for."""
+    try:
+        files = f"/models/{model.name}/versions/{model.version}/files"
+        found = DoubtfulLabels.model_validate_json(client.download(f"{files}/{DOUBTFUL_FILE}"))
+    except (CommandFailed, ValidationError):
+        return
+    console.print(f"{found.total:,} of {found.pictures:,} training pictures look like another class", highlight=False)
+    if found.total:
+        console.print(f"Their pictures: {client.url}{files}/{DOUBTFUL_PICTURE}", soft_wrap=True, highlight=False)
 
 
 def curves_path(model: PublishedModel) -> str:

@@ -118,6 +118,7 @@ def test_a_head_on_imagenet_features_learns_from_a_hundred_pictures(pretrained: 
     assert manifest.parity < 1e-4
     assert (manifest.recipe["weights"], manifest.recipe["train"]) == ("imagenet", "head")
     assert len(pretrained.history.val_accuracy) == 8
+    assert {"doubtful-labels.json", "doubtful-labels.png"} <= manifest.files.keys()
 
 
 def test_the_features_are_part_of_the_progress(pretrained: Listener) -> None:

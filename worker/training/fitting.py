@@ -8,6 +8,7 @@ import keras
 
 from worker.jobs.plan import TrainingPlan
 from worker.jobs.records import History, Progress
+from worker.reports.doubtful_labels import DoubtfulLabels
 from worker.reports.film import Film
 from worker.training.callbacks import (
     BestEpoch,
@@ -38,12 +39,14 @@ class Fit:
         first_step_at: Unix time in seconds when this attempt's first batch was done; None when no batch was left.
         film: frames of the training; None when it was not filmed.
         is_best_kept: the network has the weights of the best epoch, else those of the last one.
+        doubtful: training pictures whose label is perhaps wrong; None when they were not looked for.
     """
 
     account: Account
     first_step_at: float | None
     film: Film | None = None
     is_best_kept: bool = False
+    doubtful: DoubtfulLabels | None = None
 
     @property
     def history(self) -> History:

@@ -23,6 +23,7 @@ from worker.pictures.drawing import (
     shortened,
     text_width,
 )
+from worker.reports.doubtful_labels import DoubtfulLabels
 from worker.reports.mistakes import Mistakes
 
 COLUMNS = 5
@@ -96,6 +97,29 @@ def draw_mistakes(images: NDArray[np.uint8], mistakes: Mistakes, subject: str) -
     if mistakes.total > len(worst):
         title += f"; the {len(worst)} most confident mistakes"
     return _draw(images[[mistake.index for mistake in worst]], captions, subject, title)
+
+
+def draw_doubtful(images: NDArray[np.uint8], doubtful: DoubtfulLabels, subject: str) -> bytes:
+    """The most doubtful labels with their indices in the training split, as PNG.
+
+    Args:
+        images: uint8, shape (n, height, width, channels), 0-255; the whole training split.
+        doubtful: labels of these pictures that are perhaps wrong.
+        subject: the network and the dataset, for the heading.
+    """
+    worst = doubtful.labels[:MOST_PICTURES]
+    captions = [
+        Caption(
+            (_line("labelled {}", one.label, False), _line("looks like {}", one.suggested, False)),
+            is_right=False,
+            note=f"training picture {one.index}",
+        )
+        for one in worst
+    ]
+    title = f"{doubtful.total:,} of {doubtful.pictures:,} training pictures look more like another class"
+    if doubtful.total > len(worst):
+        title += f"; the {len(worst)} most doubtful ones"
+    return _draw(images[[one.index for one in worst]], captions, subject, title)
 
 
 def _caption(predicted: str, probability: float, true: str, is_right: bool, note: str = "") -> Caption:

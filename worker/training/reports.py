@@ -15,6 +15,8 @@ from worker.artifacts import (
     CONFUSION_MATRIX_PICTURE,
     CURVES_PICTURE,
     DOCTOR_FILE,
+    DOUBTFUL_FILE,
+    DOUBTFUL_PICTURE,
     EVALUATION_FILE,
     FILM_FILE,
     FILM_PICTURE,
@@ -32,7 +34,7 @@ from worker.supervision.messages import Order
 from worker.training.evaluation import Evaluation
 from worker.training.film_strip import draw_film
 from worker.training.fitting import Fit
-from worker.training.gallery import draw_mistakes, draw_predictions
+from worker.training.gallery import draw_doubtful, draw_mistakes, draw_predictions
 from worker.training.score_pictures import draw_calibration, draw_confusion_matrix
 
 LIST_OF_NUMBERS = re.compile(r"\[\n[\d\s.,eE+-]+\]")
@@ -75,6 +77,9 @@ def write_reports(
     if fit.film is not None:
         (directory / FILM_FILE).write_text(fit.film.model_dump_json() + "\n")
         (directory / FILM_PICTURE).write_bytes(draw_film(fit.film, dataset.test_images, subject))
+    if fit.doubtful is not None:
+        (directory / DOUBTFUL_FILE).write_text(fit.doubtful.model_dump_json())
+        (directory / DOUBTFUL_PICTURE).write_bytes(draw_doubtful(dataset.train_images, fit.doubtful, subject))
     (directory / MISTAKES_PICTURE).write_bytes(draw_mistakes(dataset.test_images, mistakes, subject))
     (directory / PREDICTIONS_PICTURE).write_bytes(
         draw_predictions(dataset.test_images, dataset.test_labels, probabilities, dataset.info.classes, subject)

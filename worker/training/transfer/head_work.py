@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from worker.datasets import Dataset
 from worker.datasets.dataset import LabelledImages
 from worker.jobs.records import History, Progress
+from worker.reports.doubtful_labels import DoubtfulLabels, find_doubtful_labels
 from worker.supervision.messages import Order
 from worker.training.augmentation import Augmenter, mean_colour
 from worker.training.hardware import policy_of
@@ -22,6 +23,7 @@ from worker.training.transfer.feature_cache import FOLDER, FeatureCache
 from worker.training.transfer.feature_data import FeatureData
 from worker.training.transfer.feature_progress import FeatureProgress
 from worker.training.transfer.features import FeatureMaker, Wanted
+from worker.training.transfer.leave_one_out import leave_one_out
 from worker.training.transfer.parts import Parts
 from worker.training.transfer.weights import identity_of_weights
 
@@ -53,12 +55,14 @@ class HeadWork:
         validation: features of the validation pictures.
         seconds: wall time that they took.
         cpu_seconds: processor time that they took, over all cores.
+        doubtful: pictures of the training split whose label is perhaps wrong.
     """
 
     data: FeatureData
     validation: Split
     seconds: float
     cpu_seconds: float
+    doubtful: DoubtfulLabels
 
 
 @dataclass(frozen=True)
@@ -98,8 +102,20 @@ def head_work(parts: Parts, order: Order, dataset: Dataset, link: Link) -> HeadW
         seed=plan.seed,
     )
     targets = np.eye(n_classes, dtype=np.float32)[validated.pictures.labels[validated.rows]]
+    judged, judged_rows = copies[0], rows
+    if validated.split == "train":
+        judged, judged_rows = np.concatenate([judged, validation]), np.concatenate([rows, held_out])
+    doubtful = _doubtful(judged, dataset.train_labels[judged_rows], judged_rows, dataset.info.classes)
     seconds, cpu_seconds = time.monotonic() - began, time.process_time() - cpu_began
-    return HeadWork(data, Split(validation, targets), seconds, cpu_seconds)
+    return HeadWork(data, Split(validation, targets), seconds, cpu_seconds, doubtful)
+
+
+def _doubtful(
+    features: NDArray[np.float32], labels: NDArray[np.int64], rows: NDArray[np.int64], classes: tuple[str, ...]
+) -> DoubtfulLabels:
+    found = find_doubtful_labels(leave_one_out(features, labels, len(classes)), labels, rows, classes)
+    logger.info("%d of %d training pictures look more like another class", found.total, found.pictures)
+    return found
 
 
 def _validated(dataset: Dataset, validation: object, held_out: NDArray[np.int64]) -> _Validated:

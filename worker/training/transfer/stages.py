@@ -4,12 +4,14 @@ To the outside it is one training: epochs are counted through, and there is one 
 """
 
 import logging
+from dataclasses import replace
 
 import keras
 
 from worker.datasets import Dataset
 from worker.jobs.plan import TrainingPlan
 from worker.jobs.transfer import FINE_TUNING_RATE
+from worker.reports.doubtful_labels import DoubtfulLabels
 from worker.supervision.messages import Order
 from worker.training.checkpoints import Account, Checkpoints, Start
 from worker.training.compiling import compile_network, inner_optimizer
@@ -68,7 +70,7 @@ def _fit_head(network: keras.Model, order: Order, dataset: Dataset, link: Link, 
     )
     fit = training.run()
     parts.give_head_to(network)
-    return fit
+    return replace(fit, doubtful=work.doubtful)
 
 
 def _fine_tune(network: keras.Model, order: Order, dataset: Dataset, link: Link, checkpoints: Checkpoints) -> Fit:
@@ -76,26 +78,30 @@ def _fine_tune(network: keras.Model, order: Order, dataset: Dataset, link: Link,
     freeze(network, plan.train)
     data, validation = training_pictures(plan, dataset)
     compile_network(network, plan, data.steps_per_epoch)
-    start = checkpoints.restore(network)
+    start, doubtful = checkpoints.restore(network), None
     if not (start.epoch or start.step):
-        start = _after_head(network, order, dataset, link)
+        start, doubtful = _after_head(network, order, dataset, link)
         inner_optimizer(network).iterations.assign(start.epoch * data.steps_per_epoch)
     asked = (link.is_pause_asked, link.is_finish_asked)
-    return Training(network, data, validation, plan, checkpoints, link.progress, *asked, start=start).run()
+    fit = Training(network, data, validation, plan, checkpoints, link.progress, *asked, start=start).run()
+    return replace(fit, doubtful=doubtful)
 
 
-def _after_head(network: keras.Model, order: Order, dataset: Dataset, link: Link) -> Start:
+def _after_head(
+    network: keras.Model, order: Order, dataset: Dataset, link: Link
+) -> tuple[Start, DoubtfulLabels | None]:
     """Train the head, which takes seconds and needs no checkpoint; return where fine-tuning starts.
 
     Early stopping looks at fine-tuning alone.
     """
     stopping = order.plan.early_stopping
     head_order = order.model_copy(update={"plan": order.plan.model_copy(update={"early_stopping": None})})
-    account = _fit_head(network, head_order, dataset, link, None).account
+    fit = _fit_head(network, head_order, dataset, link, None)
+    account = fit.account
     if stopping is not None:
         history = account.history.model_copy(update={"best_epoch": None})
         account = account.model_copy(update={"history": history})
-    return Start(epoch=order.plan.head_epochs, account=account)
+    return Start(epoch=order.plan.head_epochs, account=account), fit.doubtful
 
 
 def _with_low_rate(plan: TrainingPlan) -> TrainingPlan:

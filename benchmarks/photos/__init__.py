@@ -1,0 +1,1 @@
+"""How well and how fast few photographs become a classifier: through the product, and by hand in Keras."""
