@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from service.cli.dataset_commands import datasets_app
+from service.cli.diagnosis_commands import doctor, report
 from service.cli.inside_commands import explain, look
 from service.cli.key_commands import keys_app
 from service.cli.train_command import TRAIN_EXAMPLES, train
@@ -225,6 +226,8 @@ def models(
 
 app.command(rich_help_panel=USING)(look)
 app.command(rich_help_panel=USING)(explain)
+app.command(rich_help_panel=USING)(doctor)
+app.command(rich_help_panel=USING)(report)
 app.add_typer(datasets_app, rich_help_panel=USING)
 app.add_typer(keys_app, rich_help_panel=SERVING)
 

@@ -58,6 +58,13 @@ def show_model(client: Client, name: str, as_json: bool) -> None:
             datetime.fromisoformat(line["published_at"]).astimezone().strftime("%Y-%m-%d %H:%M:%S"),
         )
     console.print(table)
+    for line in model["versions"]:
+        if line.get("passed_over"):
+            console.print(
+                f"[red]Version {line['version']} does not answer by default:[/red] {line['passed_over']}, see "
+                f"`convserve doctor {model['name']}/{line['version']}`",
+                soft_wrap=True,
+            )
     if model["damaged"]:
         console.print(f"[red]Damaged, not served:[/red] {', '.join(map(str, model['damaged']))}")
 
