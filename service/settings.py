@@ -11,14 +11,14 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from service.platforms import PlatformSettings
 from worker.patterns import REFERENCE_PATTERN, ROUTE_PATTERN, WEB_ADDRESS_PATTERN
-from worker.settings import SharedSettings, lowered, unset_if_empty
+from worker.settings import LedgerSettings, lowered, unset_if_empty
 
 _MIB = 1024 * 1024
 ScopeName = Literal["predict", "read", "train", "admin"]
 QuotaName = Literal["jobs", "waiting_s", "dataset_bytes", "model_bytes", "predict_per_s"]
 
 
-class ApiSettings(SharedSettings):
+class ApiSettings(LedgerSettings):
     """Where the API listens, and how much it accepts at once."""
 
     host: str = Field(default="127.0.0.1", description="Address to listen on; the default is this machine only.")
@@ -37,12 +37,6 @@ class ApiSettings(SharedSettings):
         min_length=16,
         description="A key that may do everything (16 characters or more), beside those of `convserve keys`. Listening "
         "on any address but the loopback ones needs it, or a key with the scope `admin`.",
-    )
-    finished_jobs_kept: int = Field(
-        default=1000,
-        ge=0,
-        description="Finished jobs that stay in Redis; the oldest beyond them are moved to the model store, some "
-        "hundred at a time, and are found and listed as before.",
     )
     auth: Annotated[Literal["auto", "on"], BeforeValidator(lowered)] = Field(
         default="auto",

@@ -22,6 +22,7 @@ from service.inference.unloaded import UnloadedModels
 from service.inside.looks import Looks
 from service.inside.records import Records
 from service.inside.sessions import InsideSessions
+from service.jobs.notifier import Notifier
 from service.jobs.queue import JobQueue
 from service.keys.keyring import Keyring
 from service.keys.needed import are_keys_needed
@@ -38,6 +39,7 @@ from service.web.streams import EventStreams
 from worker.datasets.upload.options import UploadLimits
 from worker.job_store.connection import connect
 from worker.job_store.groups import GroupStore
+from worker.job_store.notices import NoticeStore
 from worker.job_store.reaper import Reaper
 from worker.job_store.store import JobStore
 from worker.job_store.wake_ups import WakeUps
@@ -155,6 +157,9 @@ def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing:
     reaper.start()
     archivist = Archivist(job_store, archive, settings.finished_jobs_kept)
     archivist.start()
+    secret = settings.notify_secret.get_secret_value() if settings.notify_secret else None
+    notifier = Notifier(NoticeStore(redis_client), job_store, secret, allow_private=settings.notify_private)
+    notifier.start()
     try:
         pictures = (CurvePictures(), ComparisonPictures())
         datasets, conversions, sheets = _datasets(settings, store)
@@ -184,6 +189,7 @@ def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing:
         reaper.stop()
         looks.close()
         archivist.stop()
+        notifier.stop()
         redis_client.close()
         decoder.close()
         engine.close()

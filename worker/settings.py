@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from worker.patterns import UMASK_PATTERN, WEB_ADDRESS_PATTERN
@@ -108,6 +108,26 @@ class SharedSettings(BaseSettings):
 def use_umask(settings: SharedSettings) -> None:
     """Set the umask of this process and of the processes it starts; called at entry points."""
     os.umask(int(settings.umask, 8))
+
+
+class LedgerSettings(SharedSettings):
+    """What becomes of jobs that have ended; read by the API, which has more settings of its own."""
+
+    notify_secret: Annotated[SecretStr | None, BeforeValidator(unset_if_empty)] = Field(
+        default=None,
+        min_length=16,
+        description="Secret with which notices of the end of a job are signed (`notify`, 16 characters or more); "
+        "default: they are not.",
+    )
+    notify_private: bool = Field(
+        default=False, description="Send notices of the end of a job to addresses that are not public, too."
+    )
+    finished_jobs_kept: int = Field(
+        default=1000,
+        ge=0,
+        description="Finished jobs that stay in Redis; the oldest beyond them are moved to the model store, some "
+        "hundred at a time, and are found and listed as before.",
+    )
 
 
 class WorkerSettings(SharedSettings):

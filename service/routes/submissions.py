@@ -20,6 +20,8 @@ from service.models.catalog import Catalog
 from service.models.index import Reference
 from service.quotas.checks import require_jobs
 from service.quotas.usage import Usage
+from service.settings import ApiSettings
+from service.web.outgoing import AddressRefused, checked
 from service.web.problem_docs import problem_responses
 from service.web.quota_errors import QuotaExceeded, StorageExceeded
 from worker.datasets import DatasetNotReady, FindDataset
@@ -128,6 +130,7 @@ async def submit_job(
         outcome = await dry_run(planned, catalog, find_dataset)
         return Response(outcome.model_dump_json(), media_type="application/json")
     await _require_free_space(store, queue, idempotency_key)
+    await _check_notify(submission, settings)
     digest = _digest(submission)
     planned = await asyncio.to_thread(_planned, submission, plan_one)
     await _require_quota(caller, usage, len(planned), queue, idempotency_key)
@@ -141,6 +144,17 @@ async def submit_job(
     record = await queue.submit(jobs[0], idempotency_key or "", digest, request_id, caller.name)
     response.headers["Location"] = f"/jobs/{record.id}"
     return record
+
+
+async def _check_notify(submission: JobRequest | GridRequest, settings: ApiSettings) -> None:
+    """Refuse an address that this server does not send to; names that change later are checked again."""
+    url = submission.model_dump().get("notify")
+    if not isinstance(url, str):
+        return
+    try:
+        await asyncio.to_thread(checked, url, allow_private=settings.notify_private)
+    except AddressRefused as error:
+        raise RequestInvalid(("notify",), str(error)) from error
 
 
 async def _require_free_space(store: ModelStore, queue: JobQueue, idempotency_key: str | None) -> None:

@@ -57,6 +57,7 @@ def new_fields(labels: Labels, owner: str, origin: Origin, estimated_bytes: int 
         "tags": json.dumps(labels.tags) if labels.tags else None,
         "note": labels.note,
         "priority": labels.priority,
+        "notify": labels.notify,
         "varied": json.dumps(varied) if varied else None,
     }
     return json.dumps({name: str(value) for name, value in fields.items() if value})

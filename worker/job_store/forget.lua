@@ -2,7 +2,7 @@
 --
 -- ARGV[1]  id of the job
 -- Answers  {the state found or 'missing', 1 if the job was removed}
--- Touches  job events feed log epochs jobs waits index queue waiting group group_jobs groups
+-- Touches  job events feed log epochs jobs waits index queue waiting group group_jobs groups notices notice
 
 local id = ARGV[1]
 local found = redis.call('HMGET', key.job(id), 'state', 'group')
@@ -11,6 +11,8 @@ if not state then return {'missing', 0} end
 if not is_finished(state) then return {state, 0} end
 
 erase(id)
+redis.call('ZREM', key.notices, id)
+redis.call('DEL', key.notice(id))
 redis.call('XADD', key.feed, 'MAXLEN', '~', '5000', '*', 'job', id, 'event', 'deleted', 'data', '')
 if group then leave_group(id, group) end
 return {state, 1}

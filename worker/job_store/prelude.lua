@@ -8,7 +8,7 @@
 --   job:<id>           hash    the job: id, state, request (JSON), created_at, queued_at, started_at, finished_at,
 --                              attempt, ran_s (seconds of earlier attempts), estimated_bytes (of memory), submitted_by,
 --                              traceparent, group, varied (JSON), progress, model, error (JSON each), best_epoch;
---                              owner, tags (JSON), note, priority, idempotency (SHA-256 of the key); facets (JSON:
+--                              owner, tags (JSON), note, priority, notify, idempotency (SHA-256 of the key); facets (JSON:
 --                              names of the indexes that it is always in) and indexed (the state under which it is in
 --                              indexes); finish_requested; of its claim: fence, claimant, lease_until, charged_s (of worker time, already
 --                              charged to its owner); and two marks: draft (number of the version it may have
@@ -36,6 +36,8 @@
 --   ledger             number  of changes to the ledger of finished jobs in the model store, see `worker.ledger`
 --   ledger:writer      string  held by the process that changes the ledger; expires
 --   watch              string  name of the process that looks after lost jobs; expires
+--   notices            zset    ids of jobs whose end an address is to be told of, by the time when it is tried next
+--   notice:<id>        hash    such a notice: url, tries
 --   workers            hash    by worker: when its announcement ends, and the bytes it allows a trainer
 --   workers:facts      hash    by worker: what else it says about itself (JSON)
 
@@ -65,6 +67,8 @@ local key = {
   ledger = prefix .. 'ledger',
   ledger_writer = prefix .. 'ledger:writer',
   watch = prefix .. 'watch',
+  notices = prefix .. 'notices',
+  notice = function(id) return prefix .. 'notice:' .. id end,
   workers = prefix .. 'workers',
   worker_facts = prefix .. 'workers:facts',
 }
@@ -190,6 +194,11 @@ local function enter(id, state, half_life_s)
     -- Those who follow the job read its end within the hour; its record says everything that the events said.
     redis.call('XTRIM', key.events(id), 'MAXLEN', 100)
     redis.call('EXPIRE', key.events(id), 3600)
+    local url = redis.call('HGET', key.job(id), 'notify')
+    if url then
+      redis.call('HSET', key.notice(id), 'url', url)
+      redis.call('ZADD', key.notices, now(), id)
+    end
   end
 end
 

@@ -8,12 +8,13 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from model_store import manifest
-from worker.patterns import TAG_PATTERN
+from worker.patterns import TAG_PATTERN, WEB_ADDRESS_PATTERN
 
 LOCAL_OWNER = manifest.LOCAL_OWNER
 """Owner of what is made without a key."""
 MOST_TAGS = 10
 LONGEST_NOTE = 500
+LONGEST_ADDRESS = 1000
 
 Tag = Annotated[str, StringConstraints(pattern=TAG_PATTERN)]
 Tags = Annotated[tuple[Tag, ...], Field(max_length=MOST_TAGS)]
@@ -26,6 +27,12 @@ class Labels(BaseModel):
 
     tags: Tags = Field(default=(), description="Words to find the job by, see `GET /jobs?tag=`.", examples=[["week-3"]])
     note: str | None = Field(default=None, max_length=LONGEST_NOTE, description="A remark for people.")
+    notify: Annotated[str, StringConstraints(pattern=WEB_ADDRESS_PATTERN, max_length=LONGEST_ADDRESS)] | None = Field(
+        default=None,
+        description="Address that gets a POST with the job in short when it has ended. It must be public, unless the "
+        "server allows others (`CONVSERVE_NOTIFY_PRIVATE`).",
+        examples=["https://example.org/hook"],
+    )
     priority: int = Field(
         default=0,
         ge=-10,

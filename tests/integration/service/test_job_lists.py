@@ -163,3 +163,10 @@ async def test_all_jobs_are_followed_at_once_and_a_client_resumes(ask: Client) -
     assert queue[2] == {"queued": 1, "jobs": [{"id": second, "position": 1, "eta_s": None}]}
     assert (await told(ask, 3, events[0][1]))[1:] == events[1:3]
     assert (await told(ask, 1, "1-0"))[0][0] == "reset"
+
+
+async def test_a_notice_to_a_private_network_is_refused_at_once(ask: Client) -> None:
+    for address in ("http://127.0.0.1:9/", "http://169.254.169.254/latest", "ftp://example.org"):
+        answer = await ask("POST", "/jobs", json=BODY | {"notify": address})
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["loc"] == ["body", "notify"]
