@@ -91,6 +91,15 @@ class Client:
         """Delete the object at a path and return the JSON object of the response."""
         return self._json("DELETE", path)
 
+    def put(self, path: str, body: JsonObject) -> JsonObject:
+        """Replace what is at a path, and return the JSON object of the response."""
+        return self._json("PUT", path, json=body)
+
+    def remove(self, path: str) -> None:
+        """Delete what is at a path; the response may have no body."""
+        with self._reaching():
+            _accepted(self._http.delete(path))
+
     def download(self, path: str) -> bytes:
         """Get the bytes at a path."""
         with self._reaching():

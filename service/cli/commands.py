@@ -11,7 +11,9 @@ import typer
 from service.cli.dataset_commands import datasets_app
 from service.cli.diagnosis_commands import doctor, report
 from service.cli.inside_commands import explain, look
+from service.cli.job_commands import cancel, follow, forget, log
 from service.cli.key_commands import keys_app
+from service.cli.model_commands import alias, delete, download
 from service.cli.train_command import TRAIN_EXAMPLES, train
 
 SERVING = "Serve"
@@ -36,7 +38,7 @@ app = typer.Typer(
     epilog=EXAMPLES,
     rich_markup_mode="rich",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -146,7 +148,9 @@ app.command("train", rich_help_panel=USING, epilog=TRAIN_EXAMPLES)(train)
 @app.command(rich_help_panel=USING)
 def compare(
     jobs: Annotated[list[str] | None, typer.Argument(metavar="[ID…]", help="IDs of the jobs to compare.")] = None,
-    group: Annotated[str | None, typer.Option(help="Compare all jobs of this group instead.")] = None,
+    group: Annotated[
+        list[str] | None, typer.Option(help="Compare all jobs of this group instead, or also; repeatable.")
+    ] = None,
     picture: Annotated[
         Path | None, typer.Option(help="Write accuracy and loss curves to this .png or .svg file.")
     ] = None,
@@ -158,7 +162,7 @@ def compare(
     from service.cli.server import connect
 
     with connect(url) as client:
-        run_compare(client, jobs or (), group, picture, as_json)
+        run_compare(client, jobs or (), group or (), picture, as_json)
 
 
 @app.command(rich_help_panel=USING)
@@ -186,7 +190,7 @@ def predict(
 def jobs(
     job: Annotated[str | None, typer.Argument(metavar="[ID]", help="Show this job instead of the list.")] = None,
     state: Annotated[str | None, typer.Option(help="List only jobs in this state.")] = None,
-    cancel: Annotated[bool, typer.Option("--cancel", help="Cancel the job with this ID.")] = False,
+    is_cancelled: Annotated[bool, typer.Option("--cancel", help="Cancel the job with this ID.")] = False,
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
@@ -194,12 +198,12 @@ def jobs(
     from service.cli.job_list import cancel_job, list_jobs, show_job
     from service.cli.server import connect
 
-    if cancel and job is None:
+    if is_cancelled and job is None:
         raise typer.BadParameter("expected the ID of a job to cancel", param_hint="--cancel")
     with connect(url) as client:
         if job is None:
             list_jobs(client, state, as_json)
-        elif cancel:
+        elif is_cancelled:
             cancel_job(client, job)
         else:
             show_job(client, job, as_json)
@@ -224,6 +228,8 @@ def models(
             show_model(client, name, as_json)
 
 
+for command in (follow, log, cancel, forget, download, alias, delete):
+    app.command(rich_help_panel=USING)(command)
 app.command(rich_help_panel=USING)(look)
 app.command(rich_help_panel=USING)(explain)
 app.command(rich_help_panel=USING)(doctor)

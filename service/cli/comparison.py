@@ -1,16 +1,18 @@
 """`convserve train --grid` and `convserve compare`: submits several jobs for one question, and compares jobs."""
 
+import copy
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import httpx
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from service.cli.client import Client, JsonObject
 from service.cli.errors import CommandFailed
+from service.cli.tables import new_table, table_console
 
 
 def grid_of(words: Sequence[str]) -> JsonObject:
@@ -24,10 +26,31 @@ def grid_of(words: Sequence[str]) -> JsonObject:
     return grid
 
 
-def submit_grid(client: Client, request: JsonObject) -> None:
+def with_fields(request: JsonObject, words: Sequence[str]) -> JsonObject:
+    """A request with more fields, from words such as `label_smoothing=0.1` or `optimizer.momentum=0.9`."""
+    body = copy.deepcopy(request)
+    for word in words:
+        path, equals, value = word.partition("=")
+        if not equals or not path:
+            raise CommandFailed(f"--set must be a field and its value, such as label_smoothing=0.1; got {word!r}")
+        *steps, last = path.split(".")
+        holder = body
+        for step in steps:
+            found = holder.get(step)
+            # A name is short for an object, as in the request itself.
+            holder[step] = {"name": found} if isinstance(found, str) else found if isinstance(found, dict) else {}
+            holder = holder[step]
+        holder[last] = _value(value)
+    return body
+
+
+def submit_grid(client: Client, request: JsonObject, as_json: bool = False) -> None:
     """Queue all combinations and say how to compare them; the progress of a grid is not shown."""
     console = Console()
     group = client.post("/jobs", request)
+    if as_json:
+        console.print_json(json.dumps(group))
+        return
     console.print(f"Group [bold]{group['id']}[/bold]: {len(group['jobs'])} jobs")
     for job in group["jobs"]:
         varied = ", ".join(f"{path} {value}" for path, value in job["varied"].items())
@@ -35,20 +58,21 @@ def submit_grid(client: Client, request: JsonObject) -> None:
     console.print(f"Compare them with: convserve compare --group {group['id']}", soft_wrap=True)
 
 
-def run_compare(client: Client, jobs: Sequence[str], group: str | None, picture: Path | None, as_json: bool) -> None:
+def run_compare(
+    client: Client, jobs: Sequence[str], groups: Sequence[str] | None, picture: Path | None, as_json: bool
+) -> None:
     """Show the settings, best first, and the verdict."""
-    query = {"jobs": ",".join(jobs) or None, "group": group}
+    query = {"jobs": ",".join(jobs) or None, "group": list(groups or ()) or None}
     found = client.get("/compare", **query)
     if picture is not None:
-        named = "&".join(f"{name}={value}" for name, value in query.items() if value)
+        named = httpx.QueryParams({name: value for name, value in query.items() if value})
         picture.write_bytes(client.download(f"/compare.{'svg' if picture.suffix == '.svg' else 'png'}?{named}"))
-    console = Console()
+    console = table_console()
     if as_json:
         console.print_json(json.dumps(found))
         return
-    table = Table()
-    for column in ("setting", "runs", "test accuracy", "best validation", "seconds", "parameters"):
-        table.add_column(column, justify="left" if column == "setting" else "right")
+    columns = ("setting", "runs", "test accuracy", "best validation", "seconds", "parameters")
+    table = new_table(columns, right=columns[1:])
     for setting in found["settings"]:
         table.add_row(*_row(setting))
     console.print(table)

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from service.cli.client import Client
 from service.cli.progress_view import describe, duration, figures
+from service.cli.tables import keep_whole, new_table, table_console
 from worker.jobs.records import JobRecord
 from worker.jobs.states import JobState
 
@@ -24,14 +25,14 @@ COLOURS = {
 def list_jobs(client: Client, state: str | None, as_json: bool) -> None:
     """Show the newest jobs."""
     page = client.get("/jobs", state=state)
-    console = Console()
+    console = table_console()
     if as_json:
         console.print_json(json.dumps(page))
         return
-    table = Table()
-    for column in ("job", "state", "architecture", "dataset", "epochs", "test accuracy", "submitted"):
-        table.add_column(column, justify="right" if column in {"epochs", "test accuracy"} else "left")
+    columns = ("job", "state", "architecture", "dataset", "epochs", "test accuracy", "submitted")
+    table = new_table(columns, right=("epochs", "test accuracy"), whole=("job",))
     jobs = [JobRecord.model_validate(job) for job in page["jobs"]]
+    keep_whole(table, "job", [job.id for job in jobs])
     for job in jobs:
         table.add_row(*_row(job))
     console.print(table if jobs else "No jobs. Submit one with `convserve train`.")

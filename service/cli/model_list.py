@@ -3,24 +3,20 @@
 import json
 from datetime import datetime
 
-from rich.console import Console
-from rich.table import Table
-
 from service.cli.client import Client, JsonObject
+from service.cli.tables import keep_whole, new_table, table_console
 
 
 def list_models(client: Client, as_json: bool) -> None:
     """Show all models, each with its newest version."""
     answer = client.get("/models")
-    console = Console()
+    console = table_console()
     if as_json:
         console.print_json(json.dumps(answer))
         return
-    table = Table()
-    table.add_column("model")
-    for column in ("versions", "latest", "test accuracy", "parameters"):
-        table.add_column(column, justify="right")
-    table.add_column("aliases")
+    numbers = ("versions", "latest", "test accuracy", "parameters")
+    table = new_table(("model", *numbers, "aliases"), right=numbers, whole=("model",))
+    keep_whole(table, "model", [model["name"] for model in answer["models"]])
     for model in answer["models"]:
         newest = next((line for line in model["versions"] if line["version"] == model["latest"]), None)
         table.add_row(
@@ -37,15 +33,14 @@ def list_models(client: Client, as_json: bool) -> None:
 def show_model(client: Client, name: str, as_json: bool) -> None:
     """Show the versions of one model, newest first."""
     model = client.get(f"/models/{name}")
-    console = Console()
+    console = table_console()
     if as_json:
         console.print_json(json.dumps(model))
         return
-    table = Table(title=model["name"], title_justify="left")
-    for column in ("version", "test accuracy", "parameters", "size"):
-        table.add_column(column, justify="right")
-    for column in ("dataset", "job", "aliases", "published"):
-        table.add_column(column)
+    numbers = ("version", "test accuracy", "parameters", "size")
+    columns = (*numbers, "dataset", "job", "aliases", "published")
+    table = new_table(columns, right=numbers, whole=("job",), title=model["name"])
+    keep_whole(table, "job", [line["job"] for line in model["versions"]])
     for line in reversed(model["versions"]):
         table.add_row(
             str(line["version"]),

@@ -55,16 +55,31 @@ def train(
         list[str] | None,
         typer.Option(help="Field and values to try, such as seed=1,2,3; repeatable. Queues one job per combination."),
     ] = None,
+    fields: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="Any other field of a job, such as label_smoothing=0.1 or early_stopping=true; repeatable."
+        ),
+    ] = None,
+    tags: Annotated[list[str] | None, typer.Option("--tag", help="A word to find the job by; repeatable.")] = None,
+    note: Annotated[str | None, typer.Option(help="A line about the job.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Queue nothing; print what it would cost, as JSON.")
+    ] = False,
     follow: Annotated[bool, typer.Option(help="Show the progress until the job ends.")] = True,
     cancel_on_interrupt: Annotated[
         bool, typer.Option("--cancel-on-interrupt", help="Ctrl-C also cancels the job.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the job as JSON, a line for every change while it is followed.")
     ] = False,
     url: Annotated[
         str | None, typer.Option(help="Address of the server; default: this machine, port $CONVSERVE_PORT or 8000.")
     ] = None,
 ) -> None:
     """Submit a training job and follow it to its end. Pictures of your own are uploaded first."""
-    from service.cli.comparison import grid_of, submit_grid
+    from service.cli.comparison import grid_of, submit_grid, with_fields
+    from service.cli.job_actions import print_line, submit_as_json
     from service.cli.own_photos import architecture_and_pictures, upload_pictures
     from service.cli.server import connect
     from service.cli.train import job_request, run_train
@@ -85,8 +100,15 @@ def train(
             initial_model=initial_model,
             weights=weights,
             train=part,
+            tags=tags or None,
+            note=note,
         )
-        if grid:
-            submit_grid(client, request | {"grid": grid_of(grid)})
+        request = with_fields(request, fields or ()) | ({"grid": grid_of(grid)} if grid else {})
+        if dry_run:
+            print_line(client.post("/jobs?dry_run=true", request))
+        elif grid:
+            submit_grid(client, request, as_json)
+        elif as_json:
+            submit_as_json(client, request, follow)
         else:
             run_train(client, request, follow, cancel_on_interrupt)

@@ -75,7 +75,7 @@ class Reader:
             self._follow(json.loads(said), later)
         if "/datasets -F" in command:
             self._let_convert(json.loads(said)["name"])
-        if command.startswith("curl") and "/predict" in command:
+        if command.startswith("curl") and "/predict" in command and "tasks" not in command:
             assert json.loads(said)["predictions"][0]["label"]
 
     def run_program(self, program: str) -> None:

@@ -1,0 +1,73 @@
+"""Follows, cancels and deletes jobs for the command line, and prints their logs."""
+
+import json
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from service.cli.client import Client, JsonObject
+from service.cli.errors import CommandFailed
+from service.cli.follow import JobFollower
+from service.cli.job_list import cancel_job
+from service.cli.train import report_end, watch
+from worker.jobs.records import JobRecord
+
+
+def follow_job(client: Client, job_id: str, as_json: bool) -> None:
+    """Show a job until it ends. Raises `CommandFailed` when it does not succeed."""
+    job = JobRecord.model_validate(client.get(f"/jobs/{job_id}"))
+    if not as_json:
+        console = Console()
+        report_end(watch(client, job, console), console)
+        return
+    _print_changes(client, job)
+
+
+def submit_as_json(client: Client, request: JsonObject, follow: bool) -> None:
+    """Submit a job and print its record, then every change if it is followed; raises as `follow_job` does."""
+    job = JobRecord.model_validate(client.post("/jobs", request))
+    if follow:
+        _print_changes(client, job)
+    else:
+        print_line(job.model_dump(mode="json"))
+
+
+def _print_changes(client: Client, job: JobRecord) -> None:
+    follower = JobFollower(client, job)
+    print_line(job.model_dump(mode="json"))
+    for update in follower.updates():
+        print_line(update.model_dump(mode="json"))
+    if follower.job.model is None:
+        raise CommandFailed(f"job {job.id} {follower.job.state}")
+
+
+def print_log(client: Client, job_id: str) -> None:
+    """Print a job's log as it is."""
+    sys.stdout.buffer.write(client.download(f"/jobs/{job_id}/log"))
+    sys.stdout.buffer.flush()
+
+
+def cancel_jobs(client: Client, jobs: Sequence[str], as_json: bool) -> None:
+    """Cancel each, and say what became of it."""
+    for job in jobs:
+        if as_json:
+            print_line(client.post(f"/jobs/{job}/cancel"))
+        else:
+            cancel_job(client, job)
+
+
+def forget_jobs(client: Client, jobs: Sequence[str], as_json: bool) -> None:
+    """Delete each."""
+    for job in jobs:
+        client.remove(f"/jobs/{job}")
+        if as_json:
+            print_line({"job": job, "deleted": True})
+        else:
+            Console().print(f"Job {job} is deleted.", soft_wrap=True, highlight=False)
+
+
+def print_line(content: JsonObject) -> None:
+    """One JSON object on one line."""
+    sys.stdout.write(json.dumps(content, ensure_ascii=False) + "\n")
+    sys.stdout.flush()

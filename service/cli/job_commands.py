@@ -1,0 +1,54 @@
+"""`convserve follow`, `log`, `cancel`, `forget`: what is done with jobs; `service.cli.job_actions` implements them."""
+
+# Heavy imports happen inside the commands: see the package's docstring.
+# ruff: noqa: PLC0415
+
+from typing import Annotated
+
+import typer
+
+Job = Annotated[str, typer.Argument(metavar="ID", help="ID of the job.")]
+Jobs = Annotated[list[str], typer.Argument(metavar="ID…", help="IDs of the jobs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Url = Annotated[
+    str | None, typer.Option(help="Address of the server; default: this machine, port $CONVSERVE_PORT or 8000.")
+]
+
+
+def follow(job: Job, as_json: AsJson = False, url: Url = None) -> None:
+    """Show the progress of a job until it ends; with --json, one line for every change of its record.
+
+    The exit code is 1 when it does not succeed. Ctrl-C leaves the job running.
+    """
+    from service.cli.job_actions import follow_job
+    from service.cli.server import connect
+
+    with connect(url) as client:
+        follow_job(client, job, as_json)
+
+
+def log(job: Job, url: Url = None) -> None:
+    """Print the log of a job."""
+    from service.cli.job_actions import print_log
+    from service.cli.server import connect
+
+    with connect(url) as client:
+        print_log(client, job)
+
+
+def cancel(jobs: Jobs, as_json: AsJson = False, url: Url = None) -> None:
+    """Cancel jobs: queued ones at once, running ones within seconds."""
+    from service.cli.job_actions import cancel_jobs
+    from service.cli.server import connect
+
+    with connect(url) as client:
+        cancel_jobs(client, jobs, as_json)
+
+
+def forget(jobs: Jobs, as_json: AsJson = False, url: Url = None) -> None:
+    """Delete the records and logs of finished jobs; the models they published stay."""
+    from service.cli.job_actions import forget_jobs
+    from service.cli.server import connect
+
+    with connect(url) as client:
+        forget_jobs(client, jobs, as_json)

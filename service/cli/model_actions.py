@@ -1,0 +1,85 @@
+"""Downloads, aliases and deletions for the command line."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from service.cli.client import Client
+from service.cli.errors import CommandFailed
+from service.cli.job_actions import print_line
+from service.cli.tables import new_table, table_console
+
+STDOUT = Path("-")
+
+
+def version_path(named: str) -> str:
+    """The address of `model` or `model/version`."""
+    model, slash, version = named.partition("/")
+    if slash and not version.isdecimal():
+        raise CommandFailed(f"expected a version such as {model}/3, got {named!r}")
+    return f"/models/{model}/versions/{version}" if slash else f"/models/{model}"
+
+
+def download_files(client: Client, named: str, files: Sequence[str], out: Path, as_json: bool) -> None:
+    """Write files of a version to a directory, or one to the standard output."""
+    if "/" not in named:
+        raise CommandFailed(f"expected a version such as {named}/1, got {named!r}")
+    path = version_path(named)
+    wanted = files or [*client.get(path)["files"]]
+    if out == STDOUT:
+        if len(wanted) != 1:
+            raise CommandFailed(f"--out - prints one file; got {len(wanted)}")
+        sys.stdout.buffer.write(client.download(f"{path}/files/{wanted[0]}"))
+        sys.stdout.buffer.flush()
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    for file in wanted:
+        data = client.download(f"{path}/files/{file}")
+        target = out / Path(file).name
+        target.write_bytes(data)
+        if as_json:
+            print_line({"file": str(target), "size_bytes": len(data)})
+        else:
+            Console().print(f"{target}  {len(data):,} bytes", soft_wrap=True, highlight=False)
+
+
+def show_aliases(client: Client, model: str, name: str | None, as_json: bool) -> None:
+    """List where a model's aliases point, or the history of one."""
+    found = client.get(f"/models/{model}/aliases" + (f"/{name}/history" if name else ""))
+    if as_json:
+        print_line(found)
+        return
+    if name is None:
+        table = new_table(("alias", "version"), right=("version",), whole=("alias",))
+        for alias, version in sorted(found["aliases"].items()):
+            table.add_row(alias, str(version))
+    else:
+        table = new_table(("since", "version"), right=("version",))
+        for change in found["history"]:
+            table.add_row(change["at"], "removed" if change["version"] is None else str(change["version"]))
+    table_console().print(table)
+
+
+def change_alias(client: Client, model: str, name: str, version: int | None, as_json: bool) -> None:
+    """Point an alias at a version; None removes it."""
+    path = f"/models/{model}/aliases/{name}"
+    if version is None:
+        client.remove(path)
+    else:
+        client.put(path, {"version": version})
+    if as_json:
+        print_line({"model": model, "alias": name, "version": version})
+    else:
+        said = "is removed" if version is None else f"points at version {version}"
+        Console().print(f"{model}@{name} {said}.", soft_wrap=True, highlight=False)
+
+
+def delete_version(client: Client, named: str, as_json: bool) -> None:
+    """Delete a model or a version, and say how much space that gave."""
+    freed = client.delete(version_path(named))["freed_bytes"]
+    if as_json:
+        print_line({"deleted": named, "freed_bytes": freed})
+    else:
+        Console().print(f"{named} is deleted, {freed / 1e6:.1f} MB freed.", soft_wrap=True, highlight=False)
