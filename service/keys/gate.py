@@ -28,6 +28,7 @@ UNGUESSABLE_CHARACTERS = 32
 """A key as long as this cannot be guessed, so it opens even from an address that sends wrong keys."""
 
 RATE = "predict_per_s"
+WRONG = "got none that is right"
 
 Headers = Mapping[bytes, bytes]
 
@@ -103,8 +104,10 @@ class Gate:
                 return caller
         if wait_s:
             raise TooManyFailures(wait_s)
-        self.failures.add(host)
-        raise KeyMissing(keyring.what_is_wrong(token))
+        reason = keyring.what_is_wrong(token)
+        if reason is None:  # a key that has ended is no guess
+            self.failures.add(host)
+        raise KeyMissing(reason or WRONG)
 
 
 def is_open(route: Route) -> bool:

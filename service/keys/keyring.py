@@ -103,13 +103,13 @@ class Keyring:
             if len(self._unknown) > UNKNOWN_REMEMBERED:
                 del self._unknown[next(iter(self._unknown))]
 
-    def what_is_wrong(self, token: bytes) -> str:
-        """Why a key that opens nothing does not, for its owner."""
+    def what_is_wrong(self, token: bytes) -> str | None:
+        """Why a key that opens nothing any more does not, for its owner; None for one that never did."""
         digest = digest_of(token)
         known = self._known.get(digest)
         if known is not None and known.expires_at <= self._clock():
             return "got one that has expired"
-        return self._ended.get(digest, "got none that is right")
+        return self._ended.get(digest)
 
     def is_in_force(self, caller: Caller) -> bool:
         """Whether the caller's key still opens something."""

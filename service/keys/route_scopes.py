@@ -107,6 +107,7 @@ _SCOPES: dict[KeyScope, str] = {
         GET       /architectures
         GET       /architectures/{name}
         GET       /architectures/{name}/diagram.svg
+        GET       /leaderboard
         POST      /architectures/check
         POST PUT  /convolve
         GET       /datasets

@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, status
+from fastapi import APIRouter, Path, Response, status
 
 from model_store import KeyNameTaken, KeyNotFound, StoreUnavailable
 from model_store.names import MODEL_PATTERN
@@ -25,7 +25,9 @@ KeyName = Annotated[str, Path(pattern=MODEL_PATTERN, description="Name of the ke
     summary="Make a key",
     responses=problem_responses(KeyNameTaken, KeyNameReserved, ExpiryInvalid, StoreUnavailable),
 )
-async def create_key(request: KeyRequest, caller: CallerDep, store: StoreDep, keyring: KeyringDep) -> CreatedKey:
+async def create_key(
+    request: KeyRequest, response: Response, caller: CallerDep, store: StoreDep, keyring: KeyringDep
+) -> CreatedKey:
     """Make a key, and show it this once: only its SHA-256 is stored. Other processes know it within a second.
 
     A name has one key at a time. A key that was revoked or has expired leaves its name free for a new one, which then
@@ -42,6 +44,7 @@ async def create_key(request: KeyRequest, caller: CallerDep, store: StoreDep, ke
     )
     if keyring is not None:
         await keyring.refresh()
+    response.headers["Location"] = f"/keys/{record.name}"
     return created_answer(record, token, datetime.now(UTC))
 
 

@@ -20,7 +20,7 @@ class KeyMissing(ServiceError):
 
     headers: ClassVar = {"WWW-Authenticate": 'Bearer realm="convserve", Basic realm="convserve"'}
 
-    def __init__(self, came: str = "got none that is right") -> None:
+    def __init__(self, came: str) -> None:
         super().__init__(f"This server needs a key; expected `Authorization: Bearer KEY` or `X-API-Key: KEY`, {came}.")
 
 

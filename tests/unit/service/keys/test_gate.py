@@ -122,6 +122,15 @@ async def test_an_address_may_send_ten_wrong_keys_a_minute(store: ModelStore, ga
         await gate.caller_of(keyring, scope(), wrong)
 
 
+async def test_a_key_that_has_ended_is_no_guess(gate: Gate, keyring: Keyring, store: ModelStore) -> None:
+    token, _ = issue(store.keys, "ada", KeyScope.READ, expires=None, created_by="admin")
+    store.keys.revoke("ada")
+    await keyring.refresh()
+    for _ in range(2 * TRIES):
+        with pytest.raises(KeyMissing, match="was revoked"):
+            await gate.caller_of(keyring, scope("GET"), {b"x-api-key": token.encode()})
+
+
 async def test_a_key_that_can_be_guessed_does_not_open_while_its_address_waits(gate: Gate, keyring: Keyring) -> None:
     right = {b"x-api-key": KEY.encode()}
     for _ in range(TRIES):
