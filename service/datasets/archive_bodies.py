@@ -19,7 +19,12 @@ from service.web.content_types import refuse_encoded, shown_type
 from service.web.multipart import FormReader
 from worker.datasets.upload.options import UploadOptions
 
-ARCHIVE_TYPES = frozenset({"application/zip", "application/x-zip-compressed", "application/octet-stream"})
+ARCHIVE_TYPES = frozenset(
+    {
+        *("application/zip", "application/x-zip-compressed", "application/octet-stream"),
+        *("application/x-tar", "application/gzip", "application/x-gzip", "text/csv"),
+    }
+)
 EXPECTED = "application/zip, or multipart/form-data with the archive as its field 'file'"
 FIELD = "file"
 HINT = "With curl: -F file=@pets.zip -F name=pets"

@@ -12,7 +12,14 @@ import sys
 from dataclasses import dataclass
 
 from service.errors import ArchiveUnusable, ConversionDied
-from worker.datasets.upload.messages import CONVERTER_MESSAGES, Accepted, ConversionOrder, ConverterMessage, Refused
+from worker.datasets.upload.messages import (
+    CONVERTER_MESSAGES,
+    Accepted,
+    Advanced,
+    ConversionOrder,
+    ConverterMessage,
+    Refused,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -56,19 +63,22 @@ class Converter:
         return cls(process, process.stdout, process.stderr, silence_s)
 
     async def accepted(self) -> Accepted:
-        """The first message: the archive keeps the rules. On a busy machine the process needs seconds to start.
+        """The first message besides progress: the archive keeps the rules. A busy machine starts a process in seconds.
 
         Raises:
             ArchiveUnusable: it breaks a rule, or holds no class folders.
             ConversionDied: the process did not get that far.
         """
-        match await self._message_within(max(self.silence_s, START_S)):
-            case Accepted() as accepted:
-                return accepted
-            case Refused() as refusal:
-                raise ArchiveUnusable(refusal.message)
-            case other:
-                raise ConversionDied(f"its process began with a message of the kind {other.kind!r}")
+        while True:
+            match await self._message_within(max(self.silence_s, START_S)):
+                case Advanced():
+                    continue  # a tar archive is read to its end first
+                case Accepted() as accepted:
+                    return accepted
+                case Refused() as refusal:
+                    raise ArchiveUnusable(refusal.message)
+                case other:
+                    raise ConversionDied(f"its process began with a message of the kind {other.kind!r}")
 
     async def next_message(self) -> ConverterMessage:
         """The next message. Raises `ConversionDied` when the process ends, or says nothing for too long."""

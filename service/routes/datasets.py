@@ -46,7 +46,11 @@ from worker.jobs.states import JobState
 
 router = APIRouter(prefix="/datasets", tags=["datasets"])
 
-ARCHIVE = {"type": "string", "format": "binary", "description": "A zip of class folders."}
+ARCHIVE = {
+    "type": "string",
+    "format": "binary",
+    "description": "A zip, tar or tar.gz of class folders, or a CSV file with a label and pixels.",
+}
 
 
 def _options_schema() -> dict[str, Any]:
@@ -69,7 +73,10 @@ UPLOAD_DOCS = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/zip": {"schema": ARCHIVE},
+            **{
+                kind: {"schema": ARCHIVE}
+                for kind in ("application/zip", "application/x-tar", "application/gzip", "text/csv")
+            },
             "multipart/form-data": {
                 "schema": {"type": "object", "required": ["file"], "properties": {"file": ARCHIVE} | _options_schema()}
             },
@@ -111,7 +118,7 @@ async def upload_dataset(
     caller: CallerDep,
     usage: UsageDep,
 ) -> DatasetAnswer:
-    """Send a zip with a folder of pictures for each class, optionally inside `train/` and `test/`.
+    """Send a zip (or tar, tar.gz) with a folder of pictures for each class, optionally inside `train/` and `test/`.
 
     The archive is the body (`application/zip`, options in the query) or the field `file` of a form (options as fields
     beside it). Pictures are JPEG, PNG, WebP or BMP of any size, and are decoded by the same function as in

@@ -20,6 +20,7 @@ from worker.datasets.upload.describing import pack_and_describe
 from worker.datasets.upload.errors import ArchiveRejected
 from worker.datasets.upload.findings import Findings
 from worker.datasets.upload.folders import arrange
+from worker.datasets.upload.foreign.as_zip import as_zip
 from worker.datasets.upload.messages import Accepted, Advanced, ConversionOrder, Converted, ConverterMessage, Refused
 from worker.datasets.upload.report import DatasetReport, SkippedLog
 from worker.datasets.upload.surveying import OnPicture, survey
@@ -44,7 +45,9 @@ def convert(order: ConversionOrder, link: "Link") -> None:
 
         return on_picture
 
-    with Path(order.archive).open("rb") as archive:
+    unpacked = counting("reading", 0)
+    path = as_zip(Path(order.archive), Path(order.folder), order.limits, order.options.encoding, unpacked)
+    with path.open("rb") as archive:
         findings = _look_into(archive, order)
         link.begin(findings)
         members = findings.content.members
@@ -56,6 +59,8 @@ def convert(order: ConversionOrder, link: "Link") -> None:
         decode_all(archive, findings, decoded, order.limits, counting("decoding", len(members)))
     facts = pack_and_describe(order, findings, decoded, counting("packing", len(decoded)))
     decoded.path.unlink()
+    if path != Path(order.archive):
+        path.unlink()
     link.send(Converted(facts=facts))
 
 
