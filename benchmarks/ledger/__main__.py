@@ -1,6 +1,6 @@
 """Measures the ledger with many finished and queued jobs: sizes, and times of lists, metrics, submissions, claims.
 
-    python -m benchmarks.ledger --finished 1000000 --queued 10000
+    python -m benchmarks.ledger --finished 10000 100000 1000000 --queued 10000
 
 Times are of the store's methods in one process, as a route calls them, without HTTP. A server of its own is started,
 and everything is written below a temporary directory that is removed at the end.
@@ -12,11 +12,12 @@ import random
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import redis
 
-from benchmarks.ledger.jobs import ARCHITECTURES, MODELS, OWNERS, fill_ledger, fill_queue, history, template
+from benchmarks.ledger.jobs import ARCHITECTURES, MODELS, OWNERS, fill_ledger, fill_queue, finished, history, template
 from model_store import open_store
 from service.jobs.job_rows import row_of
 from tests.promises.servers import Broker
@@ -29,6 +30,7 @@ from worker.jobs.states import JobState
 from worker.ledger.archive import Archive
 
 LONG_EPOCHS = 1000
+RESULTS = Path(__file__).parent.parent / "results" / "ledger.json"
 
 
 def quantiles(seconds: list[float]) -> dict[str, float]:
@@ -124,10 +126,26 @@ def long_job(jobs: JobStore, client: redis.Redis) -> int:
     return sum(int(client.memory_usage(key, samples=0) or 0) for key in keys)
 
 
+def measured(client: redis.Redis, jobs: JobStore, n_finished: int, asked: argparse.Namespace) -> dict[str, object]:
+    """Sizes and times with so many finished jobs."""
+    plan = template(ARCHITECTURES[0], MODELS[0]).request
+    chance = random.Random(10)
+    return {
+        "finished": n_finished,
+        "queued": asked.queued,
+        "Redis MB": round(client.info("memory")["used_memory"] / 1e6, 1),
+        "lists ms": lists(client, jobs, n_finished + asked.queued, asked.calls, asked.limit),
+        "overview (/metrics) ms": timed(client, jobs.overview, asked.calls),
+        "submit ms": timed(client, lambda: jobs.submit(plan, owner=OWNERS[0]), asked.calls),
+        "one archived job ms": timed(client, lambda: jobs.get(f"j{chance.randint(1, n_finished):09}"), asked.calls),
+        "claim ms": timed(client, jobs.claim, min(asked.calls, asked.queued)),
+    }
+
+
 def main() -> None:
-    """Measure, and print everything as JSON."""
+    """Measure at each size, and print and keep everything as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--finished", type=int, default=1_000_000)
+    parser.add_argument("--finished", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--queued", type=int, default=10_000)
     parser.add_argument("--calls", type=int, default=100, help="of each kind")
     parser.add_argument("--limit", type=int, default=50, help="jobs of a page")
@@ -135,36 +153,27 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="cs-") as directory, Broker(Path(directory)) as broker:
         client = connect(broker.url)
         store = open_store(f"{directory}/store")
-        archive = Archive(store.job_segments, Path(directory) / "index.sqlite3", client)
+        index = Path(directory) / "index.sqlite3"
+        archive = Archive(store.job_segments, index, client)
         jobs = JobStore(client, archive=archive)
-        began_at = time.monotonic()
-        fill_ledger(archive, asked.finished)
-        jobs.continue_after(archive.last_sequence())
-        filled_s = time.monotonic() - began_at
+        jobs.continue_after(max(asked.finished))
         fill_queue(jobs, asked.queued)
-        plan = template(ARCHITECTURES[0], MODELS[0]).request
-        n_jobs = asked.finished + asked.queued
-        print(
-            json.dumps(
-                {
-                    "finished": asked.finished,
-                    "queued": asked.queued,
-                    "seconds to fill the ledger": round(filled_s, 1),
-                    "Redis MB": round(client.info("memory")["used_memory"] / 1e6, 1),
-                    "segments MB": round(sum(segment.size_bytes for segment in store.job_segments.list()) / 1e6, 1),
-                    "index MB": round((Path(directory) / "index.sqlite3").stat().st_size / 1e6, 1),
-                    "lists ms": lists(client, jobs, n_jobs, asked.calls, asked.limit),
-                    "overview (/metrics) ms": timed(client, jobs.overview, asked.calls),
-                    "submit ms": timed(client, lambda: jobs.submit(plan, owner=OWNERS[0]), asked.calls),
-                    "one archived job ms": timed(
-                        client, lambda: jobs.get(f"j{random.randint(1, asked.finished):09}"), asked.calls
-                    ),
-                    "claim ms": timed(client, jobs.claim, min(asked.calls, asked.queued)),
-                    "bytes of a running job of 1,000 epochs": long_job(jobs, client),
-                },
-                indent=2,
-            )
-        )
+        steps = []
+        entries, n_before = finished(max(asked.finished), random.Random(7)), 0
+        for n_finished in asked.finished:
+            began_at = time.process_time()
+            fill_ledger(archive, islice(entries, n_finished - n_before))
+            filled_s, n_before = time.process_time() - began_at, n_finished
+            step = measured(client, jobs, n_finished, asked) | {
+                "processor seconds to add them": round(filled_s, 1),
+                "segments MB": round(sum(segment.size_bytes for segment in store.job_segments.list()) / 1e6, 1),
+                "index MB": round(index.stat().st_size / 1e6, 1),
+            }
+            steps.append(step)
+            print(json.dumps(step), flush=True)
+        bytes_held = long_job(jobs, client)
+    results = {"steps": steps, "bytes in Redis of a running job of 1,000 epochs": bytes_held}
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

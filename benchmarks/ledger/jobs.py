@@ -1,8 +1,9 @@
 """Made-up jobs in large numbers: finished ones in the ledger, and queued ones on the server."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 from worker.job_store.store import JobStore
 from worker.jobs.labels import Labels
@@ -81,14 +82,11 @@ def made_log(number: int) -> list[str]:
     return [f"2026-01-01 10:00:{second:02} epoch {second} of job {number} has ended" for second in range(12)]
 
 
-def fill_ledger(archive: Archive, n: int) -> None:
+def fill_ledger(archive: Archive, entries: Iterable[Entry]) -> None:
     """Write segments of finished jobs, as the archivist does."""
-    segment: list[Entry] = []
-    for entry in finished(n, random.Random(7)):
-        segment.append(entry)
-        if len(segment) == SEGMENT_JOBS or entry.sequence == n:
-            archive.add(segment)
-            segment = []
+    left = iter(entries)
+    while segment := list(islice(left, SEGMENT_JOBS)):
+        archive.add(segment)
 
 
 def fill_queue(jobs: JobStore, n: int) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 from worker.jobs.records import JobRecord
 
+Kind = tuple[str, str, str, str, str, str]
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -29,7 +31,7 @@ class Entry:
         return str(self.record["id"])
 
     @property
-    def kind(self) -> tuple[str, str, str, str, str, str]:
+    def kind(self) -> Kind:
         """What lists filter by: state, owner, model, dataset, architecture, and the tags between spaces."""
         record, request = self.record, self.record["request"]
         architecture = request["architecture"] if isinstance(request["architecture"], str) else "custom"
