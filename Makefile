@@ -15,7 +15,7 @@ CHECKED := tests/unit $(addprefix tests/contract/test_,artifact_names.py changel
 SOURCES := service worker model_store tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help venv page demo run check test coverage promises competitors lint format openapi lock clean page-picture
+.PHONY: help venv page demo run check test coverage promises competitors lint format openapi lock clean page-pictures
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ PAGE_SOURCES := $(shell find service/page -type f) package.json package-lock.jso
 $(PAGE): $(PAGE_SOURCES)
 	@sh service/page/build.sh $(BIN)/python || echo "THE PAGE COULD NOT BE BUILT (see above): http://localhost:8000/ has no page, the API works" >&2
 
+# The types that the page's JavaScript has in its comments; where npm's packages are.
+PAGE_TYPES = @[ ! -d node_modules/typescript ] || sh service/page/build.sh $(BIN)/python types
+
 page: $(RUNTIME) $(PAGE)  ## bundle the web page into service/static, if it is missing or old
 
 demo: $(RUNTIME) $(PAGE)  ## see it work: train a network, classify pictures
@@ -57,9 +60,10 @@ run: $(RUNTIME) $(PAGE)  ## run everything on this machine until Ctrl-C
 	@exec $(BIN)/convserve up
 
 # Types are checked while the tests run: together they take half as long on two cores.
-check: $(DEVELOPMENT)  ## the quick gate: format, lint, types, imports, API description, unit tests
+check: $(DEVELOPMENT) $(PAGE)  ## the quick gate: format, lint, types, imports, API description, unit tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(PAGE_TYPES)
 	@$(BIN)/mypy & types=$$!; \
 	$(BIN)/lint-imports && $(BIN)/python -m service.cli.openapi --check && $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not long" $(CHECKED); tests=$$?; \
 	wait $$types && exit $$tests
@@ -85,16 +89,16 @@ promises: $(DEVELOPMENT)  ## break everything many times (about 45 minutes); pri
 competitors: $(DEVELOPMENT)  ## measure LitServe, BentoML, Ray Serve and MLServer beside ours, each in its own environment
 	$(BIN)/python -m benchmarks.serving.competitors
 
-lint: $(DEVELOPMENT)  ## format, lint, types, import contracts and the OpenAPI document, without tests
+lint: $(DEVELOPMENT) $(PAGE)  ## format, lint, types, import contracts and the OpenAPI document, without tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(PAGE_TYPES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m service.cli.openapi --check
 
-page-picture:  ## write docs/pictures/page.png; needs chromium, and `make run` in another terminal
-	chromium --headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --hide-scrollbars \
-		--window-size=1100,770 --virtual-time-budget=6000 --screenshot=docs/pictures/page.png http://localhost:8000/
+page-pictures: $(DEVELOPMENT)  ## write docs/pictures/page-*.png; needs chromium, and a server that has trained on Fashion-MNIST
+	$(BIN)/python -m tests.browser.screenshots $(or $(URL),http://localhost:8000) docs/pictures
 
 format: $(DEVELOPMENT)  ## format the code and fix what can be fixed
 	$(BIN)/ruff format .

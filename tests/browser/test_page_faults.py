@@ -29,7 +29,7 @@ def test_a_slow_answer_for_an_earlier_picture_never_replaces_a_later_one(page: P
     give(page, "slow.png")
     page.wait_for_function("() => true")
     give(page, "fast.png")
-    answer = page.get_by_role("region", name="Answer")
+    answer = page.get_by_role("region", name="Answer", exact=True)
     expect(answer.locator(".said")).to_contain_text("Dress")
     for index in range(len(fake.held["/models/clothes/versions/1/predict"])):
         fake.release("/models/clothes/versions/1/predict", index)
@@ -41,7 +41,7 @@ def test_another_model_classifies_the_same_picture_at_once(page: Page, fake: Fak
     fake.answers["POST /models/clothes/versions/2/predict"] = predicted("Trouser", number=2)
     page.goto(LOOK)
     give(page, "a.png")
-    answer = page.get_by_role("region", name="Answer")
+    answer = page.get_by_role("region", name="Answer", exact=True)
     expect(answer.locator(".said")).to_contain_text("Dress")
     page.get_by_role("combobox", name="Version").select_option("2")
     expect(answer.locator(".said")).to_contain_text("Trouser")
@@ -180,6 +180,35 @@ def test_the_keyboard_alone_chooses_runs_compares_them_and_hides_a_curve(page: P
     tab_to(page, "relu")
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="relu").first).to_have_attribute("aria-pressed", "false")
+
+
+def test_a_server_that_asks_for_a_key_gets_it_and_the_tab_keeps_it(page: Page, fake: FakeServer) -> None:
+    fake.key = "cvs_right"
+    page.goto(f"{ORIGIN}/#/")
+    dialog = page.get_by_role("dialog", name="Sign in")
+    expect(dialog).to_contain_text("This server asks for a key.")
+    dialog.get_by_label("Key").fill("cvs_right")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("region", name="Runs")).to_be_visible()
+    expect(page.get_by_role("button", name="teacher")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("region", name="Runs")).to_be_visible()
+    assert page.evaluate("localStorage.length") == 0
+    assert not any("cvs_right" in request for request in fake.asked)
+
+
+def test_a_stranger_to_the_word_finds_its_meaning_with_mouse_and_keyboard(page: Page, fake: FakeServer) -> None:
+    page.goto(f"{ORIGIN}/#/")
+    term = page.get_by_role("button", name=re.compile("^validation: "))
+    meaning = term.locator(".meaning")
+    expect(meaning).to_be_hidden()
+    term.hover()
+    expect(meaning).to_be_visible()
+    page.get_by_label("Find").focus()
+    page.mouse.move(0, 0)
+    expect(meaning).to_be_hidden()
+    tab_to(page, term.get_attribute("aria-label") or "")
+    expect(meaning).to_be_visible()
 
 
 def tab_to(page: Page, name: str, steps: int = 80) -> None:

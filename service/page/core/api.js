@@ -57,6 +57,7 @@ export const keyHeaders = () => (apiKey.value ? { Authorization: `Bearer ${apiKe
  */
 export async function send(method, path, { json, body, headers = {}, signal: abort } = {}) {
   const content = json === undefined ? {} : { "Content-Type": "application/json" };
+  const key = apiKey.peek();
   let response;
   try {
     response = await fetch(path, {
@@ -70,7 +71,7 @@ export async function send(method, path, { json, body, headers = {}, signal: abo
   }
   isOffline.value = false;
   if (response.ok) return response;
-  if (response.status === 401) isLocked.value = true;
+  if (response.status === 401 && key === apiKey.peek()) isLocked.value = true; // a late answer for an earlier key says nothing
   throw new Problem(response.status, await response.json().catch(() => ({})));
 }
 

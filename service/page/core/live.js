@@ -9,7 +9,7 @@ const POLL_MS = 800;
 const RETRY_MS = 2000;
 const AGAIN_MS = 300;
 
-/** @typedef {{kind: "state" | "progress" | "epoch" | "gone", job: string, data: any}} LiveEvent */
+/** @typedef {{kind: "state" | "progress" | "epoch" | "deleted" | "queue", job: string, data: any}} LiveEvent */
 
 /** @type {Set<(event: LiveEvent) => void>} */
 const listeners = new Set();
@@ -61,7 +61,7 @@ async function stream(abort) {
   publish({ kind: "restart" });
   for await (const { id, kind, data } of eventsOf(response)) {
     lastEvent = id || lastEvent;
-    publish({ kind, job: data.job?.id ?? data.job ?? data.id, data });
+    if (kind !== "ready" && kind !== "reset") publish({ kind, job: data.job ?? data.id, data });
   }
 }
 
@@ -117,5 +117,5 @@ export function follow() {
     if (wasOffline && !isOut) setTimeout(() => { restarts.value++; }); // the server is back: all that is shown is read again
     wasOffline = isOut;
   });
-  apiKey.subscribe(begin);
+  apiKey.subscribe(() => { begin(); setTimeout(() => { restarts.value++; }); });
 }

@@ -36,7 +36,7 @@ export function rowOf(job) {
     version: model?.version ?? job.version ?? null,
     group: job.group ?? null,
     position: job.position ?? null,
-    error: job.error ?? null,
+    error: typeof job.error === "string" ? { code: job.error } : job.error ?? null,
     created: job.created_at,
     started: job.started_at ?? null,
     finished: job.finished_at ?? null,

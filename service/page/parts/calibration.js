@@ -18,7 +18,7 @@ export function Calibration({ calibration }) {
   const verdict = Math.abs(surplus) < 0.02 ? "It is about as sure as it is right." : surplus > 0 ? `It is too sure of itself, by ${percent(surplus)} on average.` : `It is surer than it says, by ${percent(-surplus)} on average.`;
   return html`<p>${verdict} Expected calibration error: ${percent(calibration.expected_error)}.</p>
     <svg class="calibration" viewBox=${`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label=${`Calibration. ${verdict}`}>
-      ${[0, 0.5, 1].map((tick) => html`<g key=${tick}><text x=${x(tick)} y=${HEIGHT - 18} text-anchor="middle">${tick * 100} %</text><text x=${LEFT - 6} y=${y(tick) + 4} text-anchor="end">${tick * 100} %</text></g>`)}
+      ${[0, 0.5, 1].map((tick) => html`<g key=${tick}><text x=${x(tick)} y=${HEIGHT - 18} text-anchor=${tick === 1 ? "end" : "middle"}>${tick * 100} %</text><text x=${LEFT - 6} y=${y(tick) + 4} text-anchor="end">${tick * 100} %</text></g>`)}
       <text x=${(LEFT + WIDTH) / 2} y=${HEIGHT - 3} text-anchor="middle">how sure it was</text>
       ${bins.map((bin) => html`<rect key=${bin.lower} class="bin" x=${x(bin.lower) + 1} y=${y(bin.accuracy)} width=${x(bin.upper) - x(bin.lower) - 2} height=${y(0) - y(bin.accuracy)} opacity=${0.35 + (0.65 * bin.count) / most}>
         <title>${`${percent(bin.confidence)} sure on average, ${percent(bin.accuracy)} right, ${count(bin.count)} pictures`}</title></rect>`)}

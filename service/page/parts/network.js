@@ -18,7 +18,7 @@ export function Diagram({ input, layers, selected = "", choose = undefined }) {
       const width = Math.min(46, 8 + 4 * Math.log2((shape.at(-1) ?? 1) + 1));
       const block = html`<svg width="50" height="84" viewBox="0 0 50 84" aria-hidden="true">
         <rect class=${`block ${kindOf(type)}`} x=${25 - width / 2} y=${42 - height / 2} width=${width} height=${height} rx="3" /></svg>`;
-      const text = html`<span class="layer-name">${name}</span><span class="layer-shape">${shapeText(shape)}</span>
+      const text = html`<span class="layer-name">${name.replaceAll("_", "_\u200b")}</span><span class="layer-shape">${shapeText(shape)}</span>
         <span class="layer-parameters">${parameters ? `${count(parameters)} parameters` : TERMS[type] ? "nothing to learn" : ""}</span>`;
       return html`<li key=${index} class=${selected === name ? "selected" : ""}>
         ${choose && index !== "input" ? html`<button type="button" class="layer" aria-pressed=${selected === name} onClick=${() => choose(name)}>${block}${text}</button>` : html`<div class="layer">${block}${text}</div>`}

@@ -1,7 +1,7 @@
 // Inside: for each layer its kernels and what they answer on this picture. A click switches filters off.
 import { useState } from "preact/hooks";
 import { at, post, query, send } from "../core/api.js";
-import { useAnswer, useDrawn } from "../core/answers.js";
+import { inTurn, useAnswer, useDrawn } from "../core/answers.js";
 import { html } from "../core/html.js";
 import { useResource } from "../core/resource.js";
 import { percent, plural } from "../core/words.js";
@@ -14,10 +14,10 @@ import { form } from "./why.js";
 
 export function Inside({ address, picture, inputShape }) {
   const layers = useResource(`${address}/layers`);
-  const seen = useAnswer([address, picture], (abort) => send("POST", `${address}/maps`, { body: form(picture.blob), signal: abort }).then((answer) => answer.json()));
+  const seen = useAnswer([address, picture], (abort) => inTurn(abort, () => send("POST", `${address}/maps`, { body: form(picture.blob), signal: abort })).then((answer) => answer.json()));
   const [name, setName] = useState("");
   const [off, setOff] = useState(/** @type {[string, number][]} */ ([]));
-  if (layers.error && layers.error.status !== 409) return null;
+  if (layers.error?.status === 404) return null;
   if (layers.error) return html`<${Panel} title="Inside" wide><${Fault} error=${layers.error} /><//>`;
   const list = layers.data?.layers ?? [];
   const withMaps = list.filter(({ maps }) => maps);
@@ -51,7 +51,7 @@ function Facts({ layer }) {
 /** The maps as buttons where the API gives numbers; otherwise as the picture it draws. */
 function LayerMaps({ address, picture, layer, off, toggle }) {
   const path = `${address}/maps${query({ layer: layer.name, values: true })}`;
-  const numbers = useAnswer([path, picture], (abort) => send("POST", path, { body: form(picture.blob), signal: abort }).then((answer) => answer.json()));
+  const numbers = useAnswer([path, picture], (abort) => inTurn(abort, () => send("POST", path, { body: form(picture.blob), signal: abort })).then((answer) => answer.json()));
   const found = numbers.answer?.layers?.[0];
   const values = byChannel(found?.values);
   const isOff = (channel) => off.some(([name, index]) => name === layer.name && index === channel);
@@ -69,13 +69,13 @@ function byChannel(values) {
 
 function DrawnMaps({ address, picture, layer }) {
   const path = `${address}/maps${query({ layer: layer.name, format: "png" })}`;
-  const drawn = useDrawn([path, picture], (abort) => send("POST", path, { body: form(picture.blob), signal: abort }));
+  const drawn = useDrawn([path, picture], (abort) => inTurn(abort, () => send("POST", path, { body: form(picture.blob), signal: abort })));
   return html`<${Fault} error=${drawn.error} />${drawn.answer ? html`<img class="tiles" src=${drawn.answer} alt=${`Maps of ${layer.name}`} />` : null}`;
 }
 
 function Without({ address, picture, off, clear }) {
   const { answer, error, isOld } = useAnswer([address, picture, JSON.stringify(off)], (abort) => (off.length
-    ? base64(picture.blob).then((b64) => post(`${address}/what-if`, { images: [{ b64 }], without: off }, abort)) : null));
+    ? base64(picture.blob).then((b64) => inTurn(abort, () => post(`${address}/what-if`, { images: [{ b64 }], without: off }, abort))) : null));
   if (!off.length) return null;
   const after = answer?.series?.find?.(({ change }) => change === "without") ?? answer?.series?.[0];
   const filters = off.map(([name, channel]) => `${name} ${channel}`).join(", ");

@@ -1,9 +1,9 @@
 // Try a picture: what the network saw, what it answers and how sure it may be, why, and what is inside.
 import { useEffect, useState } from "preact/hooks";
-import { at, get, Problem, query, send } from "../core/api.js";
+import { at, get, post, Problem, query, send } from "../core/api.js";
 import { useAnswer } from "../core/answers.js";
 import { html } from "../core/html.js";
-import { useResource } from "../core/resource.js";
+import { useAction, useResource } from "../core/resource.js";
 import { go, place, setQuery } from "../core/router.js";
 import { percent } from "../core/words.js";
 import { Bars, Fault, Loading, Panel, Term } from "../parts/basics.js";
@@ -39,6 +39,7 @@ function Screen({ models, model, version }) {
   const split = asked.get("split") ?? "test";
   const [picture, take] = usePicture();
   const about = useResource(address);
+  const isInside = Boolean(picture && about.data && "layers.json" in about.data.files);
   const [fault, setFault] = useState(/** @type {any} */ (null));
   const takeOwn = (blob, name) => { setQuery({ dataset: "", split: "", index: "" }); setFault(null); take(blob, name); };
   useEffect(() => {
@@ -57,9 +58,11 @@ function Screen({ models, model, version }) {
         <${Fault} error=${fault} />
         <${TestPictures} key=${dataset} dataset=${dataset} chosen=${index} choose=${(chosen) => setQuery({ dataset, split: "test", index: chosen })} />
       <//>
-      <${Answer} address=${address} picture=${picture} />
+      <div class="stack"><${Answer} address=${address} picture=${picture} trusts=${about.data ? "trust.json" in about.data.files : null} />
+        ${isInside ? html`<${Why} address=${address} picture=${picture} />` : null}</div>
     </div>
-    ${picture ? html`<${Why} address=${address} picture=${picture} /><${Inside} address=${address} picture=${picture} inputShape=${about.data?.input_shape ?? [1, 1, 1]} /><${WhatIf} address=${address} picture=${picture} />` : null}`;
+    ${about.data && picture && !isInside ? html`<${NotRecorded} address=${address} />` : null}
+    ${isInside ? html`<${Inside} address=${address} picture=${picture} inputShape=${about.data?.input_shape ?? [1, 1, 1]} /><${WhatIf} address=${address} picture=${picture} />` : null}`;
 }
 
 /** Which network answers; another one answers the same picture at once. */
@@ -72,21 +75,30 @@ function Choice({ models, model, version }) {
     <a class="button" href=${at`#/model/${model.name}/${version}`}>About this version</a></div>`;
 }
 
+/** A version without a record of its layers: the button makes one. */
+function NotRecorded({ address }) {
+  const record = useAction(async () => { const job = await post(`${address}/record`); if (job?.id) go(at`#/run/${job.id}`); });
+  return html`<${Panel} title="Inside" wide><p>This version was published without a record of its layers, so there is nothing to look into yet.</p>
+    <p class="buttons"><button type="button" disabled=${record.busy} onClick=${record.run}>Record them now</button></p><${Fault} error=${record.error} />
+    <${Tour} method="POST" path=${`${address}/record`} /><//>`;
+}
+
 /** The answer with its conformal set, where the version has the scores for one. */
-async function predict(address, blob, abort) {
+async function predict(address, blob, trusts, abort) {
   const ask = (values) => {
     const form = new FormData();
     form.append("file", blob, "picture");
     return send("POST", `${address}/predict${query({ top_k: TOP, ...values })}`, { body: form, signal: abort }).then((answer) => answer.json());
   };
+  if (!trusts) return ask({});
   try { return await ask({ coverage: COVERAGE, not_sure_below: "auto" }); } catch (error) {
-    if (error instanceof Problem && [409, 422].includes(error.status)) return ask({});
+    if (error instanceof Problem && error.status === 409) return ask({}); // its file has no scores of this kind
     throw error;
   }
 }
 
-function Answer({ address, picture }) {
-  const { answer, error, isOld } = useAnswer([address, picture], (abort) => (picture ? predict(address, picture.blob, abort) : null));
+function Answer({ address, picture, trusts }) {
+  const { answer, error, isOld } = useAnswer([address, picture, trusts], (abort) => (picture && trusts !== null ? predict(address, picture.blob, trusts, abort) : null));
   const first = answer?.predictions[0];
   const refused = first?.error;
   return html`<${Panel} title="Answer">

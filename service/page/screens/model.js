@@ -21,7 +21,7 @@ export function Model({ steps: [, name, number] }) {
   const address = asked ? at`/models/${name}/versions/${asked}` : null;
   const version = useResource(address);
   const evaluation = useResource(version.data?.files["evaluation.json"] ? `${address}/files/evaluation.json` : null);
-  const doctor = useResource(address && `${address}/doctor`);
+  const doctor = useResource(version.data?.doctor ? `${address}/doctor` : null);
   const reload = () => { model.reload(); version.reload(); };
   return html`<${Await} of=${version}>${(found) => html`
     <${Numbers} version=${found} evaluation=${evaluation.data} address=${address} />
@@ -32,7 +32,7 @@ export function Model({ steps: [, name, number] }) {
     </div>
     ${doctor.data?.findings ? html`<${Findings} findings=${doctor.data.findings} tour=${`${address}/doctor`} />` : null}
     ${evaluation.data ? html`<${Mistakes} evaluation=${evaluation.data} version=${found} address=${address} />` : null}
-    <${Film} address=${address} dataset=${found.dataset} classes=${found.classes} />
+    ${"film.json" in found.files ? html`<${Film} address=${address} dataset=${found.dataset} classes=${found.classes} />` : null}
     <div class="columns"><${Pictures} version=${found} address=${address} /><${Files} version=${found} address=${address} /></div>
     <${Delete} version=${found} address=${address} />`}<//>`;
 }

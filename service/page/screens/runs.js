@@ -59,7 +59,7 @@ function useRuns(states) {
     const soon = () => { clearTimeout(timer); timer = setTimeout(() => { if (!document.hidden) read(); }, 200); };
     const stopRestarts = restarts.subscribe(soon);
     const stop = listen(({ kind, job, data }) => {
-      if (kind === "state" || kind === "gone") { soon(); return; }
+      if (!["progress", "epoch"].includes(kind)) { soon(); return; }
       setRows((old) => old?.map((row) => (row.id === job ? patched(row, data?.progress ?? data ?? {}) : row)) ?? old);
     });
     const onVisible = () => { if (!document.hidden) soon(); };

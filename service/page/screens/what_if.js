@@ -1,7 +1,7 @@
 // What if the picture were moved, turned, blurred, noisy or darker? One request per change; the sliders only read.
 import { useState } from "preact/hooks";
 import { post } from "../core/api.js";
-import { useAnswer } from "../core/answers.js";
+import { inTurn, useAnswer } from "../core/answers.js";
 import { html } from "../core/html.js";
 import { percent } from "../core/words.js";
 import { Fault, Panel } from "../parts/basics.js";
@@ -19,8 +19,8 @@ const CHANGES = [
 
 export function WhatIf({ address, picture }) {
   const asked = Object.fromEntries(CHANGES.map(([name, , amounts]) => [name, amounts]));
-  const { answer, error, isOld, isMissing } = useAnswer([address, picture], (abort) => base64(picture.blob).then((b64) => post(`${address}/what-if`, { images: [{ b64 }], ...asked }, abort)));
-  if (isMissing && error.status !== 409) return null;
+  const { answer, error, isOld } = useAnswer([address, picture], (abort) => base64(picture.blob).then((b64) => inTurn(abort, () => post(`${address}/what-if`, { images: [{ b64 }], ...asked }, abort))));
+  if (error?.status === 404) return null;
   return html`<${Panel} title="What if the picture were …" wide>
     <${Fault} error=${error} />
     ${answer ? html`<div class=${isOld ? "what-if old" : "what-if"}>${CHANGES.map(([name, label, amounts, write]) => html`<${Change} key=${name} label=${label} amounts=${amounts} write=${write}
