@@ -1,11 +1,11 @@
-"""The interactive documentation at `/docs`: Swagger UI without a CDN, dark where the reader's system is, with a way back."""
+"""Interactive documentation at `/docs`: Swagger UI without a CDN, dark where the system is dark, with a way back."""
 
 from fastapi import APIRouter, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 
 ASSETS = "/docs-assets"
-# Swagger UI is white whatever the reader chose. Inverting it keeps its contrasts; turning the hues back keeps its colours.
+# Swagger UI is white whatever the reader chose. Inverting it keeps its contrasts; turning the hues keeps its colours.
 STYLE = """<meta name="color-scheme" content="light dark"><style>
 body { margin: 0; }
 .back { display: block; padding: .6rem 1rem; font: 16px system-ui, sans-serif; color: #0060a0; background: #fff; }

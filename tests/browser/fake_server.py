@@ -423,6 +423,7 @@ def world() -> dict[str, Answer | Answering]:
         answers |= {
             address: line,
             f"{address}/files/evaluation.json": EVALUATION,
+            f"{address}/files/trust.json": {"not_sure_below": 0.6, "pictures": 300},
             f"{address}/doctor": {"worst": "warning", "passed_over": None, "findings": FINDINGS},
             f"{address}/mistakes": {
                 "pictures": 400,

@@ -39,6 +39,10 @@ function Screen({ models, model, version }) {
   const split = asked.get("split") ?? "test";
   const [picture, take] = usePicture();
   const about = useResource(address);
+  const hasTrust = about.data && "trust.json" in about.data.files;
+  const trust = useResource(hasTrust ? `${address}/files/trust.json` : null);
+  // What this version has the scores for; null until that is known.
+  const wishes = hasTrust === false || trust.error ? {} : trust.data ? { coverage: COVERAGE, not_sure_below: trust.data.not_sure_below === null ? "" : "auto" } : null;
   const isInside = Boolean(picture && about.data && "layers.json" in about.data.files);
   const [fault, setFault] = useState(/** @type {any} */ (null));
   const takeOwn = (blob, name) => { setQuery({ dataset: "", split: "", index: "" }); setFault(null); take(blob, name); };
@@ -58,7 +62,7 @@ function Screen({ models, model, version }) {
         <${Fault} error=${fault} />
         <${TestPictures} key=${dataset} dataset=${dataset} chosen=${index} choose=${(chosen) => setQuery({ dataset, split: "test", index: chosen })} />
       <//>
-      <div class="stack"><${Answer} address=${address} picture=${picture} trusts=${about.data ? "trust.json" in about.data.files : null} />
+      <div class="stack"><${Answer} address=${address} picture=${picture} wishes=${wishes} />
         ${isInside ? html`<${Why} address=${address} picture=${picture} />` : null}</div>
     </div>
     ${about.data && picture && !isInside ? html`<${NotRecorded} address=${address} />` : null}
@@ -84,21 +88,20 @@ function NotRecorded({ address }) {
 }
 
 /** The answer with its conformal set, where the version has the scores for one. */
-async function predict(address, blob, trusts, abort) {
+async function predict(address, blob, wishes, abort) {
   const ask = (values) => {
     const form = new FormData();
     form.append("file", blob, "picture");
     return send("POST", `${address}/predict${query({ top_k: TOP, ...values })}`, { body: form, signal: abort }).then((answer) => answer.json());
   };
-  if (!trusts) return ask({});
-  try { return await ask({ coverage: COVERAGE, not_sure_below: "auto" }); } catch (error) {
-    if (error instanceof Problem && error.status === 409) return ask({}); // its file has no scores of this kind
+  try { return await ask(wishes); } catch (error) {
+    if (error instanceof Problem && error.status === 409) return ask({}); // its file has no scores for a wish
     throw error;
   }
 }
 
-function Answer({ address, picture, trusts }) {
-  const { answer, error, isOld } = useAnswer([address, picture, trusts], (abort) => (picture && trusts !== null ? predict(address, picture.blob, trusts, abort) : null));
+function Answer({ address, picture, wishes }) {
+  const { answer, error, isOld } = useAnswer([address, picture, JSON.stringify(wishes)], (abort) => (picture && wishes ? predict(address, picture.blob, wishes, abort) : null));
   const first = answer?.predictions[0];
   const refused = first?.error;
   return html`<${Panel} title="Answer">
