@@ -11,7 +11,7 @@ from fastapi import Depends, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 
 from model_store import ModelStore
-from model_store.names import ALIAS_PATTERN, FILE_PATTERN, MODEL_PATTERN
+from model_store.names import ALIAS_PATTERN, FILE_PATTERN, MODEL_PATTERN, NUMBER_PATTERN, is_name
 from service.datasets.conversions import Conversions
 from service.datasets.listing import DatasetListing
 from service.datasets.pictures import DatasetPictures
@@ -25,7 +25,8 @@ from service.keys.callers import Caller
 from service.keys.keyring import Keyring
 from service.keys.ownership import require_owner
 from service.models.catalog import Catalog
-from service.models.index import Index
+from service.models.index import Index, Reference
+from service.models.test_labels import FILES_WITHOUT_LABELS, require_test_labels
 from service.predict.predictor import Predictor
 from service.predict.uploads import TakeOptions, Upload, read_uploads
 from service.quotas.usage import Usage
@@ -67,6 +68,9 @@ async def _request_id(request: Request) -> str:
 async def _caller(request: Request) -> Caller:
     caller: Caller = request.state.caller
     return caller
+
+
+CallerDep = Annotated[Caller, Depends(_caller)]
 
 
 async def _usage(state: StateDep) -> Usage:
@@ -146,6 +150,15 @@ async def _own_job(job: Annotated[JobRecord, Depends(_job)], caller: Annotated[C
     return job
 
 
+async def _test_labels_of_version(request: Request, state: StateDep, caller: CallerDep) -> None:
+    hidden, path = state.settings.hidden_datasets(), request.path_params
+    version = str(path.get("version", ""))
+    if not hidden or path.get("file") in FILES_WITHOUT_LABELS or (version and not is_name(version, NUMBER_PATTERN)):
+        return
+    reference = Reference(path["name"], int(version) if version else None, path.get("alias"))
+    require_test_labels(caller, (await state.catalog.resolve(reference)).dataset, hidden)
+
+
 async def _require_free_space(state: StateDep) -> None:
     await asyncio.to_thread(state.store.require_free_space)
 
@@ -220,7 +233,6 @@ async def _pictures(request: Request, state: StateDep, choice: DatasetChoiceDep)
     return await chosen_pictures(request, state, choice)
 
 
-CallerDep = Annotated[Caller, Depends(_caller)]
 UsageDep = Annotated[Usage, Depends(_usage)]
 KeyringDep = Annotated[Keyring | None, Depends(_keyring)]
 StoreDep = Annotated[ModelStore, Depends(_store)]
@@ -245,6 +257,8 @@ OwnJobDep = Annotated[JobRecord, Depends(_own_job)]
 UploadsDep = Annotated[list[Upload], Depends(_uploads)]
 PicturesDep = Annotated[list[Upload], Depends(_pictures)]
 """Like `UploadsDep`, or one picture of a dataset, for routes that also take `?dataset=&split=&index=`."""
+REVEALS_TEST_LABELS = Depends(_test_labels_of_version)
+"""For routes below a version that say more about its test than the score."""
 REQUIRE_FREE_SPACE = Depends(_require_free_space)
 """For routes that add files to the store: without free space they answer 507 before any work is done."""
 TopK = Annotated[

@@ -49,6 +49,11 @@ class ApiSettings(LedgerSettings):
         "that a worker will need for those that wait), `dataset_bytes`, `model_bytes`, `predict_per_s` (in each API "
         "process). What is missing is not limited; a key may have limits of its own.",
     )
+    hidden_test_labels: str = Field(
+        default="",
+        description="Datasets, separated by commas, whose test labels are kept from all keys but admins': of a version "
+        "trained on them they see the score, and neither mistakes nor confusions.",
+    )
     metrics_open: bool = Field(default=True, description="Answer `/metrics` without a key.")
     max_body_bytes: int = Field(
         default=32 * _MIB,
@@ -273,6 +278,10 @@ class ApiSettings(LedgerSettings):
     def pinned_names(self) -> frozenset[str]:
         """The names in `pinned_models`."""
         return _listed(self.pinned_models)
+
+    def hidden_datasets(self) -> frozenset[str]:
+        """The datasets in `hidden_test_labels`."""
+        return _listed(self.hidden_test_labels)
 
     def host_names(self) -> frozenset[str]:
         """The names in `allowed_hosts`, and the address to listen on."""

@@ -10,9 +10,11 @@ from pydantic import BaseModel, Field
 
 from model_store import StoreUnavailable
 from service.datasets.pictures import DatasetPicture, PicturePage
-from service.deps import DatasetPicturesDep
+from service.deps import CallerDep, DatasetPicturesDep, SettingsDep
 from service.errors import DatasetPictureNotFound, DiskFull, RangeNotSatisfiable
+from service.models.test_labels import require_test_labels
 from service.web.byte_ranges import ConditionsDep, answer_bytes
+from service.web.key_errors import LabelsHidden
 from service.web.problem_docs import problem_responses
 from worker.datasets import DatasetCorrupt, DatasetInfo, DatasetNotFound, DatasetNotReady, DatasetUnavailable
 from worker.datasets.unpacked import SplitName
@@ -60,10 +62,12 @@ class PictureList(BaseModel):
     limit: int
 
 
-@router.get("/{name}/pictures", summary="Pictures of a dataset", responses=problem_responses(*REFUSALS))
+@router.get("/{name}/pictures", summary="Pictures of a dataset", responses=problem_responses(*REFUSALS, LabelsHidden))
 async def list_pictures(
     name: str,
     pictures: DatasetPicturesDep,
+    caller: CallerDep,
+    settings: SettingsDep,
     split: Split = "test",
     label: Annotated[
         str | None,
@@ -73,6 +77,8 @@ async def list_pictures(
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> PictureList:
     """Pictures of one split with their labels and addresses, in the order in which trainings count them."""
+    if split == "test":
+        require_test_labels(caller, name, settings.hidden_datasets())
     wanted = None if label is None else _class_index(await pictures.find(name), label)
     return _listed(split, offset, limit, await pictures.page(name, split, wanted, offset, limit))
 

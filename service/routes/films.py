@@ -3,11 +3,12 @@
 from fastapi import APIRouter, Response
 
 from model_store import FileNotInVersion, Manifest
-from service.deps import StoreDep
+from service.deps import REVEALS_TEST_LABELS, StoreDep
 from service.errors import PartMissing
 from service.models.downloads import answer_file
 from service.routes.named_versions import of_version
 from service.web.byte_ranges import ConditionsDep
+from service.web.key_errors import LabelsHidden
 from worker.artifacts import FILM_FILE, FILM_PICTURE
 from worker.reports.film import Film
 
@@ -20,7 +21,8 @@ router = APIRouter(prefix="/models/{name}", tags=["models"])
     router,
     "/film",
     summary="How a version's network changed in training",
-    errors=(PartMissing,),
+    errors=(PartMissing, LabelsHidden),
+    dependencies=[REVEALS_TEST_LABELS],
     response_model=Film,
 )
 async def get_film(manifest: Manifest, store: StoreDep, conditions: ConditionsDep) -> Response:
@@ -35,7 +37,8 @@ async def get_film(manifest: Manifest, store: StoreDep, conditions: ConditionsDe
     router,
     f"/{FILM_PICTURE}",
     summary="Film strip of a version's training",
-    errors=(PartMissing,),
+    errors=(PartMissing, LabelsHidden),
+    dependencies=[REVEALS_TEST_LABELS],
     response_class=Response,
     responses={200: {"content": {"image/png": {}}, "description": "The picture."}},
 )

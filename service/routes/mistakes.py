@@ -7,11 +7,12 @@ from fastapi import APIRouter, Query
 from fastapi.exceptions import RequestValidationError
 
 from model_store import FileNotInVersion, Manifest, ModelStore
-from service.deps import CatalogDep, StoreDep
+from service.deps import REVEALS_TEST_LABELS, CatalogDep, StoreDep
 from service.models.catalog import Catalog
 from service.models.index import Reference
 from service.models.mistake_rows import MistakeList, mistakes_answer
 from service.routes.named_versions import of_version
+from service.web.key_errors import LabelsHidden
 from worker.artifacts import MISTAKES_FILE
 from worker.jobs.lineage import parse_reference
 from worker.patterns import REFERENCE_PATTERN
@@ -24,7 +25,12 @@ FILTERS = ("true", "predicted")
 
 
 @of_version(
-    router, "/mistakes", summary="Mistakes of a version", errors=(FileNotInVersion,), response_model=MistakeList
+    router,
+    "/mistakes",
+    summary="Mistakes of a version",
+    errors=(FileNotInVersion, LabelsHidden),
+    response_model=MistakeList,
+    dependencies=[REVEALS_TEST_LABELS],
 )
 async def get_mistakes(
     manifest: Manifest,

@@ -14,6 +14,7 @@ from model_store import (
     VersionNotFound,
 )
 from service.deps import (
+    REVEALS_TEST_LABELS,
     CallerDep,
     CatalogDep,
     EngineDep,
@@ -37,7 +38,7 @@ from service.models.downloads import answer_file
 from service.models.ownership import require_owner_of_model, require_owner_of_version
 from service.web.byte_ranges import ConditionsDep
 from service.web.freed import Freed
-from service.web.key_errors import NotOwner
+from service.web.key_errors import LabelsHidden, NotOwner
 from service.web.problem_docs import problem_responses
 from worker.artifacts import SUMMARY_FILE
 
@@ -107,6 +108,7 @@ async def delete_version(
 @router.get(
     "/{name}/versions/{version}/files/{file}",
     summary="Download a file of a version",
+    dependencies=[REVEALS_TEST_LABELS],
     response_class=Response,
     responses={
         200: {
@@ -123,6 +125,7 @@ async def delete_version(
         **problem_responses(
             ModelNotFound,
             VersionNotFound,
+            LabelsHidden,
             FileNotInVersion,
             RangeNotSatisfiable,
             ArtifactCorrupt,

@@ -6,13 +6,14 @@ import hashlib
 from fastapi import APIRouter, Response
 
 from model_store import Manifest, ModelStore
-from service.deps import StoreDep
+from service.deps import REVEALS_TEST_LABELS, StoreDep
 from service.errors import PartMissing
 from service.models.network_diagrams import diagram_of
 from service.models.report.contents import contents_of
 from service.models.report.page import report_page
 from service.routes.named_versions import of_version
 from service.web.byte_ranges import Conditions, ConditionsDep, answer_bytes
+from service.web.key_errors import LabelsHidden
 from service.web.policies import REPORT, STORED_FILE
 
 router = APIRouter(prefix="/models/{name}", tags=["models"])
@@ -23,6 +24,8 @@ SVG = "image/svg+xml"
     router,
     "/report.html",
     summary="Report of a version",
+    errors=(LabelsHidden,),
+    dependencies=[REVEALS_TEST_LABELS],
     response_class=Response,
     responses={200: {"content": {"text/html": {}}, "description": "One HTML document."}},
 )

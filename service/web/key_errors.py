@@ -5,6 +5,7 @@ ServiceError
 ├── TooManyFailures          too many wrong keys from one address
 ├── ScopeMissing             a key that may not do what the request asks for
 ├── NotOwner                 a thing of another owner is to be changed
+├── LabelsHidden             test labels that are kept from all but admins
 ├── KeyNameReserved          a name that no new key may have
 └── ExpiryInvalid            an expiry of a key that is not understood or in the past
 """
@@ -41,6 +42,16 @@ class NotOwner(ServiceError):
             f"`admin`, got that of {came!r}."
         )
         self.owner = owner
+
+
+class LabelsHidden(ServiceError):
+    """The labels of a test split are kept from all but admins."""
+
+    def __init__(self, dataset: str) -> None:
+        super().__init__(
+            f"The test labels of dataset {dataset!r} are hidden, and this would reveal some; expected a key with the "
+            "scope `admin`. The scores of a version are in its `metrics`."
+        )
 
 
 class KeyNameReserved(ServiceError):

@@ -39,7 +39,15 @@ from service.errors import (
     UploadRejected,
     VersionPassedOver,
 )
-from service.web.key_errors import ExpiryInvalid, KeyMissing, KeyNameReserved, NotOwner, ScopeMissing, TooManyFailures
+from service.web.key_errors import (
+    ExpiryInvalid,
+    KeyMissing,
+    KeyNameReserved,
+    LabelsHidden,
+    NotOwner,
+    ScopeMissing,
+    TooManyFailures,
+)
 from service.web.quota_errors import QuotaExceeded, StorageExceeded
 from worker.architectures import ArchitectureError, ArchitectureNotFound
 from worker.datasets import DatasetCorrupt, DatasetNotFound, DatasetNotReady, DatasetUnavailable
@@ -104,6 +112,7 @@ VERDICTS: dict[type[Exception], Verdict] = {
     TooManyFailures: Verdict(429, "too_many_wrong_keys", "Too many wrong keys"),
     QuotaExceeded: Verdict(429, "quota_exceeded", "More than this key allows"),
     StorageExceeded: Verdict(403, "storage_exceeded", "More bytes than this key allows"),
+    LabelsHidden: Verdict(403, "labels_hidden", "Test labels hidden"),
     NotOwner: Verdict(403, "not_owner", "Belongs to another"),
     KeyNameReserved: Verdict(422, "key_name_reserved", "Name reserved"),
     ExpiryInvalid: Verdict(422, "expiry_invalid", "Invalid expiry"),
