@@ -66,6 +66,7 @@ from service.routes import (
     prometheus,
     records,
     reports,
+    retention,
     submissions,
     workers,
 )
@@ -122,6 +123,7 @@ ROUTES = (
         leaderboard,
         keys,
         workers,
+        retention,
         me,
         health,
         prometheus,

@@ -5,26 +5,43 @@ connections at all; that one looks from here, so that it holds no memory for mod
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from model_store import StoreError
 from service.inference.idle_memory import IdleMemory
+from service.models.retention import RetentionRules, apply_rules
 from service.state import ServiceState
 
+logger = logging.getLogger(__name__)
+
 PAUSE_S = 2.0
+RULES_EVERY_S = 3600.0
 
 
 @asynccontextmanager
 async def housekeeping(state: ServiceState) -> AsyncIterator[None]:
     """Look regularly while the block lasts."""
-    looking = asyncio.create_task(_look(state))
+    tasks = [asyncio.create_task(_look(state)), asyncio.create_task(_keep_rules(state))]
     try:
         yield
     finally:
-        looking.cancel()
-        with suppress(asyncio.CancelledError):
-            await looking
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def _keep_rules(state: ServiceState) -> None:
+    """Delete old versions every hour, if the settings say which ones may go."""
+    rules = RetentionRules(keep_best=state.settings.keep_best, older_than_days=state.settings.delete_after_days)
+    while not rules.is_empty:
+        try:
+            await apply_rules(rules, state.catalog, state.store, state.engine.forget, dry_run=False)
+        except StoreError as error:
+            logger.warning("old versions were not looked for: %s", error)
+        await asyncio.sleep(RULES_EVERY_S)
 
 
 async def _look(state: ServiceState) -> None:

@@ -111,7 +111,7 @@ def use_umask(settings: SharedSettings) -> None:
 
 
 class LedgerSettings(SharedSettings):
-    """What becomes of jobs that have ended; read by the API, which has more settings of its own."""
+    """What becomes of jobs that have ended and of old versions; read by the API, which has more settings of its own."""
 
     notify_secret: Annotated[SecretStr | None, BeforeValidator(unset_if_empty)] = Field(
         default=None,
@@ -121,6 +121,16 @@ class LedgerSettings(SharedSettings):
     )
     notify_private: bool = Field(
         default=False, description="Send notices of the end of a job to addresses that are not public, too."
+    )
+    keep_best: Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(unset_if_empty)] = Field(
+        default=None,
+        description="How many versions of each model stay, those with the highest test accuracy, besides those with an "
+        "alias, the latest and the best one; others are deleted every hour. Default: all stay.",
+    )
+    delete_after_days: Annotated[Annotated[float, Field(gt=0)] | None, BeforeValidator(unset_if_empty)] = Field(
+        default=None,
+        description="Versions younger than so many days stay, too; alone, older ones without an alias are deleted; "
+        "default: none are.",
     )
     finished_jobs_kept: int = Field(
         default=1000,

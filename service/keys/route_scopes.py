@@ -137,6 +137,7 @@ _SCOPES: dict[KeyScope, str] = {
         DELETE    /models/{name}/aliases/{alias}
     """,
     ADMIN: """
+        POST      /retention
         POST      /keys
         GET       /keys
         DELETE    /keys/{name}

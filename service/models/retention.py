@@ -1,0 +1,113 @@
+"""Which versions may go: those that no rule keeps. Versions with an alias, the latest and the best one always stay."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from model_store import Manifest, ModelNotFound, ModelStore, VersionInUse, VersionNotFound
+from service.models.catalog import Catalog
+from service.models.index import Index, ModelEntry
+
+logger = logging.getLogger(__name__)
+
+
+class RetentionRules(BaseModel):
+    """What is kept. A version goes only if none of the rules that are given keeps it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keep_best: int | None = Field(
+        default=None, ge=1, description="Of each model, so many versions with the highest test accuracy stay."
+    )
+    older_than_days: float | None = Field(default=None, gt=0, description="Versions younger than that stay.")
+    model: str | None = Field(default=None, max_length=63, description="Only versions of this model; default: of all.")
+
+    @property
+    def is_empty(self) -> bool:
+        """No rule was given, so everything stays."""
+        return self.keep_best is None and self.older_than_days is None
+
+
+class RemovedVersion(BaseModel):
+    """A version that no rule keeps."""
+
+    model: str
+    version: int
+    bytes: int
+    test_accuracy: float | None
+    published_at: datetime
+
+
+class RetentionAnswer(BaseModel):
+    """What was deleted, or would be."""
+
+    dry_run: bool = Field(description="Nothing was deleted.")
+    versions: list[RemovedVersion]
+    bytes: int = Field(description="Of all these versions together.")
+
+
+def removable(index: Index, rules: RetentionRules, now: datetime) -> list[Manifest]:
+    """The versions that no rule keeps, by model and number."""
+    if rules.is_empty:
+        return []
+    models = [entry for name, entry in sorted(index.models.items()) if rules.model in {None, name}]
+    return [manifest for entry in models for manifest in _of_model(entry, rules, now)]
+
+
+async def apply_rules(
+    rules: RetentionRules, catalog: Catalog, store: ModelStore, forget: Callable[[str, int], None], *, dry_run: bool
+) -> RetentionAnswer:
+    """Delete the versions that no rule keeps, or only say which ones and how many bytes they have.
+
+    Args:
+        rules: what is kept.
+        catalog: of the models as they are.
+        store: from which versions are deleted.
+        forget: called for every deleted version, so that it leaves the memory.
+        dry_run: delete nothing.
+
+    Raises:
+        StoreUnavailable: the store does not answer.
+    """
+    found = removable(await catalog.refresh(), rules, datetime.now(UTC))
+    gone = []
+    for manifest in found:
+        if not dry_run:
+            try:
+                await asyncio.to_thread(store.delete_version, manifest.model, manifest.version)
+            except (ModelNotFound, VersionNotFound, VersionInUse):
+                continue  # it was deleted, or got an alias, at this moment
+            forget(manifest.model, manifest.version)
+            logger.info("deleted %s version %d: no retention rule keeps it", manifest.model, manifest.version)
+        gone.append(_removed(manifest))
+    if gone and not dry_run:
+        await catalog.refresh()
+    return RetentionAnswer(dry_run=dry_run, versions=gone, bytes=sum(version.bytes for version in gone))
+
+
+def _of_model(entry: ModelEntry, rules: RetentionRules, now: datetime) -> list[Manifest]:
+    kept = set(entry.aliases.values()) | {found.version for found in (entry.latest, entry.best) if found is not None}
+    if rules.keep_best is not None:
+        ranked = sorted(entry.versions.values(), key=_rank, reverse=True)
+        kept |= {manifest.version for manifest in ranked[: rules.keep_best]}
+    if rules.older_than_days is not None:
+        oldest = now - timedelta(days=rules.older_than_days)
+        kept |= {number for number, manifest in entry.versions.items() if manifest.published_at > oldest}
+    return [manifest for number, manifest in sorted(entry.versions.items()) if number not in kept]
+
+
+def _rank(manifest: Manifest) -> tuple[float, int]:
+    return manifest.metrics.get("test_accuracy", -1.0), manifest.version
+
+
+def _removed(manifest: Manifest) -> RemovedVersion:
+    return RemovedVersion(
+        model=manifest.model,
+        version=manifest.version,
+        bytes=sum(file.size_bytes for file in manifest.files.values()),
+        test_accuracy=manifest.metrics.get("test_accuracy"),
+        published_at=manifest.published_at,
+    )
