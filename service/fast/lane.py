@@ -125,7 +125,7 @@ class FastLane:
             return pixels
 
         def finish(answer: Answer) -> Reply:
-            pictures = picture_answers(names, answer.probabilities, manifest.classes, top_k)
+            pictures = picture_answers(names, answer.probabilities, manifest.classes, top_k, unusual=answer.unusual)
             self.metrics.pictures_decoded(manifest.model, decoding_s)
             content = whole_answer(manifest.model, manifest.version, pictures)
             timing = b"decode;dur=%.3f, %b" % (decoding_s * 1000, _timing(answer))

@@ -24,11 +24,13 @@ class Answer(NamedTuple):
         probabilities: float32, shape (n, n_classes).
         queue_s: seconds from asking to the start of the run.
         compute_s: seconds of the run.
+        unusual: bool, shape (n,), which pictures are unlike the training pictures; None when none is, as a rule.
     """
 
     probabilities: NDArray[np.float32]
     queue_s: float
     compute_s: float
+    unusual: NDArray[np.bool_] | None = None
 
 
 class Run(NamedTuple):
@@ -37,11 +39,15 @@ class Run(NamedTuple):
     Attributes:
         probabilities: float32, shape (n, n_classes), of all parts that could be prepared.
         began_at: by `time.perf_counter`, as `ended_at`.
+        scores: float32, shape (n,), how unusual each picture is; None when the network cannot tell.
+        unusual: bool, shape (n,), which pictures are; None when none is.
     """
 
     probabilities: NDArray[np.float32]
     began_at: float
     ended_at: float
+    scores: NDArray[np.float32] | None = None
+    unusual: NDArray[np.bool_] | None = None
 
     @property
     def compute_s(self) -> float:
@@ -104,19 +110,25 @@ class Batch:
         if not ready:
             return None
         began_at = time.perf_counter()
-        probabilities = network.run(_joined(ready))
-        return Run(probabilities, began_at, time.perf_counter())
+        if not network.usual_scores:
+            return Run(network.run(_joined(ready)), began_at, time.perf_counter())
+        probabilities, scores = network.run_scored(_joined(ready))
+        ended_at = time.perf_counter()
+        unusual = scores > 1 if scores is not None and scores.max() > 1 else None
+        return Run(probabilities, began_at, ended_at, scores, unusual)
 
     def deliver(self, run: Run | None) -> None:
         """Give every caller its share, or the error of its own pictures; on the event loop's thread."""
         at = 0
+        unusual = None if run is None else run.unusual
         for part in self.parts:
             if part.error is not None:
                 _fail(part, part.error)
             elif run is not None:
                 end = at + part.n_pictures
                 if not part.answer.done():
-                    answer = Answer(run.probabilities[at:end], run.began_at - part.asked_at, run.compute_s)
+                    own = None if unusual is None else unusual[at:end]
+                    answer = Answer(run.probabilities[at:end], run.began_at - part.asked_at, run.compute_s, own)
                     part.answer.set_result(answer)
                 at = end
 

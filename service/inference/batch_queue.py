@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from service.errors import Overloaded
 from service.inference.batch import Answer, Batch, Part, Run, size_of
@@ -49,8 +50,8 @@ class BatchRules:
     queue_s: float = 5.0
 
 
-OnBatch = Callable[[int, float, float], None]
-"""Called after every run with its pictures, the seconds the first of them waited, and the seconds it took."""
+OnBatch = Callable[[Run, float], None]
+"""Called after every run with the run, and the seconds that its first picture waited."""
 
 
 class BatchQueue:
@@ -241,7 +242,7 @@ class BatchQueue:
             return
         if done is not None:
             first = next(part for part in batch.parts if part.error is None)
-            self._on_batch(len(done.probabilities), done.began_at - first.asked_at, done.compute_s)
+            self._on_batch(done, done.began_at - first.asked_at)
         batch.deliver(done)
 
 
@@ -255,4 +256,13 @@ async def _whole(parts: Sequence[asyncio.Future[Answer]]) -> Answer:
         np.concatenate([answer.probabilities for answer in answers]),
         answers[0].queue_s,
         sum(answer.compute_s for answer in answers),
+        _joined_unusual(answers),
+    )
+
+
+def _joined_unusual(answers: Sequence[Answer]) -> NDArray[np.bool_] | None:
+    if all(answer.unusual is None for answer in answers):
+        return None
+    return np.concatenate(
+        [np.zeros(len(answer.probabilities), bool) if answer.unusual is None else answer.unusual for answer in answers]
     )

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from model_store import Manifest, ModelStore
 from service.errors import ModelUnloaded
+from service.inference.batch import Answer, Run
 from service.inference.batch_queue import BatchQueue, BatchRules
+from service.inference.input_watch import InputWatch
 from service.inference.model_memory import MemoryRules, ModelMemory
 from service.inference.network import Network, Pixels
 from service.inference.unloaded import UnloadedModels
@@ -81,6 +83,10 @@ class Engine:
             Overloaded: too many pictures wait for this version.
             ClientLeft: the client disconnected before the answer.
         """
+        return (await self.ask(manifest, pixels)).probabilities
+
+    async def ask(self, manifest: Manifest, pixels: Pixels) -> Answer:
+        """Classify pictures, and say which are unusual. Arguments and errors are those of `infer`."""
         queue = self.memory.cached(manifest) or await self._load(manifest)
         with self._stages.inference(manifest.model, manifest.version, len(pixels)) as run:
             if queue.is_quick(len(pixels)):
@@ -88,7 +94,7 @@ class Engine:
             else:
                 answer = await while_client_stays(queue.ask(pixels))
             run.took(answer.queue_s, answer.compute_s)
-        return answer.probabilities
+        return answer
 
     async def load(self, manifest: Manifest) -> None:
         """Load a version into memory. Raises `ModelUnloaded`, `ArtifactCorrupt`, and the store's errors."""
@@ -156,8 +162,15 @@ class Engine:
 
     def _queue_for(self, network: Network) -> BatchQueue:
         model = network.manifest.model
+        watch = None
+        if network.usual_scores:
+            watch = InputWatch(model, network.manifest.version, network.usual_scores, self._stages.compared)
 
-        def on_batch(n_pictures: int, queue_s: float, compute_s: float) -> None:
-            self._stages.batch(model, n_pictures, queue_s, compute_s)
+        def on_batch(run: Run, queue_s: float) -> None:
+            self._stages.batch(model, len(run.probabilities), queue_s, run.compute_s)
+            if watch is not None and run.scores is not None:
+                watch.see(run.scores)
+                if run.unusual is not None:
+                    self._stages.unusual(model, int(run.unusual.sum()))
 
         return BatchQueue(network, self._rules.batches, self._threads, self._rules.workers, on_batch)

@@ -20,7 +20,7 @@ from service.inference.batch_queue import BatchQueue
 from service.inference.c_memory import give_back
 from service.inference.network import Network
 from service.telemetry.metrics import LoadedModel
-from worker.artifacts import ONNX_FILE
+from worker.artifacts import ONNX_FILE, UNUSUAL_FILE
 
 logger = logging.getLogger(__name__)
 
@@ -173,6 +173,8 @@ class ModelMemory:
         if ONNX_FILE not in manifest.files:
             raise ArtifactCorrupt(manifest.model, manifest.version, ONNX_FILE)
         data = self._store.read(manifest.model, manifest.version, ONNX_FILE)
+        if UNUSUAL_FILE in manifest.files:
+            data += self._store.read(manifest.model, manifest.version, UNUSUAL_FILE)
         network = Network(manifest, data, self._n_threads)
         # It is called after the last user is gone: a batch, or a request that was let in before the unloading.
         weakref.finalize(network, at_its_end).atexit = False

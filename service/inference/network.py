@@ -4,6 +4,7 @@ Knows ONNX Runtime, and nothing about requests, queues or other networks. Everyt
 thread.
 """
 
+import json
 import time
 from typing import Any, cast
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from model_store import ArtifactCorrupt, Manifest
-from worker.artifacts import INPUT_TENSOR, ONNX_FILE, OUTPUT_TENSOR
+from worker.artifacts import INPUT_TENSOR, ONNX_FILE, OUTPUT_TENSOR, UNUSUAL_TENSOR, USUAL_SCORES
 from worker.pictures.pixels import to_unit_range
 
 WARM_UP_BATCH = 8
@@ -44,14 +45,18 @@ class Network:
 
     Attributes:
         manifest: the version it belongs to.
+        usual_scores: of held-out pictures, at equal steps of their distribution; none when the network cannot tell
+            unusual pictures.
     """
+
+    usual_scores: tuple[float, ...] = ()
 
     def __init__(self, manifest: Manifest, data: bytes, threads: int) -> None:
         """Open it, and run it a few times, so that the first request is as fast as every other.
 
         Args:
             manifest: the version the file belongs to.
-            data: the ONNX file.
+            data: the ONNX file, with the end that tells unusual pictures if the version has one.
             threads: threads for one batch.
 
         Raises:
@@ -71,6 +76,8 @@ class Network:
             raise _broken(manifest) from error
         if [node.name for node in self._session.get_inputs()] != [INPUT_TENSOR]:
             raise ArtifactCorrupt(manifest.model, manifest.version, ONNX_FILE)
+        self.usual_scores = _usual_scores(self._session)
+        self._outputs = [OUTPUT_TENSOR, UNUSUAL_TENSOR] if self.usual_scores else [OUTPUT_TENSOR]
         self._first_s, self._further_s = self._try_out()
 
     def run(self, pixels: Pixels) -> NDArray[np.float32]:
@@ -85,10 +92,19 @@ class Network:
         Raises:
             ArtifactCorrupt: the network does not run, or gives no finite numbers for valid pixels.
         """
+        return self.run_scored(pixels)[0]
+
+    def run_scored(self, pixels: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Classify one batch, and tell how unusual each picture is; arguments and errors are those of `run`.
+
+        Returns:
+            What `run` returns; and float32, shape (n,), above 1 for unusual pictures, or None when the network cannot
+            tell.
+        """
         began_at = time.perf_counter()
-        probabilities = self._checked(scaled(pixels))
+        found = self._checked(scaled(pixels))
         self._learn(len(pixels), time.perf_counter() - began_at)
-        return probabilities
+        return found
 
     def answer(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Classify pictures beside the predictions: like `run`, but the time it takes is not learned from.
@@ -96,7 +112,7 @@ class Network:
         Args:
             images: float32 in [0, 1], shape (n, *manifest.input_shape).
         """
-        return self._checked(images)
+        return self._checked(images)[0]
 
     def expected_s(self, n_pictures: int) -> float:
         """Seconds that a batch is expected to take, from the batches so far."""
@@ -135,16 +151,21 @@ class Network:
             further_s = max(0.0, sample - self._first_s) / (n_pictures - 1)
             self._further_s += _WEIGHT_OF_NEWEST * (further_s - self._further_s)
 
-    def _checked(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _checked(self, images: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         manifest = self.manifest
         try:
-            (probabilities,) = self._session.run([OUTPUT_TENSOR], {INPUT_TENSOR: images})
+            probabilities, *scores = self._session.run(self._outputs, {INPUT_TENSOR: images})
         except DAMAGE as error:
             raise _broken(manifest) from error
         has_shape = probabilities.shape == (len(images), len(manifest.classes))
         if not has_shape or not _is_sound(probabilities, images):
             raise ArtifactCorrupt(manifest.model, manifest.version, ONNX_FILE)
-        return np.asarray(probabilities, dtype=np.float32)
+        return np.asarray(probabilities, dtype=np.float32), scores[0] if scores else None
+
+
+def _usual_scores(session: Any) -> tuple[float, ...]:  # noqa: ANN401 - ONNX Runtime publishes no types
+    text = session.get_modelmeta().custom_metadata_map.get(USUAL_SCORES)
+    return tuple(json.loads(text)) if text else ()
 
 
 def _broken(manifest: Manifest) -> ArtifactCorrupt:

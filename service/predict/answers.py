@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from functools import lru_cache
 from json.encoder import encode_basestring
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,11 @@ class ClassProbability(BaseModel):
     probability: float = Field(description="From 0 to 1, not rounded.", examples=[0.9731])
 
 
+def _is_missing(value: object) -> bool:
+    """Answers do not have the fields that were not asked for."""
+    return value is None
+
+
 class PictureAnswer(BaseModel):
     """What one picture shows."""
 
@@ -42,12 +47,21 @@ class PictureAnswer(BaseModel):
     top_k: list[ClassProbability] = Field(description="The most probable classes, best first.")
     set: list[str] | None = Field(
         default=None,
+        exclude_if=_is_missing,
         description="Only with `coverage`: the labels that are needed to contain the right one that often, the most "
         "probable first.",
         examples=[["Ankle boot", "Sneaker"]],
     )
+    unusual: Literal[True] | None = Field(
+        default=None,
+        exclude_if=_is_missing,
+        description="Only when it is true: the picture is unlike the training pictures, as noise, text and other "
+        "subjects are. So are 1 % of ordinary pictures.",
+    )
     not_sure: bool | None = Field(
-        default=None, description="Only with `not_sure_below`: whether the probability is lower; `label` is null then."
+        default=None,
+        exclude_if=_is_missing,
+        description="Only with `not_sure_below`: whether the probability is lower; `label` is null then.",
     )
 
 
@@ -88,6 +102,7 @@ def picture_answers(
     classes: tuple[str, ...],
     top_k: int,
     limits: Limits | None = None,
+    unusual: NDArray[np.bool_] | None = None,
 ) -> list[str]:
     """One JSON object per picture; two equally probable classes stay in the order of the columns.
 
@@ -97,6 +112,7 @@ def picture_answers(
         classes: labels in the order of the columns.
         top_k: how many classes to name, at least 1; all of them when there are fewer.
         limits: for answers that say how far they can be trusted.
+        unusual: shape (n,), which pictures are unlike the training pictures; None when none is.
     """
     beginnings = _beginnings(classes)
     rows: list[list[float]] = probabilities.tolist()
@@ -108,6 +124,11 @@ def picture_answers(
         _picture_answer(filename, [f"{beginnings[index]}{row[index]!r}" for index in order])
         for filename, row, order in zip(filenames, rows, best, strict=True)
     ]
+    if unusual is not None:
+        answers = [
+            f'{answer[:-1]},"unusual":true}}' if is_unusual else answer
+            for answer, is_unusual in zip(answers, unusual.tolist(), strict=True)
+        ]
     return answers if limits is None else with_trust(answers, probabilities, classes, limits)
 
 

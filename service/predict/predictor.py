@@ -101,8 +101,8 @@ class Predictor:
         answers: list[str] = []
         if decoded.images:
             names = [upload.filename for at, upload in enumerate(uploads) if at in decoded.images]
-            probabilities = await self._engine.infer(manifest, decoded.stacked())
-            answers = picture_answers(names, probabilities, manifest.classes, top_k, limits)
+            found = await self._engine.ask(manifest, decoded.stacked())
+            answers = picture_answers(names, found.probabilities, manifest.classes, top_k, limits, found.unusual)
         for position, rejection in sorted(decoded.rejections.items()):
             answers.insert(position, picture_failure(uploads[position].filename, rejection.code, rejection.reason))
         return answers

@@ -5,6 +5,7 @@ bounded: routes are templates, models are models that exist, states and codes ar
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
@@ -88,6 +89,18 @@ class Metrics:
         self._answered = Counter(
             "convserve_pictures_answered", "Pictures that got probabilities.", ["model"], registry=registry
         )
+        self._unusual = Counter(
+            "convserve_pictures_unusual",
+            "Pictures that are unlike the training pictures; of those that are not, 1 %.",
+            ["model"],
+            registry=registry,
+        )
+        self._shift = Gauge(
+            "convserve_input_shift",
+            "Distance of the last 200 pictures from held-out ones, 0 to 1 (Kolmogorov-Smirnov); shifted from 0.25 on.",
+            ["model"],
+            registry=registry,
+        )
         self._rejected = Counter(
             "convserve_pictures_rejected",
             "Pictures that could not be read, by error code.",
@@ -101,6 +114,7 @@ class Metrics:
             registry=registry,
         )
         self._models: dict[str, _OfModel] = {}
+        self._watched: set[str] = set()  # models with series of unusual pictures
         self._exchanges: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}  # as in `_OfModel`
 
     def request_answered(self, route: str, method: str, status: int, seconds: float) -> None:
@@ -127,6 +141,16 @@ class Metrics:
         series.batch.observe(n_pictures)
         series.answered.inc(n_pictures)
 
+    def pictures_unusual(self, model: str, n_pictures: int) -> None:
+        """Count pictures that are unlike the training pictures."""
+        self._watched.add(model)
+        self._unusual.labels(model).inc(n_pictures)
+
+    def inputs_compared(self, model: str, distance: float) -> None:
+        """Note how far the last pictures of a model are from those it knows."""
+        self._watched.add(model)
+        self._shift.labels(model).set(distance)
+
     def picture_rejected(self, code: str) -> None:
         """Count a picture that could not be read."""
         self._rejected.labels(code).inc()
@@ -141,6 +165,11 @@ class Metrics:
             del self._models[model]
             for metric in (self._decode, self._queue, self._compute, self._batch, self._answered):
                 metric.remove(model)
+        for model in self._watched - set(models):
+            self._watched.discard(model)
+            for series in (self._unusual, self._shift):
+                with suppress(KeyError):  # only one of the two may have begun
+                    series.remove(model)
 
     def page(
         self, loaded: Collection[LoadedModel], queue: QueueOverview | None, workers: Sequence[Worker] = ()

@@ -80,6 +80,14 @@ class Stages:
         """Note one run of ONNX Runtime; the first of its pictures waited for `queue_s`."""
         self._metrics.batch_run(model, n_pictures, queue_s, compute_s)
 
+    def unusual(self, model: str, n_pictures: int) -> None:
+        """Note pictures that are unlike the training pictures."""
+        self._metrics.pictures_unusual(model, n_pictures)
+
+    def compared(self, model: str, distance: float) -> None:
+        """Note how far the last pictures of a model, taken together, are from its held-out pictures."""
+        self._metrics.inputs_compared(model, distance)
+
     def rejected(self, code: str) -> None:
         """Note that a picture could not be read."""
         self._metrics.picture_rejected(code)

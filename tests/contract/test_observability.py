@@ -36,6 +36,8 @@ def metrics() -> dict[str, set[str]]:
     counted.pictures_decoded("m", 0.1)
     counted.batch_run("m", 1, 0.1, 0.1)
     counted.picture_rejected("picture_invalid")
+    counted.pictures_unusual("m", 1)
+    counted.inputs_compared("m", 0.1)
     counted.model_loaded(0.1)
     queue = QueueOverview(jobs=dict.fromkeys(JobState, 1), queued=1, longest_wait_s=1, images_per_second=1)
     page = counted.page([LoadedModel("m", 1, 1)], queue).decode()

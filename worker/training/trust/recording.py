@@ -8,11 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_store import open_store
-from worker.artifacts import TRUST_FILE
+from worker.artifacts import TRUST_FILE, UNUSUAL_FILE
 from worker.datasets import Dataset
+from worker.datasets.dataset import LabelledImages
 from worker.supervision.messages import Order
 from worker.training.predicting import predict_pictures
+from worker.training.splits import chosen_rows
 from worker.training.trust.untouched import held_out_pictures, reason_against
+from worker.training.trust.unusual import MOST_TRAINING, unusual_tail
 from worker.trust.conformal import scores_of_mistakes
 from worker.trust.precision import PRECISION, sureness
 from worker.trust.record import TrustRecord
@@ -43,6 +46,17 @@ def record_trust(directory: Path, order: Order, dataset: Dataset, network: keras
         return
     record = measured(probabilities, pictures.labels)
     (directory / TRUST_FILE).write_text(record.model_dump_json() + "\n")
+    _record_unusual(directory, order, dataset, pictures)
+
+
+def _record_unusual(directory: Path, order: Order, dataset: Dataset, held_out: LabelledImages) -> None:
+    rows, _ = chosen_rows(len(dataset.train_images), order.plan)
+    drawn = np.sort(np.random.default_rng(order.plan.seed).permutation(rows)[:MOST_TRAINING])
+    tail = unusual_tail(dataset.train_images[drawn], held_out.images)
+    if tail is None:
+        logger.info("unusual pictures are not told: too few pictures are held out")
+    else:
+        (directory / UNUSUAL_FILE).write_bytes(tail)
 
 
 def measured(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> TrustRecord:

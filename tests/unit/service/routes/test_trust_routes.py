@@ -1,16 +1,20 @@
 """Answers that say how far they can be trusted: sets, thresholds, and versions that recorded nothing."""
 
+import json
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from model_store import ModelStore
+from service.predict.answers import Prediction
 from service.predict.urls import PREDICT_ROUTES
-from tests.unit.service.tiny_networks import CLASSES, brightness_network, grey_picture, publish
+from tests.unit.service.tiny_networks import CLASSES, brightness_network, encode, grey_picture, publish
 from worker.training.trust.recording import measured
+from worker.training.trust.unusual import unusual_tail
 from worker.trust.record import TrustRecord
 
 pytestmark = pytest.mark.anyio
@@ -125,3 +129,32 @@ async def test_a_damaged_record_is_told_and_the_version_still_predicts(
     response = await api.post("/models/odd/predict?coverage=0.9", files=PICTURE)
     assert (response.status_code, response.json()["code"]) == (503, "artifact_corrupt")
     assert (await api.post("/models/odd/predict", files=PICTURE)).status_code == 200
+
+
+@pytest.fixture
+def watched(store: ModelStore) -> None:
+    """A version that knows pictures of one grey, and can tell others."""
+    random = np.random.default_rng(0)
+    levels = random.integers(0, 256, (400, 1, 1, 1))
+    grain = random.normal(size=(400, 4, 4, 3)) * random.uniform(0, 3, (400, 1, 1, 1))
+    known = np.clip(levels + grain, 0, 255).astype(np.uint8)
+    tail = unusual_tail(known[:200], known[200:])
+    assert tail is not None
+    publish(store, "greys", {"model.onnx": brightness_network(), "unusual.onnx": tail})
+
+
+@pytest.mark.usefixtures("watched")
+async def test_an_unusual_picture_is_told_and_a_usual_one_says_nothing_new(
+    api: httpx.AsyncClient, store: ModelStore
+) -> None:
+    publish(store, "plain", {"model.onnx": brightness_network()})
+    checked = np.indices((4, 4)).sum(axis=0) % 2 * 255
+    board = encode(Image.fromarray(np.repeat(checked[..., None], 3, 2).astype(np.uint8)))
+    both = [("file", ("grey.png", grey_picture(4))), ("file", ("board.png", board))]
+    plain, told = [(await api.post(f"/models/{model}/predict", files=both)).content for model in ("plain", "greys")]
+    assert told == plain.replace(b'"plain"', b'"greys"')[:-3] + b',"unusual":true}]}'
+    assert Prediction.model_validate_json(told).model_dump() == json.loads(told)
+    by_route = (await api.post("/models/greys/predict?not_sure_below=0", files=both)).json()["predictions"]
+    assert ["unusual" in picture for picture in by_route] == [False, True]
+    page = (await api.get("/metrics")).text
+    assert 'convserve_pictures_unusual_total{model="greys"} 2.0' in page
