@@ -1,8 +1,8 @@
 """Asks the doctor about a run before it is published, with everything that the trainer has at hand."""
 
-import keras
+from pathlib import Path
+
 import numpy as np
-from numpy.typing import NDArray
 
 from worker.datasets import Dataset
 from worker.datasets.duplicates import count_repeated
@@ -11,28 +11,26 @@ from worker.doctor.facts import DataFacts
 from worker.doctor.findings import Diagnosis
 from worker.doctor.sources import facts_of_plan, test_facts_of
 from worker.jobs.plan import TrainingPlan
-from worker.training.dead_filters import find_dead_filters
 from worker.training.evaluation import Evaluation
 from worker.training.fitting import Fit
+from worker.training.recorded_filters import recorded_filters
 
 
 def examine(
     plan: TrainingPlan,
     dataset: Dataset,
-    network: keras.Model,
     fit: Fit,
     evaluation: Evaluation,
-    test_inputs: NDArray[np.float32],
+    artifacts: Path,
 ) -> Diagnosis:
     """The diagnosis that is published with a version.
 
     Args:
         plan: the training plan.
         dataset: the dataset that the network was trained and tested on.
-        network: the trained network.
         fit: the result of the training.
         evaluation: of the test split.
-        test_inputs: float32, shape (n, height, width, channels), the test pictures with values in [0, 1].
+        artifacts: directory of the files to publish, with the record of the layers.
     """
     return diagnose(
         facts_of_plan(
@@ -46,7 +44,7 @@ def examine(
                 test_pictures=len(dataset.test_images),
                 in_both_splits=count_repeated(dataset.train_images, dataset.test_images),
             ),
-            filters=find_dead_filters(network, test_inputs),
+            filters=recorded_filters(artifacts),
         )
     )
 

@@ -105,9 +105,9 @@ def run_on(dataset: Dataset, order: Order, link: Link) -> None:
     some = to_unit_range(dataset.test_images[: LOOKED_AT_BACKBONE if plan.train == "head" else LOOKED_AT])
     n_compared = min(PARITY_PICTURES, pictures_at_once(network), len(some))
     difference = _write_models(artifacts, network, plan, some[:n_compared], probabilities[:n_compared])
-    diagnosis = examine(plan, dataset, network, fit, evaluation, some)
-    write_reports(artifacts, order, dataset, network, fit, evaluation, probabilities, diagnosis)
     record_layers(artifacts, network, plan, dataset, some)
+    diagnosis = examine(plan, dataset, fit, evaluation, artifacts)
+    write_reports(artifacts, order, dataset, network, fit, evaluation, probabilities, diagnosis)
     record_trust(artifacts, order, dataset, network)
 
     enter("publishing")
