@@ -240,6 +240,24 @@ def test_a_running_job_shows_its_curves_and_cancelling_it_ends_its_trainer_and_t
     assert api.post(f"/jobs/{long['id']}/cancel").json()["state"] == "cancelled"
 
 
+def test_a_training_that_is_finished_early_publishes_its_best_epoch(api: httpx.Client) -> None:
+    job = submit(api, epochs=1000, model="finished-early")["id"]
+    wait_for(api, job, "running")
+    with connect_sse(api, "GET", f"/jobs/{job}/events") as source:
+        next(event for event in source.iter_sse() if event.event == "epoch")
+        workers = api.get("/workers").json()["workers"]
+    assert [worker["running"]["job"] for worker in workers if worker["running"]] == [job]
+    assert api.post(f"/jobs/{job}/finish").json()["finish_requested"]
+    ended = wait_for(api, job)
+    assert ended["state"] == "succeeded", ended
+    assert 1 < len(ended["history"]["loss"]) < 1000
+    assert ended["history"]["best_epoch"] is not None
+    version = api.get("/models/finished-early/versions/1").json()
+    best = ended["history"]["val_accuracy"][ended["history"]["best_epoch"] - 1]
+    assert version["metrics"]["val_accuracy"] == best
+    assert api.post(f"/jobs/{job}/finish").json() == api.get(f"/jobs/{job}").json()
+
+
 def test_a_finished_job_can_be_forgotten_and_its_model_stays(api: httpx.Client) -> None:
     job = wait_for(api, submit(api, epochs=1, train_samples=100, model="kept")["id"])
     assert api.delete(f"/jobs/{job['id']}").status_code == 204
