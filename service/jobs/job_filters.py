@@ -13,7 +13,7 @@ from worker.jobs.records import JobRecord
 from worker.jobs.states import JobState
 
 PROPERTIES = ("tag", "model", "dataset", "architecture", "group")
-CHANGED_AT_ONCE = 200
+CHANGED_AT_ONCE = 100
 """Jobs per call to the store, each of which has a deadline of two seconds."""
 MOST_CHANGED = 20_000
 """Jobs that one request changes; `matched` tells that there are more."""

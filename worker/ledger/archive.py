@@ -49,6 +49,7 @@ class Archive:
         self._redis = client
         self._index = LedgerIndex(path)
         self._syncing = threading.Lock()
+        self._is_synced = False
 
     def find(self, wanted: JobFilter, below: float = NEWEST, limit: int = 50) -> tuple[list[Found], int]:
         """The newest jobs that match, and how many match in all."""
@@ -121,8 +122,8 @@ class Archive:
 
     def _sync(self) -> None:
         changes = self._changes()
-        if changes == self._index.fact(CHANGES) and changes:
-            return
+        if self._is_synced and changes == self._index.fact(CHANGES):
+            return  # another thread was faster
         known, stored = self._index.sizes(), {segment.name: segment for segment in self._segments.list()}
         for name in known.keys() - stored.keys():
             self._index.drop(name)
@@ -130,6 +131,7 @@ class Archive:
             if known.get(name) != segment.size_bytes:
                 self._put_again(segment)
         self._index.keep_fact(CHANGES, changes)
+        self._is_synced = True  # the first time whatever the number says: the server may have been emptied
 
     def _put_again(self, segment: StoredSegment) -> None:
         try:
@@ -159,7 +161,7 @@ class Archive:
 
     def _look(self, ask: Callable[[LedgerIndex], T]) -> T:
         with self._errors():
-            if self._changes() != self._index.fact(CHANGES):
+            if not self._is_synced or self._changes() != self._index.fact(CHANGES):
                 self.sync()
             return ask(self._index)
 
