@@ -1,5 +1,6 @@
 """Answers of an API that exists only in a test: the browser's requests never leave it."""
 
+import io
 import json
 from collections import defaultdict
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from PIL import Image
 from playwright.sync_api import Route
 
 ORIGIN = "http://localhost:8999"
@@ -15,10 +17,13 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
     "connect-src 'self'"
 )
-PIXEL = bytes.fromhex(
-    "89504e470d0a1a0a0000000d4948445200000001000000010800000000003a7e9b55000000"
-    "0a49444154789c6360000000020001e221bc330000000049454e44ae426082"
-)
+def _pixels() -> bytes:
+    picture = io.BytesIO()
+    Image.linear_gradient("L").resize((8, 8)).save(picture, "PNG")
+    return picture.getvalue()
+
+
+PIXEL = _pixels()
 CLASSES = ["T-shirt/top", "Trouser", "帽子と靴", "Dress"]
 LONG_NAME = "a-very-long-name-of-a-model-as-a-student-would-give-it-0123456789"[:63]
 

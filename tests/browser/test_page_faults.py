@@ -66,12 +66,12 @@ def test_focus_selection_and_ticks_survive_what_comes_in(page: Page, fake: FakeS
     search.select_text()
     page.get_by_label("Choose clothes, job000002").check()
     search.focus()
-    before = fake.count("GET /jobs?limit")
+    before = fake.count("GET /jobs?view=row&limit")
     fake.answers["/jobs"] = jobs_of([job(11, "running", "clothes-new"), *(job(n) for n in (2, 1))])
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     runs = page.get_by_role("region", name="Runs")
     expect(runs.get_by_role("link", name="clothes-new")).to_be_visible()
-    assert fake.count("GET /jobs?limit") > before
+    assert fake.count("GET /jobs?view=row&limit") > before
     assert page.evaluate("document.activeElement.type") == "search"
     expect(page.get_by_label("Choose clothes, job000002")).to_be_checked()
     assert page.evaluate("document.activeElement.selectionEnd - document.activeElement.selectionStart") == len(

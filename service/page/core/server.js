@@ -33,7 +33,7 @@ export async function readMe() { me.value = await ifThere("/me").catch(() => me.
 
 export async function readOverview() {
   const [running, queued, found] = await Promise.all([
-    get("/jobs?state=running&limit=20"), get("/jobs?state=queued&limit=50"), ifThere("/workers").catch(() => null),
+    get("/jobs?view=row&state=running&limit=20"), get("/jobs?view=row&state=queued&limit=50"), ifThere("/workers").catch(() => null),
   ]);
   const waiting = queued.jobs.map(rowOf);
   const own = waiting.filter((row) => hasKeys() && row.owner === me.value?.name && row.position !== null);

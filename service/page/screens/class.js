@@ -40,7 +40,7 @@ function Keys() {
 }
 
 function Queue() {
-  const queue = useResource("/jobs?state=running&state=queued&limit=200", { every: 3000 });
+  const queue = useResource("/jobs?state=running&state=queued&limit=200&view=row", { every: 3000 });
   return html`<${Panel} title="Queue by owner"><${Await} of=${queue}>${({ jobs }) => {
     const rows = jobs.map(rowOf);
     const owners = [...new Set(rows.map(({ owner }) => owner))];
@@ -62,7 +62,7 @@ function Leaderboard() {
     <${Tour} path=${`/leaderboard${query({ dataset })}`} /><//>`;
 }
 
-const write = (name, value) => (name.includes("bytes") ? bytes(value) : name.endsWith("_s") ? duration(value) : String(value));
+const write = (name, value) => (name.endsWith("_per_s") ? `${value} per second` : name.includes("bytes") ? bytes(value) : name.endsWith("_s") ? duration(value) : String(value));
 
 /** What this key has used of what it may use. */
 function Usage() {

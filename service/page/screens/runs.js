@@ -42,8 +42,8 @@ function useRuns(states) {
     if (more) wanted.current += PAGE;
     try {
       // Running and queued jobs come first, on whatever page they are.
-      const [running, queued] = states ? [{ jobs: [] }, { jobs: [] }] : await Promise.all([get("/jobs?state=running&limit=100"), get("/jobs?state=queued&limit=200")]);
-      const { jobs, total, next: following } = await get(`/jobs?limit=${Math.min(500, wanted.current)}${filter}`);
+      const [running, queued] = states ? [{ jobs: [] }, { jobs: [] }] : await Promise.all([get("/jobs?view=row&state=running&limit=100"), get("/jobs?view=row&state=queued&limit=200")]);
+      const { jobs, total, next: following } = await get(`/jobs?view=row&limit=${Math.min(500, wanted.current)}${filter}`);
       if (turn !== asked.current) return;
       const active = [...running.jobs, ...queued.jobs.sort((one, other) => (one.position ?? 0) - (other.position ?? 0))];
       const ids = new Set(active.map(({ id }) => id));
