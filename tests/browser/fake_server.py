@@ -17,6 +17,8 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
     "connect-src 'self'"
 )
+
+
 def _pixels() -> bytes:
     picture = io.BytesIO()
     Image.linear_gradient("L").resize((8, 8)).save(picture, "PNG")

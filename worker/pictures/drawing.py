@@ -18,10 +18,15 @@ matplotlib.use("agg")
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
+from matplotlib.font_manager import FontProperties, fontManager, get_font
 from matplotlib.textpath import text_to_path
 
+from worker.pictures.cjk_font import cjk_font
+
 matplotlib.rcParams["text.parse_math"] = False
+if (_path := cjk_font()) is not None:
+    fontManager.addfont(_path)
+    matplotlib.rcParams["font.family"] = ["DejaVu Sans", get_font(str(_path)).family_name]
 
 Format = Literal["png", "svg"]
 
