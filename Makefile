@@ -15,7 +15,7 @@ CHECKED := tests/unit $(addprefix tests/contract/test_,artifact_names.py changel
 SOURCES := service worker model_store tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help venv page demo run check test coverage promises competitors lint format openapi lock clean page-pictures
+.PHONY: help venv page demo run check test coverage promises competitors lint format openapi lock clean page-pictures clients
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -88,6 +88,9 @@ promises: $(DEVELOPMENT)  ## break everything many times (about 45 minutes); pri
 
 competitors: $(DEVELOPMENT)  ## measure LitServe, BentoML, Ray Serve and MLServer beside ours, each in its own environment
 	$(BIN)/python -m benchmarks.serving.competitors
+
+clients: $(DEVELOPMENT)  ## generate clients from the OpenAPI document (Python, and TypeScript where node is), and try them
+	$(BIN)/python -m benchmarks.generated_clients
 
 lint: $(DEVELOPMENT) $(PAGE)  ## format, lint, types, import contracts and the OpenAPI document, without tests
 	$(BIN)/ruff format --check .

@@ -11,7 +11,7 @@ import typer
 from service.cli.dataset_commands import datasets_app
 from service.cli.diagnosis_commands import doctor, report
 from service.cli.inside_commands import explain, look
-from service.cli.job_commands import cancel, follow, forget, log
+from service.cli.job_commands import cancel, finish, follow, forget, log
 from service.cli.key_commands import keys_app
 from service.cli.model_commands import alias, delete, download
 from service.cli.train_command import TRAIN_EXAMPLES, train
@@ -228,7 +228,7 @@ def models(
             show_model(client, name, as_json)
 
 
-for command in (follow, log, cancel, forget, download, alias, delete):
+for command in (follow, log, cancel, finish, forget, download, alias, delete):
     app.command(rich_help_panel=USING)(command)
 app.command(rich_help_panel=USING)(look)
 app.command(rich_help_panel=USING)(explain)

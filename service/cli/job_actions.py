@@ -57,6 +57,19 @@ def cancel_jobs(client: Client, jobs: Sequence[str], as_json: bool) -> None:
             cancel_job(client, job)
 
 
+def finish_jobs(client: Client, jobs: Sequence[str], as_json: bool) -> None:
+    """Let each publish what it has learned so far, and say what became of it."""
+    for job_id in jobs:
+        found = client.post(f"/jobs/{job_id}/finish")
+        job = JobRecord.model_validate(found)
+        if as_json:
+            print_line(found)
+        elif job.is_finished:
+            Console().print(f"Job {job.id} had already ended: {job.state}.", soft_wrap=True, highlight=False)
+        else:
+            Console().print(f"Job {job.id} finishes with what it has learned.", soft_wrap=True, highlight=False)
+
+
 def forget_jobs(client: Client, jobs: Sequence[str], as_json: bool) -> None:
     """Delete each."""
     for job in jobs:

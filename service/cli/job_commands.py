@@ -1,4 +1,4 @@
-"""`convserve follow`, `log`, `cancel`, `forget`: what is done with jobs; `service.cli.job_actions` implements them."""
+"""`convserve follow`, `log`, `cancel`, `finish`, `forget`: what jobs go through, in `service.cli.job_actions`."""
 
 # Heavy imports happen inside the commands: see the package's docstring.
 # ruff: noqa: PLC0415
@@ -43,6 +43,15 @@ def cancel(jobs: Jobs, as_json: AsJson = False, url: Url = None) -> None:
 
     with connect(url) as client:
         cancel_jobs(client, jobs, as_json)
+
+
+def finish(jobs: Jobs, as_json: AsJson = False, url: Url = None) -> None:
+    """Let running jobs stop after the epoch that they are in, and publish what they have learned."""
+    from service.cli.job_actions import finish_jobs
+    from service.cli.server import connect
+
+    with connect(url) as client:
+        finish_jobs(client, jobs, as_json)
 
 
 def forget(jobs: Jobs, as_json: AsJson = False, url: Url = None) -> None:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, f
 from service.predict.decoding import Decoder
 from service.predict.encoded_pictures import EncodedPictures
 from service.predict.uploads import Upload
-from worker.pictures.convolution import KERNELS, DoesNotFit, Kernel, Operation, Pooling, Step, apply, shown
+from worker.pictures.convolution import KERNELS, ConvolutionStep, DoesNotFit, Kernel, Operation, Pooling, apply, shown
 from worker.pictures.hard_pixels import png_of
 
 LONGEST_SIDE = 256
@@ -75,7 +75,7 @@ class ConvolveAnswer(BaseModel):
     pool_size: int
     input_shape: tuple[int, int, int] = Field(description="Of the picture as it was used: height, width, channels.")
     output_shape: tuple[int, int, int] = Field(description="Of the result: height, width, channels.")
-    steps: list[Step] = Field(description="Each operation with the arithmetic of its shape.")
+    steps: list[ConvolutionStep] = Field(description="Each operation with the arithmetic of its shape.")
     min: float = Field(description="Of the result, in units of pixel values (0 to 255), like all values.")
     max: float
     mean: float

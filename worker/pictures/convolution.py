@@ -27,7 +27,7 @@ class DoesNotFit(ValueError):
     """The kernel or the pool is larger than what it slides over."""
 
 
-class Step(BaseModel):
+class ConvolutionStep(BaseModel):
     """One operation and what it does to the shape."""
 
     operation: Literal["convolution", "pooling"]
@@ -59,7 +59,7 @@ class Operation:
     pool_size: int = 2
 
 
-def apply(pixels: NDArray[np.uint8], operation: Operation) -> tuple[NDArray[np.float32], list[Step]]:
+def apply(pixels: NDArray[np.uint8], operation: Operation) -> tuple[NDArray[np.float32], list[ConvolutionStep]]:
     """Convolve a picture, then pool it.
 
     Args:
@@ -91,7 +91,7 @@ def shown(values: NDArray[np.float32], kernel: Kernel) -> NDArray[np.uint8]:
     return np.asarray(np.rint(visible.clip(0, 255)), np.uint8)
 
 
-def _convolved(values: NDArray[np.float32], operation: Operation) -> tuple[NDArray[np.float32], Step]:
+def _convolved(values: NDArray[np.float32], operation: Operation) -> tuple[NDArray[np.float32], ConvolutionStep]:
     kernel, stride = np.asarray(operation.kernel, np.float32), operation.stride
     around = [_padding(size, side, operation) for size, side in zip(values.shape, kernel.shape, strict=False)]
     padded = np.pad(values, (*around, (0, 0)))
@@ -103,7 +103,7 @@ def _convolved(values: NDArray[np.float32], operation: Operation) -> tuple[NDArr
     return result, step
 
 
-def _pooled(values: NDArray[np.float32], pooling: Pooling, size: int) -> tuple[NDArray[np.float32], Step]:
+def _pooled(values: NDArray[np.float32], pooling: Pooling, size: int) -> tuple[NDArray[np.float32], ConvolutionStep]:
     step = _step("pooling", values.shape, (size, size), size, [(0, 0), (0, 0)])
     height, width, channels = step.output_shape
     squares = values[: height * size, : width * size].reshape(height, size, width, size, channels)
@@ -135,13 +135,13 @@ def _step(
     window: tuple[int, ...],
     stride: int,
     around: list[tuple[int, int]],
-) -> Step:
+) -> ConvolutionStep:
     sizes, texts = [], []
     for size, side, zeros in zip(shape, window, around, strict=False):
         sizes.append(_positions(size + sum(zeros), side, stride, operation))
         texts.append(_arithmetic(size, sum(zeros), side, stride, sizes[-1]))
     height, width, channels = shape
-    return Step(
+    return ConvolutionStep(
         operation=operation,
         input_shape=(height, width, channels),
         output_shape=(sizes[0], sizes[1], channels),

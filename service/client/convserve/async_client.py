@@ -100,6 +100,11 @@ class AsyncJob:
         self.facts = await self._client.send(calls.cancel(self.id))
         return self
 
+    async def finish(self) -> "AsyncJob":
+        """Let it stop after the epoch that it is in, and publish what it has learned."""
+        self.facts = await self._client.send(calls.finish(self.id))
+        return self
+
     async def log(self) -> str:
         """What its trainer said."""
         return await self._client.send(calls.log(self.id))

@@ -78,6 +78,11 @@ def cancel(job_id: str) -> Call[JobFacts]:
     return Call("POST", f"/jobs/{_part(job_id)}/cancel", lambda found: job_facts(found.json()))
 
 
+def finish(job_id: str) -> Call[JobFacts]:
+    """Let a job publish what it has learned so far."""
+    return Call("POST", f"/jobs/{_part(job_id)}/finish", lambda found: job_facts(found.json()))
+
+
 def delete_job(job_id: str) -> Call[None]:
     """Forget a job."""
     return Call("DELETE", f"/jobs/{_part(job_id)}", lambda _: None)

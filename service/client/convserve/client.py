@@ -99,6 +99,11 @@ class Job:
         self.facts = self._client.send(calls.cancel(self.id))
         return self
 
+    def finish(self) -> "Job":
+        """Let it stop after the epoch that it is in, and publish what it has learned."""
+        self.facts = self._client.send(calls.finish(self.id))
+        return self
+
     def log(self) -> str:
         """What its trainer said."""
         return self._client.send(calls.log(self.id))

@@ -12,7 +12,7 @@ from service.cli.client import Client
 from service.cli.commands import app
 from service.cli.comparison import run_compare, with_fields
 from service.cli.errors import CommandFailed
-from service.cli.job_actions import cancel_jobs, follow_job, forget_jobs, print_log, submit_as_json
+from service.cli.job_actions import cancel_jobs, finish_jobs, follow_job, forget_jobs, print_log, submit_as_json
 from service.cli.job_list import list_jobs
 from service.cli.model_actions import change_alias, delete_version, download_files, show_aliases
 from worker.jobs.records import JobRecord
@@ -80,12 +80,19 @@ def test_jobs_are_cancelled_forgotten_and_their_log_is_printed(
 
     client = client_of(respond)
     cancel_jobs(client, ["a", "b"], as_json=True)
+    finish_jobs(client, ["c"], as_json=False)
     forget_jobs(client, ["a"], as_json=True)
     print_log(client, "a")
-    assert asked == ["POST /jobs/a/cancel", "POST /jobs/b/cancel", "DELETE /jobs/a", "GET /jobs/a/log"]
+    assert asked == [
+        "POST /jobs/a/cancel",
+        "POST /jobs/b/cancel",
+        "POST /jobs/c/finish",
+        "DELETE /jobs/a",
+        "GET /jobs/a/log",
+    ]
     lines = capfdbinary.readouterr().out.decode().splitlines()
-    assert [json.loads(line) for line in lines[2:3]] == [{"job": "a", "deleted": True}]
-    assert lines[3] == "epoch 1 é"
+    assert [json.loads(line) for line in lines[3:4]] == [{"job": "a", "deleted": True}]
+    assert lines[4] == "epoch 1 é"
 
 
 def test_files_of_a_version_are_downloaded(
@@ -147,7 +154,7 @@ def test_groups_are_compared_together(client_of: ClientOf, capsys: pytest.Captur
     assert "none" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["follow", "log", "cancel", "forget", "download", "alias", "delete"])
+@pytest.mark.parametrize("name", ["follow", "log", "cancel", "finish", "forget", "download", "alias", "delete"])
 def test_the_commands_are_there_with_help(name: str) -> None:
     shown = CliRunner().invoke(app, [name, "--help"])
     assert shown.exit_code == 0

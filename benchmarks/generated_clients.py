@@ -1,0 +1,80 @@
+"""Clients that other programs generate from the OpenAPI document: nothing of it is dropped, and they can be used.
+
+`make clients` runs it; it needs a network for the generators: openapi-python-client in an environment of its own, and
+openapi-typescript, where node is installed.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+DOCUMENT = Path(__file__).parents[1] / "openapi" / "openapi.json"
+LOST = ("Unable to process schema", "Endpoint will not be generated")
+"""What openapi-python-client says about a part of the document that the client will not have."""
+PYTHON_USE = """
+import importlib, pathlib, sys
+sys.path.insert(0, sys.argv[1])
+name = next(path.parent.name for path in pathlib.Path(sys.argv[1]).glob("*/client.py"))
+models = importlib.import_module(name + ".models")
+for validation in (0.1, "test", "validation"):
+    asked = {"architecture": "cnn", "dataset": "cifar10", "epochs": 1, "validation": validation}
+    assert models.JobRequest.from_dict(asked).to_dict() == asked, validation
+for operation in ("jobs.submit_job", "jobs.list_jobs", "jobs.get_job", "predict.predict"):
+    importlib.import_module(f"{name}.api.{operation}")
+"""
+TYPESCRIPT_USE = """
+import type { components, paths } from "./api";
+export type Submitted = paths["/jobs"]["post"]["requestBody"]["content"]["application/json"];
+export const asked: components["schemas"]["JobRequest"]["validation"][] = [0.1, "test"];
+export const label = (found: components["schemas"]["Prediction"]) => found.model + found.version;
+"""
+
+
+def main() -> None:
+    """Generate and try every client; ends with an error if one lacks something."""
+    with tempfile.TemporaryDirectory() as folder:
+        python_client(Path(folder))
+        if shutil.which("npx"):
+            typescript_client(Path(folder))
+        else:
+            print("openapi-typescript: skipped, node is not installed")
+
+
+def python_client(folder: Path) -> None:
+    """Generate with openapi-python-client, and use what it made."""
+    venv.create(folder / "venv", with_pip=True)
+    python = str(folder / "venv" / "bin" / "python")
+    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "openapi-python-client")
+    made = folder / "made"
+    generate = "from openapi_python_client.cli import app; app()"
+    said = run(
+        python, "-c", generate, "generate", "--path", str(DOCUMENT), "--output-path", str(made), "--meta", "setup"
+    )
+    lost = [line for line in said.splitlines() if any(words in line for words in LOST)]
+    if lost:
+        sys.exit("openapi-python-client drops parts of the document:\n" + "\n".join(lost))
+    run(python, "-c", PYTHON_USE, str(made))
+    print("openapi-python-client: nothing is dropped, and the client can be used")
+
+
+def typescript_client(folder: Path) -> None:
+    """Generate with openapi-typescript, and let TypeScript check a use of it."""
+    run("npx", "--yes", "openapi-typescript@7", str(DOCUMENT), "-o", str(folder / "api.d.ts"))
+    (folder / "use.ts").write_text(TYPESCRIPT_USE)
+    run("npx", "--yes", "-p", "typescript@5", "tsc", "--noEmit", "--strict", "--skipLibCheck", str(folder / "use.ts"))
+    print("openapi-typescript: the types fit a request and an answer")
+
+
+def run(*command: str) -> str:
+    """Run a command, and return everything that it said."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{command[0]} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout + done.stderr
+
+
+if __name__ == "__main__":
+    main()
