@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from model_store import AliasNotFound, VersionNotFound
 from service.deps import StateDep
-from service.errors import CallRejected, NothingPublished
+from service.errors import CallRejected, NothingPublished, VersionPassedOver
 from service.models.index import Reference
 from service.predict.answers import Prediction
 from service.predict.uploads import Upload, uploads_of
@@ -44,7 +44,7 @@ async def ping(state: StateDep) -> Response:
     summary="Classify with the model that is served (SageMaker)",
     openapi_extra=BODY,
     response_model=Prediction,
-    responses=problem_responses(*ERRORS, NothingPublished, VersionNotFound, AliasNotFound),
+    responses=problem_responses(*ERRORS, NothingPublished, VersionNotFound, AliasNotFound, VersionPassedOver),
 )
 async def invoke(request: Request, state: StateDep) -> Response:
     """Pictures as in `POST /predict`, under any Content-Type, or JSON.

@@ -12,7 +12,15 @@ from starlette.responses import Response
 
 from model_store import AliasNotFound, ModelNotFound, StoreUnavailable, VersionNotFound
 from service.deps import AliasName, ModelName, StateDep, VersionNumber
-from service.errors import BodyTooLarge, BodyTypeUnsupported, CallRejected, NothingPublished, Overloaded, UploadRejected
+from service.errors import (
+    BodyTooLarge,
+    BodyTypeUnsupported,
+    CallRejected,
+    NothingPublished,
+    Overloaded,
+    UploadRejected,
+    VersionPassedOver,
+)
 from service.models.index import Reference
 from service.predict.urls import HUB_ALIAS, HUB_LATEST, HUB_ROOT, HUB_VERSION
 from service.protocols.calls import answer_json
@@ -103,7 +111,7 @@ async def classify_for_hub_with_version(
     description=DESCRIPTION,
     openapi_extra=BODY,
     response_model=list[HubLabel],
-    responses=problem_responses(*ERRORS, NothingPublished),
+    responses=problem_responses(*ERRORS, NothingPublished, VersionPassedOver),
 )
 async def classify_for_hub_with_served(request: Request, state: StateDep) -> Response:
     """Classify one picture with the model of the settings, or the one published last."""

@@ -113,6 +113,49 @@ def test_the_layer_table_names_the_layers_and_the_parameters(api: httpx.Client, 
     assert table.count("(Conv2D)") == 3
 
 
+def test_the_doctor_answers_for_the_job_and_for_its_version(api: httpx.Client, version: str) -> None:
+    found = api.get(f"{version}/doctor").json()
+    assert found["worst"] in {"none", "info", "warning"}
+    published = api.get(version).json()
+    assert (published["doctor"], published["passed_over"]) == ({"worst": found["worst"]}, None)
+    assert api.get(f"/jobs/{published['job']}").json()["doctor"] == found
+
+
+def test_the_training_was_filmed_and_the_network_is_drawn(api: httpx.Client, version: str) -> None:
+    film = api.get(f"{version}/film").json()
+    assert film["epochs"] == [0, 1, 2]
+    assert len(film["pictures"]) == 12
+    with Image.open(io.BytesIO(api.get(f"{version}/film.png").content)) as strip:
+        assert strip.width > 500
+    assert "61,610 parameters" in api.get(f"{version}/diagram.svg").text
+
+
+def test_the_report_shows_every_picture_of_the_run(api: httpx.Client, version: str) -> None:
+    page = api.get(f"{version}/report.html").text
+    assert page.count("data:image/png;base64,") == 5
+    assert "does not have it" not in page
+
+
+def test_a_mistake_leads_to_its_picture(api: httpx.Client, version: str, sample: Dataset) -> None:
+    (mistake,) = api.get(f"{version}/mistakes", params={"worst": 1}).json()["mistakes"]
+    with Image.open(io.BytesIO(api.get(mistake["url"]).content)) as picture:
+        assert np.array_equal(np.asarray(picture), sample.test_images[mistake["index"]].squeeze())
+    assert api.post(mistake["explain"]).json()["label"] == mistake["predicted"]
+
+
+def test_a_learning_rate_of_100_publishes_a_version_that_does_not_answer_by_default(api: httpx.Client) -> None:
+    job = wait_for(api, submit(api, model="reports", epochs=1, optimizer={"name": "sgd", "learning_rate": 100})["id"])
+    broken = job["model"]["version"]
+    assert job["doctor"]["passed_over"] == "chance_level"
+    assert {"learning_rate_high", "one_class"} <= {finding["code"] for finding in job["doctor"]["findings"]}
+    model = api.get("/models/reports").json()
+    assert model["latest"] < broken
+    assert model["passed_over"] == "chance_level"
+    picture = api.get("/datasets/fashion_mnist_sample/pictures/test/0.png").content
+    assert api.post("/models/reports/predict", content=picture).json()["version"] == model["latest"]
+    assert api.post(f"/models/reports/versions/{broken}/predict", content=picture).json()["version"] == broken
+
+
 def _png(sample: Dataset, index: int) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(sample.test_images[index].squeeze()).save(buffer, "PNG")

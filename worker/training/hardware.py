@@ -1,6 +1,8 @@
 """The hardware that the trainer uses, and its number formats, for each of Keras's backends."""
 
 import importlib
+import os
+import platform
 from pathlib import Path
 
 import keras
@@ -51,10 +53,22 @@ def _is_bfloat16_faster() -> bool:
     return capability is not None and tuple(capability) >= BFLOAT16_COMPUTE_CAPABILITY
 
 
+def processor() -> str:
+    """The processor's name and the number of cores that this process may use."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    names = (line.partition(":")[2].strip() for line in _processor_lines() if line.startswith("model name"))
+    return f"{next(names, platform.machine())}, {cores} {'core' if cores == 1 else 'cores'}"
+
+
 def _processor_flags() -> frozenset[str]:
     """Processor flags as Linux lists them; empty on other systems."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return frozenset()
+    lines = _processor_lines()
     return frozenset(flag for line in lines if line.startswith("flags") for flag in line.partition(":")[2].split())
+
+
+def _processor_lines() -> list[str]:
+    """What Linux says about its processors; empty on other systems."""
+    try:
+        return Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return []

@@ -28,7 +28,7 @@ from worker.training.evaluation import Evaluation, evaluate
 from worker.training.export import check_exportable, export_onnx, parity
 from worker.training.film_recorder import FilmRecorder
 from worker.training.fitting import Fit, Training
-from worker.training.hardware import backend_version, device, policy_of
+from worker.training.hardware import backend_version, device, policy_of, processor
 from worker.training.inside.record_job import record_version
 from worker.training.inside.recording import record_layers
 from worker.training.keras_files import save_keras
@@ -251,6 +251,7 @@ def _facts(
             "backend": keras.backend.backend(),
             "convserve": version("convserve"),
             "device": device(),
+            "processor": processor(),
         },
     )
 
