@@ -17,6 +17,7 @@ EVENT_ID_PATTERN = r"^\d+(-\d+)?$"
 UMASK_PATTERN = r"^0?[0-7]{3}$"
 WEB_ADDRESS_PATTERN = r"^https?://[^\s/]+"
 ROUTE_PATTERN = r"^/[A-Za-z0-9/_.:~-]{1,200}$"
+PADDING_PATTERN = r"^(valid|same|[0-9]|1[0-6])$"
 
 WORDS: Mapping[str, str] = {
     **{pattern: f"have only {NAME_WORDS[pattern]}" for pattern in (MODEL_PATTERN, ALIAS_PATTERN, FILE_PATTERN)},
@@ -27,6 +28,7 @@ WORDS: Mapping[str, str] = {
     SHAPE_PATTERN: "be height, width and channels, such as 32x32x3",
     EVENT_ID_PATTERN: "be the `id` of an event",
     UMASK_PATTERN: "be three octal digits, such as 077",
+    PADDING_PATTERN: "be `valid`, `same`, or a number of pixels from 0 to 16",
     ROUTE_PATTERN: "be a path that begins with /, of letters, digits and / _ . : ~ -",
     WEB_ADDRESS_PATTERN: "be an address that begins with http:// or https://",
 }

@@ -22,6 +22,7 @@ from service.routes.predict import BODY
 from service.web.problem_docs import problem_responses
 from service.web.strict_json import parse_json
 from worker.datasets import DatasetNotFound, DatasetNotReady, DatasetUnavailable
+from worker.patterns import PADDING_PATTERN
 from worker.pictures.convolution import Pooling
 from worker.pictures.pixels import PictureFormatUnsupported, PictureRejected, PictureTooLarge
 
@@ -56,7 +57,7 @@ async def _query(
     padding: Annotated[
         str | None,
         Query(
-            pattern="^(valid|same|[0-9]|1[0-6])$",
+            pattern=PADDING_PATTERN,
             description="`valid` (the default), `same`, or zeros on each side, at most 16.",
         ),
     ] = None,

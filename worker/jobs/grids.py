@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, StringConstraints, Tag, ValidationError
 
+from worker.jobs.draws import RandomSearch, ValueRange, drawn
 from worker.jobs.labels import NO_LABELS, Labels
 from worker.jobs.plan import TrainingPlan
 from worker.jobs.request import JobRequest, RequestInvalid, labels_of, without_union_tags
@@ -29,6 +30,11 @@ NAMED_FIELDS = ("optimizer.", "learning_rate_schedule.")
 
 FieldPath = Annotated[str, StringConstraints(pattern=FIELD_PATH_PATTERN, max_length=100)]
 Values = Annotated[list[JsonValue], Field(min_length=1, max_length=MAX_JOBS)]
+ValuesOrRange = Annotated[
+    Annotated[Values, Tag("values")] | Annotated[ValueRange, Tag("range")],
+    Discriminator(lambda value: "range" if isinstance(value, dict | ValueRange) else "values"),
+]
+Grid = Mapping[str, Sequence[JsonValue] | ValueRange]
 
 
 class GridRequest(BaseModel):
@@ -40,9 +46,16 @@ class GridRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    grid: Annotated[dict[FieldPath, Values], Field(min_length=1, max_length=MAX_FIELDS)] = Field(
-        description=f"Path of a field → values to try. Every combination is one job, at most {MAX_JOBS} in all.",
+    grid: Annotated[dict[FieldPath, ValuesOrRange], Field(min_length=1, max_length=MAX_FIELDS)] = Field(
+        description=f"Path of a field → values to try. Every combination is one job, at most {MAX_JOBS} in all. With "
+        "`random`, a field may have a range instead.",
         examples=[{"overrides.activation": ["tanh", "relu"], "seed": [1, 2, 3]}],
+    )
+    random: RandomSearch | None = Field(
+        default=None,
+        description="Draw so many combinations at random instead of trying all: a number, or an object with `jobs` and "
+        "`seed`.",
+        examples=[20, {"jobs": 20, "seed": 1}],
     )
 
 
@@ -87,13 +100,13 @@ def plan_grid(body: GridRequest, plan: Planner) -> list[PlannedJob]:
         RequestInvalid: too many jobs, overlapping fields, equal jobs, or a combination that is invalid or cannot work;
             the message names the combination.
     """
-    _check_grid(body.grid)
+    _check_grid(body.grid, body.random)
     base: dict[str, JsonValue] = dict(body.model_extra or {})
     if base.get("seed") is None and "seed" not in body.grid:
         base["seed"] = secrets.randbelow(2**31)
     jobs: list[PlannedJob] = []
     seen: dict[str, Mapping[str, JsonValue]] = {}
-    for varied in _combinations(body.grid):
+    for varied in _combinations(body.grid) if body.random is None else drawn(body.grid, body.random):
         planned, labels = _planned(base, body.grid, varied, plan)
         twin = seen.setdefault(planned.model_dump_json(), varied)
         if twin is not varied:
@@ -109,29 +122,34 @@ def described(varied: Mapping[str, JsonValue]) -> str:
     return ", ".join(f"{path}={json.dumps(value, ensure_ascii=False)}" for path, value in varied.items())
 
 
-def _check_grid(grid: Mapping[str, Sequence[JsonValue]]) -> None:
-    n_jobs = math.prod(map(len, grid.values()))
-    if n_jobs > MAX_JOBS:
-        sizes = " x ".join(str(len(values)) for values in grid.values())
-        raise RequestInvalid(("grid",), f"too many jobs; expected at most {MAX_JOBS}, got {sizes} = {n_jobs:,}")
+def _check_grid(grid: Grid, random: RandomSearch | None) -> None:
+    lists = {path: values for path, values in grid.items() if not isinstance(values, ValueRange)}
+    if random is None:
+        for path in grid.keys() - lists.keys():
+            raise RequestInvalid(("grid", path), "a range has no values to combine; expected a list, or `random`")
+        n_jobs = math.prod(map(len, lists.values()))
+        if n_jobs > MAX_JOBS:
+            sizes = " x ".join(str(len(values)) for values in lists.values())
+            raise RequestInvalid(("grid",), f"too many jobs; expected at most {MAX_JOBS}, got {sizes} = {n_jobs:,}")
     for path, other in itertools.permutations(grid, 2):
         if other.startswith(path + "."):
             raise RequestInvalid(("grid", other), f"it is part of {path!r}, which the grid also varies")
-    for path, values in grid.items():
+    for path in grid:
         if len(path.split(".")) > MAX_PATH_STEPS:
             raise RequestInvalid(("grid", path), f"no field is that deep; expected at most {MAX_PATH_STEPS} steps")
+    for path, values in lists.items():
         if len({json.dumps(value, sort_keys=True) for value in values}) < len(values):
             raise RequestInvalid(("grid", path), "a value appears twice; expected each value once")
 
 
-def _combinations(grid: Mapping[str, Sequence[JsonValue]]) -> Iterator[dict[str, JsonValue]]:
-    for values in itertools.product(*grid.values()):
+def _combinations(grid: Grid) -> Iterator[dict[str, JsonValue]]:
+    for values in itertools.product(*(values for values in grid.values() if not isinstance(values, ValueRange))):
         yield dict(zip(grid, values, strict=True))
 
 
 def _planned(
     base: Mapping[str, JsonValue],
-    grid: Mapping[str, Sequence[JsonValue]],
+    grid: Grid,
     varied: Mapping[str, JsonValue],
     plan: Planner,
 ) -> tuple[TrainingPlan, Labels]:
@@ -196,9 +214,7 @@ def _key(holder: dict[str, JsonValue] | list[JsonValue], step: str, path: str) -
     )
 
 
-def _path_in_request(
-    loc: tuple[str | int, ...], grid: Mapping[str, Sequence[JsonValue]], varied: Mapping[str, JsonValue]
-) -> tuple[str | int, ...]:
+def _path_in_request(loc: tuple[str | int, ...], grid: Grid, varied: Mapping[str, JsonValue]) -> tuple[str | int, ...]:
     """Path of the fault in the client's JSON: a value of the grid if that is at fault, else a field of the request."""
     if loc[:1] == ("grid",):
         return loc
@@ -206,5 +222,7 @@ def _path_in_request(
         steps = tuple(path.split("."))
         at_fault = tuple(map(str, loc))
         if at_fault[: len(steps)] == steps:
-            return ("grid", path, grid[path].index(value), *loc[len(steps) :])
+            values = grid[path]
+            place = () if isinstance(values, ValueRange) else (values.index(value),)
+            return ("grid", path, *place, *loc[len(steps) :])
     return loc

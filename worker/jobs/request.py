@@ -63,6 +63,8 @@ def without_union_tags(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
     """The path of an error as it is in the client's own JSON."""
     if len(loc) > 1 and loc[1] in UNION_TAGS.get(str(loc[0]), ()):
         return (loc[0], *loc[2:])
+    if loc[:1] == ("grid",) and loc[2:3] in {("values",), ("range",)}:
+        return (*loc[:2], *loc[3:])
     return loc
 
 

@@ -168,3 +168,11 @@ async def test_a_body_nobody_asked_for_does_not_hide_the_real_answer(api: httpx.
     assert (await api.post("/nothing", content=b"x" * 30_000)).status_code == 404
     assert (await api.patch("/predict", content=b"x")).status_code == 405
     assert (await api.request("DELETE", "/models/nobody", content=b"x")).status_code == 404
+
+
+async def test_a_fault_in_a_grid_has_the_place_that_its_sender_sees(api: httpx.AsyncClient) -> None:
+    base = {"architecture": "cnn", "dataset": "fashion_mnist_sample", "epochs": 1}
+    for values, place in (([], []), (5, []), ({"low": 1}, ["high"])):
+        answer = await api.post("/jobs", json={**base, "random": 2, "grid": {"seed": values}})
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["loc"] == ["body", "grid", "seed", *place]

@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from worker.jobs.grids import GridRequest, PlannedJob, plan_grid
 from worker.jobs.plan import plan
@@ -106,3 +107,36 @@ def test_grids_that_make_no_sense_are_refused(grid: dict[str, Any], words: str) 
     error = refused(grid)
     assert words in error.message
     assert error.loc[0] == "grid"
+
+
+def test_combinations_are_drawn_from_lists_and_ranges() -> None:
+    grid = {
+        "optimizer.learning_rate": {"low": 0.0001, "high": 0.1, "scale": "log"},
+        "batch_size": {"low": 8, "high": 64, "integer": True},
+        "overrides.activation": ["tanh", "relu"],
+    }
+    jobs = planned(grid, random={"jobs": 12, "seed": 5})
+    assert len(jobs) == 12
+    assert [job.varied for job in jobs] == [job.varied for job in planned(grid, random={"jobs": 12, "seed": 5})]
+    assert [job.varied for job in jobs] != [job.varied for job in planned(grid, random={"jobs": 12, "seed": 6})]
+    rates = [job.plan.optimizer.learning_rate for job in jobs]
+    assert all(0.0001 <= rate <= 0.1 for rate in rates)
+    assert sum(rate < 0.003 for rate in rates) >= 2
+    assert all(8 <= job.plan.batch_size <= 64 for job in jobs)
+    assert len({job.plan.seed for job in jobs}) == 1
+
+
+def test_no_combination_is_drawn_twice_and_there_may_be_fewer() -> None:
+    assert sorted(job.plan.batch_size for job in planned({"batch_size": [8, 16, 32]}, random=50)) == [8, 16, 32]
+
+
+def test_ranges_and_draws_that_make_no_sense_are_refused() -> None:
+    assert "expected a list, or `random`" in refused({"batch_size": {"low": 8, "high": 64}}).message
+    far = refused({"optimizer.learning_rate": {"low": -2, "high": -1}}, random=2)
+    assert far.loc[:2] == ("grid", "optimizer.learning_rate")
+    for wrong in ({"low": 2, "high": 1}, {"low": 0, "high": 1, "scale": "log"}, {"low": 0, "high": 1, "step": 1}):
+        with pytest.raises(ValidationError):
+            planned({"batch_size": wrong}, random=2)
+    for search in (0, 101, {"jobs": 2, "tries": 1}):
+        with pytest.raises(ValidationError):
+            planned({"batch_size": [8, 16]}, random=search)
