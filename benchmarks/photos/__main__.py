@@ -82,7 +82,8 @@ def _run(part: str, cifar: Dataset, directory: Path, n_test: int) -> Iterator[di
 class _stack:  # noqa: N801 - a context manager that reads like a function
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        self._running = running_stack(directory / "data", directory / "log.txt")
+        # At the trainers' usual niceness, anything else that the machine does would stop the training.
+        self._running = running_stack(directory / "data", directory / "log.txt", CONVSERVE_TRAINER_NICENESS="0")
 
     def __enter__(self) -> tuple[httpx.Client, str]:
         stack = self._running.__enter__()

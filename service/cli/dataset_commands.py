@@ -41,7 +41,7 @@ def show(name: Name, as_json: AsJson = False, url: Url = None) -> None:
     epilog="[bold]Example[/bold]\n\n  convserve datasets upload pets.zip --name pets --image-size 64",
 )
 def upload(
-    archive: Annotated[Path, typer.Argument(help="Zip file with one folder of pictures per class.")],
+    archive: Annotated[Path, typer.Argument(help="Folder, zip or tar with one folder of pictures per class.")],
     name: Annotated[str, typer.Option(help="Name of the dataset.")],
     image_size: Annotated[
         str | None, typer.Option(help="Size of the pictures: `64`, or `48x64` for height and width.")
@@ -59,8 +59,9 @@ def upload(
     source: Annotated[str | None, typer.Option(help="Where the pictures come from.")] = None,
     url: Url = None,
 ) -> None:
-    """Upload a zip file of class folders, and wait until the dataset is ready."""
+    """Upload class folders, as they are or in a zip or tar, and wait until the dataset is ready."""
     from service.cli.dataset_list import upload_dataset
+    from service.cli.own_photos import as_archive
     from service.cli.server import connect
 
     options = {
@@ -74,8 +75,8 @@ def upload(
         "licence": licence,
         "source": source,
     }
-    with connect(url) as client:
-        upload_dataset(client, archive, options)
+    with connect(url) as client, as_archive(archive) as packed:
+        upload_dataset(client, packed, options)
 
 
 @datasets_app.command()

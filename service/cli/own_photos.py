@@ -4,6 +4,7 @@ import os
 import re
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,6 +17,7 @@ from service.cli.errors import CommandFailed
 
 FOR_PHOTOS = "efficientnet-lite0"
 """The network that learns from few photographs."""
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".csv")
 MOST_NAMES = 100
 LONGEST_NAME = 50
 
@@ -51,15 +53,28 @@ def upload_pictures(client: Client, path: Path) -> str:
     Raises:
         CommandFailed: there are no pictures, the server refuses them, or the conversion fails.
     """
-    if path.is_file():
-        return _upload(client, path, _dataset_name(path.stem))
-    if not path.is_dir():
+    if not path.exists():
         raise CommandFailed(f"expected a folder or a zip of pictures, got {path}, which does not exist")
+    name = _dataset_name(path.resolve().name.partition(".")[0] if path.is_file() else path.resolve().name)
+    with as_archive(path) as archive:
+        return _upload(client, archive, name)
+
+
+@contextmanager
+def as_archive(path: Path) -> Iterator[Path]:
+    """The file itself, or a zip of the folder, which is deleted at the end.
+
+    Raises:
+        CommandFailed: the folder is empty, or one of its files cannot be read.
+    """
+    if not path.is_dir():
+        yield path
+        return
     with TemporaryDirectory() as folder:
         archive = Path(folder) / "pictures.zip"
         n_files = pack_folder(path, archive)
         Console().print(f"{n_files:,} files in {path}, {archive.stat().st_size / 1e6:.1f} MB", highlight=False)
-        return _upload(client, archive, _dataset_name(path.resolve().name))
+        yield archive
 
 
 def pack_folder(folder: Path, archive: Path) -> int:
@@ -116,4 +131,4 @@ def _dataset_name(text: str) -> str:
 
 
 def _is_path(text: str) -> bool:
-    return "/" in text or os.sep in text or text in {".", ".."} or text.endswith(".zip")
+    return "/" in text or os.sep in text or text in {".", ".."} or text.endswith(ARCHIVES)

@@ -1,5 +1,7 @@
 """Archives as people's tools write them and as their data sets are laid out, over HTTP with real converters."""
 
+import io
+import tarfile
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -192,3 +194,36 @@ async def test_pictures_too_large_to_decode_fail_with_a_report(api: httpx.AsyncC
     failed = await converted(api)
     assert failed["report"]["skipped"] == {"too_large": 3}
     assert failed["report"]["dropped_classes"] == ["dog"]
+
+
+def tar_of(files: Mapping[str, bytes]) -> bytes:
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w:gz") as archive:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return target.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["application/gzip", "application/octet-stream"])
+async def test_a_compressed_tar_is_taken_like_a_zip(api: httpx.AsyncClient, kind: str) -> None:
+    body = tar_of(tree(["cat", "dog"]))
+    answer = await api.post("/datasets", params={"name": "pets"}, content=body, headers={"Content-Type": kind})
+    assert answer.status_code == 202
+    assert counts(await converted(api)) == {"cat": (4, 1), "dog": (4, 1)}
+
+
+async def test_a_table_with_a_column_for_each_pixel_is_a_dataset(api: httpx.AsyncClient) -> None:
+    title = ",".join(["label", *(f"pixel{number}" for number in range(784))])
+    rows = [",".join([str(number % 2), *(str((number * pixel) % 256) for pixel in range(784))]) for number in range(10)]
+    body = "\n".join([title, *rows]).encode()
+    answer = await api.post("/datasets", params={"name": "pets"}, content=body, headers={"Content-Type": "text/csv"})
+    assert answer.status_code == 202
+    dataset = await converted(api)
+    assert (dataset["image_shape"], counts(dataset)) == ([28, 28, 1], {"0": (4, 1), "1": (4, 1)})
+
+
+async def test_a_tar_with_a_name_that_leads_elsewhere_is_refused(api: httpx.AsyncClient) -> None:
+    answer = await upload(api, tar_of(tree(["cat", "dog"]) | {"../evil/1.png": b"x"}))
+    assert (answer.status_code, answer.json()["code"]) == (422, "archive_rejected")

@@ -103,3 +103,18 @@ def test_the_mistakes_are_told_in_words(client_of: ClientOf) -> None:
     assert "2 mistakes on 40 test pictures:\n  2 x cat taken for dog" in written.getvalue()
     assert "/models/pets/versions/3/files/mistakes.png" in written.getvalue()
     assert "/models/pets/predict -F file=@picture.jpg" in written.getvalue()
+
+
+def test_a_tar_or_a_table_is_sent_as_it_is_and_named_without_its_ending(tmp_path: Path, client_of: ClientOf) -> None:
+    sent: list[bytes] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            sent.append(request.read())
+        return httpx.Response(202, json=READY | {"name": "pets", "train": 0, "test": 0})
+
+    (tmp_path / "pets.tar.gz").write_bytes(b"\x1f\x8b tar")
+
+    assert architecture_and_pictures("pets.tar.gz", None)[2] == "pets.tar.gz"
+    assert upload_pictures(client_of(respond), tmp_path / "pets.tar.gz") == "pets"
+    assert sent == [b"\x1f\x8b tar"]

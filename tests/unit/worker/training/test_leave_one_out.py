@@ -8,6 +8,7 @@ import pytest
 from worker.datasets import load_dataset
 from worker.reports.doubtful_labels import find_doubtful_labels
 from worker.training.gallery import draw_doubtful
+from worker.training.transfer import leave_one_out as module
 from worker.training.transfer.leave_one_out import MAX_WIDTH, leave_one_out
 
 
@@ -29,7 +30,11 @@ def test_planted_wrong_labels_are_found() -> None:
 
 
 @pytest.mark.parametrize("width", [3, MAX_WIDTH + 1])
-def test_an_answer_does_not_depend_on_the_pictures_own_label(width: int) -> None:
+@pytest.mark.parametrize("few", [0, 2000])
+def test_an_answer_does_not_depend_on_the_pictures_own_label(
+    width: int, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FEW_PICTURES", few)
     random = np.random.default_rng(2)
     features = random.standard_normal((40, width), np.float32)
     labels = random.integers(0, 2, 40)
