@@ -15,8 +15,10 @@ from worker.inside.errors import LayerNotFound, NotRecorded
 from worker.inside.layout import keras_output
 from worker.inside.record import PUSH, PUSHED, LayerRecord, NetworkRecord, Tails
 
-EPSILON = 1e-3
-"""How far a channel is pushed: 1e-1 was off by 12 %, because units behind it switched on and off."""
+EPSILON = 1e-4
+"""How far a channel is pushed, relative to the layer's largest value. Farther, and units behind it switch on and off:
+with 1e-1 the first layer of an untrained GoogLeNet correlated by 0.82 with Keras's gradients, with 1e-3 by 0.9989, with
+1e-4 by 0.99995. Much nearer, and the logits' last digits count."""
 ROWS_BYTES = 64_000_000
 """Memory for the pushed copies that run at once."""
 MOST_ROWS = 512
@@ -61,8 +63,9 @@ def grad_cam(
     maps = _maps(session, layer, images)
     height, width, n_channels = maps.shape
     at_once = max(1, min(MOST_ROWS, ROWS_BYTES // (4 * _values_behind(record, layer))) // 2)
+    push = float(EPSILON * np.abs(maps).max() or EPSILON)
     slopes = [
-        _slopes(session, record, images, class_index, range(start, min(start + at_once, n_channels)), n_channels)
+        _slopes(session, record, images, class_index, range(start, min(start + at_once, n_channels)), n_channels, push)
         for start in range(0, n_channels, at_once)
     ]
     weights = np.concatenate(slopes) / (height * width)
@@ -86,13 +89,14 @@ def _slopes(
     class_index: int,
     channels: range,
     n_channels: int,
+    distance: float,
 ) -> NDArray[np.float64]:
     push = np.zeros((2 * len(channels), n_channels, 1, 1), np.float32)
     for at, channel in enumerate(channels):
-        push[2 * at, channel], push[2 * at + 1, channel] = EPSILON, -EPSILON
+        push[2 * at, channel], push[2 * at + 1, channel] = distance, -distance
     name = PUSHED + record.logits
     logits = session.run([name], images, {PUSH: push})[name][:, class_index].astype(np.float64)
-    slopes: NDArray[np.float64] = (logits[0::2] - logits[1::2]) / (2 * EPSILON)
+    slopes: NDArray[np.float64] = (logits[0::2] - logits[1::2]) / (2 * distance)
     return slopes
 
 
