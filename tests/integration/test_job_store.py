@@ -10,6 +10,7 @@ from worker.job_store.connection import connect
 from worker.job_store.keys import events_key, job_key
 from worker.job_store.store import JobStore
 from worker.jobs.errors import ClaimLost, IdempotencyConflict, JobNotFinished, JobNotFound, QueueUnavailable
+from worker.jobs.labels import Labels
 from worker.jobs.plan import plan
 from worker.jobs.records import Claim, History, JobFailure, JobRecord, Origin, Progress, PublishedModel
 from worker.jobs.request import JobRequest
@@ -57,6 +58,15 @@ def test_a_job_and_its_claim_name_the_request_that_submitted_it(job_store: JobSt
     unknown = job_store.claim(submitted(job_store).id)
     assert unknown is not None
     assert unknown.origin == Origin()
+
+
+def test_a_claim_says_whose_the_version_will_be_and_what_was_said_about_the_job(job_store: JobStore) -> None:
+    job = job_store.submit(PLAN, labels=Labels(tags=("week-3", "b"), note="again"), owner="ada")
+    claim, plain = job_store.claim(job.id), job_store.claim(submitted(job_store).id)
+    assert claim is not None
+    assert plain is not None
+    assert (claim.owner, claim.tags, claim.note) == ("ada", ("week-3", "b"), "again")
+    assert (plain.owner, plain.tags, plain.note) == ("local", (), None)
 
 
 def test_an_empty_store_is_all_zeros(job_store: JobStore) -> None:

@@ -61,6 +61,9 @@ def run(plan: TrainingPlan, directory: Path, job: str) -> Listener:
         store_url=str(directory / "store"),
         datasets_dir=str(directory),
         work_dir=str(work_dir),
+        owner="ada",
+        tags=("week-3",),
+        note="again",
     )
     listener = Listener()
     try:
@@ -109,6 +112,7 @@ def test_the_best_epoch_is_published_and_in_float32(
     history = stopped_early.histories[-1]
     assert history.best_epoch == len(history.val_loss) - 1
     published = manifest(store, 1)
+    assert (published.owner, published.tags, published.note) == ("ada", ("week-3",), "again")
     assert published.metrics["val_accuracy"] == history.val_accuracy[history.best_epoch - 1]
     assert published.parity < 1e-4
     path = directory / "published.keras"

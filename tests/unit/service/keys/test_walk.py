@@ -1,7 +1,9 @@
 """Every route with ten kinds of caller: who gets in, and what the others are told."""
 
+import functools
 import itertools
 import re
+from typing import Any
 
 import httpx
 import pytest
@@ -31,10 +33,16 @@ def guarded(settings: ApiSettings, store: ModelStore) -> FastAPI:
     return create_app(settings.model_copy(update={"auth": "on", "metrics_open": False}), store)
 
 
-def routes_of(app: FastAPI) -> list[Route]:
+@functools.cache
+def document() -> dict[str, Any]:
+    """Making it takes seconds."""
+    return create_app(ApiSettings()).openapi()
+
+
+def all_routes() -> list[Route]:
     """Those of the OpenAPI document, and those of the public protocols, which it leaves out."""
     documented = {
-        Route(method.upper(), path) for path, operations in app.openapi()["paths"].items() for method in operations
+        Route(method.upper(), path) for path, operations in document()["paths"].items() for method in operations
     }
     routed = {
         Route(method, route.path)
@@ -63,7 +71,7 @@ async def test_every_route_lets_in_who_may_and_tells_the_others_why(guarded: Fas
             return await client.request(route.method, path_of(route.template), headers=headers)
 
         tokens = ten_callers(store)
-        for route in routes_of(guarded):
+        for route in all_routes():
             opens, needed = is_open(route), scope_of(route)
             for kind in REFUSED:
                 answer = await ask(route, tokens[kind])
@@ -79,16 +87,15 @@ async def test_every_route_lets_in_who_may_and_tells_the_others_why(guarded: Fas
                     assert f"`{needed}`" in answer.text
 
 
-def test_every_route_has_a_row_or_is_open(guarded: FastAPI) -> None:
-    assert [route for route in routes_of(guarded) if route not in ROWS and not is_open(route)] == []
+def test_every_route_has_a_row_or_is_open() -> None:
+    assert [route for route in all_routes() if route not in ROWS and not is_open(route)] == []
 
 
-def test_the_document_says_how_keys_are_sent_and_which_scope_each_route_needs(guarded: FastAPI) -> None:
-    document = guarded.openapi()
-    schemes = document["components"]["securitySchemes"]
+def test_the_document_says_how_keys_are_sent_and_which_scope_each_route_needs() -> None:
+    schemes = document()["components"]["securitySchemes"]
     assert [scheme.get("scheme") or scheme["name"] for scheme in schemes.values()] == ["bearer", "X-API-Key", "basic"]
-    assert document["security"] == [{}, *({name: []} for name in schemes)]
-    for path, operations in document["paths"].items():
+    assert document()["security"] == [{}, *({name: []} for name in schemes)]
+    for path, operations in document()["paths"].items():
         for method, operation in operations.items():
             if is_open(Route(method.upper(), path)):
                 assert operation["security"] == []
