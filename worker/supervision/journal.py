@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 HEARTBEAT_S = 1.0  # also how soon a cancellation is noticed
 LAST_WRITE_RETRY_S = 2.0
 
+LOGGED_FIGURES = frozenset({"loss", "accuracy", "val_loss", "val_accuracy"})
+
 T = TypeVar("T")
 
 
@@ -61,7 +63,7 @@ class Journal:
     def say(self, message: str) -> None:
         """Write a line to the worker's log and to the job's own."""
         logger.info("job %s: %s", self._claim.job, message)
-        self.add_line(LogLine(at=time.time(), level=logging.INFO, message=message))
+        self._add(message)
 
     def add_line(self, line: LogLine) -> None:
         """Add a line to the job's log."""
@@ -72,11 +74,30 @@ class Journal:
         self._progress = report.progress
         self._trace.enter(report.progress.phase)
         if report.history is not None:
+            self._log_epoch(report.history)
             self._history = report.history
             self._event = "epoch"
             self.hurry()
         else:
             self._event = self._event or "progress"
+
+    def log_end(self, message: str) -> None:
+        """Add the line that ends the job's log; before it, whether the training stopped before its last epoch."""
+        done, asked = len(self._history.loss), self._claim.plan.epochs
+        if self._claim.plan.early_stopping is not None and 0 < done < asked and self._progress.phase != "training":
+            self._add(f"stopped early after epoch {done}/{asked}; the best was epoch {self._history.best_epoch}")
+        self._add(message)
+
+    def _log_epoch(self, history: History) -> None:
+        """One line for an epoch that has ended; of those before a resumption only the last is new here."""
+        done = len(history.loss)
+        if done <= len(self._history.loss):
+            return
+        figures = [f"{name} {values[-1]:.4f}" for name, values in history if name in LOGGED_FIGURES and values]
+        self._add(f"epoch {done}/{self._claim.plan.epochs}: {', '.join(figures)}")
+
+    def _add(self, message: str) -> None:
+        self.add_line(LogLine(at=time.time(), level=logging.INFO, message=message))
 
     def hurry(self) -> None:
         """Make the next heartbeat due now."""

@@ -193,15 +193,18 @@ class Supervisor:
             self._journal.hurry()  # the heartbeat tells whether the job was cancelled or its claim lost
 
     def _finish(self, model: PublishedModel) -> None:
+        self._journal.log_end(f"published {model.name}, version {model.version}")
         self._journal.end(JobState.SUCCEEDED, lambda: self._job_store.succeed(self._claim, model))
         logger.info("job %s: published %s version %d", self._claim.job, model.name, model.version)
 
     def _fail(self, failure: JobFailure) -> None:
+        self._journal.log_end(f"failed ({failure.code}): {failure.message}")
         self._journal.end(JobState.FAILED, lambda: self._job_store.fail(self._claim, failure), failure.code)
         logger.warning("job %s: failed (%s): %s", self._claim.job, failure.code, failure.message)
 
     def _cancel(self) -> None:
         self._trainer.stop(self._cancel_grace_s)
+        self._journal.log_end("cancelled")
         self._journal.end(JobState.CANCELLED, lambda: self._job_store.end_cancelled(self._claim))
         logger.info("job %s: cancelled", self._claim.job)
 
