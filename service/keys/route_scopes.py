@@ -79,6 +79,8 @@ _SCOPES: dict[KeyScope, str] = {
         GET       /models/{name}/versions/{version}/summary
         GET       /models/{name}/versions/{version}/mistakes
         GET       /models/{name}/aliases/{alias}/mistakes
+        GET       /models/{name}/versions/{version}/mistakes.png
+        GET       /models/{name}/aliases/{alias}/mistakes.png
         GET       /models/{name}/versions/{version}/doctor
         GET       /models/{name}/aliases/{alias}/doctor
         GET       /models/{name}/versions/{version}/layers

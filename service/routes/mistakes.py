@@ -1,19 +1,22 @@
-"""The route of a version's mistakes."""
+"""Routes of a version's mistakes, as rows and as a picture."""
 
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from fastapi.exceptions import RequestValidationError
 
 from model_store import FileNotInVersion, Manifest, ModelStore
-from service.deps import REVEALS_TEST_LABELS, CatalogDep, StoreDep
+from service.deps import REVEALS_TEST_LABELS, CatalogDep, DatasetPicturesDep, StoreDep
+from service.errors import PartMissing
+from service.inside.drawing.mistake_gallery import draw_gallery
 from service.models.catalog import Catalog
 from service.models.index import Reference
 from service.models.mistake_rows import MistakeList, mistakes_answer
+from service.routes.dataset_pictures import REFUSALS
 from service.routes.named_versions import of_version
 from service.web.key_errors import LabelsHidden
-from worker.artifacts import MISTAKES_FILE
+from worker.artifacts import MISTAKES_FILE, MISTAKES_PICTURE
 from worker.jobs.lineage import parse_reference
 from worker.patterns import REFERENCE_PATTERN
 from worker.reports.mistakes import MOST_MISTAKES, Mistakes
@@ -22,6 +25,20 @@ router = APIRouter(prefix="/models/{name}", tags=["models"])
 
 CLASSES_NAMED = 20  # in an error message
 FILTERS = ("true", "predicted")
+MOST_DRAWN = 50
+
+
+TrueClass = Annotated[str | None, Query(description="Only pictures of this class.", examples=["Shirt"])]
+Predicted = Annotated[str | None, Query(description="Only pictures classified as this class.")]
+Of = Annotated[
+    str | None,
+    Query(
+        pattern=REFERENCE_PATTERN,
+        description="Another version, as `name/version`, `name@alias` or `name`, that was tested on the same pictures: "
+        "only the mistakes about which it says something else.",
+        examples=["shirts/2"],
+    ),
+]
 
 
 @of_version(
@@ -36,28 +53,71 @@ async def get_mistakes(
     manifest: Manifest,
     catalog: CatalogDep,
     store: StoreDep,
-    true: Annotated[str | None, Query(description="Only pictures of this class.", examples=["Shirt"])] = None,
-    predicted: Annotated[str | None, Query(description="Only pictures classified as this class.")] = None,
-    of: Annotated[
-        str | None,
-        Query(
-            pattern=REFERENCE_PATTERN,
-            description="Another version, as `name/version`, `name@alias` or `name`, that was tested on the same "
-            "pictures: only the mistakes about which it says something else.",
-            examples=["shirts/2"],
-        ),
-    ] = None,
+    true: TrueClass = None,
+    predicted: Predicted = None,
+    of: Of = None,
     worst: Annotated[
         int | None, Query(ge=1, le=MOST_MISTAKES, description="Only so many, the most confident ones; as `limit`.")
     ] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_MISTAKES)] = 100,
 ) -> MistakeList:
     """What the network got wrong on the test split, most confident first, each with its picture and an explanation."""
+    return await _chosen(manifest, catalog, store, true, predicted, of, worst or limit)
+
+
+@of_version(
+    router,
+    f"/{MISTAKES_PICTURE}",
+    summary="Mistakes of a version, drawn",
+    errors=(FileNotInVersion, *REFUSALS, PartMissing, LabelsHidden),
+    dependencies=[REVEALS_TEST_LABELS],
+    response_class=Response,
+    responses={200: {"content": {"image/png": {}}, "description": "The picture."}},
+)
+async def get_gallery(
+    manifest: Manifest,
+    catalog: CatalogDep,
+    store: StoreDep,
+    pictures: DatasetPicturesDep,
+    true: TrueClass = None,
+    predicted: Predicted = None,
+    of: Of = None,
+    worst: Annotated[int, Query(ge=1, le=MOST_DRAWN, description="How many, the most confident ones.")] = 25,
+) -> Response:
+    """The same mistakes as one picture, each with the answer and the truth."""
+    chosen = await _chosen(manifest, catalog, store, true, predicted, of, worst)
+    found = [await pictures.one(manifest.dataset, "test", row.index) for row in chosen.mistakes]
+    if any(picture.info.fingerprint not in {None, manifest.dataset_fingerprint} for picture in found):
+        raise PartMissing(manifest.model, manifest.version, "pictures any more", "Its dataset has been replaced.")
+    subject = f"{manifest.model}, version {manifest.version}: mistakes on {manifest.dataset}"
+    drawn = await asyncio.to_thread(
+        draw_gallery, chosen.mistakes, [picture.pixels for picture in found], subject, _title(chosen, of)
+    )
+    return Response(drawn, media_type="image/png")
+
+
+def _title(chosen: MistakeList, of: str | None) -> str:
+    otherwise = f" about which {of} says something else" if of else ""
+    return (
+        f"{len(chosen.mistakes)} of {chosen.matching:,}{otherwise}; wrong on {chosen.total:,} of {chosen.pictures:,} "
+        "test pictures"
+    )
+
+
+async def _chosen(
+    manifest: Manifest,
+    catalog: Catalog,
+    store: ModelStore,
+    true: str | None,
+    predicted: str | None,
+    of: str | None,
+    most: int,
+) -> MistakeList:
     for field, label in zip(FILTERS, (true, predicted), strict=True):
         _check_class(manifest, field, label)
     kept = await asyncio.to_thread(_kept, store, manifest)
     other = None if of is None else await _others(of, manifest, catalog, store)
-    return mistakes_answer(manifest, kept, true, predicted, worst or limit, other)
+    return mistakes_answer(manifest, kept, true, predicted, most, other)
 
 
 async def _others(of: str, manifest: Manifest, catalog: Catalog, store: ModelStore) -> Mistakes:

@@ -143,6 +143,14 @@ def test_a_mistake_leads_to_its_picture(api: httpx.Client, version: str, sample:
     assert api.post(mistake["explain"]).json()["label"] == mistake["predicted"]
 
 
+def test_chosen_mistakes_are_drawn(api: httpx.Client, version: str) -> None:
+    heights = []
+    for worst in (5, 7):
+        with Image.open(io.BytesIO(api.get(f"{version}/mistakes.png", params={"worst": worst}).content)) as gallery:
+            heights.append(gallery.height)
+    assert heights[1] > heights[0] + 160
+
+
 def test_a_learning_rate_of_100_publishes_a_version_that_does_not_answer_by_default(api: httpx.Client) -> None:
     job = wait_for(api, submit(api, model="reports", epochs=1, optimizer={"name": "sgd", "learning_rate": 100})["id"])
     broken = job["model"]["version"]

@@ -1,11 +1,16 @@
 """Mistakes over HTTP: with their pictures and explanations, and where another version says something else."""
 
+import io
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+from PIL import Image
 
 from model_store import ModelStore
+from service.inside.drawing.mistake_gallery import draw_gallery
+from service.models.mistake_rows import MistakeRow, OtherAnswer
 from tests.unit.service.tiny_networks import CLASSES, brightness_network, publish
 from worker.reports.mistakes import Mistake, Mistakes
 
@@ -68,3 +73,21 @@ async def test_versions_that_were_tested_on_other_pictures_are_not_compared(
     for of, status in (("brightness/2", 422), ("brightness/7", 404), ("a b", 422)):
         answer = await api.get("/models/brightness/versions/1/mistakes", params={"of": of})
         assert answer.status_code == status
+
+
+def test_mistakes_are_drawn_in_rows_of_five() -> None:
+    made = Mistake(index=3, true="犬", predicted="cat", probability=0.9, true_probability=0.1)
+    row = MistakeRow(**made.model_dump(), url="/p", explain="/e", other=OtherAnswer(predicted=None, probability=None))
+    heights = []
+    for n, side in ((5, 28), (7, 300)):
+        pictures = [np.random.default_rng(n).integers(0, 255, (side, side, 1), np.uint8)] * n
+        with Image.open(io.BytesIO(draw_gallery([row] * n, pictures, "some version", "mistakes"))) as gallery:
+            heights.append(gallery.height)
+            assert np.asarray(gallery.convert("L")).std() > 20
+    assert heights[1] > heights[0] + 160
+
+
+async def test_pictures_of_a_dataset_that_is_gone_are_not_drawn(api: httpx.AsyncClient, store: ModelStore) -> None:
+    with_mistakes(store, (1, 1, 2))
+    answer = await api.get("/models/brightness/versions/1/mistakes.png")
+    assert (answer.status_code, answer.json()["code"]) == (404, "dataset_not_found")
