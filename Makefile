@@ -45,7 +45,7 @@ $(DEVELOPMENT): $(RUNTIME) requirements/dev.lock
 # works without it, and says so.
 PAGE := service/static/index.html
 PAGE_SOURCES := $(shell find service/page -type f) package.json package-lock.json
-$(PAGE): $(PAGE_SOURCES)
+$(PAGE): $(PAGE_SOURCES) | $(RUNTIME)
 	@sh service/page/build.sh $(BIN)/python || echo "THE PAGE COULD NOT BE BUILT (see above): http://localhost:8000/ has no page, the API works" >&2
 
 # The types that the page's JavaScript has in its comments; where npm's packages are.

@@ -189,6 +189,7 @@ def _lifespan(
             app.state.label_studio_trainings = Trainings()
             state.conversions.open()
             await warm_up(state)
+            page.bundle()  # says at the start, not at the first visit, when there is none
             try:
                 async with housekeeping(state), _fresh_keys(state):
                     connections = _connections(settings, metrics)

@@ -96,6 +96,7 @@ async def test_without_a_bundle_the_api_says_so_and_works(
     bundle: Path, api: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     (bundle / "index.html").unlink()
+    page.bundle.cache_clear()
     with caplog.at_level(logging.WARNING):
         response = await api.get("/")
     assert response.status_code == 200
