@@ -14,7 +14,7 @@ from playwright.sync_api import Page, sync_playwright
 from tests.browser.conftest import CHROMIUM, FLAGS
 
 DATASET = "fashion_mnist_sample"
-WIDTH, HEIGHT = 1200, 860
+WIDTH, HEIGHT = 1200, 960
 DRAWN_MS = 4000
 """For pictures and curves to be there."""
 
@@ -67,13 +67,15 @@ def _worst_cell(api: httpx.Client, address: str) -> str:
 
 
 def take(page: Page, address: str, file: Path) -> None:
-    """One picture; of a model the mistakes, which are further down."""
+    """One picture; of a model and of the lesson what is further down."""
     page.goto(address)
     page.wait_for_timeout(DRAWN_MS)
     if "/model/" in address:
         page.get_by_role("region", name="Mistakes").first.scroll_into_view_if_needed()
         page.evaluate("scrollTo(0, document.querySelector('.mistakes').getBoundingClientRect().top + scrollY - 160)")
         page.wait_for_timeout(DRAWN_MS // 4)
+    if "/learn" in address:
+        page.get_by_role("region", name="Convolution").evaluate("panel => scrollTo(0, panel.offsetTop - 100)")
     page.screenshot(path=file)
 
 
