@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from service.inside.drawing.fonts import font, runs
 
@@ -30,10 +30,10 @@ class Canvas:
         self, left: float, top: float, text: str, *, size: int = TEXT, colour: str = INK, most: float | None = None
     ) -> None:
         """Write one line; `most` is the largest width, beyond which the text is cut in the middle."""
-        at = left
+        at, baseline = left, top + _ascent(size)
         for piece, is_cjk in runs(text if most is None else shortened(text, most, size)):
             face = font(size, is_cjk=is_cjk)
-            self._draw.text((at, top), piece, font=face, fill=colour)
+            self._draw.text((at, baseline), piece, font=face, fill=colour, anchor="ls")
             at += face.getlength(piece)
 
     def centred(self, middle: float, top: float, text: str, *, size: int = SMALL, colour: str = GREY) -> None:
@@ -66,6 +66,12 @@ def png_file(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=3)
     return buffer.getvalue()
+
+
+def _ascent(size: int) -> float:
+    """From the top of a line to its baseline, on which letters of all fonts stand."""
+    face = font(size)
+    return face.getmetrics()[0] if isinstance(face, ImageFont.FreeTypeFont) else size
 
 
 def text_width(text: str, size: int) -> float:
