@@ -9,6 +9,8 @@ process of its own, so that whoever measures has no Keras in memory.
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from model_store import VersionFacts, open_store
 
 MODEL = "cnn"
@@ -45,7 +47,19 @@ def publish_cnn(directory: Path, model: str = MODEL, preset: str = MODEL) -> Non
     with open_store((directory / "store").absolute().as_uri()).draft(model) as draft:
         for name in ("model.keras", "model.onnx"):
             draft.add(name, directory / name)
+        draft.add("unusual.onnx", _unusual())
         draft.commit(facts)
+
+
+def _unusual() -> bytes:
+    """What a version of trained pictures has, and costs."""
+    from worker.training.trust.unusual import unusual_tail  # noqa: PLC0415 - see the module's docstring
+
+    pictures = np.random.default_rng(1).integers(0, 256, (400, *SHAPE), dtype=np.uint8)
+    tail = unusual_tail(pictures[:200], pictures[200:])
+    if tail is None:
+        raise RuntimeError("two hundred pictures are enough to tell unusual ones")
+    return tail
 
 
 if __name__ == "__main__":
