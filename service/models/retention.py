@@ -20,9 +20,14 @@ class RetentionRules(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     keep_best: int | None = Field(
-        default=None, ge=1, description="Of each model, so many versions with the highest test accuracy stay."
+        default=None,
+        ge=1,
+        examples=[3],
+        description="Of each model, so many versions with the highest test accuracy stay.",
     )
-    older_than_days: float | None = Field(default=None, gt=0, description="Versions younger than that stay.")
+    older_than_days: float | None = Field(
+        default=None, gt=0, examples=[90], description="Versions younger than that stay."
+    )
     model: str | None = Field(default=None, max_length=63, description="Only versions of this model; default: of all.")
 
     @property

@@ -47,7 +47,7 @@ async def test_a_wrong_method_is_405_and_names_the_right_ones(api: httpx.AsyncCl
     for method, path, allowed in (
         ("DELETE", "/predict", "POST, PUT"),
         ("GET", "/models/m/versions/1/predict", "POST, PUT"),
-        ("PATCH", "/jobs", "GET, HEAD, POST"),
+        ("PATCH", "/jobs", "DELETE, GET, HEAD, POST"),
         ("PUT", "/jobs/k3v9x2m7qd", "DELETE, GET, HEAD"),
         ("POST", "/models/m/aliases/a", "DELETE, GET, HEAD, PUT"),
         ("OPTIONS", "/architectures/check", "GET, HEAD, POST"),
