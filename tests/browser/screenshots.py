@@ -42,7 +42,7 @@ def screens(api: httpx.Client) -> dict[str, str]:
         raise SystemExit(f"this server has no model of {DATASET}; press the first button of its page")
     name, version = max(found, key=lambda entry: entry[1]["published_at"])
     jobs = api.get("/jobs", params={"state": "succeeded", "limit": 100}).json()["jobs"]
-    runs = [job["id"] for job in jobs if job["request"]["dataset"] == DATASET][:6]
+    runs = _alike([job for job in jobs if job["request"]["dataset"] == DATASET])
     address = f"{name}/{version['version']}"
     return {
         "run": f"#/run/{version['job']}",
@@ -51,6 +51,13 @@ def screens(api: httpx.Client) -> dict[str, str]:
         "compare": f"#/compare?jobs={','.join(runs)}",
         "learn": "#/learn",
     }
+
+
+def _alike(jobs: list[dict[str, Any]]) -> list[str]:
+    """The runs that differ in little: those of the commonest number of epochs."""
+    epochs = [job["request"]["epochs"] for job in jobs]
+    commonest = max(epochs, key=epochs.count)
+    return [job["id"] for job in jobs if job["request"]["epochs"] == commonest][:6]
 
 
 def _worst_cell(api: httpx.Client, address: str) -> str:
