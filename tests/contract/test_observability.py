@@ -17,6 +17,7 @@ from tests.contract.test_deployment import GPU, WATCHERS, load
 from tests.paths import PROJECT
 from worker.jobs.records import QueueOverview
 from worker.jobs.states import JobState
+from worker.jobs.workers import Gpu, Worker
 
 DEPLOY = PROJECT / "deploy"
 DASHBOARDS = DEPLOY / "grafana" / "dashboards"
@@ -40,7 +41,9 @@ def metrics() -> dict[str, set[str]]:
     counted.inputs_compared("m", 0.1)
     counted.model_loaded(0.1)
     queue = QueueOverview(jobs=dict.fromkeys(JobState, 1), queued=1, longest_wait_s=1, images_per_second=1)
-    page = counted.page([LoadedModel("m", 1, 1)], queue).decode()
+    gpu = Gpu(name="a GPU", used_bytes=1, total_bytes=2, utilization=0.5)
+    worker = Worker(id="a", host="here", since=None, trainer_bytes=1, gpus=(gpu,), running=None)
+    page = counted.page([LoadedModel("m", 1, 1)], queue, [worker]).decode()
     return {
         sample.name: set(sample.labels) for family in text_string_to_metric_families(page) for sample in family.samples
     }

@@ -22,7 +22,7 @@ from worker.jobs.records import JobRecord
 from worker.jobs.states import JobState
 from worker.ledger.entries import Entry, Kind
 
-LAYOUT = 1
+LAYOUT = 2
 """Of the file; a file with another one is made anew."""
 MERGED_KINDS = 400
 """Up to so many kinds are merged; with more, going through all jobs in order finds a page sooner."""
@@ -37,6 +37,7 @@ _LAYOUT_SQL = """
         sequence INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind INTEGER NOT NULL, job_group TEXT,
         segment TEXT NOT NULL, record BLOB NOT NULL
     );
+    CREATE INDEX kinds_by_state ON kinds (state, n);
     CREATE INDEX jobs_by_kind ON jobs (kind, sequence);
     CREATE INDEX jobs_by_segment ON jobs (segment);
     CREATE INDEX jobs_by_group ON jobs (job_group, sequence) WHERE job_group IS NOT NULL;
