@@ -70,11 +70,12 @@ check: $(DEVELOPMENT) $(PAGE)  ## the quick gate: format, lint, types, imports, 
 
 # Three at a time, because many tests wait for trainings. The promises kill and measure processes: one at a time. The
 # slowest promises, and the tests marked `long`, only in `make promises`.
-SIDE_BY_SIDE := tests/browser tests/integration tests/learning tests/examples tests/contract tests/unit
+SIDE_BY_SIDE := tests/integration tests/learning tests/examples tests/contract tests/unit
 SLOW_PROMISES := $(addprefix tests/promises/test_,limit_promises.py start_promises.py worker_promises.py)
 QUICK_PROMISES := $(filter-out $(SLOW_PROMISES),$(wildcard tests/promises/test_*.py))
 test: $(DEVELOPMENT) $(PAGE) lint  ## the whole gate: format, lint, types, imports, API description, tests
 	$(BIN)/python -m pytest -m "not long" -n 3 --dist loadfile --no-loadscope-reorder $(SIDE_BY_SIDE)
+	$(BIN)/python -m pytest -m "not long" -n 2 --dist loadfile tests/browser
 	$(BIN)/python -m pytest $(QUICK_PROMISES)
 
 # Not part of `make test`: Python's tracing makes the tests take 1.4 to 1.9 times the processor time (3.11).
@@ -84,6 +85,7 @@ coverage: $(DEVELOPMENT)  ## run all tests and list the lines that none of them 
 
 promises: $(DEVELOPMENT)  ## break everything many times (about 45 minutes); prints and writes docs/explanation/promises.md
 	PROMISES=long $(BIN)/python -m pytest -p no:cacheprovider -o timeout=1800 -m long $(SIDE_BY_SIDE)
+	PROMISES=long $(BIN)/python -m pytest -p no:cacheprovider -o timeout=1800 -m long tests/browser
 	PROMISES=long $(BIN)/python -m pytest -p no:cacheprovider -o timeout=1800 tests/promises
 
 competitors: $(DEVELOPMENT)  ## measure LitServe, BentoML, Ray Serve and MLServer beside ours, each in its own environment

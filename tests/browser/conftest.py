@@ -23,7 +23,11 @@ TIMEOUT_MS = 20_000
 """For a busy machine; what is fast is measured by the tests themselves."""
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of the page last: the event loop of Playwright stays, and other tests could not start theirs."""
+    here = Path(__file__).parent
+    items.sort(key=lambda item: here in item.path.parents)
     reason = None
     if CHROMIUM is None:
         reason = MISSING.format("there is no chromium (`apt-get install chromium`)")
@@ -31,7 +35,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         reason = MISSING.format("there is no bundle (`make page`)")
     if reason is None:
         return
-    here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.skip(reason=reason))
