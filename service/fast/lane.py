@@ -159,7 +159,8 @@ class FastLane:
             lines = "".join(f"{name.lower()}: {value}\r\n" for name, value in told.items())
             return Reply(lines.encode(), written.content, _timing(answer))
 
-        return Asked(queue.ask_prepared(len(pixels), lambda start, end: pixels[start:end]), finish)
+        asked = queue.ask_prepared(len(pixels), lambda start, end: pixels[start:end], is_scored=False)
+        return Asked(asked, finish)
 
 
 def _is_all_binary(call: InferCall) -> bool:

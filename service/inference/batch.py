@@ -64,6 +64,7 @@ class Part:
         make_pixels: decodes them.
         answer: for the caller; done when the caller has left.
         asked_at: by `time.perf_counter`.
+        is_scored: whether the caller wants to know which pictures are unusual. Callers with tensors cannot be told.
         pixels: once they are made.
         error: why they could not be made.
     """
@@ -72,6 +73,7 @@ class Part:
     make_pixels: Callable[[], Pixels]
     answer: asyncio.Future[Answer]
     asked_at: float
+    is_scored: bool = True
     pixels: Pixels | None = None
     error: Exception | None = None
 
@@ -110,7 +112,7 @@ class Batch:
         if not ready:
             return None
         began_at = time.perf_counter()
-        if not network.usual_scores:
+        if not network.usual_scores or not any(part.is_scored for part in self.parts):
             return Run(network.run(_joined(ready)), began_at, time.perf_counter())
         probabilities, scores = network.run_scored(_joined(ready))
         ended_at = time.perf_counter()

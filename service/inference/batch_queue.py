@@ -91,21 +91,24 @@ class BatchQueue:
         batch = min(self._n_waiting + n_pictures, self._most_pictures())
         return not self._n_running and self._network.expected_s(batch) <= INLINE_S
 
-    async def ask(self, pixels: Pixels) -> Answer:
+    async def ask(self, pixels: Pixels, *, is_scored: bool = True) -> Answer:
         """Classify pictures, together with others that wait; many pictures are divided into parts.
 
         A caller that is cancelled while it waits leaves the queue.
 
         Args:
             pixels: as for `Network.run`; at least one picture.
+            is_scored: whether to say which pictures are unusual; it takes a tenth of the time of a small network.
 
         Raises:
             Overloaded: too many wait already.
             ArtifactCorrupt: the network is damaged.
         """
-        return await self.ask_prepared(len(pixels), lambda start, end: pixels[start:end])
+        return await self.ask_prepared(len(pixels), lambda start, end: pixels[start:end], is_scored=is_scored)
 
-    def ask_prepared(self, n_pictures: int, pixels: Callable[[int, int], Pixels]) -> asyncio.Future[Answer]:
+    def ask_prepared(
+        self, n_pictures: int, pixels: Callable[[int, int], Pixels], *, is_scored: bool = True
+    ) -> asyncio.Future[Answer]:
         """Classify pictures that are decoded when their batch begins. Like `ask`, but joins the queue at once.
 
         The pictures of a batch are then decoded in a row, which is faster than one at a time between other work: the
@@ -116,14 +119,15 @@ class BatchQueue:
             n_pictures: at least one.
             pixels: decodes the pictures from one position up to another, quickly. An error that it raises becomes
                 the answer to this caller only.
+            is_scored: as for `ask`.
         """
         self._refuse_overload(n_pictures)
         most = self._most_in_a_part()
         if n_pictures <= most:
-            return self._enqueue(n_pictures, lambda: pixels(0, n_pictures))
+            return self._enqueue(n_pictures, lambda: pixels(0, n_pictures), is_scored)
         bounds = [(start, min(start + most, n_pictures)) for start in range(0, n_pictures, most)]
         return asyncio.ensure_future(
-            _whole([self._enqueue(end - start, partial(pixels, start, end)) for start, end in bounds])
+            _whole([self._enqueue(end - start, partial(pixels, start, end), is_scored) for start, end in bounds])
         )
 
     def _refuse_overload(self, n_pictures: int) -> None:
@@ -140,8 +144,9 @@ class BatchQueue:
     def _most_pictures(self) -> int:
         return min(self._rules.max_pictures, self._network.pictures_within(LONGEST_BATCH_S))
 
-    def _enqueue(self, n_pictures: int, pixels: Callable[[], Pixels]) -> asyncio.Future[Answer]:
-        part = Part(n_pictures, pixels, asyncio.get_running_loop().create_future(), time.perf_counter())
+    def _enqueue(self, n_pictures: int, pixels: Callable[[], Pixels], is_scored: bool) -> asyncio.Future[Answer]:
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        part = Part(n_pictures, pixels, answer, time.perf_counter(), is_scored)
         self._waiting.append(part)
         self._n_waiting += n_pictures
         self._plan(self._rules.max_delay_s)

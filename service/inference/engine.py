@@ -83,16 +83,16 @@ class Engine:
             Overloaded: too many pictures wait for this version.
             ClientLeft: the client disconnected before the answer.
         """
-        return (await self.ask(manifest, pixels)).probabilities
+        return (await self.ask(manifest, pixels, is_scored=False)).probabilities
 
-    async def ask(self, manifest: Manifest, pixels: Pixels) -> Answer:
-        """Classify pictures, and say which are unusual. Arguments and errors are those of `infer`."""
+    async def ask(self, manifest: Manifest, pixels: Pixels, *, is_scored: bool = True) -> Answer:
+        """Classify pictures and, if `is_scored`, say which are unusual. Arguments and errors are those of `infer`."""
         queue = self.memory.cached(manifest) or await self._load(manifest)
         with self._stages.inference(manifest.model, manifest.version, len(pixels)) as run:
             if queue.is_quick(len(pixels)):
-                answer = await queue.ask(pixels)
+                answer = await queue.ask(pixels, is_scored=is_scored)
             else:
-                answer = await while_client_stays(queue.ask(pixels))
+                answer = await while_client_stays(queue.ask(pixels, is_scored=is_scored))
             run.took(answer.queue_s, answer.compute_s)
         return answer
 

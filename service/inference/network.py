@@ -92,7 +92,10 @@ class Network:
         Raises:
             ArtifactCorrupt: the network does not run, or gives no finite numbers for valid pixels.
         """
-        return self.run_scored(pixels)[0]
+        began_at = time.perf_counter()
+        found = self._checked(scaled(pixels), [OUTPUT_TENSOR])[0]
+        self._learn(len(pixels), time.perf_counter() - began_at)
+        return found
 
     def run_scored(self, pixels: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         """Classify one batch, and tell how unusual each picture is; arguments and errors are those of `run`.
@@ -102,7 +105,7 @@ class Network:
             tell.
         """
         began_at = time.perf_counter()
-        found = self._checked(scaled(pixels))
+        found = self._checked(scaled(pixels), self._outputs)
         self._learn(len(pixels), time.perf_counter() - began_at)
         return found
 
@@ -112,7 +115,7 @@ class Network:
         Args:
             images: float32 in [0, 1], shape (n, *manifest.input_shape).
         """
-        return self._checked(images)[0]
+        return self._checked(images, [OUTPUT_TENSOR])[0]
 
     def expected_s(self, n_pictures: int) -> float:
         """Seconds that a batch is expected to take, from the batches so far."""
@@ -131,7 +134,7 @@ class Network:
     def _try_out(self) -> tuple[float, float]:
         shape = self.manifest.input_shape
         one, some = (np.zeros((n, *shape), np.uint8) for n in (1, WARM_UP_BATCH))
-        self._checked(to_unit_range(one))
+        self._checked(to_unit_range(one), self._outputs)
         first_s = min(self._seconds_of(one), self._seconds_of(one))
         if first_s > WARM_UP_LIMIT_S:
             return first_s, first_s
@@ -140,7 +143,7 @@ class Network:
 
     def _seconds_of(self, pixels: NDArray[np.uint8]) -> float:
         began_at = time.perf_counter()
-        self._checked(to_unit_range(pixels))
+        self._checked(to_unit_range(pixels), self._outputs)
         return time.perf_counter() - began_at
 
     def _learn(self, n_pictures: int, seconds: float) -> None:
@@ -151,10 +154,12 @@ class Network:
             further_s = max(0.0, sample - self._first_s) / (n_pictures - 1)
             self._further_s += _WEIGHT_OF_NEWEST * (further_s - self._further_s)
 
-    def _checked(self, images: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    def _checked(
+        self, images: NDArray[np.float32], outputs: list[str]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         manifest = self.manifest
         try:
-            probabilities, *scores = self._session.run(self._outputs, {INPUT_TENSOR: images})
+            probabilities, *scores = self._session.run(outputs, {INPUT_TENSOR: images})
         except DAMAGE as error:
             raise _broken(manifest) from error
         has_shape = probabilities.shape == (len(images), len(manifest.classes))

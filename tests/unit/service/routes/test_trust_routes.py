@@ -158,3 +158,12 @@ async def test_an_unusual_picture_is_told_and_a_usual_one_says_nothing_new(
     assert ["unusual" in picture for picture in by_route] == [False, True]
     page = (await api.get("/metrics")).text
     assert 'convserve_pictures_unusual_total{model="greys"} 2.0' in page
+
+
+@pytest.mark.usefixtures("watched")
+async def test_tensors_whose_answers_cannot_say_it_do_not_pay_for_it(api: httpx.AsyncClient) -> None:
+    board = np.repeat(np.indices((4, 4)).sum(axis=0)[..., None] % 2, 3, axis=2).astype(float)
+    tensor = {"name": "images", "shape": [1, 4, 4, 3], "datatype": "FP32", "data": board.ravel().tolist()}
+    answer = await api.post("/v2/models/greys/infer", json={"inputs": [tensor]})
+    assert answer.status_code == 200
+    assert "convserve_pictures_unusual_total{" not in (await api.get("/metrics")).text
