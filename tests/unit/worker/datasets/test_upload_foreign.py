@@ -72,6 +72,7 @@ def test_links_and_devices_of_a_tar_are_left_out(tmp_path: Path) -> None:
         tarred({f"/{name}": data for name, data in PETS.items()}),
         tarred({"notes.txt": b"no pictures"}),
     ],
+    ids=["cut", "overwritten", "no gzip", "above its folder", "absolute", "no pictures"],
 )
 def test_a_damaged_or_hostile_tar_is_refused(upload: bytes, tmp_path: Path) -> None:
     with pytest.raises(ArchiveRejected):
