@@ -22,7 +22,7 @@ ask(conversation)
 def test_a_protocol_is_added_by_a_module_and_its_addresses(sources: CopiedSources) -> None:
     sources.add_file("service/protocols/torch_routes.py", Path(__file__).with_name("added_protocol.py"))
     app, urls = "service/app.py", "service/predict/urls.py"
-    sources.insert(app, after="from service.protocols import", text=" torch_routes,")
+    sources.insert(app, after="from service.protocols import (", text="\n    torch_routes,")
     sources.insert(app, after="\nROUTES = (", text="\n    torch_routes,")
     sources.insert("service/protocols/faults.py", after="\nPREFIXES = (", text='"/predictions", ')
     sources.insert(urls, after='STREAMED = re.compile(rf"', text="/predictions/[^/]+|")

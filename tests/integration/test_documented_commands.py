@@ -43,7 +43,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def group(api: httpx.Client) -> dict[str, Any]:
     """What the pages call GROUP, with one job, JOB, which published version 1 of the model `mine`."""
-    group = submit(api, model=MODEL, epochs=1, train_samples=100, grid={"seed": [1]})
+    group = submit(api, model=MODEL, epochs=1, train_samples=100, validation=0.2, grid={"seed": [1]})
     assert wait_for(api, group["jobs"][0]["id"])["state"] == "succeeded"
     return group
 
@@ -76,7 +76,7 @@ class Reader:
         if "/datasets -F" in command:
             self._let_convert(json.loads(said)["name"])
         if command.startswith("curl") and "/predict" in command and "tasks" not in command:
-            assert json.loads(said)["predictions"][0]["label"]
+            assert json.loads(said)["predictions"][0]["top_k"][0]["label"]
 
     def run_program(self, program: str) -> None:
         """Run a Python example as it stands there."""

@@ -4,6 +4,8 @@ import pytest
 
 from tests.learning.trainings import planned, trained
 
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 
 @pytest.mark.parametrize(
     ("architecture", "epochs", "train_samples", "least"),

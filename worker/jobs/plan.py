@@ -116,7 +116,10 @@ class TrainingPlan(BaseModel):
     )
 
     record: str | None = Field(
-        default=None, pattern=REFERENCE_PATTERN, description="Version, as `name/version`, to record; trains nothing."
+        default=None,
+        pattern=REFERENCE_PATTERN,
+        exclude_if=lambda record: record is None,
+        description="Version, as `name/version`, to record; trains nothing.",
     )
 
     @model_validator(mode="before")

@@ -75,7 +75,8 @@ class Hostile(NamedTuple):
 
 
 HOSTILE_ARCHIVES = {
-    "no zip": Hostile(lambda: b"\x1f\x8b" + bytes(100), "not a zip archive"),
+    "no archive": Hostile(lambda: b"Rar!" + bytes(100), "not a zip archive"),
+    "no tar in it": Hostile(lambda: b"\x1f\x8b" + bytes(100), "damaged or no tar archive"),
     "cut short": Hostile(lambda: pets()[:-40], "cut short or damaged"),
     "a program before it": Hostile(lambda: b"PK" + bytes(50) + pets(), "contradicts itself"),
     "something behind it": Hostile(lambda: pets() + b"trailing", "cut short or damaged"),

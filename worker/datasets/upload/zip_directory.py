@@ -116,7 +116,9 @@ def _find_directory(descriptor: int, size: int) -> _Directory:
     tail_start = max(0, size - _END.size - MAX_COMMENT)
     tail = os.pread(descriptor, size - tail_start, tail_start)
     if not os.pread(descriptor, 4, 0).startswith(b"PK"):
-        raise ArchiveRejected("The file is not a zip archive; expected one that begins with the letters PK.")
+        raise ArchiveRejected(
+            "The file is not a zip archive; expected a zip, which begins with the letters PK, a tar, or a CSV."
+        )
     ends = [at for at in _all_of(tail, b"PK\5\6") if _ends_there(tail, at)]
     if not ends:
         raise ArchiveRejected("The archive is cut short or damaged; expected a zip archive's directory at its end.")
