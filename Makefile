@@ -76,12 +76,12 @@ QUICK_PROMISES := $(filter-out $(SLOW_PROMISES),$(wildcard tests/promises/test_*
 test: $(DEVELOPMENT) $(PAGE) lint  ## the whole gate: format, lint, types, imports, API description, tests
 	$(BIN)/python -m pytest -m "not long" -n 3 --dist loadfile --no-loadscope-reorder $(SIDE_BY_SIDE)
 	$(BIN)/python -m pytest -m "not long" -n 2 --dist loadfile tests/browser
-	$(BIN)/python -m pytest $(QUICK_PROMISES)
+	$(BIN)/python -m pytest -m "not long" $(QUICK_PROMISES)
 
 # Not part of `make test`: Python's tracing makes the tests take 1.4 to 1.9 times the processor time (3.11).
 coverage: $(DEVELOPMENT)  ## run all tests and list the lines that none of them reaches
 	$(BIN)/python -m pytest --cov --cov-report= -m "not long" -n 3 --dist loadfile --no-loadscope-reorder $(SIDE_BY_SIDE)
-	$(BIN)/python -m pytest --cov --cov-append $(QUICK_PROMISES)
+	$(BIN)/python -m pytest --cov --cov-append -m "not long" $(QUICK_PROMISES)
 
 promises: $(DEVELOPMENT)  ## break everything many times (about 45 minutes); prints and writes docs/explanation/promises.md
 	PROMISES=long $(BIN)/python -m pytest -p no:cacheprovider -o timeout=1800 -m long $(SIDE_BY_SIDE)

@@ -33,7 +33,7 @@ def pictures_of(image_shape: tuple[int, int, int]) -> Dataset:
     ("name", "input_size", "image_shape"),
     [
         ("alexnet", 67, (40, 24, 3)),
-        ("vgg16", 32, (28, 28, 1)),
+        pytest.param("vgg16", 32, (28, 28, 1), marks=pytest.mark.long),
         # `test_overrides_job.py` trains one through HTTP.
         pytest.param("googlenet", 32, (32, 32, 3), marks=pytest.mark.long),
     ],

@@ -43,6 +43,7 @@ def predict_for(api: httpx.Client, seconds: float) -> list[float]:
     return timed.seconds
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1800)  # a try takes a minute and more where others use the processor and the disk
 def test_outages_while_training(ledger: Ledger, broker: Broker, api: httpx.Client) -> None:
     chance = random.Random(7)

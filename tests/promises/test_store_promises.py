@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import pytest
 
 from model_store import ModelStore, open_store
 from tests.busy_machine import is_within, wait_until
@@ -117,6 +118,7 @@ DAMAGES: list[Callable[[Path], None]] = [
 ]
 
 
+@pytest.mark.long
 def test_damaged_model(ledger: Ledger, stack: Stack, api: httpx.Client) -> None:
     picture = {"content": PNG, "headers": {"Content-Type": "image/png"}}
     with ledger.promise(
@@ -160,6 +162,7 @@ def publish_a_copy(original: Path, model_dir: Path, model: str, version: int) ->
     staged.rename(target / "manifest.json")
 
 
+@pytest.mark.long
 def test_junk(ledger: Ledger, stack: Stack, api: httpx.Client) -> None:
     n_directories = 10_000 if IS_LONG else 300
     with ledger.promise(
@@ -194,6 +197,7 @@ def test_junk(ledger: Ledger, stack: Stack, api: httpx.Client) -> None:
             path.rmdir()
 
 
+@pytest.mark.long
 def test_api_killed_under_writes(ledger: Ledger, stack: Stack, api: httpx.Client) -> None:
     chance, ready_s = random.Random(5), []
     job = {"architecture": "lenet5-fashion", "dataset": "fashion_mnist_sample", "epochs": 1}
