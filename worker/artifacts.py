@@ -18,7 +18,7 @@ FILM_FILE = "film.json"
 TRUST_FILE = "trust.json"
 DOUBTFUL_FILE = "doubtful-labels.json"
 UNUSUAL_FILE = "unusual.onnx"
-"""The end of an ONNX file: appended to `model.onnx` it adds the output `UNUSUAL_TENSOR`."""
+"""Scores how unusual pictures are: takes what `model.onnx` takes, and answers with `UNUSUAL_TENSOR`."""
 
 CURVES_PICTURE = "curves.png"
 CONFUSION_MATRIX_PICTURE = "confusion-matrix.png"

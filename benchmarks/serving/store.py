@@ -53,13 +53,13 @@ def publish_cnn(directory: Path, model: str = MODEL, preset: str = MODEL) -> Non
 
 def _unusual() -> bytes:
     """What a version of trained pictures has, and costs."""
-    from worker.training.trust.unusual import unusual_tail  # noqa: PLC0415 - see the module's docstring
+    from worker.training.trust.unusual import unusual_network  # noqa: PLC0415 - see the module's docstring
 
     pictures = np.random.default_rng(1).integers(0, 256, (400, *SHAPE), dtype=np.uint8)
-    tail = unusual_tail(pictures[:200], pictures[200:])
-    if tail is None:
+    scorer = unusual_network(pictures[:200], pictures[200:])
+    if scorer is None:
         raise RuntimeError("two hundred pictures are enough to tell unusual ones")
-    return tail
+    return scorer
 
 
 if __name__ == "__main__":

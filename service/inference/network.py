@@ -51,13 +51,14 @@ class Network:
 
     usual_scores: tuple[float, ...] = ()
 
-    def __init__(self, manifest: Manifest, data: bytes, threads: int) -> None:
+    def __init__(self, manifest: Manifest, data: bytes, threads: int, scorer: bytes | None = None) -> None:
         """Open it, and run it a few times, so that the first request is as fast as every other.
 
         Args:
             manifest: the version the file belongs to.
-            data: the ONNX file, with the end that tells unusual pictures if the version has one.
+            data: the ONNX file.
             threads: threads for one batch.
+            scorer: the ONNX file that tells unusual pictures, if the version has one.
 
         Raises:
             ArtifactCorrupt: the file holds no network, or another one than the version's.
@@ -72,12 +73,14 @@ class Network:
         options.enable_cpu_mem_arena = False
         try:
             self._session: Any = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+            self._scorer: Any = scorer and onnxruntime.InferenceSession(
+                scorer, options, providers=["CPUExecutionProvider"]
+            )
         except DAMAGE as error:
             raise _broken(manifest) from error
         if [node.name for node in self._session.get_inputs()] != [INPUT_TENSOR]:
             raise ArtifactCorrupt(manifest.model, manifest.version, ONNX_FILE)
-        self.usual_scores = _usual_scores(self._session)
-        self._outputs = [OUTPUT_TENSOR, UNUSUAL_TENSOR] if self.usual_scores else [OUTPUT_TENSOR]
+        self.usual_scores = _usual_scores(self._scorer) if self._scorer else ()
         self._first_s, self._further_s = self._try_out()
 
     def run(self, pixels: Pixels) -> NDArray[np.float32]:
@@ -93,7 +96,7 @@ class Network:
             ArtifactCorrupt: the network does not run, or gives no finite numbers for valid pixels.
         """
         began_at = time.perf_counter()
-        found = self._checked(scaled(pixels), [OUTPUT_TENSOR])[0]
+        found = self._checked(scaled(pixels))
         self._learn(len(pixels), time.perf_counter() - began_at)
         return found
 
@@ -105,7 +108,8 @@ class Network:
             tell.
         """
         began_at = time.perf_counter()
-        found = self._checked(scaled(pixels), self._outputs)
+        images = scaled(pixels)
+        found = self._checked(images), self._scores(images)
         self._learn(len(pixels), time.perf_counter() - began_at)
         return found
 
@@ -115,7 +119,7 @@ class Network:
         Args:
             images: float32 in [0, 1], shape (n, *manifest.input_shape).
         """
-        return self._checked(images, [OUTPUT_TENSOR])[0]
+        return self._checked(images)
 
     def expected_s(self, n_pictures: int) -> float:
         """Seconds that a batch is expected to take, from the batches so far."""
@@ -134,7 +138,7 @@ class Network:
     def _try_out(self) -> tuple[float, float]:
         shape = self.manifest.input_shape
         one, some = (np.zeros((n, *shape), np.uint8) for n in (1, WARM_UP_BATCH))
-        self._checked(to_unit_range(one), self._outputs)
+        self._checked(to_unit_range(one))
         first_s = min(self._seconds_of(one), self._seconds_of(one))
         if first_s > WARM_UP_LIMIT_S:
             return first_s, first_s
@@ -143,7 +147,9 @@ class Network:
 
     def _seconds_of(self, pixels: NDArray[np.uint8]) -> float:
         began_at = time.perf_counter()
-        self._checked(to_unit_range(pixels), self._outputs)
+        images = to_unit_range(pixels)
+        self._checked(images)
+        self._scores(images)
         return time.perf_counter() - began_at
 
     def _learn(self, n_pictures: int, seconds: float) -> None:
@@ -154,18 +160,25 @@ class Network:
             further_s = max(0.0, sample - self._first_s) / (n_pictures - 1)
             self._further_s += _WEIGHT_OF_NEWEST * (further_s - self._further_s)
 
-    def _checked(
-        self, images: NDArray[np.float32], outputs: list[str]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    def _scores(self, images: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        if self._scorer is None:
+            return None
+        try:
+            scores: NDArray[np.float32] = self._scorer.run([UNUSUAL_TENSOR], {INPUT_TENSOR: images})[0]
+        except DAMAGE as error:
+            raise _broken(self.manifest) from error
+        return scores
+
+    def _checked(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         manifest = self.manifest
         try:
-            probabilities, *scores = self._session.run(outputs, {INPUT_TENSOR: images})
+            probabilities = self._session.run([OUTPUT_TENSOR], {INPUT_TENSOR: images})[0]
         except DAMAGE as error:
             raise _broken(manifest) from error
         has_shape = probabilities.shape == (len(images), len(manifest.classes))
         if not has_shape or not _is_sound(probabilities, images):
             raise ArtifactCorrupt(manifest.model, manifest.version, ONNX_FILE)
-        return np.asarray(probabilities, dtype=np.float32), scores[0] if scores else None
+        return np.asarray(probabilities, dtype=np.float32)
 
 
 def _usual_scores(session: Any) -> tuple[float, ...]:  # noqa: ANN401 - ONNX Runtime publishes no types

@@ -15,7 +15,7 @@ from worker.supervision.messages import Order
 from worker.training.predicting import predict_pictures
 from worker.training.splits import chosen_rows
 from worker.training.trust.untouched import held_out_pictures, reason_against
-from worker.training.trust.unusual import MOST_TRAINING, unusual_tail
+from worker.training.trust.unusual import MOST_TRAINING, unusual_network
 from worker.trust.conformal import scores_of_mistakes
 from worker.trust.precision import PRECISION, sureness
 from worker.trust.record import TrustRecord
@@ -52,11 +52,11 @@ def record_trust(directory: Path, order: Order, dataset: Dataset, network: keras
 def _record_unusual(directory: Path, order: Order, dataset: Dataset, held_out: LabelledImages) -> None:
     rows, _ = chosen_rows(len(dataset.train_images), order.plan)
     drawn = np.sort(np.random.default_rng(order.plan.seed).permutation(rows)[:MOST_TRAINING])
-    tail = unusual_tail(dataset.train_images[drawn], held_out.images)
-    if tail is None:
+    scorer = unusual_network(dataset.train_images[drawn], held_out.images)
+    if scorer is None:
         logger.info("unusual pictures are not told: too few pictures are held out")
     else:
-        (directory / UNUSUAL_FILE).write_bytes(tail)
+        (directory / UNUSUAL_FILE).write_bytes(scorer)
 
 
 def measured(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> TrustRecord:

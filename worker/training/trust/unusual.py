@@ -1,9 +1,9 @@
-"""Teaches a version to tell pictures that are unlike its training pictures: a few nodes behind its input.
+"""Teaches a version to tell pictures that are unlike its training pictures: a small network beside its own.
 
 The score is a feature distance: the picture on a coarse grid, and the strength of its finest detail in three directions
 (Haar wavelets), as far from those of the training pictures as their spread allows (Mahalanobis distance). It is scaled
-so that 1 % of held-out pictures are above 1. The nodes are written as the end of an ONNX file: appended to `model.onnx`
-they add one output, and leave the probabilities as they are, bit by bit.
+so that 1 % of held-out pictures are above 1. The nodes are an ONNX file of their own, not a second output of
+`model.onnx`: ONNX Runtime computes all outputs of a file, also for callers that want only one of them.
 
 What was tried instead, on Fashion-MNIST: the energy of the logits and the features before the last layer do not see
 noise on a LeNet, whose saturated units give noise ordinary features (of 1,000 pictures of noise none was found). The
@@ -49,8 +49,8 @@ PICTURE, WAVELETS, DETAIL, STRENGTH, CELLS, FLAT_CELLS, FEATURES, WEIGHTS, BIAS,
 )
 
 
-def unusual_tail(training: NDArray[np.uint8], held_out: NDArray[np.uint8]) -> bytes | None:
-    """The nodes to append to a network's file; None when too few pictures are held out, or they are tiny.
+def unusual_network(training: NDArray[np.uint8], held_out: NDArray[np.uint8]) -> bytes | None:
+    """The ONNX file that scores pictures; None when too few pictures are held out, or they are tiny.
 
     Args:
         training: uint8, shape (n, height, width, channels), pictures that the network was trained on, in any order.
@@ -70,7 +70,7 @@ def unusual_tail(training: NDArray[np.uint8], held_out: NDArray[np.uint8]) -> by
     if not (np.isfinite(scores).all() and limit > 0):
         return None
     usual = np.quantile(scores / limit, QUANTILES)
-    return _tail(nodes, wavelets, (weights / np.sqrt(limit), bias / np.sqrt(limit)), usual)
+    return _file(nodes, training.shape[1:], wavelets, (weights / np.sqrt(limit), bias / np.sqrt(limit)), usual)
 
 
 def _some(images: NDArray[np.uint8], most: int) -> NDArray[np.uint8]:
@@ -143,24 +143,29 @@ def _whitening(known: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray
     return weights, -mean @ weights
 
 
-def _tail(
+def _file(
     nodes: list[onnx.NodeProto],
+    image_shape: tuple[int, ...],
     wavelets: onnx.TensorProto,
     whitening: tuple[NDArray[np.float64], NDArray[np.float64]],
     usual: NDArray[np.float64],
 ) -> bytes:
-    """The end of an ONNX file, as bytes: repeated fields of a message that is appended to another are added to it."""
-    tail = onnx.ModelProto()
-    tail.graph.node.extend(nodes)
-    tail.graph.node.append(helper.make_node("Gemm", [FEATURES, WEIGHTS, BIAS], [DISTANCE], name=DISTANCE))
-    tail.graph.node.append(
-        helper.make_node("ReduceSumSquare", [DISTANCE], [UNUSUAL_TENSOR], name=UNUSUAL_TENSOR, axes=[1], keepdims=0)
-    )
-    tail.graph.initializer.append(wavelets)
-    tail.graph.initializer.extend(
+    """The ONNX file: pictures in, a score for each out."""
+    distance = [
+        helper.make_node("Gemm", [FEATURES, WEIGHTS, BIAS], [DISTANCE], name=DISTANCE),
+        helper.make_node("ReduceSumSquare", [DISTANCE], [UNUSUAL_TENSOR], name=UNUSUAL_TENSOR, axes=[1], keepdims=0),
+    ]
+    constants = [
         numpy_helper.from_array(values.astype(np.float32), name)
         for name, values in zip((WEIGHTS, BIAS), whitening, strict=True)
+    ]
+    graph = helper.make_graph(
+        [*nodes, *distance],
+        "unusual",
+        [helper.make_tensor_value_info(INPUT_TENSOR, onnx.TensorProto.FLOAT, ["n", *image_shape])],
+        [helper.make_tensor_value_info(UNUSUAL_TENSOR, onnx.TensorProto.FLOAT, ["n"])],
+        [wavelets, *constants],
     )
-    tail.graph.output.append(helper.make_tensor_value_info(UNUSUAL_TENSOR, onnx.TensorProto.FLOAT, ["n"]))
-    helper.set_model_props(tail, {USUAL_SCORES: json.dumps([round(float(score), 6) for score in usual])})
-    return bytes(tail.SerializeToString())
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(model, {USUAL_SCORES: json.dumps([round(float(score), 6) for score in usual])})
+    return bytes(model.SerializeToString())

@@ -14,7 +14,7 @@ from service.predict.answers import Prediction
 from service.predict.urls import PREDICT_ROUTES
 from tests.unit.service.tiny_networks import CLASSES, brightness_network, encode, grey_picture, publish
 from worker.training.trust.recording import measured
-from worker.training.trust.unusual import unusual_tail
+from worker.training.trust.unusual import unusual_network
 from worker.trust.record import TrustRecord
 
 pytestmark = pytest.mark.anyio
@@ -138,9 +138,9 @@ def watched(store: ModelStore) -> None:
     levels = random.integers(0, 256, (400, 1, 1, 1))
     grain = random.normal(size=(400, 4, 4, 3)) * random.uniform(0, 3, (400, 1, 1, 1))
     known = np.clip(levels + grain, 0, 255).astype(np.uint8)
-    tail = unusual_tail(known[:200], known[200:])
-    assert tail is not None
-    publish(store, "greys", {"model.onnx": brightness_network(), "unusual.onnx": tail})
+    scorer = unusual_network(known[:200], known[200:])
+    assert scorer is not None
+    publish(store, "greys", {"model.onnx": brightness_network(), "unusual.onnx": scorer})
 
 
 @pytest.mark.usefixtures("watched")
