@@ -39,7 +39,8 @@ def test_every_file_that_is_named_exists(page: Path) -> None:
     named = re.findall(
         r"`((?:service|worker|model_store|tests|benchmarks|deploy|requirements)/[\w/.*-]*)`", page.read_text()
     )
-    assert [path for path in named if not any(PROJECT.glob(path.rstrip("/")))] == []
+    built = {"service/static"}  # by `make page`
+    assert [path for path in named if path not in built and not any(PROJECT.glob(path.rstrip("/")))] == []
 
 
 def test_every_page_can_be_reached_from_the_index() -> None:
