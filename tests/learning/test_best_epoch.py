@@ -9,9 +9,13 @@ import pytest
 
 from model_store import open_store
 from tests.learning.trainings import SAMPLE, planned, trained
+from worker.doctor.facts import RunFacts
 from worker.jobs.errors import TrainingPaused
 from worker.jobs.plan import TrainingPlan
-from worker.training.checkpoints import Checkpoints
+from worker.jobs.records import History
+from worker.training import doctoring
+from worker.training.checkpoints import Account, Checkpoints
+from worker.training.evaluation import evaluate
 from worker.training.fitting import Fit
 from worker.training.splits import training_splits
 
@@ -77,6 +81,22 @@ def test_a_training_that_is_asked_to_finish_ends_at_once_with_the_weights_of_its
     assert fit.history.best_epoch == losses.index(min(losses)) + 1 < 9
     assert fit.is_best_kept
     assert validation_loss(network, plan) == pytest.approx(min(losses), rel=1e-5)
+
+
+def test_the_doctor_looks_at_the_epoch_that_is_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    history = History(
+        loss=(1, 0.5, 0.2), val_loss=(1, 0.8, 2), accuracy=(0.5,) * 3, val_accuracy=(0.5,) * 3, best_epoch=2
+    )
+    finished = Fit(Account(history=history), None, is_best_kept=True)
+    n_test, n_classes = len(SAMPLE.test_labels), len(SAMPLE.info.classes)
+    guesses = evaluate(np.full((n_test, n_classes), 1 / n_classes, np.float32), SAMPLE.test_labels, SAMPLE.info.classes)
+    seen: list[RunFacts] = []
+    monkeypatch.setattr(doctoring, "diagnose", seen.append)
+
+    for fit in (finished, dataclasses.replace(finished, is_best_kept=False)):
+        doctoring.examine(memorising(), SAMPLE, fit, guesses, tmp_path)
+
+    assert [facts.published_epoch + 1 for facts in seen] == [2, 3]
 
 
 @pytest.fixture(scope="module")

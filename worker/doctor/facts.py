@@ -73,7 +73,7 @@ class RunFacts(BaseModel):
     batch_size: int
     train_pictures: int = Field(description="Pictures trained on, without those held out for validation.")
     validation_pictures: int | None = None
-    keeps_best: bool = Field(default=False, description="Whether early stopping publishes the best epoch.")
+    keeps_best: bool = Field(default=False, description="Whether the weights of the best epoch are published.")
     has_class_weights: bool = False
     is_running: bool = False
     history: History = History()

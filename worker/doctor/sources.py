@@ -35,12 +35,16 @@ def facts_of_plan(
     history: History,
     *,
     validation_pictures: int | None,
+    keeps_best: bool | None = None,
     is_running: bool = False,
     test: TestFacts | None = None,
     data: DataFacts | None = None,
     filters: tuple[FilterFacts, ...] | None = None,
 ) -> RunFacts:
-    """The facts of a run whose plan is known."""
+    """The facts of a run whose plan is known.
+
+    `keeps_best` is None until it is known: then the plan decides, which does not know of a request to finish early.
+    """
     return RunFacts(
         request=body_of_plan(plan),
         classes=classes,
@@ -49,7 +53,7 @@ def facts_of_plan(
         batch_size=plan.batch_size,
         train_pictures=plan.train_samples - _held_out(plan.validation, plan.train_samples),
         validation_pictures=validation_pictures,
-        keeps_best=plan.early_stopping is not None,
+        keeps_best=plan.early_stopping is not None if keeps_best is None else keeps_best,
         has_class_weights=plan.class_weights is not None,
         is_running=is_running,
         history=history,

@@ -38,6 +38,7 @@ def examine(
             dataset.info.classes,
             fit.history,
             validation_pictures=_validation_pictures(plan, dataset),
+            keeps_best=fit.is_best_kept,
             test=test_facts_of(evaluation.model_dump()),
             data=DataFacts(
                 train_per_class=tuple(np.bincount(dataset.train_labels, minlength=len(dataset.info.classes)).tolist()),

@@ -220,7 +220,7 @@ def _facts(
     diagnosis: Diagnosis,
 ) -> VersionFacts:
     history = fit.history
-    published = (history.best_epoch or 0) - 1 if fit.is_best_kept else -1
+    published = fit.published_epoch() - 1
     return VersionFacts(
         classes=dataset.info.classes,
         input_shape=dataset.info.image_shape,
