@@ -114,6 +114,22 @@ def test_the_version_that_is_read_stays_when_a_newer_one_is_published(page: Page
     expect(page.get_by_role("heading", level=1)).to_have_text("clothes, version 1")
 
 
+def test_an_alias_that_moved_since_the_model_was_read_is_not_asked_for_again_and_again(
+    page: Page, fake: FakeServer
+) -> None:
+    """The page shows the version that the model names; it reads the model anew every 15 s."""
+    address = "/models/clothes/aliases/champion"
+    fake.answers[address] = {
+        "alias": "champion",
+        "version": 2,
+        "history": [{"version": 2, "at": "2026-01-02T10:00:00Z"}],
+    }
+    page.goto(f"{ORIGIN}/#/model/clothes/1")
+    expect(page.get_by_text("champion → version 1, changed 1 time")).to_be_visible()
+    page.wait_for_timeout(500)
+    assert fake.count(f"GET {address}") == 1
+
+
 @pytest.mark.usefixtures("fake")
 def test_a_failure_comes_with_its_hint(page: Page) -> None:
     page.goto(f"{ORIGIN}/#/run/job000003")

@@ -1,5 +1,5 @@
 // One version of a model: how good it is, where it errs, which aliases point to it, and its files.
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { at, query, remove, send } from "../core/api.js";
 import { html } from "../core/html.js";
 import { useAction, useResource } from "../core/resource.js";
@@ -86,9 +86,8 @@ function Versions({ model, name, version, doctor, reload }) {
 }
 
 function History({ name, alias, version, change, accuracy }) {
-  const found = useResource(`${at`/models/${name}/aliases/${alias}`}${query({})}`);
-  const reread = found.data && found.data.version !== version;
-  if (reread) found.reload();
+  const found = useResource(at`/models/${name}/aliases/${alias}`);
+  useEffect(() => { if (found.data && found.data.version !== version) found.reload(); }, [version]);
   const past = [...(found.data?.history ?? [])].reverse();
   const before = past.find((entry, index) => index > 0 && entry.version !== null && entry.version !== version && accuracy(entry.version) !== undefined)?.version;
   return html`<details class="alias-history"><summary>${alias} → version ${version}, changed ${plural(past.length, "time")}</summary>
