@@ -99,8 +99,11 @@ def _of_model(entry: ModelEntry, rules: RetentionRules, now: datetime) -> list[M
         ranked = sorted(entry.versions.values(), key=_rank, reverse=True)
         kept |= {manifest.version for manifest in ranked[: rules.keep_best]}
     if rules.older_than_days is not None:
-        oldest = now - timedelta(days=rules.older_than_days)
-        kept |= {number for number, manifest in entry.versions.items() if manifest.published_at > oldest}
+        kept |= {
+            number
+            for number, manifest in entry.versions.items()
+            if (now - manifest.published_at) / timedelta(days=1) < rules.older_than_days
+        }
     return [manifest for number, manifest in sorted(entry.versions.items()) if number not in kept]
 
 

@@ -55,6 +55,12 @@ async def test_young_versions_stay(api: httpx.AsyncClient, store: ModelStore, mo
     assert [version["version"] for version in (await api.post("/retention", json=old)).json()["versions"]] == [3]
 
 
+@pytest.mark.parametrize("days", [1e6, 1e300])
+async def test_more_days_than_the_calendar_has_keep_everything(api: httpx.AsyncClient, days: float) -> None:
+    answer = await api.post("/retention", json={"older_than_days": days})
+    assert (answer.status_code, answer.json()["versions"]) == (200, [])
+
+
 @pytest.mark.parametrize("rules", [{}, {"model": "brightness"}, {"keep_best": 0}, {"older_than_days": -1}, {"keep": 3}])
 async def test_rules_that_are_none_are_refused(api: httpx.AsyncClient, rules: dict[str, object]) -> None:
     assert (await api.post("/retention", json=rules)).status_code == 422
