@@ -55,7 +55,9 @@ class Gate:
         if len(token) < UNGUESSABLE_CHARACTERS and self.failures.is_any_blocked():
             return False
         caller = keyring.caller(token)
-        return caller is not None and RATE not in caller.limits  # the routes count those that have a limit
+        if caller is None or caller.scope is None:  # a scope of a later version of this program
+            return False
+        return RATE not in caller.limits  # the routes count those that have a limit
 
     async def caller_of(self, keyring: Keyring | None, scope: Scope, headers: Headers) -> Caller:
         """Who sends a request.

@@ -5,14 +5,14 @@ import base64
 import pytest
 from starlette.types import Scope
 
-from model_store import ModelStore
+from model_store import KeyRecord, ModelStore
 from service.keys.callers import ADMIN, ANYONE, LOCAL, KeyScope
 from service.keys.failures import ADDRESSES, TRIES, Failures
 from service.keys.gate import Gate
 from service.keys.issuing import issue
 from service.keys.keyring import Keyring
 from service.keys.route_scopes import ROWS, RouteScopes
-from service.keys.tokens import new_token
+from service.keys.tokens import digest_of, new_token
 from service.web.key_errors import KeyMissing, ScopeMissing, TooManyFailures
 
 pytestmark = pytest.mark.anyio
@@ -92,6 +92,21 @@ async def test_a_key_opens_what_its_scope_allows(gate: Gate, keyring: Keyring, s
     assert (caller.name, caller.scope) == ("ada", KeyScope.READ)
     with pytest.raises(ScopeMissing, match=r"`train`.*`read`"):
         await gate.caller_of(keyring, scope("POST", "/jobs"), carried)
+
+
+async def test_a_key_with_a_scope_of_a_later_version_opens_nothing(
+    gate: Gate, keyring: Keyring, store: ModelStore
+) -> None:
+    token = new_token().encode()
+    sha256 = digest_of(token).hex()
+    store.keys.create(
+        KeyRecord(name="new", scope="fly", sha256=sha256, created_at="2026-01-01T00:00:00Z", created_by="local")
+    )
+    await keyring.refresh()
+    carried = {b"x-api-key": token}
+    assert not gate.knows(keyring, carried)
+    with pytest.raises(ScopeMissing):
+        await gate.caller_of(keyring, scope("POST", "/predict"), carried)
 
 
 async def test_only_this_machine_is_served_without_keys(gate: Gate) -> None:
