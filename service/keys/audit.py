@@ -4,7 +4,8 @@ import logging
 from collections.abc import Mapping
 
 from service.keys.callers import Caller, KeyScope
-from service.keys.route_scopes import READING_METHODS, Route, scope_of
+from service.keys.route_scopes import Route, scope_of
+from service.web.doors import SAFE_METHODS
 
 audit = logging.getLogger("service.audit")
 
@@ -13,9 +14,9 @@ WRITING_SCOPES = frozenset({KeyScope.TRAIN, KeyScope.ADMIN})
 SHOWN_PATH = 200
 
 
-def is_write(route: Route | None) -> bool:
+def is_write(route: Route) -> bool:
     """Whether a request for this route may change something."""
-    return route is not None and route.method not in READING_METHODS and scope_of(route) in WRITING_SCOPES
+    return route.method not in SAFE_METHODS and scope_of(route) in WRITING_SCOPES
 
 
 def report_write(caller: Caller, route: Route, path: str, status: int, headers: Mapping[bytes, bytes]) -> None:

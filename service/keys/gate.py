@@ -14,8 +14,9 @@ from service.keys.credentials import token_in
 from service.keys.failures import Failures
 from service.keys.keyring import Keyring
 from service.keys.rates import Rates
-from service.keys.route_scopes import READING_METHODS, Route, RouteScopes
+from service.keys.route_scopes import Route, RouteScopes
 from service.keys.tokens import is_well_formed
+from service.web.doors import SAFE_METHODS
 from service.web.key_errors import KeyMissing, ScopeMissing, TooManyFailures
 
 OPEN_PATHS = frozenset(
@@ -83,13 +84,13 @@ class Gate:
         needed = self.scopes.needed(scope["method"], scope["path"])
         if needed is not None and not caller.has(needed):
             raise ScopeMissing(needed, caller.scope)
-        if RATE in caller.limits and needed is KeyScope.PREDICT and scope["method"] not in READING_METHODS:
+        if RATE in caller.limits and needed is KeyScope.PREDICT and scope["method"] not in SAFE_METHODS:
             self._rates.take(caller.name, caller.limits[RATE])
         return caller
 
     def _is_open(self, scope: Scope) -> bool:
         path: str = scope["path"]
-        if scope["method"] not in READING_METHODS:
+        if scope["method"] not in SAFE_METHODS:
             return False  # `POST /` asks a model
         return path in self._open_paths or path.startswith(OPEN_PREFIXES)
 
@@ -114,9 +115,7 @@ class Gate:
 
 def is_open(route: Route) -> bool:
     """Whether a route is answered without a key; `/metrics` by its setting."""
-    return route.method in READING_METHODS and (
-        route.template in OPEN_PATHS or route.template.startswith(OPEN_PREFIXES)
-    )
+    return route.method in SAFE_METHODS and (route.template in OPEN_PATHS or route.template.startswith(OPEN_PREFIXES))
 
 
 def _refuse_other_machines(scope: Scope) -> None:

@@ -11,9 +11,9 @@ from typing import NamedTuple
 from starlette.routing import compile_path
 
 from service.keys.callers import KeyScope
+from service.web.doors import SAFE_METHODS
 
 PREDICT, READ, TRAIN, ADMIN = KeyScope
-READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PATHS_REMEMBERED = 1024
 MAX_REMEMBERED_PATH = 256
 
@@ -171,7 +171,7 @@ ROWS: Mapping[Route, KeyScope] = _rows()
 
 def scope_of(route: Route) -> KeyScope:
     """The scope that a route needs."""
-    by_method = READ if route.method in READING_METHODS else TRAIN
+    by_method = READ if route.method in SAFE_METHODS else TRAIN
     return ROWS.get(route, by_method)
 
 
