@@ -145,7 +145,7 @@ async def _job(job_id: JobId, state: StateDep) -> JobRecord:
     return await state.queue.call(state.queue.jobs.get, job_id)
 
 
-async def _own_job(job: Annotated[JobRecord, Depends(_job)], caller: Annotated[Caller, Depends(_caller)]) -> JobRecord:
+async def _own_job(job: Annotated[JobRecord, Depends(_job)], caller: CallerDep) -> JobRecord:
     require_owner(caller, job.owner, f"job {job.id!r}")
     return job
 
@@ -208,7 +208,7 @@ DatasetChoiceDep = Annotated[DatasetChoice | None, Depends(_dataset_choice)]
 
 
 async def chosen_pictures(
-    request: Request, state: ServiceState, choice: DatasetChoice | None, take_options: TakeOptions | None = None
+    request: Request, state: ServiceState, choice: DatasetChoice | None, take_options: TakeOptions
 ) -> list[Upload]:
     """The picture of a dataset that the query names, as a PNG file with its very pixels; or those of the body.
 
@@ -227,10 +227,6 @@ async def chosen_pictures(
     picture = await state.dataset_pictures.one(choice.dataset, choice.split, choice.index)
     name = f"{choice.dataset}-{choice.split}-{choice.index}.png"
     return [Upload(name, await asyncio.to_thread(png_of, picture.pixels))]
-
-
-async def _pictures(request: Request, state: StateDep, choice: DatasetChoiceDep) -> list[Upload]:
-    return await chosen_pictures(request, state, choice)
 
 
 UsageDep = Annotated[Usage, Depends(_usage)]
@@ -255,8 +251,6 @@ JobDep = Annotated[JobRecord, Depends(_job)]
 OwnJobDep = Annotated[JobRecord, Depends(_own_job)]
 """A job that the caller may change."""
 UploadsDep = Annotated[list[Upload], Depends(_uploads)]
-PicturesDep = Annotated[list[Upload], Depends(_pictures)]
-"""Like `UploadsDep`, or one picture of a dataset, for routes that also take `?dataset=&split=&index=`."""
 REVEALS_TEST_LABELS = Depends(_test_labels_of_version)
 """For routes below a version that say more about its test than the score."""
 REQUIRE_FREE_SPACE = Depends(_require_free_space)

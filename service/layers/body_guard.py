@@ -38,15 +38,15 @@ class BodyGuard:
             posted: paths whose routes read only the bodies of POST requests themselves, each with its largest body.
         """
         self._app = app
-        self._posted = posted or {}
         self._streamed = streamed
+        self._streamed_by_post = {**streamed, **(posted or {})}
         self._max_json_bytes = max_json_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the exchange on with a checked `receive`."""
         if scope["type"] == "http" and scope["method"] in _WITH_BODY:
             headers = Headers(scope=scope)
-            patterns = {**self._streamed, **self._posted} if scope["method"] == "POST" else self._streamed
+            patterns = self._streamed_by_post if scope["method"] == "POST" else self._streamed
             limits = [limit for paths, limit in patterns.items() if paths.fullmatch(scope["path"])]
             if limits:
                 receive = _Counted(receive, headers, limits[0])

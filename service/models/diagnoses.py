@@ -28,7 +28,7 @@ def diagnosis_of_version(store: ModelStore, manifest: Manifest) -> Diagnosis:
 
 def evaluation_of(store: ModelStore, manifest: Manifest) -> Mapping[str, Any] | None:
     """The evaluation of a version, as in `evaluation.json`; None if it has none that can be used. Blocks."""
-    data = _file(store, manifest, EVALUATION_FILE)
+    data = file_of(store, manifest, EVALUATION_FILE)
     if data is None:
         return None
     found = json.loads(data)
@@ -58,14 +58,15 @@ def diagnosis_of_job(job: JobRecord, classes: tuple[str, ...], store: ModelStore
 
 
 def _history(store: ModelStore, manifest: Manifest) -> History | None:
-    data = _file(store, manifest, HISTORY_FILE)
+    data = file_of(store, manifest, HISTORY_FILE)
     try:
         return None if data is None else History.model_validate_json(data)
     except ValidationError:
         return None  # of a version that another program made
 
 
-def _file(store: ModelStore, manifest: Manifest, file: str) -> bytes | None:
+def file_of(store: ModelStore, manifest: Manifest, file: str) -> bytes | None:
+    """The bytes of a version's file; None if it has no such file. Blocks."""
     try:
         return store.read(manifest.model, manifest.version, file)
     except FileNotInVersion:

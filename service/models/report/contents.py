@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from model_store import FileNotInVersion, Manifest, ModelStore
+from model_store import Manifest, ModelStore
 from service.errors import PartMissing
-from service.models.diagnoses import diagnosis_of_version, evaluation_of
+from service.models.diagnoses import diagnosis_of_version, evaluation_of, file_of
 from service.models.network_diagrams import diagram_of
 from worker.artifacts import (
     CALIBRATION_PICTURE,
@@ -61,7 +61,7 @@ def contents_of(store: ModelStore, manifest: Manifest) -> Contents:
         ArtifactCorrupt: a file of the version is damaged.
         StoreUnavailable: the store does not answer.
     """
-    read = {file: _read(store, manifest, file) for file in (*PICTURES, HISTORY_FILE, SUMMARY_FILE)}
+    read = {file: file_of(store, manifest, file) for file in (*PICTURES, HISTORY_FILE, SUMMARY_FILE)}
     summary = read[SUMMARY_FILE]
     return Contents(
         manifest=manifest,
@@ -72,13 +72,6 @@ def contents_of(store: ModelStore, manifest: Manifest) -> Contents:
         diagram=_diagram(manifest),
         pictures={file: data for file in PICTURES if (data := read[file]) is not None},
     )
-
-
-def _read(store: ModelStore, manifest: Manifest, file: str) -> bytes | None:
-    try:
-        return store.read(manifest.model, manifest.version, file)
-    except FileNotInVersion:
-        return None
 
 
 def _object(data: bytes | None) -> Mapping[str, Any] | None:
