@@ -11,13 +11,13 @@ from typing import Protocol, get_args
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from model_store import KeyStore, StoreError, open_store
 from service.cli.client import Client, JsonObject
 from service.cli.environment import read_settings
 from service.cli.errors import CommandFailed
 from service.cli.server import connect
+from service.cli.tables import new_table, table_console
 from service.errors import ServiceError
 from service.keys.answers import created_answer, key_answer
 from service.keys.callers import LOCAL, KeyScope
@@ -74,13 +74,11 @@ def list_keys(source: KeySource, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(answer))
         return
-    table = Table()
-    for column in ("name", "scope", "state", "created", "by", "expires"):
-        table.add_column(column)
+    table = new_table(("name", "scope", "state", "created", "by", "expires"), whole=("name",))
     for key in answer["keys"]:
         days = [str(key[moment] or "never")[:10] for moment in ("created_at", "expires_at")]
         table.add_row(key["name"], key["scope"], key["state"], days[0], key["created_by"], days[1])
-    Console().print(table)
+    table_console().print(table)
 
 
 def revoke_key(source: KeySource, name: str) -> None:

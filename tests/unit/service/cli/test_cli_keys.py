@@ -45,6 +45,16 @@ def test_a_key_is_made_listed_and_revoked(data_dir: Path, capsys: pytest.Capture
     assert [(key["name"], key["state"]) for key in keys] == [("ada", "revoked")]
 
 
+def test_in_a_pipe_each_key_is_one_whole_line(capsys: pytest.CaptureFixture[str]) -> None:
+    names = [f"{'the-course-in-spring-' * 2}{number}" for number in range(2)]
+    for name in names:
+        run("create", name, "--scope", "train", "--expires", "30d")
+    capsys.readouterr()
+    run("list")
+    _, *lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:3] for line in lines] == [[name, "train", "active"] for name in names]
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
