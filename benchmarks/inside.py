@@ -9,7 +9,6 @@
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -17,12 +16,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import httpx
 
+from benchmarks.serving.machine import machine
 from tests.running import free_port
 
 RESULTS = Path(__file__).parent / "results"
@@ -49,8 +48,7 @@ def main() -> None:
     picture = arguments.picture.read_bytes()
     with _api(arguments.store) as url, httpx.Client(base_url=url, timeout=PATIENCE_S) as client:
         report = _measured(client, url, f"/models/{arguments.model}", picture, arguments.predictions)
-    machine = {"cores": os.cpu_count(), "load": os.getloadavg()[0], "python": platform.python_version()}
-    text = json.dumps({"machine": machine | {"onnxruntime": version("onnxruntime")}, **report}, indent=1)
+    text = json.dumps({"machine": machine("onnxruntime"), **report}, indent=1)
     (RESULTS / "inside.json").write_text(text + "\n")
     print(text)
 

@@ -57,10 +57,10 @@ def main() -> None:
     # Until then every owner has jobs waiting if the time is shared: the others have been served most of theirs.
     until_s = 0.7 * asked.owners * asked.each * MEAN_S / asked.trainers
     first_only = [next(job for job in jobs if job.owner == owner) for owner in dict.fromkeys(job.owner for job in jobs)]
-    ideal = simulate(FirstCome(), first_only, asked.trainers, until_s, lambda _: None)
+    ideal = simulate(FirstCome(), first_only, asked.trainers, until_s)
     with tempfile.TemporaryDirectory(prefix="cs-") as directory, Broker(Path(directory)) as broker:
-        turns = simulate(Turns(connect(broker.url)), jobs, asked.trainers, until_s, lambda _: None)
-    first_come = simulate(FirstCome(), jobs, asked.trainers, until_s, lambda _: None)
+        turns = simulate(Turns(connect(broker.url)), jobs, asked.trainers, until_s)
+    first_come = simulate(FirstCome(), jobs, asked.trainers, until_s)
     results = {
         "owners": asked.owners,
         "jobs of one owner": asked.greedy,

@@ -2,7 +2,6 @@
 
 import heapq
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import redis
@@ -110,9 +109,7 @@ class FirstCome:
         return self._waiting[self._next - 1]
 
 
-def simulate(
-    queue: Turns | FirstCome, jobs: list[Submission], n_trainers: int, until_s: float, note: Callable[[float], None]
-) -> Outcome:
+def simulate(queue: Turns | FirstCome, jobs: list[Submission], n_trainers: int, until_s: float) -> Outcome:
     """Let trainers take jobs.
 
     Args:
@@ -120,7 +117,6 @@ def simulate(
         jobs: by the time of their submission.
         n_trainers: at work at the same time.
         until_s: trainer time counts until then.
-        note: told the time now and then.
     """
     outcome, arrivals = Outcome(), iter(sorted(jobs, key=lambda job: job.at))
     arriving = next(arrivals, None)
@@ -141,5 +137,4 @@ def simulate(
         if at > until_s and len(outcome.first_starts) == len({job.owner for job in jobs}):
             continue
         heapq.heappush(free, (at + job.takes_s, trainer))
-        note(at)
     return outcome

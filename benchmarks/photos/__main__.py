@@ -17,10 +17,11 @@ import json
 import os
 import tempfile
 import time
-import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_STORED
 
 import httpx
 import numpy as np
@@ -30,9 +31,11 @@ from PIL import Image
 
 from benchmarks.photos.by_hand import train_by_hand
 from benchmarks.served import RESULTS, machine
+from tests.archives import zipped
 from tests.running import running_stack, wait_for
 from worker.artifacts import INPUT_TENSOR, ONNX_FILE, OUTPUT_TENSOR
 from worker.datasets import Dataset, load_dataset
+from worker.pictures.hard_pixels import png_of
 from worker.pictures.pixels import to_unit_range
 
 EFFICIENT = "efficientnet-lite0"
@@ -57,7 +60,7 @@ def main() -> None:
                 results.append({"part": part, **result, "load": round(os.getloadavg()[0], 1)})
                 print(json.dumps(results[-1]), flush=True)
         if arguments.photos:
-            with _stack(Path(directory)) as (api, _):
+            with _stack(Path(directory)) as api:
                 results.append({"part": "photos", **_published(api, _zipped_folder(arguments.photos), "photos")})
                 print(json.dumps(results[-1]), flush=True)
     RESULTS.mkdir(exist_ok=True)
@@ -71,7 +74,7 @@ def _run(part: str, cifar: Dataset, directory: Path, n_test: int) -> Iterator[di
     if part == "by-hand":
         yield train_by_hand(cifar.train_images[rows], cifar.train_labels[rows], *test, directory)
         return
-    with _stack(directory / part) as (api, _):
+    with _stack(directory / part) as api:
         archive = _zipped(cifar.train_images[rows], cifar.train_labels[rows], cifar.info.classes)
         for architecture in (EFFICIENT, "fast") if part == "ten" else (EFFICIENT,):
             found = _published(api, archive, f"{part}-{architecture}", architecture)
@@ -79,22 +82,16 @@ def _run(part: str, cifar: Dataset, directory: Path, n_test: int) -> Iterator[di
             yield found | (_latency(api, found["model"]) if part == "latency" else {})
 
 
-class _stack:  # noqa: N801 - a context manager that reads like a function
-    def __init__(self, directory: Path) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
-        # At the trainers' usual niceness, anything else that the machine does would stop the training.
-        self._running = running_stack(directory / "data", directory / "log.txt", CONVSERVE_TRAINER_NICENESS="0")
-
-    def __enter__(self) -> tuple[httpx.Client, str]:
-        stack = self._running.__enter__()
-        self._api = httpx.Client(base_url=stack.url, timeout=120)
-        while not self._api.get("/queue").json().get("workers", 1):
+@contextmanager
+def _stack(directory: Path) -> Iterator[httpx.Client]:
+    """A client of a stack whose trainer is ready."""
+    directory.mkdir(parents=True, exist_ok=True)
+    # At the trainers' usual niceness, anything else that the machine does would stop the training.
+    running = running_stack(directory / "data", directory / "log.txt", CONVSERVE_TRAINER_NICENESS="0")
+    with running as stack, httpx.Client(base_url=stack.url, timeout=120) as api:
+        while not api.get("/queue").json().get("workers", 1):
             time.sleep(0.5)
-        return self._api, stack.url
-
-    def __exit__(self, *error: Any) -> None:  # noqa: ANN401
-        self._api.close()
-        self._running.__exit__(*error)
+        yield api
 
 
 def _published(api: httpx.Client, archive: bytes, dataset: str, architecture: str = EFFICIENT) -> dict[str, Any]:
@@ -156,21 +153,13 @@ def _latency(api: httpx.Client, model: str) -> dict[str, Any]:
 
 
 def _zipped(images: Images, labels: NDArray[np.int64], classes: tuple[str, ...]) -> bytes:
-    target = io.BytesIO()
-    with zipfile.ZipFile(target, "w") as archive:
-        for number, (image, label) in enumerate(zip(images, labels, strict=True)):
-            picture = io.BytesIO()
-            Image.fromarray(image).save(picture, "PNG")
-            archive.writestr(f"{classes[label]}/{number}.png", picture.getvalue())
-    return target.getvalue()
+    pictures = enumerate(zip(images, labels, strict=True))
+    return zipped({f"{classes[label]}/{number}.png": png_of(image) for number, (image, label) in pictures}, ZIP_STORED)
 
 
 def _zipped_folder(folder: Path) -> bytes:
-    target = io.BytesIO()
-    with zipfile.ZipFile(target, "w") as archive:
-        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-            archive.write(file, file.relative_to(folder).as_posix())
-    return target.getvalue()
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return zipped({file.relative_to(folder).as_posix(): file.read_bytes() for file in files}, ZIP_STORED)
 
 
 if __name__ == "__main__":
