@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from fastapi.exceptions import RequestValidationError
 from numpy.typing import NDArray
 
 from model_store import Manifest
@@ -22,7 +21,7 @@ from service.inside.occlusion import (
     usual_side,
     usual_stride,
 )
-from service.inside.options import ExplainOptions
+from service.inside.options import ExplainOptions, refused
 from service.inside.sessions import InsideSessions
 from worker.inside.record import NetworkRecord, Tails
 from worker.pictures.pixels import to_unit_range
@@ -75,16 +74,16 @@ def patch_of(question: Question) -> Patch:
     stride = options.stride or usual_stride(height, width)
     side = options.patch or usual_side(height, width, stride)
     if side > min(height, width):
-        raise _refused("patch", f"the patch does not fit; expected at most {min(height, width)}, got {side}")
+        raise refused("patch", f"the patch does not fit; expected at most {min(height, width)}, got {side}")
     fill = options.fill or list(question.record.training_mean if question.record else ())
     fill = fill * n_channels if len(fill) == 1 else fill
     if len(fill) != n_channels:
-        raise _refused("fill", f"expected one value, or one for each of {n_channels} channels, got {len(fill)}")
+        raise refused("fill", f"expected one value, or one for each of {n_channels} channels, got {len(fill)}")
     patch = Patch(side, stride, tuple(fill))
     rows, columns = patch.grid(height, width)
     if rows * columns > MOST_PLACES:
         expected = f"expected at most {MOST_PLACES:,}, which a larger stride gives, got {rows * columns:,}"
-        raise _refused("stride", f"the patch has too many places; {expected}")
+        raise refused("stride", f"the patch has too many places; {expected}")
     return patch
 
 
@@ -95,7 +94,7 @@ def class_of(question: Question, probabilities: NDArray[np.float32]) -> int:
         return int(probabilities.argmax())
     if label not in classes:
         known = ", ".join(map(repr, classes[:20])) + (" and more" if len(classes) > 20 else "")
-        raise _refused("label", f"no class of this version; expected one of {known}, got {label!r}")
+        raise refused("label", f"no class of this version; expected one of {known}, got {label!r}")
     return classes.index(label)
 
 
@@ -180,7 +179,3 @@ def drawn(explained: Explained, pixels: NDArray[np.uint8]) -> bytes:
         unit = f"slope {TIMES} map"
     title = f"{answer.label} {answer.probability:.1%}"
     return draw_explanation(pixels, explained.evidence, title, note, unit, is_empty=answer.empty)
-
-
-def _refused(option: str, message: str) -> RequestValidationError:
-    return RequestValidationError([{"type": "value_error", "loc": ("query", option), "msg": message}])

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
-from fastapi.exceptions import RequestValidationError
 from numpy.typing import NDArray
 from pydantic_core import to_json
 
@@ -23,9 +22,9 @@ from service.inside.answers import (
 from service.inside.changes import Changes
 from service.inside.drawing.sheets import draw_kernels, draw_layer, draw_overview
 from service.inside.explaining import Question, drawn, explain
-from service.inside.maps import LayerMaps, layer_with_kernel, layer_with_maps, read_kernel, read_maps
+from service.inside.maps import LayerMaps, kernel_of_layer, layer_with_maps, read_kernel, read_maps
 from service.inside.numbers import rounded, rounded_one
-from service.inside.options import ExplainOptions, MapsOptions
+from service.inside.options import ExplainOptions, MapsOptions, refused
 from service.inside.records import Records
 from service.inside.sessions import InsideSessions
 from service.inside.trying import check_filters, what_if, without_filters
@@ -71,12 +70,12 @@ class Looks:
             RequestValidationError: no such filter, or more numbers than an answer may have.
         """
         record = await self._records.layers(manifest)
-        _, kernel = layer_with_kernel(record, layer)
+        kernel = kernel_of_layer(record, layer)
         n_filters = kernel.shape[3]
         if number is not None and number >= n_filters:
-            raise _refused("filter", f"{layer} has no such filter; expected 0 to {n_filters - 1}, got {number}")
+            raise refused("filter", f"{layer} has no such filter; expected 0 to {n_filters - 1}, got {number}")
         if number is None and np.prod(kernel.shape) > MOST_VALUES:
-            raise _refused("filter", f"too many numbers for one answer; expected filter=0 to filter={n_filters - 1}")
+            raise refused("filter", f"too many numbers for one answer; expected filter=0 to filter={n_filters - 1}")
 
         def read() -> bytes:
             values = read_kernel(self._sessions, manifest, record, kernel)
@@ -95,7 +94,7 @@ class Looks:
     async def kernels_png(self, manifest: Manifest, layer: str) -> bytes:
         """A layer's kernels, drawn. Raises `NotRecorded`, `LayerNotFound`."""
         record = await self._records.layers(manifest)
-        _, kernel = layer_with_kernel(record, layer)
+        kernel = kernel_of_layer(record, layer)
         return await self._run(manifest, partial(self._draw_kernels, manifest, record, layer, kernel))
 
     async def maps(self, manifest: Manifest, uploads: Sequence[Upload], options: MapsOptions) -> bytes:
@@ -205,19 +204,19 @@ def _chosen(record: NetworkRecord, options: MapsOptions) -> list[LayerRecord]:
     if options.layer is None:
         if options.values or options.channel is not None:
             name = "values" if options.values else "channel"
-            raise _refused("layer", f"{name} is for one layer; expected layer=… with it, got none")
+            raise refused("layer", f"{name} is for one layer; expected layer=… with it, got none")
         layers = [layer for layer in record.layers if layer.n_maps]
         n_maps = sum(layer.n_maps for layer in layers)
         if n_maps > MOST_MAPS and options.format == "json":
-            raise _refused("layer", f"too many maps for one answer; expected layer=… for {n_maps:,}")
+            raise refused("layer", f"too many maps for one answer; expected layer=… for {n_maps:,}")
         return layers
     layer = layer_with_maps(record, options.layer)
     if options.channel is not None and options.channel >= layer.n_maps:
-        raise _refused("channel", f"{layer.name} has no such channel; expected 0 to {layer.n_maps - 1}")
+        raise refused("channel", f"{layer.name} has no such channel; expected 0 to {layer.n_maps - 1}")
     n_values = int(np.prod(layer.output_shape if options.channel is None else layer.output_shape[:-1]))
     if options.values and n_values > MOST_VALUES:
         expected = f"expected at most {MOST_VALUES:,}, got {n_values:,}; ask for one channel with channel=…"
-        raise _refused("values", f"too many numbers for one answer; {expected}")
+        raise refused("values", f"too many numbers for one answer; {expected}")
     return [layer]
 
 
@@ -258,7 +257,3 @@ def _layer_json(maps: LayerMaps, options: MapsOptions) -> LayerMapsAnswer:
 
 def _subject(manifest: Manifest) -> str:
     return f"{manifest.model}, version {manifest.version}"
-
-
-def _refused(option: str, message: str) -> RequestValidationError:
-    return RequestValidationError([{"type": "value_error", "loc": ("query", option), "msg": message}])

@@ -40,12 +40,12 @@ def layer_with_maps(record: NetworkRecord, name: str) -> LayerRecord:
     return layer
 
 
-def layer_with_kernel(record: NetworkRecord, name: str) -> tuple[LayerRecord, KernelTensor]:
-    """The layer of this name and where its kernel is. Raises `LayerNotFound` if there is none, or it has none."""
+def kernel_of_layer(record: NetworkRecord, name: str) -> KernelTensor:
+    """Where the kernel of this layer is. Raises `LayerNotFound` if there is no such layer, or it has no kernel."""
     layer = record.layer(name)
     if layer is None or layer.kernel is None:
         raise LayerNotFound(name, "kernels", [known.name for known in record.layers if known.kernel])
-    return layer, layer.kernel
+    return layer.kernel
 
 
 def read_maps(

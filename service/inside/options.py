@@ -80,6 +80,11 @@ class Beside:
         return {name: value for name, value in document.items() if name == PICTURES}
 
 
+def refused(option: str, message: str, part: Literal["query", "body"] = "query") -> RequestValidationError:
+    """The error for one option that is valid by itself and does not fit the version or the other options."""
+    return RequestValidationError([{"type": "value_error", "loc": (part, option), "msg": message}])
+
+
 def combined(model: type[Options], query: Mapping[str, object], body: Mapping[str, JsonValue]) -> Options:
     """The options of the query and of the body together.
 
@@ -94,7 +99,7 @@ def combined(model: type[Options], query: Mapping[str, object], body: Mapping[st
     twice = sorted(set(query) & set(body))
     if twice:
         message = f"{twice[0]} is in the query and in the body; expected it in one of them"
-        raise RequestValidationError([{"type": "value_error", "loc": ("body", twice[0]), "msg": message}])
+        raise refused(twice[0], message, "body")
     try:
         return model.model_validate({**query, **body})
     except ValidationError as error:
@@ -121,7 +126,7 @@ def _split(text: str, name: str, read: Callable[[str], object]) -> list[object]:
     except ValueError:
         example = {"fill": "0.5 or 0.4,0.5,0.6", "without": "conv2d:3,conv2d:4"}.get(name, "-4,0,4 or 2:3,4:5")
         message = f"not a list; expected such as {example}, got {text[:100]!r}"
-        raise RequestValidationError([{"type": "value_error", "loc": ("query", name), "msg": message}]) from None
+        raise refused(name, message) from None
 
 
 def _amount(text: str) -> object:

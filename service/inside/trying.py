@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from fastapi.exceptions import RequestValidationError
 from numpy.typing import NDArray
 
 from model_store import Manifest
@@ -13,6 +12,7 @@ from service.inside.changes import Amount, Changes, changed_pictures
 from service.inside.maps import layer_with_maps
 from service.inside.numbers import rounded_one
 from service.inside.occlusion import AT_ONCE
+from service.inside.options import refused
 from service.inside.sessions import InsideSessions
 from worker.artifacts import OUTPUT_TENSOR
 from worker.inside.layout import switches_shape
@@ -34,9 +34,11 @@ def check_filters(record: NetworkRecord, changes: Changes) -> None:
     for layer_name, channel in changes.without:
         layer = layer_with_maps(record, layer_name)
         if layer.tensor == OUTPUT_TENSOR:
-            raise _refused(f"{layer_name} is the answer itself; expected a filter of a layer before it")
+            message = f"{layer_name} is the answer itself; expected a filter of a layer before it"
+            raise refused("without", message, "body")
         if channel >= layer.n_maps:
-            raise _refused(f"{layer_name} has no channel {channel}; expected 0 to {layer.n_maps - 1}")
+            message = f"{layer_name} has no channel {channel}; expected 0 to {layer.n_maps - 1}"
+            raise refused("without", message, "body")
 
 
 def what_if(
@@ -119,7 +121,3 @@ def _line(
         probability=rounded_one(float(probabilities[best])),
         original_probability=rounded_one(float(probabilities[top])),
     )
-
-
-def _refused(message: str) -> RequestValidationError:
-    return RequestValidationError([{"type": "value_error", "loc": ("body", "without"), "msg": message}])
