@@ -24,8 +24,8 @@ from service.state import ServiceState
 
 BATCH = 64
 """Pictures given to the network at once: its intermediate results are many times the size of its input."""
-_READ_INLINE_BYTES = 16 * 1024
-"""Parsing JSON of up to this size takes about as long as waking a thread."""
+READ_INLINE_BYTES = 16 * 1024
+"""Parsing JSON of up to this size, or reading the pixels in it, takes about as long as waking a thread."""
 _WRITTEN_INLINE = 1024
 """Writing up to this many numbers takes about as long."""
 _BYTES_PER_NUMBER = 20
@@ -54,7 +54,7 @@ async def read_call(
     def work() -> T:
         return read(decompressed(body, encoding, state.settings.max_body_bytes))
 
-    if is_plain(encoding) and _n_json_bytes(json_length, body) <= _READ_INLINE_BYTES:
+    if is_plain(encoding) and _n_json_bytes(json_length, body) <= READ_INLINE_BYTES:
         return work()
     return await state.decoder.in_thread(work, len(body))
 

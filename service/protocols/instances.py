@@ -12,14 +12,13 @@ from starlette.responses import Response
 
 from service.errors import CallRejected
 from service.models.index import Reference
-from service.protocols.calls import answer_json, probabilities_of, write_answer
+from service.protocols.calls import READ_INLINE_BYTES, answer_json, probabilities_of, write_answer
 from service.protocols.fields import JsonObject, optional, required
+from service.protocols.pictures import Pictures
 from service.protocols.posted import Document
 from service.protocols.serving_calls import predict_call_of
 from service.state import ServiceState
 
-READ_INLINE_BYTES = 16 * 1024
-"""Reading the pixels in JSON of up to this size takes about as long as waking a thread."""
 _FILE_KEYS = ("content", "image_bytes", "bytes")
 """What an instance with a picture file may be called besides `b64`."""
 
@@ -34,23 +33,21 @@ async def answer_instances(state: ServiceState, reference: Reference, document: 
     manifest = await state.predictor.serving(reference)
     fields = {**document.fields, "instances": _rows(document.fields)}
 
-    def read() -> Any:  # noqa: ANN401 - pixels, or files
+    def read() -> Pictures:
         return predict_call_of(fields, manifest.input_shape).pictures
 
-    pictures = read() if document.n_bytes <= READ_INLINE_BYTES else await _in_thread(state, read, document)
+    n_bytes = document.n_bytes
+    pictures = read() if n_bytes <= READ_INLINE_BYTES else await state.decoder.in_thread(read, n_bytes)
     probabilities = await probabilities_of(state, manifest, pictures)
     most, threshold = _wanted(document.fields)
-    if most is None and threshold is None:
-        found = {"predictions": None, "model": manifest.model, "version": str(manifest.version)}
-        return await write_answer(
-            state, probabilities, lambda: answer_json({**found, "predictions": probabilities.tolist()})
-        )
-    named = [_named(row, manifest.classes, most, threshold or 0.0) for row in probabilities]
-    return answer_json({"predictions": named, "model": manifest.model, "version": str(manifest.version)})
 
+    def write() -> Response:
+        is_named = most is not None or threshold is not None
+        named = (_named(row, manifest.classes, most, threshold or 0.0) for row in probabilities)
+        predictions = list(named) if is_named else probabilities.tolist()
+        return answer_json({"predictions": predictions, "model": manifest.model, "version": str(manifest.version)})
 
-async def _in_thread(state: ServiceState, read: Any, document: Document) -> Any:  # noqa: ANN401 - as `read`
-    return await state.decoder.in_thread(read, document.n_bytes)
+    return await write_answer(state, probabilities, write)
 
 
 def _rows(fields: JsonObject) -> list[Any]:
