@@ -10,56 +10,24 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from convserve import calls
-from convserve.answers import History, JobFacts, Prediction
+from convserve.answers import JobFacts, Prediction
 from convserve.calls import Call, JsonObject
-from convserve.errors import ConvserveError, JobFailed, WaitTimedOut
+from convserve.errors import ConvserveError, WaitTimedOut
+from convserve.known_job import KnownJob
 from convserve.pictures import Picture
 from convserve.progress import ProgressLine
-from convserve.sending import TIMEOUT_S, connection, pause_s, unreachable
+from convserve.received import converted, saved
+from convserve.sending import POLL_S, TIMEOUT_S, connection, pause_s, unreachable
 
 T = TypeVar("T")
-POLL_S = 0.5
-"""Between two looks at a job; a job takes longer than that to start."""
 
 
-class AsyncJob:
-    """A job on the server; what is known about it is from the last look.
-
-    Attributes:
-        facts: everything that is known.
-    """
+class AsyncJob(KnownJob):
+    """A job on the server; what is known about it is from the last look."""
 
     def __init__(self, client: "AsyncClient", facts: JobFacts) -> None:
+        super().__init__(facts)
         self._client = client
-        self.facts = facts
-
-    def __repr__(self) -> str:
-        return f"<AsyncJob {self.id} {self.state}>"
-
-    @property
-    def id(self) -> str:
-        """Its id."""
-        return self.facts.id
-
-    @property
-    def state(self) -> str:
-        """`queued`, `running`, `succeeded`, `failed` or `cancelled`, at the last look."""
-        return self.facts.state
-
-    @property
-    def history(self) -> History:
-        """Figures of the epochs, ready for `pandas.DataFrame`."""
-        return self.facts.history
-
-    @property
-    def model(self) -> str | None:
-        """The version it published, as `name/version`."""
-        return self.facts.model
-
-    @property
-    def test_accuracy(self) -> float | None:
-        """Of that version."""
-        return self.facts.test_accuracy
 
     async def refresh(self) -> "AsyncJob":
         """Look again."""
@@ -90,9 +58,7 @@ class AsyncJob:
                 await self.refresh()
         finally:
             line.end()
-        if self.state != "succeeded":
-            error = self.facts.raw.get("error") or {}
-            raise JobFailed(self.id, self.state, error.get("code", ""), error.get("message", ""), error.get("hint"))
+        self.refuse_failure()
         return self
 
     async def cancel(self) -> "AsyncJob":
@@ -244,10 +210,7 @@ class AsyncClient:
             to: a file or a directory; default: the working directory.
         """
         data = await self.send(calls.download(model, file))
-        target = Path(to or file)
-        target = target / file if target.is_dir() else target
-        target.write_bytes(data)
-        return target
+        return saved(data, file, to)
 
     async def set_alias(self, model: str, alias: str, version: int) -> JsonObject:
         """Point an alias at a version."""
@@ -272,6 +235,4 @@ class AsyncClient:
         while found["state"] == "converting":
             await asyncio.sleep(POLL_S)
             found = await self.send(calls.get(f"/datasets/{name}"))
-        if found["state"] == "failed":
-            raise ConvserveError((found.get("error") or {}).get("message", "the pictures make no dataset"))
-        return found
+        return converted(found)

@@ -7,6 +7,8 @@ import httpx
 from convserve.calls import Call
 from convserve.errors import ServerRefused, ServerUnreachable
 
+POLL_S = 0.5
+"""Between two looks at a job; a job takes longer than that to start."""
 TIMEOUT_S = 60.0
 CONNECT_S = 5.0
 MOST_RETRIES = 3

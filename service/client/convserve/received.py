@@ -1,0 +1,28 @@
+"""What both clients do with an answer that they have received."""
+
+import os
+from pathlib import Path
+
+from convserve.calls import JsonObject
+from convserve.errors import ConvserveError
+
+
+def saved(data: bytes, file: str, to: str | os.PathLike[str] | None) -> Path:
+    """Write a downloaded file, and return where it is.
+
+    Args:
+        data: its bytes.
+        file: its name in the version.
+        to: a file or a directory; default: the working directory.
+    """
+    target = Path(to or file)
+    target = target / file if target.is_dir() else target
+    target.write_bytes(data)
+    return target
+
+
+def converted(dataset: JsonObject) -> JsonObject:
+    """A dataset whose conversion has ended. Raises `ConvserveError` if it failed."""
+    if dataset["state"] == "failed":
+        raise ConvserveError((dataset.get("error") or {}).get("message", "the pictures make no dataset"))
+    return dataset
