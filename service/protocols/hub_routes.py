@@ -64,13 +64,20 @@ ERRORS = (
 router = APIRouter(tags=["other clients"])
 
 
+def _classifies(*errors: type[Exception]) -> dict[str, Any]:
+    """What the decorators of these routes have in common; `errors` are those of one route."""
+    return {
+        "description": DESCRIPTION,
+        "openapi_extra": BODY,
+        "response_model": list[HubLabel],
+        "responses": problem_responses(*ERRORS, *errors),
+    }
+
+
 @router.post(
     HUB_ALIAS,
     summary="Image classification for huggingface_hub, by the version an alias points at",
-    description=DESCRIPTION,
-    openapi_extra=BODY,
-    response_model=list[HubLabel],
-    responses=problem_responses(*ERRORS, AliasNotFound, VersionNotFound),
+    **_classifies(AliasNotFound, VersionNotFound),
 )
 async def classify_for_hub_with_alias(request: Request, state: StateDep, name: ModelName, alias: AliasName) -> Response:
     """Classify one picture with the version an alias points at."""
@@ -80,10 +87,7 @@ async def classify_for_hub_with_alias(request: Request, state: StateDep, name: M
 @router.post(
     HUB_LATEST,
     summary="Image classification for huggingface_hub, by a model's latest version",
-    description=DESCRIPTION,
-    openapi_extra=BODY,
-    response_model=list[HubLabel],
-    responses=problem_responses(*ERRORS),
+    **_classifies(),
 )
 async def classify_for_hub(request: Request, state: StateDep, name: ModelName) -> Response:
     """Classify one picture with a model's latest version."""
@@ -93,10 +97,7 @@ async def classify_for_hub(request: Request, state: StateDep, name: ModelName) -
 @router.post(
     HUB_VERSION,
     summary="Image classification for huggingface_hub, by one version",
-    description=DESCRIPTION,
-    openapi_extra=BODY,
-    response_model=list[HubLabel],
-    responses=problem_responses(*ERRORS, VersionNotFound),
+    **_classifies(VersionNotFound),
 )
 async def classify_for_hub_with_version(
     request: Request, state: StateDep, name: ModelName, version: VersionNumber
@@ -108,10 +109,7 @@ async def classify_for_hub_with_version(
 @router.post(
     HUB_ROOT,
     summary="Image classification for huggingface_hub, by the model that is served",
-    description=DESCRIPTION,
-    openapi_extra=BODY,
-    response_model=list[HubLabel],
-    responses=problem_responses(*ERRORS, NothingPublished, VersionPassedOver),
+    **_classifies(NothingPublished, VersionPassedOver),
 )
 async def classify_for_hub_with_served(request: Request, state: StateDep) -> Response:
     """Classify one picture with the model of the settings, or the one published last."""

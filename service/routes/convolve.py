@@ -6,25 +6,15 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 
 from service.deps import DatasetChoiceDep, StateDep, chosen_pictures
-from service.errors import (
-    BodyTooLarge,
-    BodyTypeUnsupported,
-    DatasetPictureNotFound,
-    JsonRejected,
-    Overloaded,
-    TooManyPictures,
-    TooManyPixels,
-    UploadRejected,
-)
+from service.errors import Overloaded
 from service.predict.convolving import BodyOptions, ConvolveAnswer, convolve
 from service.predict.urls import CONVOLVE
-from service.routes.predict import BODY
+from service.routes.dataset_pictures import CHOICE_ERRORS
+from service.routes.predict import BODY, PICTURE_ERRORS
 from service.web.problem_docs import problem_responses
 from service.web.strict_json import parse_json
-from worker.datasets import DatasetNotFound, DatasetNotReady, DatasetUnavailable
 from worker.patterns import PADDING_PATTERN
 from worker.pictures.convolution import Pooling
-from worker.pictures.pixels import PictureFormatUnsupported, PictureRejected, PictureTooLarge
 
 router = APIRouter(tags=["predict"])
 
@@ -86,22 +76,7 @@ async def _query(
     response_model=ConvolveAnswer,
     responses={
         200: {"description": "The result.", "content": {"image/png": {"schema": {"type": "string"}}}},
-        **problem_responses(
-            JsonRejected,
-            BodyTooLarge,
-            TooManyPictures,
-            TooManyPixels,
-            PictureTooLarge,
-            BodyTypeUnsupported,
-            PictureFormatUnsupported,
-            UploadRejected,
-            PictureRejected,
-            Overloaded,
-            DatasetNotFound,
-            DatasetNotReady,
-            DatasetPictureNotFound,
-            DatasetUnavailable,
-        ),
+        **problem_responses(*PICTURE_ERRORS, Overloaded, *CHOICE_ERRORS),
     },
 )
 async def convolve_picture(

@@ -26,11 +26,10 @@ LONGEST_SIDE = 2048
 """Of an enlarged picture, in pixels; a larger one would take long to pack."""
 MOST_SCALE = 64
 PICTURE_URL = "/datasets/{name}/pictures/{split}/{index}.png"
+CHOICE_ERRORS = (DatasetNotFound, DatasetPictureNotFound, DatasetNotReady, DatasetUnavailable)
+"""What may be wrong with a chosen picture of a dataset, for every route that takes one."""
 REFUSALS = (
-    DatasetNotFound,
-    DatasetPictureNotFound,
-    DatasetNotReady,
-    DatasetUnavailable,
+    *CHOICE_ERRORS,
     DatasetCorrupt,
     DiskFull,
     StoreUnavailable,

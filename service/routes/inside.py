@@ -16,15 +16,8 @@ from service.deps import (
     VersionNumber,
 )
 from service.errors import (
-    BodyTooLarge,
-    BodyTypeUnsupported,
-    DatasetPictureNotFound,
-    JsonRejected,
     ModelUnloaded,
     Overloaded,
-    TooManyPictures,
-    TooManyPixels,
-    UploadRejected,
 )
 from service.inside.answers import Explanation, Kernels, LayerList, MapsAnswer, WhatIf
 from service.inside.options import Format
@@ -37,34 +30,18 @@ from service.predict.urls import (
     WHAT_IF_OF_ALIAS,
     WHAT_IF_OF_VERSION,
 )
+from service.routes.dataset_pictures import CHOICE_ERRORS
 from service.routes.inside_options import AskedDep, ChangesDep, ExplainOptionsDep, MapsOptionsDep
-from service.routes.predict import BODY
+from service.routes.predict import BODY, PICTURE_ERRORS
 from service.web.problem_docs import problem_responses
-from worker.datasets import DatasetNotFound, DatasetNotReady, DatasetUnavailable
 from worker.inside.errors import LayerNotFound, NotRecorded
-from worker.pictures.pixels import PictureFormatUnsupported, PictureRejected, PictureTooLarge
 
 router = APIRouter(tags=["inside"])
 
 _VERSION, _ALIAS = "/models/{name}/versions/{version}", "/models/{name}/aliases/{alias}"
 _NOT_THERE = (ModelNotFound, VersionNotFound, AliasNotFound, NotRecorded, ArtifactCorrupt, StoreUnavailable)
 _LOOKING = (*_NOT_THERE, LayerNotFound, Overloaded, ModelUnloaded)
-_WITH_PICTURE = (
-    *_LOOKING,
-    JsonRejected,
-    BodyTooLarge,
-    TooManyPictures,
-    TooManyPixels,
-    PictureTooLarge,
-    BodyTypeUnsupported,
-    PictureFormatUnsupported,
-    UploadRejected,
-    PictureRejected,
-    DatasetNotFound,
-    DatasetPictureNotFound,
-    DatasetNotReady,
-    DatasetUnavailable,
-)
+_WITH_PICTURE = (*_LOOKING, *PICTURE_ERRORS, *CHOICE_ERRORS)
 _PNG = {"image/png": {"schema": {"type": "string", "format": "binary"}}}
 _PICTURE = """
 The picture comes in every form that `/predict` takes: a form, the bytes of a file, or JSON; exactly one. The options

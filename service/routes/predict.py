@@ -75,9 +75,8 @@ BODY: dict[str, Any] = {
         },
     }
 }
-ERRORS = (
+PICTURE_ERRORS = (
     JsonRejected,
-    ModelNotFound,
     BodyTooLarge,
     TooManyPictures,
     TooManyPixels,
@@ -86,6 +85,11 @@ ERRORS = (
     PictureFormatUnsupported,
     UploadRejected,
     PictureRejected,
+)
+"""What may be wrong with pictures in a body, for every route that takes them."""
+ERRORS = (
+    *PICTURE_ERRORS,
+    ModelNotFound,
     Overloaded,
     ModelUnloaded,
     ArtifactCorrupt,
