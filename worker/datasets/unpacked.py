@@ -7,11 +7,9 @@ its official files, into a directory that may be deleted at any time: `python -m
 
 import shutil
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +17,8 @@ from numpy.typing import NDArray
 from worker.datasets.built_in import DATASETS, DatasetInfo
 from worker.datasets.dataset import Dataset, LabelledImages
 from worker.datasets.loading import load_dataset
-from worker.datasets.uploaded import FILES, FOLDER, STAGED, STAGED_S, VALIDATION_FILES
+from worker.datasets.staging import is_abandoned, is_staged, staged
+from worker.datasets.uploaded import FILES, FOLDER, VALIDATION_FILES
 
 SplitName = Literal["train", "test", "validation"]
 ALL_FILES = (*FILES, *VALIDATION_FILES)
@@ -69,18 +68,9 @@ def unpack(name: str, datasets_dir: Path) -> None:
     folder = folder_of(dataset.info, datasets_dir)
     folder.parent.mkdir(parents=True, exist_ok=True)
     _remove_stale(folder.parent)
-    staged = folder.parent / f"{STAGED}{uuid4().hex}"
-    staged.mkdir()
-    try:
-        _write(dataset, staged)
+    with staged(folder) as incomplete:
+        _write(dataset, incomplete)
         shutil.rmtree(folder, ignore_errors=True)  # an incomplete copy
-        try:
-            staged.rename(folder)
-        except OSError:
-            if not folder.is_dir():
-                raise
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
 
 
 def _write(dataset: Dataset, folder: Path) -> None:
@@ -96,10 +86,10 @@ def _write(dataset: Dataset, folder: Path) -> None:
 
 def _remove_stale(parent: Path) -> None:
     """Remove what killed processes left."""
-    for staged in parent.glob(f"{STAGED}*"):
+    for folder in filter(is_staged, parent.iterdir()):
         with suppress(FileNotFoundError):  # another process may remove it at the same time
-            if staged.stat().st_mtime < time.time() - STAGED_S:
-                shutil.rmtree(staged, ignore_errors=True)
+            if is_abandoned(folder):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _mapped(path: Path) -> NDArray[Any]:

@@ -6,13 +6,11 @@ handled elsewhere.
 """
 
 import shutil
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +27,7 @@ from model_store import (
 from worker.datasets.built_in import DATASETS, DatasetInfo
 from worker.datasets.dataset import Dataset, LabelledImages, assemble
 from worker.datasets.errors import DatasetCorrupt, DatasetError, DatasetNotFound, DatasetNotReady, DatasetUnavailable
+from worker.datasets.staging import is_abandoned, is_staged, staged
 
 FILES = ("train-images.npy", "train-labels.npy", "test-images.npy", "test-labels.npy")
 """Files of a packed dataset, in the order of its fingerprint."""
@@ -36,9 +35,6 @@ VALIDATION_FILES = ("validation-images.npy", "validation-labels.npy")
 """Files of a validation split, which few archives have; they end the fingerprint."""
 FOLDER = "uploaded"
 """Directory of the copies inside the datasets directory; it can be deleted at any time."""
-STAGED = ".staged-"
-STAGED_S = 24 * 3600.0
-"""An incomplete copy of this age belongs to a process that was killed."""
 
 
 def find_dataset(name: str, store: DatasetStore) -> DatasetInfo:
@@ -151,23 +147,14 @@ def _copy(
     _remove_unused(folder.parent, store)
     files = array_files(manifest.validation_per_class)
     total, done = sum(manifest.files[file].size_bytes for file in files), 0
-    staged = folder.parent / f"{STAGED}{uuid4().hex}"
-    staged.mkdir()  # not `mkdtemp`, whose mode ignores the umask: workers of different users may share the copies
-    try:
+    with staged(folder) as incomplete:
         for file in files:
-            with (staged / file).open("wb") as target:
+            with (incomplete / file).open("wb") as target:
                 for chunk in store.stream(manifest, file):
                     target.write(chunk)
                     done += len(chunk)
                     if on_bytes:
                         on_bytes(done, total)
-        try:
-            staged.rename(folder)
-        except OSError:
-            if not folder.is_dir():
-                raise
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
 
 
 def _remove_unused(copies: Path, store: DatasetStore) -> None:
@@ -180,8 +167,7 @@ def _remove_unused(copies: Path, store: DatasetStore) -> None:
     used = {manifest.fingerprint for name in store.names() if (manifest := _manifest_or_none(name, store))}
     for folder in found:
         with suppress(FileNotFoundError):  # another process may remove it at the same time
-            is_staged = folder.name.startswith(STAGED)
-            if folder.stat().st_mtime < time.time() - STAGED_S if is_staged else folder.name not in used:
+            if is_abandoned(folder) if is_staged(folder) else folder.name not in used:
                 shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -19,6 +19,7 @@ from tests.unit.worker.datasets.conversion_orders import MIB, ordered
 from worker.datasets import Dataset, DatasetCorrupt, DatasetNotFound, DatasetNotReady, find_dataset, load_uploaded
 from worker.datasets.built_in import DATASETS
 from worker.datasets.loading import is_available, load_dataset
+from worker.datasets.staging import KILLED_S
 from worker.datasets.statistics import ChannelStatistics
 from worker.datasets.upload.convert import Link, convert
 from worker.datasets.upload.decoding import record_shape
@@ -29,7 +30,7 @@ from worker.datasets.upload.options import UploadOptions
 from worker.datasets.upload.packing import PREVIEW_FILE
 from worker.datasets.upload.report import DatasetReport
 from worker.datasets.upload.surveying import HEADER_BYTES, Survey
-from worker.datasets.uploaded import FILES, STAGED_S, array_files
+from worker.datasets.uploaded import FILES, array_files
 from worker.pictures.pixels import PictureLimits, decode_picture
 
 
@@ -304,7 +305,7 @@ def test_copies_of_deleted_datasets_are_removed_for_a_new_one(converter: Convert
     for name in (".staged-old", ".staged-new"):
         (copies / name).mkdir()
     made_at = (copies / ".staged-new").stat().st_mtime
-    os.utime(copies / ".staged-old", (made_at - 2 * STAGED_S,) * 2)
+    os.utime(copies / ".staged-old", (made_at - 2 * KILLED_S,) * 2)
     second, _, folder = converter.convert(zipped(two_classes(10)), seed=1)
     published(store, second, folder, tmp_path / "cache", "cars")
     assert {copy.name for copy in copies.iterdir()} == {first.fingerprint, second.fingerprint, ".staged-new"}
