@@ -48,12 +48,12 @@ def take_over(
     logger.info("weights of %s, %s", reference, "all layers" if is_kept else "all but the last layer: other classes")
 
 
-def unavailable(error: StoreError) -> TrainingFailed:
-    """The failure of a job whose initial model was deleted or is damaged."""
+def unavailable(error: StoreError, what: str = "The initial model") -> TrainingFailed:
+    """The failure of a job whose initial model, or another version that it needs, was deleted or is damaged."""
     return TrainingFailed(
         JobFailure(
             code="initial_model_unavailable",
-            message=f"The initial model cannot be read: {error}.",
+            message=f"{what} cannot be read: {error}.",
             hint="GET /models lists the models and their versions.",
         )
     )

@@ -8,9 +8,9 @@ from model_store import Manifest, ModelStore, StoreError
 from worker.architectures import Architecture, analyse
 from worker.artifacts import KERAS_FILE, LAYERS_FILE, ONNX_FILE, TAILS_FILE
 from worker.datasets import Dataset
-from worker.jobs.errors import TrainingFailed
-from worker.jobs.records import JobFailure, PublishedModel
+from worker.jobs.records import PublishedModel
 from worker.pictures.pixels import to_unit_range
+from worker.training.initial_weights import unavailable
 from worker.training.inside.recording import MOST_PICTURES, mean_of, write_record
 
 
@@ -35,7 +35,7 @@ def record_version(reference: str, dataset: Dataset, store: ModelStore, director
         for file in (KERAS_FILE, ONNX_FILE):
             (directory / file).write_bytes(store.read(model, int(number), file))
     except StoreError as error:
-        raise _unavailable(error) from error
+        raise unavailable(error, "The version to record") from error
     _write(manifest, dataset, directory)
     for file in (LAYERS_FILE, TAILS_FILE):
         store.later_files.put(model, int(number), file, (directory / file).read_bytes())
@@ -53,13 +53,3 @@ def _write(manifest: Manifest, dataset: Dataset, directory: Path) -> None:
     analysis = analyse(architecture, manifest.input_shape, len(manifest.classes))
     images = to_unit_range(dataset.test_images[:MOST_PICTURES])
     write_record(directory, network, directory / ONNX_FILE, analysis, images, mean_of(dataset.train_images))
-
-
-def _unavailable(error: StoreError) -> TrainingFailed:
-    return TrainingFailed(
-        JobFailure(
-            code="initial_model_unavailable",
-            message=f"The version to record cannot be read: {error}.",
-            hint="GET /models lists the models and their versions.",
-        )
-    )
