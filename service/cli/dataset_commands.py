@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-Url = Annotated[
-    str | None, typer.Option(help="Address of the server; default: this machine, port $CONVSERVE_PORT or 8000.")
-]
+from service.cli.options import Url
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print the server's response as JSON, for programs.")]
 Name = Annotated[str, typer.Argument(help="Name of a dataset.")]
 

@@ -8,12 +8,11 @@ from typing import Annotated
 
 import typer
 
+from service.cli.options import Url
+
 Version = Annotated[
     str,
     typer.Argument(metavar="VERSION", help="A version, as name/version or name@alias; name alone is its latest one."),
-]
-Url = Annotated[
-    str | None, typer.Option(help="Address of the server; default: this machine, port $CONVSERVE_PORT or 8000.")
 ]
 
 

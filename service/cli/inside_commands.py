@@ -8,13 +8,12 @@ from typing import Annotated
 
 import typer
 
+from service.cli.options import Url
+
 Picture = Annotated[Path, typer.Argument(metavar="PICTURE", help="A picture: JPEG, PNG, WebP or BMP.")]
 Model = Annotated[str | None, typer.Option(help="Name of the model; default: the most recently published one.")]
 Version = Annotated[int | None, typer.Option(help="Version of the --model; default: the newest.")]
 Alias = Annotated[str | None, typer.Option(help="Alias of the --model, instead of a version.")]
-Url = Annotated[
-    str | None, typer.Option(help="Address of the server; default: this machine, port $CONVSERVE_PORT or 8000.")
-]
 
 
 def look(

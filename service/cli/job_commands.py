@@ -7,12 +7,11 @@ from typing import Annotated
 
 import typer
 
+from service.cli.options import Url
+
 Job = Annotated[str, typer.Argument(metavar="ID", help="ID of the job.")]
 Jobs = Annotated[list[str], typer.Argument(metavar="ID…", help="IDs of the jobs.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-Url = Annotated[
-    str | None, typer.Option(help="Address of the server; default: this machine, port $CONVSERVE_PORT or 8000.")
-]
 
 
 def follow(job: Job, as_json: AsJson = False, url: Url = None) -> None:

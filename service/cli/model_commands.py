@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from service.cli.job_commands import AsJson, Url
+from service.cli.job_commands import AsJson
+from service.cli.options import Url
 
 Version = Annotated[str, typer.Argument(metavar="MODEL/VERSION", help="A version, such as shirts/3.")]
 

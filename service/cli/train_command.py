@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from service.cli.options import Url
+
 TRAIN_EXAMPLES = (
     "[bold]Examples[/bold]\n\n"
     "  convserve train ./my-photos\n\n"
@@ -73,9 +75,7 @@ def train(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the job as JSON, a line for every change while it is followed.")
     ] = False,
-    url: Annotated[
-        str | None, typer.Option(help="Address of the server; default: this machine, port $CONVSERVE_PORT or 8000.")
-    ] = None,
+    url: Url = None,
 ) -> None:
     """Submit a training job and follow it to its end. Pictures of your own are uploaded first."""
     from service.cli.comparison import grid_of, submit_grid, with_fields

@@ -1,0 +1,9 @@
+"""Options that several commands have."""
+
+from typing import Annotated
+
+import typer
+
+Url = Annotated[
+    str | None, typer.Option(help="Address of the server; default: this machine, port $CONVSERVE_PORT or 8000.")
+]
