@@ -1,8 +1,8 @@
 """Notices when the pictures that a version is asked about, taken together, are no longer like those it knows.
 
-Single unusual pictures are told to whoever sends them. Here the last 200 scores are compared with those of held-out
-pictures: the largest distance between the two distributions (Kolmogorov and Smirnov's statistic), at the quantiles that
-the version has recorded.
+Each answer already says whether its own picture is unusual. This module compares the distribution of the last 200
+scores with that of the held-out pictures, which the version has recorded as quantiles, by the largest distance between
+the two (the Kolmogorov-Smirnov statistic).
 """
 
 import logging

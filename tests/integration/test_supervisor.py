@@ -14,6 +14,7 @@ from worker.jobs.plan import plan
 from worker.jobs.records import Claim, History, JobFailure, JobRecord, Progress, PublishedModel
 from worker.jobs.request import JobRequest
 from worker.jobs.states import JobState
+from worker.supervision import journal
 from worker.supervision.job_trace import JobTrace
 from worker.supervision.limits import NO_LIMITS, Limits
 from worker.supervision.messages import (
@@ -135,7 +136,8 @@ def test_a_job_cancelled_while_it_is_being_saved_is_cancelled(job_store: JobStor
     assert job_store.page()[0][0].state is JobState.CANCELLED
 
 
-def test_a_trainer_is_asked_once_to_finish(job_store: JobStore) -> None:
+def test_a_trainer_is_asked_once_to_finish(job_store: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "HEARTBEAT_S", 0.0)  # one is due at every turn of the supervisor
     epoch = History().with_epoch({"loss": 1.0, "accuracy": 0.5, "val_loss": 1.1, "val_accuracy": 0.4})
     asked: list[JobRecord] = []
 
@@ -147,7 +149,7 @@ def test_a_trainer_is_asked_once_to_finish(job_store: JobStore) -> None:
             job_store.finish(job_store.page()[0][0].id)
 
     def beats() -> None:
-        time.sleep(1.1)  # longer than a heartbeat
+        """Nothing to report, so that the supervisor has a turn."""
 
     trainer = ScriptedTrainer(
         [nothing_yet, TRAINING.model_copy(update={"history": epoch}), beats, finish, beats, TRAINING, beats, PUBLISHED]
