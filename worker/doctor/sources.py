@@ -9,6 +9,7 @@ from model_store import VersionFacts
 from worker.architectures import PRESETS
 from worker.doctor.commands import body_of, body_of_plan
 from worker.doctor.facts import DataFacts, FilterFacts, RunFacts, TestFacts
+from worker.jobs.picture_counts import held_out_of
 from worker.jobs.plan import TrainingPlan
 from worker.jobs.records import History, JobRecord
 from worker.recipe.options import KERAS_LEARNING_RATES, CompleteOptimizer, complete_optimizer
@@ -23,7 +24,7 @@ def facts_of_job(job: JobRecord, classes: tuple[str, ...]) -> RunFacts:
         job: as it is now.
         classes: of its dataset.
     """
-    held_out = _held_out(job.request.validation, job.request.train_samples)
+    held_out = held_out_of(job.request.validation, job.request.train_samples)
     return facts_of_plan(
         job.request, classes, job.history, validation_pictures=held_out or None, is_running=not job.is_finished
     )
@@ -51,7 +52,7 @@ def facts_of_plan(
         optimizer=plan.optimizer.name,
         learning_rate=plan.optimizer.learning_rate,
         batch_size=plan.batch_size,
-        train_pictures=plan.train_samples - _held_out(plan.validation, plan.train_samples),
+        train_pictures=plan.train_samples - held_out_of(plan.validation, plan.train_samples),
         validation_pictures=validation_pictures,
         keeps_best=plan.early_stopping is not None if keeps_best is None else keeps_best,
         has_class_weights=plan.class_weights is not None,
@@ -76,7 +77,7 @@ def facts_of_version(
     recipe = version.recipe
     optimizer = _optimizer(recipe.get("optimizer"))
     train_samples = _number(recipe.get("train_samples"), 0)
-    held_out = _held_out(recipe.get("validation"), train_samples)
+    held_out = held_out_of(recipe.get("validation"), train_samples)
     return RunFacts(
         request=repeating_body(version),
         classes=version.classes,
@@ -124,11 +125,6 @@ def _test(version: VersionFacts, evaluation: Mapping[str, Any] | None) -> TestFa
     if "test_accuracy" not in metrics or "test_loss" not in metrics:
         return None
     return TestFacts(accuracy=metrics["test_accuracy"], loss=metrics["test_loss"])
-
-
-def _held_out(validation: object, train_samples: int) -> int:
-    """Training pictures that are kept aside for validation; 0 when it has pictures of its own."""
-    return round(train_samples * validation) if isinstance(validation, float) else 0
 
 
 def _optimizer(value: object) -> CompleteOptimizer:

@@ -12,6 +12,7 @@ from worker.architectures import Analysis, Architecture, ArchitectureError, anal
 from worker.datasets import DatasetInfo
 from worker.estimates.duration import PastRun, TimeEstimate, Workload, estimate_time
 from worker.estimates.memory import FileSizes, MemoryEstimate, estimate_files, estimate_memory
+from worker.jobs.picture_counts import held_out_of
 from worker.jobs.plan import TrainingPlan
 from worker.recipe.schedules import CurvePoint, curve
 
@@ -101,7 +102,7 @@ def _pictures(n_train: int, validation: object, info: DatasetInfo) -> tuple[int,
     """Numbers of pictures for training and for validation, divided as in `worker.training.splits`."""
     if not isinstance(validation, float):
         return n_train, info.n_validation if validation == "validation" else info.n_test
-    held_out = round(n_train * validation)
+    held_out = held_out_of(validation, n_train)
     return n_train - held_out, held_out
 
 

@@ -25,6 +25,11 @@ def validation_of(request: JobRequest, info: DatasetInfo) -> Validation:
     return request.validation
 
 
+def held_out_of(validation: object, train_samples: int) -> int:
+    """Training pictures that a share for validation takes; 0 when another split validates."""
+    return round(train_samples * validation) if isinstance(validation, float) else 0
+
+
 def train_samples_of(request: JobRequest, info: DatasetInfo, validation: Validation) -> int:
     """Pictures to train and validate with, checked to leave at least one for each."""
     wanted = request.train_samples or info.n_train
@@ -33,7 +38,7 @@ def train_samples_of(request: JobRequest, info: DatasetInfo, validation: Validat
             ("train_samples",),
             f"more pictures than {info.name} has for training; expected at most {info.n_train}, got {wanted}",
         )
-    if isinstance(validation, float) and not 1 <= round(wanted * validation) < wanted:
+    if isinstance(validation, float) and not 1 <= held_out_of(validation, wanted) < wanted:
         raise RequestInvalid(
             ("validation",),
             f"the share leaves no picture to train on or to validate with; got {validation} of {wanted}",

@@ -10,6 +10,7 @@ from worker.doctor.diagnosis import diagnose
 from worker.doctor.facts import DataFacts
 from worker.doctor.findings import Diagnosis
 from worker.doctor.sources import facts_of_plan, test_facts_of
+from worker.jobs.picture_counts import held_out_of
 from worker.jobs.plan import TrainingPlan
 from worker.training.evaluation import Evaluation
 from worker.training.fitting import Fit
@@ -57,4 +58,4 @@ def _validation_pictures(plan: TrainingPlan, dataset: Dataset) -> int:
         case "validation":
             return len(dataset.validation.images) if dataset.validation is not None else 0
         case share:
-            return round(plan.train_samples * share)
+            return held_out_of(share, plan.train_samples)

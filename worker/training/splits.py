@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from worker.datasets import Dataset, DatasetUnavailable
 from worker.datasets.dataset import LabelledImages
+from worker.jobs.picture_counts import held_out_of
 from worker.jobs.plan import TrainingPlan
 from worker.pictures.pixels import to_unit_range
 
@@ -51,8 +52,8 @@ def training_splits(dataset: Dataset, plan: TrainingPlan) -> tuple[LabelledImage
 def chosen_rows(n_pictures: int, plan: TrainingPlan) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows of the training split for training and for validation; the second are none when another split validates."""
     chosen = np.random.default_rng(plan.seed).permutation(n_pictures)[: plan.train_samples]
-    n_held_out = round(plan.train_samples * plan.validation) if isinstance(plan.validation, float) else 0
-    return chosen[: len(chosen) - n_held_out], chosen[len(chosen) - n_held_out :]
+    n_training = len(chosen) - held_out_of(plan.validation, plan.train_samples)
+    return chosen[:n_training], chosen[n_training:]
 
 
 def validation_split(dataset: Dataset) -> Split:
