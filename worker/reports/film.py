@@ -77,19 +77,6 @@ def pictures_shown(labels: NDArray[np.int64]) -> list[int]:
     return [index for _, _, index in sorted(ranks)[:PICTURES]]
 
 
-def confusion_of(labels: NDArray[np.int64], answers: NDArray[np.int64], n_classes: int) -> tuple[tuple[int, ...], ...]:
-    """The confusion matrix of some answers.
-
-    Args:
-        labels: int64, shape (n,), the true classes.
-        answers: int64, shape (n,), the predicted ones.
-        n_classes: number of classes.
-    """
-    matrix = np.zeros((n_classes, n_classes), np.int64)
-    np.add.at(matrix, (labels, answers), 1)
-    return tuple(tuple(row) for row in matrix.tolist())
-
-
 def rounded(values: Sequence[float]) -> tuple[float, ...]:
     """Numbers with as many digits as a picture can show."""
     return tuple(float(f"{value:.4g}") for value in values)

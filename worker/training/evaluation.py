@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from worker.reports.confusion import confusion_of
 from worker.training.calibration import Calibration, calibrate
 
 EPSILON = 1e-7  # Keras clips by this in categorical cross-entropy (keras.config.epsilon)
@@ -67,8 +68,8 @@ def evaluate(probabilities: NDArray[np.float32], labels: NDArray[np.int64], clas
     if len(probabilities) != len(labels):
         raise ValueError(f"expected one row of probabilities per label, got {len(probabilities)} and {len(labels)}")
     answers = probabilities.argmax(axis=1)
-    matrix = np.zeros((len(classes), len(classes)), np.int64)
-    np.add.at(matrix, (labels, answers), 1)
+    counts = confusion_of(labels, answers, len(classes))
+    matrix = np.array(counts)
     likelihood = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     scores = tuple(_class_score(name, index, matrix) for index, name in enumerate(classes))
     return Evaluation(
@@ -79,7 +80,7 @@ def evaluate(probabilities: NDArray[np.float32], labels: NDArray[np.int64], clas
         per_class=scores,
         macro_average=_average(scores, [int(score.f1 is not None) for score in scores]),
         weighted_average=_average(scores, [score.support for score in scores]),
-        confusion_matrix=tuple(tuple(int(count) for count in row) for row in matrix),
+        confusion_matrix=counts,
         calibration=calibrate(probabilities.max(axis=1), answers == labels),
     )
 

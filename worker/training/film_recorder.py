@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from worker.datasets import Dataset
 from worker.jobs.plan import TrainingPlan
 from worker.pictures.pixels import to_unit_range
+from worker.reports.confusion import confusion_of
 from worker.reports.film import (
     MOST_KERNELS,
     Film,
     FilmPicture,
     Kernel,
-    confusion_of,
     frames_within,
     is_filmed,
     pictures_shown,

@@ -5,7 +5,8 @@ import io
 import numpy as np
 from PIL import Image
 
-from worker.reports.film import PICTURES, Film, FilmPicture, confusion_of, frames_within, is_filmed, pictures_shown
+from worker.reports.confusion import confusion_of
+from worker.reports.film import PICTURES, Film, FilmPicture, frames_within, is_filmed, pictures_shown
 from worker.training.film_strip import draw_film
 
 
