@@ -11,8 +11,7 @@ if not state then return {'missing', 0} end
 if not is_finished(state) then return {state, 0} end
 
 erase(id)
-redis.call('ZREM', key.notices, id)
-redis.call('DEL', key.notice(id))
-redis.call('XADD', key.feed, 'MAXLEN', '~', '5000', '*', 'job', id, 'event', 'deleted', 'data', '')
+drop_notice(id)
+emit_to_feed(id, 'deleted', '')
 if group then leave_group(id, group) end
 return {state, 1}

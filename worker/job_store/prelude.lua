@@ -78,10 +78,15 @@ local function now()
   return tonumber(time[1]) + tonumber(time[2]) / 1e6
 end
 
--- Tell those who follow the job.
+-- Tell those who follow all jobs.
+local function emit_to_feed(id, event, data)
+  redis.call('XADD', key.feed, 'MAXLEN', '~', '5000', '*', 'job', id, 'event', event, 'data', data)
+end
+
+-- Tell those who follow the job, and those who follow all jobs.
 local function emit(id, event, data)
   redis.call('XADD', key.events(id), 'MAXLEN', '~', '1500', '*', 'event', event, 'data', data)
-  redis.call('XADD', key.feed, 'MAXLEN', '~', '5000', '*', 'job', id, 'event', event, 'data', data)
+  emit_to_feed(id, event, data)
 end
 
 -- Whether the job runs under the claim with this fence.
@@ -106,7 +111,7 @@ local function redirected(id, target)
   return target
 end
 
--- Seconds that a training is expected to take before anything is known about it.
+-- Seconds that a training is expected to take: as the latest ones took, or a minute before one has ended.
 local function expected_s()
   return tonumber(redis.call('GET', key.pace) or 60)
 end
@@ -219,6 +224,12 @@ local function erase(id)
   redis.call('DEL', key.log(id))
   redis.call('DEL', key.epochs(id))
   redis.call('ZREM', key.jobs, id)
+end
+
+-- Do not tell an address of the end of a job any more.
+local function drop_notice(id)
+  redis.call('ZREM', key.notices, id)
+  redis.call('DEL', key.notice(id))
 end
 
 -- Take a job out of its group; the group goes with the last of its jobs.

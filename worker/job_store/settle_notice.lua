@@ -6,8 +6,7 @@
 -- Touches  notices notice
 
 if ARGV[2] == '' then
-  redis.call('ZREM', key.notices, ARGV[1])
-  redis.call('DEL', key.notice(ARGV[1]))
+  drop_notice(ARGV[1])
 elseif redis.call('EXISTS', key.notice(ARGV[1])) == 1 then
   redis.call('ZADD', key.notices, now() + tonumber(ARGV[2]), ARGV[1])
 end
