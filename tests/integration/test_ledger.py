@@ -1,6 +1,6 @@
 """Finished jobs beyond a number move to the store: they are found, listed, counted and forgotten as before."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -8,15 +8,16 @@ import redis
 
 from model_store import ModelStore, open_store
 from worker.job_store import keys
+from worker.job_store.archived import NoArchive
 from worker.job_store.connection import connect
 from worker.job_store.filters import JobFilter
 from worker.job_store.groups import GroupStore
 from worker.job_store.store import JobStore
-from worker.jobs.errors import GroupNotFound, JobNotFound
+from worker.jobs.errors import GroupNotFound, JobNotFound, QueueUnavailable
 from worker.jobs.grids import PlannedJob
 from worker.jobs.labels import Labels
 from worker.jobs.plan import plan
-from worker.jobs.records import History, Progress, PublishedModel
+from worker.jobs.records import History, JobRecord, Progress, PublishedModel
 from worker.jobs.request import JobRequest
 from worker.jobs.states import JobState
 from worker.ledger import index
@@ -191,3 +192,19 @@ def test_a_group_keeps_its_jobs_until_they_are_forgotten(jobs: JobStore, archive
     assert jobs.forget_all([job.id for job in group.jobs]) == 3
     with pytest.raises(GroupNotFound):
         groups.get(group.id)
+
+
+class UnreachableArchive(NoArchive):
+    """A ledger whose store does not answer."""
+
+    def records(self, ids: Sequence[str]) -> dict[str, JobRecord]:
+        raise QueueUnavailable("the store does not answer")
+
+
+def test_jobs_on_the_server_are_forgotten_without_the_ledger(client: redis.Redis) -> None:
+    jobs = JobStore(client, archive=UnreachableArchive())
+    ids = finished(jobs, 2)
+
+    assert jobs.forget_all(ids) == 2
+    with pytest.raises(QueueUnavailable):
+        jobs.forget_all(ids)

@@ -21,13 +21,13 @@ _DECODERS: dict[str, Callable[[str], Any]] = dict.fromkeys(
 
 
 def job_record(
-    fields: Mapping[str, str], rank: int | None, epochs: Sequence[str] = (), eta_s: float | None = None
+    fields: Mapping[str, str], position: int | None = None, epochs: Sequence[str] = (), eta_s: float | None = None
 ) -> JobRecord:
     """A job's record.
 
     Args:
         fields: of its hash; those that are no part of a record are left out.
-        rank: place among the queued jobs, from 0; None when it is not queued.
+        position: in the order of starts, from 1; None when it is not queued.
         epochs: metrics of each epoch (JSON); earlier versions kept a whole history among the fields instead.
         eta_s: seconds until a queued job starts, if that is known.
     """
@@ -39,7 +39,7 @@ def job_record(
     return JobRecord.model_validate(
         values
         | {
-            "position": None if rank is None else rank + 1,
+            "position": position,
             "eta_s": eta_s,
             "cancel_requested": "cancel_requested" in fields,
             "finish_requested": "finish_requested" in fields,

@@ -100,9 +100,15 @@ class ListedJobs(ClaimedJobs):
     def log(self, job: str) -> list[str]:
         """The job's log, oldest line first. Raises `JobNotFound`."""
         self.get(job)
+        return self.logs_here([job])[0] or self._archive.log(job)
+
+    def logs_here(self, jobs: Sequence[str]) -> list[list[str]]:
+        """The logs of these jobs as the server has them, oldest line first; none of a job that is not there."""
         with server_errors():
-            lines = cast(list[str], self._redis.lrange(keys.log_key(job), 0, -1))
-        return lines or self._archive.log(job)
+            pipeline = self._redis.pipeline(transaction=False)
+            for job in jobs:
+                pipeline.lrange(keys.log_key(job), 0, -1)
+            return cast(list[list[str]], pipeline.execute())
 
     def _records_here(self, ids: Sequence[str]) -> dict[str, JobRecord]:
         with server_errors():
@@ -115,8 +121,8 @@ class ListedJobs(ClaimedJobs):
         places = self.places([job for job, (fields, _) in rows.items() if fields["state"] == JobState.QUEUED])
         records = {}
         for job, (fields, epochs) in rows.items():
-            position, eta_s = places.get(job, (0, None))
-            records[job] = job_record(fields, position - 1 if position else None, epochs, eta_s)
+            position, eta_s = places.get(job, (None, None))
+            records[job] = job_record(fields, position, epochs, eta_s)
         return records
 
     def places(self, jobs: Sequence[str]) -> dict[str, tuple[int, float | None]]:

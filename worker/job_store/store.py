@@ -104,6 +104,8 @@ class JobStore(AnnouncedWorkers):
         return sum(int(removed) for _, removed in answers.values()) + self._forget_archived(archived)
 
     def _forget_archived(self, jobs: Sequence[str]) -> int:
+        if not jobs:
+            return 0  # the ledger is not asked: its store may not answer
         groups = {job: record.group for job, record in self._archive.records(jobs).items()}
         forgotten = self._archive.forget(jobs)
         for job in forgotten:

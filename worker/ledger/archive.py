@@ -89,9 +89,10 @@ class Archive:
 
     def forget(self, jobs: Sequence[str]) -> list[str]:
         """Remove jobs from their segments for good, and return those that were here."""
+        places = self._look(lambda index: {job: index.place_of(job) for job in jobs})
         by_segment: defaultdict[str, set[str]] = defaultdict(set)
-        for job in jobs:
-            if place := self._look(lambda index, job=job: index.place_of(job)):  # type: ignore[misc]
+        for job, place in places.items():
+            if place:
                 by_segment[place[1]].add(job)
         if not by_segment:
             return []

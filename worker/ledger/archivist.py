@@ -66,15 +66,15 @@ class Archivist(threading.Thread):
             found = self._job_store.retirable(self._kept, self._segment_jobs)
             if not found:
                 return 0
-            known = self._archive.records([job.id for job in found])
-            records = {record.id: record for record in self._job_store.existing([job.id for job in found])}
-            entries = [
-                entry_of(job.sequence, records[job.id], self._job_store.log(job.id))
-                for job in found
-                if job.id in records and job.id not in known
-            ]
-            if entries:
-                self._archive.add(entries)
-            self._job_store.retire([job.id for job in found])
+            ids = [job.id for job in found]
+            known = self._archive.records(ids)
+            records = {record.id: record for record in self._job_store.existing(ids)}
+            new = [job for job in found if job.id in records and job.id not in known]
+            if new:
+                logs = self._job_store.logs_here([job.id for job in new])
+                self._archive.add(
+                    [entry_of(job.sequence, records[job.id], log) for job, log in zip(new, logs, strict=True)]
+                )
+            self._job_store.retire(ids)
         logger.info("moved %d finished jobs to the store", len(found))
         return len(found)

@@ -77,7 +77,7 @@ FINISHED = {
 
 
 def test_a_job_of_the_last_version_opens_and_shows_the_same_request() -> None:
-    record = job_record(FINISHED, rank=None)
+    record = job_record(FINISHED, position=None)
     assert (record.state, record.attempt) == (JobState.SUCCEEDED, 1)
     assert json.loads(record.model_dump_json())["request"] == PLANNED
     assert record.model is not None
@@ -87,7 +87,7 @@ def test_a_job_of_the_last_version_opens_and_shows_the_same_request() -> None:
 def test_a_job_of_the_first_version_opens_too() -> None:
     first = {field: PLANNED[field] for field in FIRST_FIELDS}
     optimizer = {"name": "sgd", "learning_rate": 0.01, "momentum": 0.9}
-    record = job_record(FINISHED | {"request": json.dumps(first | {"optimizer": optimizer})}, rank=None)
+    record = job_record(FINISHED | {"request": json.dumps(first | {"optimizer": optimizer})}, position=None)
     assert record.request.optimizer.weight_decay == 0.0
     assert record.request.learning_rate_schedule.name == "constant"
     shown = json.loads(record.model_dump_json())["request"]
