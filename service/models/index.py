@@ -46,6 +46,11 @@ class Damage:
     file: str
 
 
+def accuracy_rank(manifest: Manifest) -> tuple[float, int]:
+    """Versions of a model in the order of their test accuracy; of equals, the newest is last."""
+    return manifest.metrics.get("test_accuracy", -1.0), manifest.version
+
+
 @dataclass(frozen=True)
 class ModelEntry:
     """One model: its sound versions in ascending order, the file at fault of each damaged one, its aliases."""
@@ -68,7 +73,7 @@ class ModelEntry:
     @cached_property
     def latest(self) -> Manifest | None:
         """The sound version with the highest number that is not passed over."""
-        return next((found for number in sorted(self.versions, reverse=True) if (found := self._sound(number))), None)
+        return self.candidates[-1] if self.candidates else None
 
     @cached_property
     def best(self) -> Manifest | None:
@@ -78,19 +83,18 @@ class ModelEntry:
         """
         if self.latest is None:
             return None
-        rivals = [
-            found
-            for number in sorted(self.versions)
-            if (found := self._sound(number)) and found.dataset_fingerprint == self.latest.dataset_fingerprint
-        ]
-        return max(rivals, key=lambda found: (found.metrics.get("test_accuracy", -1.0), found.version))
+        fingerprint = self.latest.dataset_fingerprint
+        return max((found for found in self.candidates if found.dataset_fingerprint == fingerprint), key=accuracy_rank)
+
+    @cached_property
+    def candidates(self) -> tuple[Manifest, ...]:
+        """The sound versions that may answer by default, by number."""
+        found = sorted(self.versions.items())
+        return tuple(manifest for number, manifest in found if self.standing(number).passed_over is None)
 
     def standing(self, number: int) -> Standing:
         """Whether a sound version may answer by default, and its worst finding."""
         return self.known_standings.get(number) or standing_of(self.versions[number])
-
-    def _sound(self, number: int) -> Manifest | None:
-        return None if self.standing(number).passed_over else self.versions[number]
 
     def version(self, number: int) -> Manifest:
         """One version. Raises `VersionNotFound`, `ArtifactCorrupt`."""

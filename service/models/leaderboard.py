@@ -1,6 +1,5 @@
 """The best version of every owner on the test split of one dataset."""
 
-from collections.abc import Iterable
 from datetime import datetime
 
 from pydantic import BaseModel, Field
@@ -41,7 +40,7 @@ def leaderboard(index: Index, dataset: str, fingerprint: str | None) -> Leaderbo
         dataset: name of the dataset.
         fingerprint: of its present data; None if it is not known: that of the newest version counts.
     """
-    tested = [manifest for manifest in _sound(index) if manifest.dataset == dataset]
+    tested = [found for entry in index.models.values() for found in entry.candidates if found.dataset == dataset]
     if fingerprint is None and tested:
         fingerprint = max(tested, key=lambda manifest: manifest.published_at).dataset_fingerprint
     by_owner: dict[str, list[Manifest]] = {}
@@ -55,13 +54,6 @@ def leaderboard(index: Index, dataset: str, fingerprint: str | None) -> Leaderbo
         for accuracy, manifest in zip(accuracies, best, strict=True)
     ]
     return Leaderboard(dataset=dataset, fingerprint=fingerprint, rows=rows)
-
-
-def _sound(index: Index) -> Iterable[Manifest]:
-    for entry in index.models.values():
-        for number, manifest in entry.versions.items():
-            if entry.standing(number).passed_over is None:
-                yield manifest
 
 
 def _merit(manifest: Manifest) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from model_store import Manifest, ModelNotFound, ModelStore, VersionInUse, VersionNotFound
 from service.models.catalog import Catalog
-from service.models.index import Index, ModelEntry
+from service.models.index import Index, ModelEntry, accuracy_rank
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ async def apply_rules(
 def _of_model(entry: ModelEntry, rules: RetentionRules, now: datetime) -> list[Manifest]:
     kept = set(entry.aliases.values()) | {found.version for found in (entry.latest, entry.best) if found is not None}
     if rules.keep_best is not None:
-        ranked = sorted(entry.versions.values(), key=_rank, reverse=True)
+        ranked = sorted(entry.versions.values(), key=accuracy_rank, reverse=True)
         kept |= {manifest.version for manifest in ranked[: rules.keep_best]}
     if rules.older_than_days is not None:
         kept |= {
@@ -105,10 +105,6 @@ def _of_model(entry: ModelEntry, rules: RetentionRules, now: datetime) -> list[M
             if (now - manifest.published_at) / timedelta(days=1) < rules.older_than_days
         }
     return [manifest for number, manifest in sorted(entry.versions.items()) if number not in kept]
-
-
-def _rank(manifest: Manifest) -> tuple[float, int]:
-    return manifest.metrics.get("test_accuracy", -1.0), manifest.version
 
 
 def _removed(manifest: Manifest) -> RemovedVersion:
