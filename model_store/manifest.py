@@ -4,6 +4,7 @@ A manifest is written once and never changed. This module defines its fields and
 manifest is stored.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -34,6 +35,11 @@ class FileEntry(BaseModel):
 
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the bytes, in lowercase hex.")
     size_bytes: int = Field(ge=0)
+
+
+def total_bytes(files: Mapping[str, FileEntry]) -> int:
+    """Bytes of all files of a version or of a dataset together."""
+    return sum(entry.size_bytes for entry in files.values())
 
 
 def _is_none(value: object) -> bool:

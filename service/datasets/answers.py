@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, Field, JsonValue
 
 from model_store import ConversionFailure, ConversionStatus, DatasetManifest
+from model_store.manifest import total_bytes
 from worker.datasets import DatasetInfo
 from worker.datasets.upload.report import DatasetReport
 from worker.datasets.uploaded import info_of
@@ -105,7 +106,7 @@ def uploaded_answer(manifest: DatasetManifest) -> DatasetAnswer:
         preview=preview_path(manifest.name),
         report=DatasetReport.model_validate(manifest.report),
         options=manifest.options,
-        size_bytes=sum(entry.size_bytes for entry in manifest.files.values()),
+        size_bytes=total_bytes(manifest.files),
         created_at=manifest.published_at,
     )
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from model_store import AliasChange, DoctorVerdict, Manifest
+from model_store.manifest import total_bytes
 from service.models.index import ModelEntry
 
 PASSED_OVER = "The finding for which the version does not answer by default; null if it may."
@@ -123,7 +124,7 @@ def version_answer(entry: ModelEntry, manifest: Manifest) -> Version:
         doctor=DoctorVerdict(worst=standing.worst),
         passed_over=standing.passed_over,
         aliases=_aliases_of(entry, manifest.version),
-        size_bytes=_size_bytes(manifest),
+        size_bytes=total_bytes(manifest.files),
     )
 
 
@@ -142,13 +143,9 @@ def _line(entry: ModelEntry, manifest: Manifest) -> VersionLine:
         dataset=manifest.dataset,
         job=manifest.job,
         aliases=_aliases_of(entry, manifest.version),
-        size_bytes=_size_bytes(manifest),
+        size_bytes=total_bytes(manifest.files),
     )
 
 
 def _aliases_of(entry: ModelEntry, version: int) -> list[str]:
     return sorted(alias for alias, target in entry.aliases.items() if target == version)
-
-
-def _size_bytes(manifest: Manifest) -> int:
-    return sum(file.size_bytes for file in manifest.files.values())

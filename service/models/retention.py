@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pydantic import BaseModel, ConfigDict, Field
 
 from model_store import Manifest, ModelNotFound, ModelStore, VersionInUse, VersionNotFound
+from model_store.manifest import total_bytes
 from service.models.catalog import Catalog
 from service.models.index import Index, ModelEntry, accuracy_rank
 
@@ -111,7 +112,7 @@ def _removed(manifest: Manifest) -> RemovedVersion:
     return RemovedVersion(
         model=manifest.model,
         version=manifest.version,
-        bytes=sum(file.size_bytes for file in manifest.files.values()),
+        bytes=total_bytes(manifest.files),
         test_accuracy=manifest.metrics.get("test_accuracy"),
         published_at=manifest.published_at,
     )

@@ -4,7 +4,8 @@ import asyncio
 
 from pydantic import BaseModel, Field
 
-from model_store import DatasetDamaged, DatasetManifest, DatasetMissing, DatasetStore, Manifest
+from model_store import DatasetDamaged, DatasetMissing, DatasetStore
+from model_store.manifest import total_bytes
 from service.jobs.queue import JobQueue
 from service.models.catalog import Catalog
 from worker.job_store.filters import JobFilter
@@ -71,7 +72,7 @@ class Usage:
         """Bytes of the owner's versions. Raises `StoreUnavailable`."""
         index = await self._catalog.index()
         versions = (manifest for entry in index.models.values() for manifest in entry.versions.values())
-        return sum(_bytes_of(manifest) for manifest in versions if manifest.owner == owner)
+        return sum(total_bytes(manifest.files) for manifest in versions if manifest.owner == owner)
 
     def _jobs(self, owner: str) -> JobUsage:
         jobs = self._queue.jobs
@@ -86,9 +87,5 @@ class Usage:
                 manifest = self._datasets.manifest(name)
             except (DatasetMissing, DatasetDamaged):
                 continue
-            total += _bytes_of(manifest) if manifest.owner == owner else 0
+            total += total_bytes(manifest.files) if manifest.owner == owner else 0
         return total
-
-
-def _bytes_of(manifest: Manifest | DatasetManifest) -> int:
-    return sum(entry.size_bytes for entry in manifest.files.values())
