@@ -33,6 +33,7 @@ from service.quotas.usage import Usage
 from service.settings import ApiSettings
 from service.state import ServiceState
 from service.web.streams import EventStreams
+from service.web.strict_json import parse_json
 from worker.artifacts import KERAS_FILE
 from worker.datasets.unpacked import SplitName
 from worker.jobs.records import JobRecord
@@ -213,18 +214,21 @@ async def chosen_pictures(
     """The picture of a dataset that the query names, as a PNG file with its very pixels; or those of the body.
 
     Args:
-        request: its body is read only if the query names no picture.
+        request: where the query names the picture, its body has options only, or nothing.
         state: has the datasets.
         choice: what the query names.
         take_options: takes the options of the route out of a JSON body.
 
     Raises:
         DatasetError, DatasetPictureNotFound, DiskFull: the dataset's picture cannot be read.
+        JsonRejected: the body beside it is not JSON.
         Exception: what `read_uploads` raises.
     """
     if choice is None:
         return await _read(request, state, take_options)
     picture = await state.dataset_pictures.one(choice.dataset, choice.split, choice.index)
+    if body := await request.body():
+        take_options(parse_json(body[: state.settings.max_json_bytes]))
     name = f"{choice.dataset}-{choice.split}-{choice.index}.png"
     return [Upload(name, await asyncio.to_thread(png_of, picture.pixels))]
 

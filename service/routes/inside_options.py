@@ -17,7 +17,6 @@ from service.inside.options import (
     query_fill,
 )
 from service.predict.uploads import Upload
-from service.web.strict_json import parse_json
 
 
 class Asked:
@@ -30,12 +29,7 @@ class Asked:
 
 async def _asked(request: Request, state: StateDep, choice: DatasetChoiceDep) -> Asked:
     beside = Beside()
-    uploads = await chosen_pictures(request, state, choice, beside.take)
-    if choice is not None:
-        body = await request.body()
-        if body:
-            beside.take(parse_json(body[: state.settings.max_json_bytes]))
-    return Asked(uploads, beside)
+    return Asked(await chosen_pictures(request, state, choice, beside.take), beside)
 
 
 AskedDep = Annotated[Asked, Depends(_asked)]

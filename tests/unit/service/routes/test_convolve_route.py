@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from service.datasets.pictures import DatasetPictures
 from tests.archives import encoded, encoded_noise
 from worker.pictures.convolution import KERNELS, Operation, apply, shown
 
@@ -92,3 +94,16 @@ async def test_what_cannot_be_done_is_refused(
 @pytest.mark.parametrize(("data", "status"), [(b"GIF89a", 415), (encoded_noise(3)[:99], 422)], ids=["gif", "cut"])
 async def test_what_is_no_picture_is_refused(api: httpx.AsyncClient, data: bytes, status: int) -> None:
     assert (await api.post("/convolve", content=data, headers=PNG)).status_code == status
+
+
+async def test_a_body_beside_a_picture_of_a_dataset_has_options(
+    api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def one(*_: object) -> SimpleNamespace:
+        return SimpleNamespace(pixels=GREY)
+
+    monkeypatch.setattr(DatasetPictures, "one", one)
+    query = {"dataset": "greys", "index": "0"}
+    assert (await answered(api, query))["kernel"] == [list(row) for row in KERNELS["edge"]]
+    assert (await answered(api, query, json={"kernel": SOBEL}))["kernel"] == SOBEL
+    assert (await api.post("/convolve", params=query, content=b"[")).json()["code"] == "json_invalid"
