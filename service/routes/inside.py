@@ -5,23 +5,12 @@ Each stands twice: below a version, and below an alias.
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 
-from model_store import AliasNotFound, ArtifactCorrupt, Manifest, ModelNotFound, StoreUnavailable, VersionNotFound
-from service.deps import (
-    AliasName,
-    CatalogDep,
-    LooksDep,
-    ModelName,
-    VersionNumber,
-)
-from service.errors import (
-    ModelUnloaded,
-    Overloaded,
-)
+from service.deps import LooksDep
+from service.errors import ModelUnloaded, Overloaded
 from service.inside.answers import Explanation, Kernels, LayerList, MapsAnswer, WhatIf
 from service.inside.options import Format
-from service.models.index import Reference
 from service.predict.urls import (
     EXPLAIN_OF_ALIAS,
     EXPLAIN_OF_VERSION,
@@ -32,6 +21,7 @@ from service.predict.urls import (
 )
 from service.routes.dataset_pictures import CHOICE_ERRORS
 from service.routes.inside_options import AskedDep, ChangesDep, ExplainOptionsDep, MapsOptionsDep
+from service.routes.named_versions import NAMED, OfAlias, OfVersion
 from service.routes.predict import BODY, PICTURE_ERRORS
 from service.web.problem_docs import problem_responses
 from worker.inside.errors import LayerNotFound, NotRecorded
@@ -39,7 +29,7 @@ from worker.inside.errors import LayerNotFound, NotRecorded
 router = APIRouter(tags=["inside"])
 
 _VERSION, _ALIAS = "/models/{name}/versions/{version}", "/models/{name}/aliases/{alias}"
-_NOT_THERE = (ModelNotFound, VersionNotFound, AliasNotFound, NotRecorded, ArtifactCorrupt, StoreUnavailable)
+_NOT_THERE = (*NAMED, NotRecorded)
 _LOOKING = (*_NOT_THERE, LayerNotFound, Overloaded, ModelUnloaded)
 _WITH_PICTURE = (*_LOOKING, *PICTURE_ERRORS, *CHOICE_ERRORS)
 _PNG = {"image/png": {"schema": {"type": "string", "format": "binary"}}}
@@ -99,20 +89,6 @@ LayerName = Annotated[str, Path(max_length=200, description="Name of the layer."
 FilterNumber = Annotated[
     int | None, Query(alias="filter", ge=0, description="Only this filter, from 0. Default: all of them.")
 ]
-
-
-async def _of_version(name: ModelName, version: VersionNumber, catalog: CatalogDep) -> Manifest:
-    reference = Reference(name, version=version)
-    return catalog.cached(reference) or await catalog.resolve(reference)
-
-
-async def _of_alias(name: ModelName, alias: AliasName, catalog: CatalogDep) -> Manifest:
-    reference = Reference(name, alias=alias)
-    return catalog.cached(reference) or await catalog.resolve(reference)
-
-
-OfVersion = Annotated[Manifest, Depends(_of_version)]
-OfAlias = Annotated[Manifest, Depends(_of_alias)]
 
 
 @router.get(f"{_VERSION}/layers", **LAYERS)

@@ -15,7 +15,7 @@ from service.web.problem_docs import problem_responses
 
 Endpoint = Callable[..., Awaitable[Any]]
 NAMED = (ModelNotFound, VersionNotFound, AliasNotFound, ArtifactCorrupt, VersionPassedOver, StoreUnavailable)
-"""What any route below a version may answer with."""
+"""The errors of finding the version, which any route below one may answer with."""
 
 
 async def _by_number(name: ModelName, version: VersionNumber, catalog: CatalogDep) -> Manifest:
@@ -26,10 +26,9 @@ async def _by_alias(name: ModelName, alias: AliasName, catalog: CatalogDep) -> M
     return await catalog.resolve(Reference(name, alias=alias))
 
 
-_TARGETS = (
-    ("/versions/{version}", Annotated[Manifest, Depends(_by_number)], ""),
-    ("/aliases/{alias}", Annotated[Manifest, Depends(_by_alias)], " behind an alias"),
-)
+OfVersion = Annotated[Manifest, Depends(_by_number)]
+OfAlias = Annotated[Manifest, Depends(_by_alias)]
+_TARGETS = (("/versions/{version}", OfVersion, ""), ("/aliases/{alias}", OfAlias, " behind an alias"))
 
 
 def of_version(

@@ -5,11 +5,11 @@ from typing import Any
 
 from fastapi import APIRouter, Response, status
 
-from model_store import AliasNotFound, ArtifactCorrupt, Manifest, ModelNotFound, StoreUnavailable, VersionNotFound
+from model_store import Manifest
 from service.datasets.listing import DatasetListing
 from service.deps import CallerDep, DatasetsDep, QueueDep, RequestIdDep
 from service.jobs.queue import JobQueue
-from service.routes.inside import OfAlias, OfVersion
+from service.routes.named_versions import NAMED, OfAlias, OfVersion
 from service.web.problem_docs import problem_responses
 from worker.datasets import DatasetNotReady
 from worker.jobs.errors import QueueUnavailable
@@ -23,10 +23,7 @@ router = APIRouter(prefix="/models", tags=["inside"])
 RECORD: dict[str, Any] = {
     "status_code": status.HTTP_202_ACCEPTED,
     "summary": "Record the layers of a version",
-    "responses": problem_responses(
-        *(ModelNotFound, VersionNotFound, AliasNotFound, ArtifactCorrupt, StoreUnavailable),
-        *(RequestInvalid, DatasetNotReady, QueueUnavailable),
-    ),
+    "responses": problem_responses(*NAMED, RequestInvalid, DatasetNotReady, QueueUnavailable),
 }
 
 

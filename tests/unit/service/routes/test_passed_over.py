@@ -153,3 +153,10 @@ async def test_a_version_from_elsewhere_does_not_stop_the_catalog(
     publish(store, files={"history.json": b"[1, 2]", "evaluation.json": b'{"accuracy": "x"}'}, **odd)
     assert (await api.get("/models/brightness")).status_code == 200
     assert (await api.get("/models/brightness/versions/1/doctor")).status_code == 200
+
+
+async def test_a_look_inside_finds_versions_like_every_other_route(api: httpx.AsyncClient, store: ModelStore) -> None:
+    publish(store, **ERROR)
+    expected = {"versions/1": "not_recorded", "aliases/best": "version_passed_over", "aliases/none": "alias_not_found"}
+    for version, code in expected.items():
+        assert (await api.get(f"/models/brightness/{version}/layers")).json()["code"] == code
