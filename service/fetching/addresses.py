@@ -6,37 +6,19 @@ an address that was checked, so that a name that changes between check and conne
 """
 
 import asyncio
-import ipaddress
 import socket
 from collections.abc import Awaitable, Callable
 
 from service.errors import PictureNotFetched
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 """The addresses of a host name and a port."""
-
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
-"""IPv6 addresses that stand for IPv4 ones behind a translator; the last four bytes are the IPv4 address."""
 
 
 async def resolve(host: str, port: int) -> list[str]:
     """The addresses of a host, as the system knows them. Raises `OSError` when there are none."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
-
-
-def is_public(text: str) -> bool:
-    """Whether an address belongs to the public internet, also when it only wraps another one."""
-    address: Address = ipaddress.ip_address(text.partition("%")[0])
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if inner is None and address in NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is None and address.teredo is not None:
-            return False
-        address = inner or address
-    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 
 
 async def checked_address(host: str, port: int, resolve_host: Resolve, is_allowed: Callable[[str], bool]) -> str:

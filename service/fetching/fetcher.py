@@ -1,18 +1,25 @@
 """Fetches pictures by URL: bounded in bytes, seconds, redirects and number, and only from public addresses."""
 
+# httpx is imported with the first picture: it takes a tenth of the time in which this process starts.
+# ruff: noqa: PLC0415
+
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-
-import httpx
+from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from service.errors import Overloaded, PictureNotFetched
-from service.fetching.addresses import Resolve, checked_address, is_public, resolve
+from service.fetching.addresses import Resolve, checked_address, resolve
 from service.predict.encoded_pictures import MAX_URL
 from service.predict.rejection import Rejection
 from service.predict.uploads import Upload
 from service.web.client_presence import while_client_stays
+from service.web.public_addresses import is_public
 from worker.pictures.pixels import PictureRejected, PictureTooLarge
+
+if TYPE_CHECKING:
+    import httpx
 
 MAX_REDIRECTS = 3
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -111,6 +118,8 @@ class PictureFetcher:
             PictureNotFetched: the URL or its answer is not acceptable.
             PictureTooLarge: the file has more than `most_bytes`.
         """
+        import httpx
+
         # A client of its own for each picture: no cookies, no proxy of the environment, no connection to reuse.
         async with httpx.AsyncClient(trust_env=False, headers=HEADERS, timeout=self._rules.timeout_s) as client:
             for _ in range(MAX_REDIRECTS + 1):
@@ -127,8 +136,10 @@ class PictureFetcher:
                     await response.aclose()
         raise PictureNotFetched(f"the picture's URL sends on too often; expected at most {MAX_REDIRECTS} redirects")
 
-    async def _ask(self, client: httpx.AsyncClient, url: str) -> httpx.Response:
+    async def _ask(self, client: "httpx.AsyncClient", url: str) -> "httpx.Response":
         """Connect to an address that was checked, whatever the name means a moment later."""
+        import httpx
+
         parsed = _checked_url(url)
         port = parsed.port or (443 if parsed.scheme == "https" else 80)
         address = await checked_address(parsed.host, port, self._resolve, self._is_allowed)
@@ -146,7 +157,9 @@ class PictureFetcher:
             raise PictureNotFetched("the picture's server does not answer") from None
 
 
-def _checked_url(url: str) -> httpx.URL:
+def _checked_url(url: str) -> "httpx.URL":
+    import httpx
+
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:
@@ -157,8 +170,8 @@ def _checked_url(url: str) -> httpx.URL:
     return parsed
 
 
-async def _body(response: httpx.Response, most_bytes: int) -> bytes:
-    if response.status_code != httpx.codes.OK:
+async def _body(response: "httpx.Response", most_bytes: int) -> bytes:
+    if response.status_code != HTTPStatus.OK:
         raise PictureNotFetched(f"the picture's server answered {response.status_code}; expected 200")
     if response.headers.get("content-encoding", "identity").lower() not in {"", "identity"}:
         raise PictureNotFetched("the picture's server sent it compressed; expected the file as it is")

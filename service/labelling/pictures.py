@@ -1,8 +1,10 @@
 """The picture of a task: in the task itself, in Label Studio, or behind a URL."""
 
-from typing import Any
+# httpx is imported when it is used, as in `service.fetching.fetcher`.
+# ruff: noqa: PLC0415
 
-import httpx
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
 from service.errors import PictureNotFetched
 from service.predict.uploads import Upload
@@ -10,6 +12,9 @@ from service.settings import ApiSettings
 from service.state import ServiceState
 from service.web.base64_text import BASE64_EXPECTED, decode_base64
 from worker.pictures.pixels import PictureTooLarge
+
+if TYPE_CHECKING:
+    import httpx
 
 TIMEOUT_S = 10
 
@@ -40,8 +45,10 @@ async def picture_of(state: ServiceState, data: Any, field: str) -> bytes:  # no
     return fetched.read()
 
 
-def _inside(address: str, settings: ApiSettings) -> httpx.URL | None:
+def _inside(address: str, settings: ApiSettings) -> "httpx.URL | None":
     """The address in Label Studio that a task means; None when it lies elsewhere."""
+    import httpx
+
     try:
         if not settings.label_studio_url:
             if address.startswith("/"):
@@ -54,8 +61,10 @@ def _inside(address: str, settings: ApiSettings) -> httpx.URL | None:
     return url if (url.scheme, url.host, url.port) == (home.scheme, home.host, home.port) else None
 
 
-async def _from_label_studio(state: ServiceState, url: httpx.URL) -> bytes:
+async def _from_label_studio(state: ServiceState, url: "httpx.URL") -> bytes:
     """A file of Label Studio, by its token; where it sends on to a bucket, only public addresses are asked."""
+    import httpx
+
     settings = state.settings
     token = settings.label_studio_token
     headers = {} if token is None else {"Authorization": f"Token {token.get_secret_value()}"}
@@ -67,14 +76,14 @@ async def _from_label_studio(state: ServiceState, url: httpx.URL) -> bytes:
         ):
             if response.is_redirect:
                 return await state.fetcher.bytes_of(str(url.join(response.headers["location"])), most)
-            if response.status_code != httpx.codes.OK:
+            if response.status_code != HTTPStatus.OK:
                 raise PictureNotFetched(f"Label Studio answered {response.status_code} for the picture; expected 200")
             return await _bounded(response, most)
     except httpx.HTTPError:
         raise PictureNotFetched("Label Studio does not answer") from None
 
 
-async def _bounded(response: httpx.Response, most: int) -> bytes:
+async def _bounded(response: "httpx.Response", most: int) -> bytes:
     data = bytearray()
     async for chunk in response.aiter_bytes():
         data += chunk

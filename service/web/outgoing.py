@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from urllib.parse import SplitResult, urlsplit
 
+from service.web.public_addresses import is_public, translated
+
 DEADLINE_S = 10.0
 PORTS = {"http": 80, "https": 443}
 
@@ -37,7 +39,7 @@ def checked(url: str, *, allow_private: bool) -> list[str]:
     except (OSError, UnicodeError) as error:
         raise AddressRefused(f"the host {parts.hostname!r} cannot be resolved: {error}") from error
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-    private = [address for address in addresses if not is_public(address)]
+    private = [address for address in addresses if not _may_be_sent_to(address)]
     if private and not allow_private:
         raise AddressRefused(
             f"the host {parts.hostname!r} has the address {private[0]}, which is not public; expected a public one, or "
@@ -46,15 +48,10 @@ def checked(url: str, *, allow_private: bool) -> list[str]:
     return addresses
 
 
-def is_public(address: str) -> bool:
-    """Whether an IP address belongs to the public Internet, and does not stand for one that does not."""
+def _may_be_sent_to(address: str) -> bool:
+    """Whether an IP address is public, and not one that the network translates into another."""
     ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip.ipv4_mapped is not None:
-            return is_public(str(ip.ipv4_mapped))
-        if ip.sixtofour is not None or ip.teredo is not None or ip in ipaddress.ip_network("64:ff9b::/96"):
-            return False
-    return ip.is_global and not ip.is_multicast
+    return is_public(address) and not (isinstance(ip, ipaddress.IPv6Address) and translated(ip))
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], *, allow_private: bool) -> None:

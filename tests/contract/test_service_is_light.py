@@ -3,7 +3,10 @@
 import subprocess
 import sys
 
-HEAVY = ("tensorflow", "keras", "tf2onnx", "matplotlib", "celery", "onnx", "requests", "worker.telemetry.otlp")
+HEAVY = (
+    *("tensorflow", "keras", "tf2onnx", "matplotlib", "celery", "onnx", "requests", "worker.telemetry.otlp"),
+    "httpx",  # which imports rich
+)
 PROGRAM = f"""
 import sys
 import service.app

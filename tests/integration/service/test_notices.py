@@ -12,7 +12,8 @@ import redis
 
 from service.jobs import notifier as notifier_module
 from service.jobs.notifier import Notifier
-from service.web.outgoing import AddressRefused, DeliveryFailed, checked, is_public, post
+from service.web.outgoing import AddressRefused, DeliveryFailed, checked, post
+from service.web.public_addresses import is_public
 from worker.job_store.connection import connect
 from worker.job_store.notices import NoticeStore
 from worker.job_store.store import JobStore

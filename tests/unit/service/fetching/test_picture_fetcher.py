@@ -6,9 +6,9 @@ import httpx
 import pytest
 
 from service.errors import PictureNotFetched
-from service.fetching.addresses import is_public
 from service.fetching.fetcher import FetchRules, PictureFetcher
 from service.predict.uploads import Upload
+from service.web.public_addresses import is_public
 from worker.pictures.pixels import PictureTooLarge
 
 pytestmark = pytest.mark.anyio
