@@ -10,7 +10,7 @@ import pytest
 
 from model_store import ModelStore, open_store
 from tests.learning.trainings import SAMPLE, planned
-from worker.datasets import Dataset
+from worker.datasets import Dataset, DatasetUnavailable
 from worker.jobs.errors import TrainingFailed, TrainingPaused
 from worker.jobs.plan import TrainingPlan
 from worker.jobs.records import History, Progress, PublishedModel
@@ -229,6 +229,14 @@ def test_augmented_copies_have_features_of_their_own(backbone: Listener, directo
     assert first.shape == (54, 84)
     assert {tuple(row) for row in first} == {tuple(row) for row in fifth}
     assert len({tuple(row) for row in first} & {tuple(row) for row in second}) < len(first) / 2
+
+
+def test_a_head_is_never_validated_with_the_test_split_when_the_validation_split_is_gone(tmp_path: Path) -> None:
+    plan = planned().model_copy(update={"validation": "validation"})
+    parts = divide(build_network(plan, TWO_KINDS, "float32"))
+
+    with pytest.raises(DatasetUnavailable, match="had a validation split"):
+        head_work(parts, order_of(plan, tmp_path, "gone000000"), TWO_KINDS, Listener())
 
 
 def test_missing_weights_end_the_job_with_a_hint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,7 @@ def training_splits(dataset: Dataset, plan: TrainingPlan) -> tuple[LabelledImage
     if plan.validation == "test":
         return _rows(dataset, rows), test_split(dataset)
     if plan.validation == "validation":
-        return _rows(dataset, rows), validation_split(dataset)
+        return _rows(dataset, rows), _split(validation_pictures(dataset), len(dataset.info.classes))
     return _rows(dataset, rows), _split(_rows(dataset, held_out), len(dataset.info.classes))
 
 
@@ -56,7 +56,7 @@ def chosen_rows(n_pictures: int, plan: TrainingPlan) -> tuple[NDArray[np.int64],
     return chosen[:n_training], chosen[n_training:]
 
 
-def validation_split(dataset: Dataset) -> Split:
+def validation_pictures(dataset: Dataset) -> LabelledImages:
     """The dataset's own validation split. Raises `DatasetUnavailable` when it has none."""
     if dataset.validation is None:
         raise DatasetUnavailable(
@@ -64,7 +64,7 @@ def validation_split(dataset: Dataset) -> Split:
             "it had a validation split when the job was planned, and has none now",
             "Submit the job again.",
         )
-    return _split(dataset.validation, len(dataset.info.classes))
+    return dataset.validation
 
 
 def test_split(dataset: Dataset) -> Split:

@@ -17,7 +17,7 @@ from worker.reports.doubtful_labels import DoubtfulLabels, find_doubtful_labels
 from worker.supervision.messages import Order
 from worker.training.augmentation import Augmenter, mean_colour
 from worker.training.hardware import policy_of
-from worker.training.splits import Split, chosen_rows
+from worker.training.splits import Split, chosen_rows, validation_pictures
 from worker.training.targets import label_weights, training_targets
 from worker.training.transfer.feature_cache import FOLDER, FeatureCache
 from worker.training.transfer.feature_data import FeatureData
@@ -75,7 +75,12 @@ class _Validated:
 
 
 def head_work(parts: Parts, order: Order, dataset: Dataset, link: Link) -> HeadWork:
-    """The features of the training and the validation pictures, from the cache where it has them."""
+    """The features of the training and the validation pictures, from the cache where it has them.
+
+    Raises:
+        DatasetUnavailable: the plan validates with a split that the dataset no longer has.
+        TrainingPaused: it was asked to stop, and has kept what was computed.
+    """
     plan = order.plan
     began, cpu_began = time.monotonic(), time.process_time()
     rows, held_out = chosen_rows(len(dataset.train_images), plan)
@@ -121,9 +126,10 @@ def _doubtful(
 def _validated(dataset: Dataset, validation: object, held_out: NDArray[np.int64]) -> _Validated:
     if isinstance(validation, float):
         return _Validated("train", LabelledImages(dataset.train_images, dataset.train_labels), held_out)
-    pictures = LabelledImages(dataset.test_images, dataset.test_labels)
-    if validation == "validation" and dataset.validation is not None:
-        pictures = dataset.validation
+    if validation == "validation":
+        pictures = validation_pictures(dataset)
+    else:
+        pictures = LabelledImages(dataset.test_images, dataset.test_labels)
     return _Validated(str(validation), pictures, np.arange(len(pictures.labels)))
 
 

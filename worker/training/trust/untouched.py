@@ -7,10 +7,10 @@ import numpy as np
 from pydantic import JsonValue
 
 from model_store import Manifest, ModelStore, StoreError
-from worker.datasets import Dataset, DatasetUnavailable
+from worker.datasets import Dataset
 from worker.datasets.dataset import LabelledImages
 from worker.jobs.plan import TrainingPlan
-from worker.training.splits import chosen_rows
+from worker.training.splits import chosen_rows, validation_pictures
 
 MOST_PICTURES = 10_000
 """With so many, a coverage of 95 % is met to 0.2 % (one standard deviation)."""
@@ -46,9 +46,7 @@ def held_out_pictures(dataset: Dataset, plan: TrainingPlan) -> LabelledImages:
         DatasetUnavailable: the dataset no longer has the split that the plan validates with.
     """
     if plan.validation == "validation":
-        if dataset.validation is None:
-            raise DatasetUnavailable(dataset.info.name, "it has no validation split any more", "Submit the job again.")
-        source = dataset.validation
+        source = validation_pictures(dataset)
         rows = np.arange(len(source.labels))
     else:
         source = LabelledImages(dataset.train_images, dataset.train_labels)
