@@ -45,6 +45,12 @@ def parse_reference(text: str) -> VersionReference:
     return VersionReference(model, alias=alias or None)
 
 
+def numbered_version(reference: str) -> tuple[str, int]:
+    """The model and the number in `name/version`; a plan never names an alias or the latest version."""
+    model, _, number = reference.partition("/")
+    return model, int(number)
+
+
 def architecture_of(manifest: Manifest) -> str | Architecture:
     """The version's network as a job's `architecture`: the name of the preset that it equals, else its layers."""
     described = Architecture.model_validate(manifest.architecture)

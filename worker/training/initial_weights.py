@@ -8,7 +8,7 @@ import keras
 from model_store import ModelStore, StoreError
 from worker.artifacts import KERAS_FILE
 from worker.jobs.errors import TrainingFailed
-from worker.jobs.lineage import has_same_classes
+from worker.jobs.lineage import has_same_classes, numbered_version
 from worker.jobs.records import JobFailure
 
 logger = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ def take_over(
 
     Args:
         network: the built network; it was checked to fit when the job was submitted.
-        reference: `name/version`; a plan never names an alias or the latest version.
+        reference: `name/version`.
         store: holds the version.
         directory: for the temporary file.
         classes: the network's classes in the order of their index.
@@ -31,11 +31,11 @@ def take_over(
     Raises:
         TrainingFailed: the version was deleted or is damaged (`initial_model_unavailable`).
     """
-    model, _, number = reference.partition("/")
+    model, number = numbered_version(reference)
     path = directory / "initial.keras"
     try:
-        manifest = store.manifest(model, int(number))
-        path.write_bytes(store.read(model, int(number), KERAS_FILE))
+        manifest = store.manifest(model, number)
+        path.write_bytes(store.read(model, number, KERAS_FILE))
     except StoreError as error:
         raise unavailable(error) from error
     initial = keras.saving.load_model(path, compile=False)

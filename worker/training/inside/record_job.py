@@ -8,6 +8,7 @@ from model_store import Manifest, ModelStore, StoreError
 from worker.architectures import Architecture, analyse
 from worker.artifacts import KERAS_FILE, LAYERS_FILE, ONNX_FILE, TAILS_FILE
 from worker.datasets import Dataset
+from worker.jobs.lineage import numbered_version
 from worker.jobs.records import PublishedModel
 from worker.pictures.pixels import to_unit_range
 from worker.training.initial_weights import unavailable
@@ -29,19 +30,19 @@ def record_version(reference: str, dataset: Dataset, store: ModelStore, director
     Raises:
         TrainingFailed: the version was deleted or is damaged (`initial_model_unavailable`).
     """
-    model, _, number = reference.partition("/")
+    model, number = numbered_version(reference)
     try:
-        manifest = store.manifest(model, int(number))
+        manifest = store.manifest(model, number)
         for file in (KERAS_FILE, ONNX_FILE):
-            (directory / file).write_bytes(store.read(model, int(number), file))
+            (directory / file).write_bytes(store.read(model, number, file))
     except StoreError as error:
         raise unavailable(error, "The version to record") from error
     _write(manifest, dataset, directory)
     for file in (LAYERS_FILE, TAILS_FILE):
-        store.later_files.put(model, int(number), file, (directory / file).read_bytes())
+        store.later_files.put(model, number, file, (directory / file).read_bytes())
     return PublishedModel(
         name=model,
-        version=int(number),
+        version=number,
         test_loss=manifest.metrics.get("test_loss", 0.0),
         test_accuracy=manifest.metrics.get("test_accuracy", 0.0),
     )

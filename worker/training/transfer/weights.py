@@ -9,6 +9,7 @@ from worker.architectures import analyse
 from worker.artifacts import KERAS_FILE
 from worker.datasets import Dataset
 from worker.jobs.errors import TrainingFailed
+from worker.jobs.lineage import numbered_version
 from worker.jobs.records import JobFailure
 from worker.pretrained.errors import WeightsMissing, WeightsRejected
 from worker.pretrained.imagenet import FINGERPRINT, by_layer, imagenet_weights
@@ -52,8 +53,7 @@ def identity_of_weights(order: Order) -> str:
     plan = order.plan
     if plan.initial_model is None:
         return f"imagenet {FINGERPRINT}"
-    model, _, number = plan.initial_model.partition("/")
     try:
-        return open_store(order.store_url).manifest(model, int(number)).files[KERAS_FILE].sha256
+        return open_store(order.store_url).manifest(*numbered_version(plan.initial_model)).files[KERAS_FILE].sha256
     except StoreError as error:
         raise unavailable(error) from error

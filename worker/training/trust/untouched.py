@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from model_store import Manifest, ModelStore, StoreError
 from worker.datasets import Dataset
 from worker.datasets.dataset import LabelledImages
+from worker.jobs.lineage import numbered_version
 from worker.jobs.plan import TrainingPlan
 from worker.training.splits import chosen_rows, validation_pictures
 
@@ -57,9 +58,8 @@ def held_out_pictures(dataset: Dataset, plan: TrainingPlan) -> LabelledImages:
 
 
 def _manifest(reference: str, store: ModelStore) -> Manifest | None:
-    model, _, number = reference.partition("/")
     try:
-        return store.manifest(model, int(number))
+        return store.manifest(*numbered_version(reference))
     except StoreError:
         return None
 
