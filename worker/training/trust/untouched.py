@@ -60,7 +60,7 @@ def held_out_pictures(dataset: Dataset, plan: TrainingPlan) -> LabelledImages:
 def _manifest(reference: str, store: ModelStore) -> Manifest | None:
     try:
         return store.manifest(*numbered_version(reference))
-    except StoreError:
+    except (StoreError, ValueError):  # a version that was imported may name what it likes
         return None
 
 

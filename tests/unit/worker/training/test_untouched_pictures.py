@@ -55,6 +55,13 @@ def test_a_version_of_another_dataset_does_not_matter_and_a_deleted_one_is_not_t
     assert "not known" in reason
 
 
+def test_a_version_from_elsewhere_that_names_no_version_is_not_trusted(store: ModelStore) -> None:
+    imported = publish_trained(store, continued("elsewhere@best"))
+    reason = reason_against(continued(imported), SAMPLE, store)
+    assert reason is not None
+    assert "elsewhere@best, whose training pictures are not known" in reason
+
+
 def test_a_datasets_own_validation_split_is_always_untouched(store: ModelStore) -> None:
     reference = publish_trained(store, planned(seed=5))
     assert reason_against(continued(reference, validation="validation"), SAMPLE, store) is None
