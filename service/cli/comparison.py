@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from service.cli.client import Client, JsonObject
 from service.cli.errors import CommandFailed
+from service.cli.files import write_file
 from service.cli.tables import new_table, table_console
 
 
@@ -66,7 +67,8 @@ def run_compare(
     found = client.get("/compare", **query)
     if picture is not None:
         named = httpx.QueryParams({name: value for name, value in query.items() if value})
-        picture.write_bytes(client.download(f"/compare.{'svg' if picture.suffix == '.svg' else 'png'}?{named}"))
+        drawn = client.download(f"/compare.{'svg' if picture.suffix == '.svg' else 'png'}?{named}")
+        write_file(picture, drawn)
     console = table_console()
     if as_json:
         console.print_json(json.dumps(found))

@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from service.cli.client import Client, JsonObject
 from service.cli.errors import CommandFailed
+from service.cli.files import write_file
 from worker.jobs.lineage import parse_reference
 
 STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
@@ -51,10 +52,7 @@ def save_report(client: Client, reference: str, out: Path | None) -> None:
     """
     page = client.download(f"{version_path(reference)}/report.html")
     target = out or Path(reference.replace("/", "-v").replace("@", "-") + "-report.html")
-    try:
-        target.write_bytes(page)
-    except OSError as error:
-        raise CommandFailed(f"cannot write {target}: {error.strerror}") from error
+    write_file(target, page)
     Console().print(str(target), highlight=False, markup=False, soft_wrap=True)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from service.cli.client import Client
-from service.cli.errors import CommandFailed
+from service.cli.files import read_file, write_file
 from service.cli.predict import prediction_path
 
 
@@ -34,16 +34,10 @@ def draw(
     """
     path = prediction_path(*chosen)
     target = out or picture.with_name(f"{picture.stem}-{suffix}.png")
-    try:
-        data = picture.read_bytes()
-    except OSError as error:
-        raise CommandFailed(f"cannot read {picture}: {error.strerror}") from error
+    data = read_file(picture)
     version_path = path.removesuffix("/predict") if chosen[1:] != (None, None) else _newest(client, path, data)
     drawn = client.draw(f"{version_path}/{what}", (picture.name, data), format="png", **options)
-    try:
-        target.write_bytes(drawn)
-    except OSError as error:
-        raise CommandFailed(f"cannot write {target}: {error.strerror}") from error
+    write_file(target, drawn)
     Console().print(f"{target}: {version_path.removeprefix('/models/')}", highlight=False, markup=False, soft_wrap=True)
 
 

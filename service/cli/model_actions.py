@@ -8,6 +8,7 @@ from rich.console import Console
 
 from service.cli.client import Client
 from service.cli.errors import CommandFailed
+from service.cli.files import make_directory, write_file
 from service.cli.job_actions import print_line
 from service.cli.tables import new_table, table_console
 
@@ -34,11 +35,11 @@ def download_files(client: Client, named: str, files: Sequence[str], out: Path, 
         sys.stdout.buffer.write(client.download(f"{path}/files/{wanted[0]}"))
         sys.stdout.buffer.flush()
         return
-    out.mkdir(parents=True, exist_ok=True)
+    make_directory(out)
     for file in wanted:
         data = client.download(f"{path}/files/{file}")
         target = out / Path(file).name
-        target.write_bytes(data)
+        write_file(target, data)
         if as_json:
             print_line({"file": str(target), "size_bytes": len(data)})
         else:

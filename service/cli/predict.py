@@ -10,6 +10,7 @@ from rich.table import Table
 
 from service.cli.client import Client, JsonObject, ServerRefused
 from service.cli.errors import CommandFailed
+from service.cli.files import read_file
 
 PICTURES_PER_REQUEST = 32
 BYTES_PER_REQUEST = 16 * 1024 * 1024
@@ -37,7 +38,7 @@ def run_predict(client: Client, path: str, files: Sequence[Path], top_k: int, as
     Raises:
         CommandFailed: a file could not be read here, or a picture could not be classified.
     """
-    answers = [ask(client, path, batch, top_k) for batch in _batches([_read(file) for file in files])]
+    answers = [ask(client, path, batch, top_k) for batch in _batches([(file.name, read_file(file)) for file in files])]
     console = Console()
     for answer in answers:
         if as_json:
@@ -79,13 +80,6 @@ def _add_rows(table: Table, prediction: JsonObject) -> None:
     for rank, guess in enumerate(prediction["top_k"]):
         label = f"[bold]{escape(guess['label'])}[/bold]" if rank == 0 else escape(guess["label"])
         table.add_row(name if rank == 0 else "", label, f"{guess['probability']:.4f}")
-
-
-def _read(file: Path) -> Picture:
-    try:
-        return file.name, file.read_bytes()
-    except OSError as error:
-        raise CommandFailed(f"cannot read {file}: {error.strerror}") from error
 
 
 def _batches(pictures: Sequence[Picture]) -> Iterator[list[Picture]]:

@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from service.cli.client import Client, JsonObject
 from service.cli.errors import CommandFailed, Stopped
+from service.cli.files import read_file
 from service.cli.follow import JobFollower
 from service.cli.progress_view import ProgressView
 from worker.artifacts import CURVES_PICTURE, DOUBTFUL_FILE, DOUBTFUL_PICTURE, MISTAKES_FILE, MISTAKES_PICTURE
@@ -144,9 +145,7 @@ def _leave(client: Client, job: JobRecord, console: Console, cancel: bool) -> No
 
 def _read_architecture(path: Path) -> object:
     try:
-        return json.loads(path.read_bytes())
-    except OSError as error:
-        raise CommandFailed(f"cannot read {path}: {error.strerror}") from error
+        return json.loads(read_file(path))
     except ValueError as error:
         raise CommandFailed(f"{path} is not JSON: {error}") from error
 

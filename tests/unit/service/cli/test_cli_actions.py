@@ -109,6 +109,11 @@ def test_files_of_a_version_are_downloaded(
     for named, files, out in (("m", (), tmp_path), ("m/x", (), tmp_path), ("m/3", (), Path("-"))):
         with pytest.raises(CommandFailed, match=r"expected|prints one file"):
             download_files(client_of(respond), named, files, out, as_json=False)
+    (tmp_path / "new" / "a.json").unlink()
+    (tmp_path / "new" / "a.json").mkdir()
+    for out in (tmp_path / "new", tmp_path / "new" / "b.png"):
+        with pytest.raises(CommandFailed, match="cannot write"):
+            download_files(client_of(respond), "m/3", (), out, as_json=False)
 
 
 def test_aliases_are_listed_moved_and_removed_and_versions_deleted(

@@ -61,3 +61,5 @@ def test_a_comparison_is_a_table_and_a_verdict(
     assert (tmp_path / "c.svg").read_bytes() == b"<svg/>"
     run_compare(client_of(respond), ["a", "b"], None, None, as_json=True)
     assert json.loads(capsys.readouterr().out) == COMPARED
+    with pytest.raises(CommandFailed, match="cannot write"):
+        run_compare(client_of(respond), ["a", "b"], None, tmp_path / "missing" / "c.svg", as_json=False)
