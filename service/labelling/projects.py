@@ -1,11 +1,16 @@
 """What is kept of Label Studio's projects, in the data directory: how they ask, and every annotated picture.
 
 One directory per project: `project.json`, and for each task its label (`<task>.json`) and picture (`<task>.picture`).
+Several annotators may work on a project at once, and several API processes receive what they do: every change takes
+the lock of the file `lock` beside the projects.
 """
 
+import fcntl
 import json
 import os
 import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -59,27 +64,36 @@ class Projects:
         except FileNotFoundError:
             return Project(id=project_id, model=f"label-studio-{project_id}")
 
-    def save(self, project: Project) -> None:
-        """Keep a project. Raises `CallRejected` when there are too many."""
-        file = self._file(project.id)
-        if not file.exists():
-            if self._directory.is_dir() and sum(1 for _ in self._directory.iterdir()) >= MAX_PROJECTS:
-                raise CallRejected(f"there are too many projects; expected at most {MAX_PROJECTS}")
-            file.parent.mkdir(parents=True, exist_ok=True)
-        _write(file, project.model_dump_json().encode())
+    def change(self, project_id: int, changed: Callable[[Project], Project]) -> Project:
+        """Keep what `changed` makes of a project, and return it; no other change of the project comes in between.
+
+        Raises:
+            CallRejected: there are too many projects.
+            Exception: whatever `changed` raises; then the project stays as it is.
+        """
+        file = self._file(project_id)
+        with self._alone():
+            project = changed(self.get(project_id))
+            if not file.exists():
+                if sum(1 for found in self._directory.iterdir() if found.is_dir()) >= MAX_PROJECTS:
+                    raise CallRejected(f"there are too many projects; expected at most {MAX_PROJECTS}")
+                file.parent.mkdir(exist_ok=True)
+            _write(file, project.model_dump_json().encode())
+        return project
 
     def annotate(self, project: Project, task: int, label: str, picture: bytes) -> bool:
         """Keep an annotated picture; whether this changed anything. Raises `CallRejected` when there are too many."""
         folder = self._file(project.id).parent
         note = folder / f"{task}.json"
         content = json.dumps({"label": label[:MAX_LABEL]}).encode()
-        if note.exists():
-            if note.read_bytes() == content:
-                return False
-        elif len(list(folder.glob("*.picture"))) >= MAX_TASKS:
-            raise CallRejected(f"the project has too many annotations; expected at most {MAX_TASKS}")
-        _write(folder / f"{task}.picture", picture)
-        _write(note, content)
+        with self._alone():
+            if note.exists():
+                if note.read_bytes() == content:
+                    return False
+            elif len(list(folder.glob("*.picture"))) >= MAX_TASKS:
+                raise CallRejected(f"the project has too many annotations; expected at most {MAX_TASKS}")
+            _write(folder / f"{task}.picture", picture)
+            _write(note, content)
         return True
 
     def forget(self, project: Project, task: int) -> bool:
@@ -100,6 +114,14 @@ class Projects:
                 counts[label] = counts.get(label, 0) + 1
         return counts
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Wait until no other thread, and no other process, changes a project."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        with (self._directory / "lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # closing the file releases it
+            yield
+
     def _file(self, project_id: int) -> Path:
         return self._directory / str(int(project_id)) / "project.json"
 
@@ -110,7 +132,7 @@ def folder_name(label: str) -> str:
 
 
 def _write(file: Path, content: bytes) -> None:
-    """Replace a file as a whole."""
+    """Replace a file as a whole; only while the projects are locked."""
     part = file.with_name(f".{file.name}.{os.getpid()}")
     part.write_bytes(content)
     part.replace(file)

@@ -5,7 +5,9 @@ A training goes on from the version before. It runs in the background; Label Stu
 
 import asyncio
 import logging
-from functools import cache
+from collections.abc import Collection
+from contextlib import suppress
+from functools import cache, partial
 
 from model_store import DatasetMissing, Manifest, ModelNotFound
 from service.errors import CallRejected
@@ -74,10 +76,9 @@ async def train(state: ServiceState, projects: Projects, project: Project, owner
         await state.conversions.start(folder, UploadOptions(name=name, title=title))
     await _until_ready(state, name)
     record = await _submit(state, await _request(state, project, name), owner)
-    project = projects.get(project.id)  # annotations went on arriving
-    project.untrained, project.datasets = 0, [*project.datasets, name]
-    await _drop_old(state, project)
-    projects.save(project)
+    trained = await asyncio.to_thread(projects.change, project.id, partial(_trained, name))
+    deleted = await _delete_old(state, trained)
+    await asyncio.to_thread(projects.change, project.id, partial(_without, deleted))
     return record
 
 
@@ -121,10 +122,18 @@ async def _submit(state: ServiceState, request: JobRequest, owner: str) -> JobRe
     return await state.queue.submit(job, "", "", "label-studio", owner)
 
 
-async def _drop_old(state: ServiceState, project: Project) -> None:
+def _trained(dataset: str, project: Project) -> Project:
+    return project.model_copy(update={"untrained": 0, "datasets": [*project.datasets, dataset]})
+
+
+def _without(deleted: Collection[str], project: Project) -> Project:
+    return project.model_copy(update={"datasets": [name for name in project.datasets if name not in deleted]})
+
+
+async def _delete_old(state: ServiceState, project: Project) -> list[str]:
     """Delete the datasets of trainings before the last one; their pictures are still in the project."""
-    while len(project.datasets) > KEPT_DATASETS:
-        try:
-            await asyncio.to_thread(state.store.datasets.delete, project.datasets.pop(0))
-        except DatasetMissing:
-            continue
+    old = project.datasets[:-KEPT_DATASETS]
+    for name in old:
+        with suppress(DatasetMissing):
+            await asyncio.to_thread(state.store.datasets.delete, name)
+    return old

@@ -6,6 +6,7 @@ Suggestions are asked at `POST /predict`, like our own predictions; the key `tas
 
 import asyncio
 import json
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
@@ -90,16 +91,16 @@ async def label_studio_health() -> BackendHealth:
 async def label_studio_setup(setup: BackendSetup, state: StateDep) -> BackendVersion:
     """Remember how the project asks for the class of a picture, and say which version makes suggestions."""
     read_interface(setup.label_config)
-    projects = projects_of(state)
-    project = projects.get(project_id(setup.project))
+    wishes = {**_wishes(setup.extra_params), "label_config": setup.label_config}
+
+    def connected(project: Project) -> Project:
+        return Project.model_validate({**project.model_dump(), **wishes})
+
     try:
-        changed = Project.model_validate(
-            {**project.model_dump(), **_wishes(setup.extra_params), "label_config": setup.label_config}
-        )
+        changed = await asyncio.to_thread(projects_of(state).change, project_id(setup.project), connected)
     except ValidationError as error:
         fault = error.errors(include_input=False)[0]
         raise CallRejected(f"extra_params: {'.'.join(map(str, fault['loc']))}: {fault['msg']}") from None
-    await asyncio.to_thread(projects.save, changed)
     return BackendVersion(model_version=await model_version(state, changed))
 
 
@@ -123,8 +124,7 @@ async def label_studio_webhook(
         was_changed = await (_annotate if event.action in ANNOTATED else _forget)(state, projects, project, event)
         if not was_changed:
             return WebhookAnswer(status="ignored", untrained=project.untrained)
-        project.untrained += 1
-        await asyncio.to_thread(projects.save, project)
+        project = await asyncio.to_thread(projects.change, project.id, partial(_counted, project.label_config))
     elif event.action != TRAIN:
         return WebhookAnswer(status="ignored", untrained=project.untrained)
     every = state.settings.label_studio_train_every
@@ -170,6 +170,14 @@ def _wishes(extra_params: dict[str, Any] | str | None) -> dict[str, Any]:
     return {name: wishes[name] for name in ("model", "architecture", "epochs") if name in wishes}
 
 
+def _configured(label_config: str, project: Project) -> Project:
+    return project.model_copy(update={"label_config": label_config})
+
+
+def _counted(label_config: str, project: Project) -> Project:
+    return project.model_copy(update={"label_config": label_config, "untrained": project.untrained + 1})
+
+
 async def _annotate(state: ServiceState, projects: Projects, project: Project, event: WebhookEvent) -> bool:
     """Keep the picture under the label of the annotation; whether that changed anything."""
     interface = read_interface(project.label_config)
@@ -182,13 +190,13 @@ async def _annotate(state: ServiceState, projects: Projects, project: Project, e
         picture = await picture_of(state, task.get("data"), interface.field)
     except PictureRejected as error:
         raise type(error)(f"task {task.get('id')}: {error.reason}") from None
-    await asyncio.to_thread(projects.save, project)
+    await asyncio.to_thread(projects.change, project.id, partial(_configured, project.label_config))
     return await asyncio.to_thread(projects.annotate, project, project_id(task.get("id")), label, picture)
 
 
 async def _forget(_: ServiceState, projects: Projects, project: Project, event: WebhookEvent) -> bool:
     tasks = [event.task or {}] if event.task else [{"id": each.get("task")} for each in event.annotations or () if each]
-    forgotten = [projects.forget(project, project_id(task.get("id"))) for task in tasks]
+    forgotten = [await asyncio.to_thread(projects.forget, project, project_id(task.get("id"))) for task in tasks]
     return any(forgotten)
 
 

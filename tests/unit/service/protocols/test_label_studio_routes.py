@@ -1,7 +1,9 @@
 """Label Studio's contract through the application: health, setup, suggestions, and what a webhook keeps."""
 
+import asyncio
 import base64
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -94,6 +96,34 @@ async def test_annotations_are_kept_once_changed_and_forgotten(
     assert not (notes / "7.json").exists()
 
 
+async def test_annotations_that_come_at_once_are_all_counted(
+    served: httpx.AsyncClient, task: dict[str, Any], settings: ApiSettings
+) -> None:
+    tasks = [{**task, "id": number} for number in range(8)]
+    answers = await asyncio.gather(*(tell(served, "ANNOTATION_CREATED", each, CLASSES[2]) for each in tasks))
+    assert [answer.status_code for answer in answers] == [200] * 8
+    assert Projects(settings.data_dir / "label-studio").get(3).untrained == 8
+
+
+def test_changes_of_many_threads_all_stay(settings: ApiSettings) -> None:
+    def counted(project: Project) -> Project:
+        return project.model_copy(update={"untrained": project.untrained + 1})
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: Projects(settings.data_dir).change(1, counted), range(40)))
+    assert Projects(settings.data_dir).get(1).untrained == 40
+
+
+def test_what_is_refused_leaves_no_project(settings: ApiSettings) -> None:
+    def refuse(_: Project) -> Project:
+        raise CallRejected("no")
+
+    projects = Projects(settings.data_dir / "projects")
+    with pytest.raises(CallRejected, match="no"):
+        projects.change(1, refuse)
+    assert [found for found in (settings.data_dir / "projects").iterdir() if found.is_dir()] == []
+
+
 async def test_what_cannot_be_used_is_refused_with_words(served: httpx.AsyncClient, task: dict[str, Any]) -> None:
     inside = {**task, "data": {"photo": "/data/upload/1.png"}}
     outside = {**task, "data": {"photo": "http://127.0.0.1:1/1.png"}}
@@ -127,8 +157,7 @@ def test_interfaces_without_the_class_of_a_picture_are_refused(xml: str) -> None
 
 def test_labels_become_folders_that_lead_nowhere_else(settings: ApiSettings) -> None:
     projects = Projects(settings.data_dir)
-    project = Project(id=1, model="m")
-    projects.save(project)
+    project = projects.change(1, lambda _: Project(id=1, model="m"))
     for task, label in enumerate(("../up", "a/b", "é", "...", "é")):
         assert projects.annotate(project, task, label, b"picture")
     with (settings.data_dir / "a.zip").open("wb") as file:
