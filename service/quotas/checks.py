@@ -1,6 +1,7 @@
 """Refuses what would take an owner beyond a limit, with what is used, what is allowed, and when to come back."""
 
 import math
+from collections.abc import Awaitable, Callable
 
 from service.keys.callers import Caller
 from service.quotas.usage import Usage
@@ -24,12 +25,12 @@ async def require_jobs(caller: Caller, usage: Usage, n_more: int) -> None:
     """
     most_jobs, most_s = caller.limits.get("jobs"), caller.limits.get("waiting_s")
     if most_jobs is not None or most_s is not None:
-        used, each_s = await usage.jobs(caller.name), await usage.expected_s()
+        used = await usage.jobs(caller.name)
         if most_jobs is not None and used.jobs + n_more > most_jobs:
-            raise QuotaExceeded("jobs that wait or run", most_jobs, used.jobs, each_s)
-        if most_s is not None and used.waiting_s + n_more * each_s > most_s:
-            raise QuotaExceeded("seconds of waiting jobs", most_s, used.waiting_s, each_s)
-    await _require_bytes(caller, "model_bytes", usage, 1)
+            raise QuotaExceeded("jobs that wait or run", most_jobs, used.jobs, used.each_s)
+        if most_s is not None and used.waiting_s + n_more * used.each_s > most_s:
+            raise QuotaExceeded("seconds of waiting jobs", most_s, used.waiting_s, used.each_s)
+    await _require_bytes(caller, "model_bytes", "versions", usage.model_bytes, 1)
 
 
 async def require_dataset_bytes(caller: Caller, usage: Usage, n_more: int) -> None:
@@ -44,14 +45,15 @@ async def require_dataset_bytes(caller: Caller, usage: Usage, n_more: int) -> No
         StorageExceeded: the caller's datasets would use more bytes than they may.
         StoreUnavailable: it cannot be counted.
     """
-    await _require_bytes(caller, "dataset_bytes", usage, max(1, n_more))
+    await _require_bytes(caller, "dataset_bytes", "datasets", usage.dataset_bytes, max(1, n_more))
 
 
-async def _require_bytes(caller: Caller, name: str, usage: Usage, n_more: int) -> None:
-    most = caller.limits.get(name)
+async def _require_bytes(
+    caller: Caller, limit: str, what: str, used_by: Callable[[str], Awaitable[int]], n_more: int
+) -> None:
+    most = caller.limits.get(limit)
     if most is None:
         return
-    of = usage.dataset_bytes if name == "dataset_bytes" else usage.model_bytes
-    used = await of(caller.name)
+    used = await used_by(caller.name)
     if used + n_more > math.floor(most):
-        raise StorageExceeded("datasets" if name == "dataset_bytes" else "versions", most, used)
+        raise StorageExceeded(what, most, used)

@@ -1,6 +1,7 @@
 """What an owner uses at this moment: jobs that wait or run, the time the waiting ones will take, bytes in the store."""
 
 import asyncio
+from typing import NamedTuple
 
 from pydantic import BaseModel, Field
 
@@ -13,11 +14,18 @@ from worker.jobs.errors import QueueUnavailable
 from worker.jobs.states import JobState
 
 
-class JobUsage(BaseModel):
-    """Of the queue."""
+class JobUsage(NamedTuple):
+    """What an owner uses of the queue.
 
-    jobs: int = Field(description="Jobs that wait or run.")
-    waiting_s: float = Field(description="Seconds that a worker will need for those that wait.")
+    Attributes:
+        jobs: that wait or run.
+        waiting_s: seconds that a worker will need for those that wait.
+        each_s: seconds that a training takes, by the latest ones.
+    """
+
+    jobs: int
+    waiting_s: float
+    each_s: float
 
 
 class Used(BaseModel):
@@ -60,10 +68,6 @@ class Usage:
         """What the owner has in the queue. Raises `QueueUnavailable`."""
         return await self._queue.call(self._jobs, owner)
 
-    async def expected_s(self) -> float:
-        """Seconds that a training takes, by the latest ones. Raises `QueueUnavailable`."""
-        return await self._queue.call(self._queue.jobs.expected_s)
-
     async def dataset_bytes(self, owner: str) -> int:
         """Bytes of the owner's published datasets. Raises `StoreUnavailable`."""
         return await asyncio.to_thread(self._dataset_bytes, owner)
@@ -78,7 +82,8 @@ class Usage:
         jobs = self._queue.jobs
         _, waiting = jobs.find(JobFilter((JobState.QUEUED,), owner), limit=1)
         _, running = jobs.find(JobFilter((JobState.RUNNING,), owner), limit=1)
-        return JobUsage(jobs=waiting + running, waiting_s=waiting * jobs.expected_s())
+        each_s = jobs.expected_s()
+        return JobUsage(waiting + running, waiting * each_s, each_s)
 
     def _dataset_bytes(self, owner: str) -> int:
         total = 0

@@ -3,23 +3,22 @@
 import asyncio
 import hashlib
 import json
+from collections.abc import Awaitable
 from functools import cache
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Header, Query, Response, status
 from fastapi.openapi.models import Example
 
-from model_store import AliasNotFound, Manifest, ModelNotFound, ModelStore, StoreFull, VersionNotFound
+from model_store import AliasNotFound, Manifest, ModelNotFound, StoreFull, VersionNotFound
 from service.deps import CallerDep, CatalogDep, DatasetsDep, QueueDep, RequestIdDep, SettingsDep, StoreDep, UsageDep
 from service.jobs.dry_run import DryRun, dry_run
 from service.jobs.group_answers import Group, group_answer
 from service.jobs.memory_check import with_memory
 from service.jobs.queue import JobQueue
-from service.keys.callers import Caller
 from service.models.catalog import Catalog
 from service.models.index import Reference
 from service.quotas.checks import require_jobs
-from service.quotas.usage import Usage
 from service.settings import ApiSettings
 from service.web.outgoing import AddressRefused, checked
 from service.web.problem_docs import problem_responses
@@ -129,11 +128,11 @@ async def submit_job(
         planned = await asyncio.to_thread(_planned, submission, plan_one)
         outcome = await dry_run(planned, catalog, find_dataset)
         return Response(outcome.model_dump_json(), media_type="application/json")
-    await _require_free_space(store, queue, idempotency_key)
+    await _require(asyncio.to_thread(store.require_free_space), queue, idempotency_key)
     await _check_notify(submission, settings)
     digest = _digest(submission)
     planned = await asyncio.to_thread(_planned, submission, plan_one)
-    await _require_quota(caller, usage, len(planned), queue, idempotency_key)
+    await _require(require_jobs(caller, usage, len(planned)), queue, idempotency_key)
     jobs = await with_memory(planned, queue, settings.trainer_memory_bytes, find_dataset)
     if isinstance(submission, GridRequest):
         group = await queue.submit_group(
@@ -157,22 +156,14 @@ async def _check_notify(submission: JobRequest | GridRequest, settings: ApiSetti
         raise RequestInvalid(("notify",), str(error)) from error
 
 
-async def _require_free_space(store: ModelStore, queue: JobQueue, idempotency_key: str | None) -> None:
-    """Refuse a job that would end as `disk_full`, except a repetition, which only asks for an answer it missed."""
-    try:
-        await asyncio.to_thread(store.require_free_space)
-    except StoreFull:
-        if not idempotency_key or not await queue.call(queue.jobs.is_repetition, idempotency_key):
-            raise
+async def _require(check: Awaitable[None], queue: JobQueue, idempotency_key: str | None) -> None:
+    """Refuse jobs that do not pass a check: without disk space they would end as `disk_full`, or the key allows fewer.
 
-
-async def _require_quota(
-    caller: Caller, usage: Usage, n_jobs: int, queue: JobQueue, idempotency_key: str | None
-) -> None:
-    """Refuse jobs beyond the limits of the key, except a repetition, which adds none."""
+    A repetition is let through. It adds no job; it only asks for an answer that its client missed.
+    """
     try:
-        await require_jobs(caller, usage, n_jobs)
-    except (QuotaExceeded, StorageExceeded):
+        await check
+    except (StoreFull, QuotaExceeded, StorageExceeded):
         if not idempotency_key or not await queue.call(queue.jobs.is_repetition, idempotency_key):
             raise
 
