@@ -131,8 +131,8 @@ def _class_index(info: DatasetInfo, label: str) -> int:
     """The class that a label or, where no class has it, a number names."""
     if label in info.classes:
         return info.classes.index(label)
-    if label.isascii() and label.isdecimal() and int(label[:9]) < len(info.classes):
-        return int(label[:9])
+    if label.isascii() and label.isdecimal() and int(label) < len(info.classes):
+        return int(label)
     known = ", ".join(info.classes[:20]) + ("…" if len(info.classes) > 20 else "")
     raise _refused("label", f"No such class; expected one of {known}, or an index below {len(info.classes)}")
 
