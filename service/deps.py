@@ -211,7 +211,7 @@ DatasetChoiceDep = Annotated[DatasetChoice | None, Depends(_dataset_choice)]
 async def chosen_pictures(
     request: Request, state: ServiceState, choice: DatasetChoice | None, take_options: TakeOptions
 ) -> list[Upload]:
-    """The picture of a dataset that the query names, as a PNG file with its very pixels; or those of the body.
+    """The picture of a dataset that the query names, as a PNG file with the same pixels; or those of the body.
 
     Args:
         request: where the query names the picture, its body has options only, or nothing.

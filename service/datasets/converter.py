@@ -63,7 +63,9 @@ class Converter:
         return cls(process, process.stdout, process.stderr, silence_s)
 
     async def accepted(self) -> Accepted:
-        """The first message besides progress: the archive keeps the rules. A busy machine starts a process in seconds.
+        """The first message that is not about progress: the archive keeps the rules.
+
+        On a busy machine the process needs seconds to start.
 
         Raises:
             ArchiveUnusable: it breaks a rule, or holds no class folders.

@@ -3,14 +3,14 @@
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from service.jobs.queue import JobEvent, JobQueue
+from service.jobs.queue import FOLLOW_BLOCK_MS, JobEvent, JobQueue
 from worker.jobs.errors import QueueUnavailable
 from worker.jobs.records import History, JobRecord
 from worker.jobs.states import FINISHED, JobState
 
 logger = logging.getLogger(__name__)
 
-QUIET_MS = 10_000
+QUIET_MS = FOLLOW_BLOCK_MS
 """After which a client and the proxies on the way are told that the stream is alive."""
 PLACES_MS = 2_000
 """How often a queued job's place is looked up: it moves when other jobs start."""

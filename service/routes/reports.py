@@ -57,7 +57,7 @@ async def get_version_diagram(manifest: Manifest, conditions: ConditionsDep) -> 
 
 
 def answer_drawing(drawing: str, conditions: Conditions) -> Response:
-    """An SVG document, which no browser runs scripts of."""
+    """An SVG document with a policy that lets no browser run scripts in it."""
     return _sent(drawing, SVG, conditions, {"Content-Security-Policy": STORED_FILE[1].decode()})
 
 
