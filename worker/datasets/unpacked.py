@@ -9,16 +9,15 @@ import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from worker.datasets.built_in import DATASETS, DatasetInfo
 from worker.datasets.dataset import Dataset, LabelledImages
 from worker.datasets.loading import load_dataset
 from worker.datasets.staging import is_abandoned, is_staged, staged
-from worker.datasets.uploaded import FILES, FOLDER, VALIDATION_FILES
+from worker.datasets.uploaded import FILES, FOLDER, VALIDATION_FILES, mapped
 
 SplitName = Literal["train", "test", "validation"]
 ALL_FILES = (*FILES, *VALIDATION_FILES)
@@ -42,7 +41,7 @@ def map_split(info: DatasetInfo, split: SplitName, datasets_dir: Path) -> Labell
     images_file, labels_file = (f"{split}-images.npy", f"{split}-labels.npy")
     folder = folder_of(info, datasets_dir)
     try:
-        images, labels = _mapped(folder / images_file), _mapped(folder / labels_file)
+        images, labels = mapped(folder / images_file), mapped(folder / labels_file)
     except (OSError, ValueError):
         return None
     n = pictures_of(info, split)
@@ -90,11 +89,6 @@ def _remove_stale(parent: Path) -> None:
         with suppress(FileNotFoundError):  # another process may remove it at the same time
             if is_abandoned(folder):
                 shutil.rmtree(folder, ignore_errors=True)
-
-
-def _mapped(path: Path) -> NDArray[Any]:
-    array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    return array.view(np.ndarray)
 
 
 if __name__ == "__main__":

@@ -179,7 +179,7 @@ def _manifest_or_none(name: str, store: DatasetStore) -> DatasetManifest | None:
 
 
 def _opened(manifest: DatasetManifest, folder: Path) -> Dataset:
-    arrays = [_mapped(folder / file) for file in array_files(manifest.validation_per_class)]
+    arrays = [mapped(folder / file) for file in array_files(manifest.validation_per_class)]
     splits = [LabelledImages(images, labels) for images, labels in zip(arrays[::2], arrays[1::2], strict=True)]
     dataset = assemble(info_of(manifest), *splits)
     if dataset.fingerprint != manifest.fingerprint:
@@ -192,7 +192,7 @@ def _opened(manifest: DatasetManifest, folder: Path) -> Dataset:
     return dataset
 
 
-def _mapped(path: Path) -> NDArray[Any]:
+def mapped(path: Path) -> NDArray[Any]:
     """A memory-mapped file as a plain read-only `ndarray`."""
     array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     return array.view(np.ndarray)

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from worker.supervision.messages import REPORTS, CommitGranted, Finish, Order, Pause, Report
+from worker.supervision.messages import REPORTS, Instruction, Report
 from worker.supervision.work_dirs import make_work_dir
 
 _STDERR_TAIL_BYTES = 4000
@@ -58,7 +58,7 @@ class TrainerProcess:
         """The process has not ended."""
         return self._process.poll() is None
 
-    def send(self, message: Order | CommitGranted | Pause | Finish) -> None:
+    def send(self, message: Instruction) -> None:
         """Write a message to the trainer; `receive` notices when it has died."""
         with contextlib.suppress(BrokenPipeError, ValueError):  # ValueError: it was stopped and its pipe closed
             self._instructions.write(message.model_dump_json().encode() + b"\n")

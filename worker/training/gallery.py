@@ -23,6 +23,7 @@ from worker.pictures.drawing import (
     shortened,
     text_width,
 )
+from worker.pictures.hard_pixels import enlarged
 from worker.reports.doubtful_labels import DoubtfulLabels
 from worker.reports.mistakes import Mistakes
 
@@ -203,7 +204,7 @@ def fitted(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     height, width = rgb.shape[:2]
     factor = side // max(height, width)
     if factor:
-        return rgb.repeat(factor, axis=0).repeat(factor, axis=1)
+        return enlarged(rgb, factor)
     shrink = side / max(height, width)
     size = max(1, round(width * shrink)), max(1, round(height * shrink))
     return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BOX))
