@@ -14,7 +14,7 @@ from worker.datasets.dataset import LabelledImages
 from worker.supervision.messages import Order
 from worker.training.predicting import predict_pictures
 from worker.training.splits import chosen_rows
-from worker.training.trust.untouched import held_out_pictures, reason_against
+from worker.training.trust.untouched import drawn_rows, held_out_pictures, reason_against
 from worker.training.trust.unusual import MOST_TRAINING, unusual_network
 from worker.trust.conformal import scores_of_mistakes
 from worker.trust.precision import PRECISION, sureness
@@ -51,7 +51,7 @@ def record_trust(directory: Path, order: Order, dataset: Dataset, network: keras
 
 def _record_unusual(directory: Path, order: Order, dataset: Dataset, held_out: LabelledImages) -> None:
     rows, _ = chosen_rows(len(dataset.train_images), order.plan)
-    drawn = np.sort(np.random.default_rng(order.plan.seed).permutation(rows)[:MOST_TRAINING])
+    drawn = drawn_rows(rows, MOST_TRAINING, order.plan)
     scorer = unusual_network(dataset.train_images[drawn], held_out.images)
     if scorer is None:
         logger.info("unusual pictures are not told: too few pictures are held out")

@@ -4,6 +4,7 @@ A job that starts from a published version continues its training: what that ver
 """
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from model_store import Manifest, ModelStore, StoreError
@@ -53,8 +54,13 @@ def held_out_pictures(dataset: Dataset, plan: TrainingPlan) -> LabelledImages:
         source = LabelledImages(dataset.train_images, dataset.train_labels)
         _, rows = chosen_rows(len(source.labels), plan)
     most = MOST_OF_BACKBONE if plan.train == "head" else MOST_PICTURES
-    drawn = np.sort(np.random.default_rng(plan.seed).permutation(rows)[:most])
+    drawn = drawn_rows(rows, most, plan)
     return LabelledImages(source.images[drawn], source.labels[drawn])
+
+
+def drawn_rows(rows: NDArray[np.int64], most: int, plan: TrainingPlan) -> NDArray[np.int64]:
+    """At most so many of these rows, drawn with the plan's seed, in rising order."""
+    return np.sort(np.random.default_rng(plan.seed).permutation(rows)[:most])
 
 
 def _manifest(reference: str, store: ModelStore) -> Manifest | None:

@@ -112,7 +112,7 @@ def _session(nodes: list[onnx.NodeProto], wavelets: onnx.TensorProto) -> onnxrun
         [helper.make_tensor_value_info(FEATURES, onnx.TensorProto.FLOAT, ["n", None])],
         [wavelets],
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    model = _model(graph)
     return onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
 
 
@@ -166,6 +166,10 @@ def _file(
         [helper.make_tensor_value_info(UNUSUAL_TENSOR, onnx.TensorProto.FLOAT, ["n"])],
         [wavelets, *constants],
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    model = _model(graph)
     helper.set_model_props(model, {USUAL_SCORES: json.dumps([round(float(score), 6) for score in usual])})
     return bytes(model.SerializeToString())
+
+
+def _model(graph: onnx.GraphProto) -> onnx.ModelProto:
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
