@@ -86,8 +86,8 @@ def switches_of(graph: onnx.GraphProto, shapes: Mapping[str, Sequence[int | str]
     nodes: list[onnx.NodeProto] = []
     switched: list[str] = []
     for node in graph.node:
-        copy = _renamed(node, renamed | {name: PUSHED + name for name in node.output if name})
         renamed |= {name: PUSHED + name for name in node.output if name}
+        copy = _renamed(node, renamed)
         nodes.append(copy)
         for at, name in enumerate(node.output):
             if name in shapes:

@@ -67,7 +67,7 @@ def find_places(
 
 def _all_tensors(graph: onnx.GraphProto, model: bytes, images: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
     names = [name for node in graph.node for name in node.output if name]
-    session = open_session(with_outputs(model, [name for name in names if name != OUTPUT_TENSOR]))
+    session = open_session(with_outputs(model, outputs_of(names)))
     return dict(zip(names, session.run(names, {INPUT_TENSOR: images}), strict=True))
 
 
@@ -116,5 +116,5 @@ def logits_of(graph: onnx.GraphProto) -> str | None:
 
 
 def outputs_of(names: Sequence[str]) -> list[str]:
-    """Tensors that have to be added to the network's own output."""
+    """Those tensors, each once, that have to be added to the network's own output."""
     return [name for name in dict.fromkeys(names) if name != OUTPUT_TENSOR]
