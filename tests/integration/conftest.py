@@ -4,9 +4,12 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+import redis
 
 from tests.busy_machine import settings_when_busy
 from tests.running import Stack, running_stack
+from worker.job_store.connection import connect
+from worker.job_store.store import JobStore
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +24,15 @@ def api(stack: Stack) -> Iterator[httpx.Client]:
     """An HTTP client of the running stack."""
     with httpx.Client(base_url=stack.url, timeout=30) as client:
         yield client
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[redis.Redis]:
+    """A connection to the test session's server, emptied: not that of the running stack."""
+    with connect(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def job_store(client: redis.Redis) -> JobStore:
+    return JobStore(client)

@@ -1,7 +1,6 @@
 """Records of the version before owners took turns: they open, run and are listed, also while old processes go on."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,7 +8,6 @@ import redis
 
 from tests.unit.worker.job_store.test_old_records import FINISHED, PLANNED
 from worker.job_store.adoption import Adoption
-from worker.job_store.connection import connect
 from worker.job_store.filters import JobFilter
 from worker.job_store.scripts import Scripts
 from worker.job_store.store import JobStore
@@ -19,17 +17,6 @@ from worker.jobs.request import JobRequest
 from worker.jobs.states import JobState
 
 PREFIX = "convserve:"
-
-
-@pytest.fixture
-def client(redis_url: str) -> Iterator[redis.Redis]:
-    with connect(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
-def job_store(client: redis.Redis) -> JobStore:
-    return JobStore(client)
 
 
 def put_as_before(client: redis.Redis, job: str, state: JobState, **fields: str) -> None:

@@ -1,13 +1,10 @@
 """Whose job is next: owners take turns by the worker time they have used, and jobs say where they stand."""
 
-from collections.abc import Iterator
-
 import pytest
 import redis
 
 from service.telemetry.metrics import Metrics
 from worker.job_store import keys
-from worker.job_store.connection import connect
 from worker.job_store.store import JobStore
 from worker.job_store.workers import claimant_of
 from worker.jobs.labels import Labels
@@ -20,12 +17,6 @@ PLAN = plan(JobRequest(architecture="lenet5-fashion", dataset="fashion_mnist_sam
 MODEL = PublishedModel(name="shirts", version=1, test_loss=0.5, test_accuracy=0.8)
 HALF_LIFE_S = 10_000.0
 USAGE = f"{keys.PREFIX}usage"
-
-
-@pytest.fixture
-def client(redis_url: str) -> Iterator[redis.Redis]:
-    with connect(redis_url) as client:
-        yield client
 
 
 @pytest.fixture

@@ -1,13 +1,11 @@
 """The store of job groups on a real server."""
 
 import itertools
-from collections.abc import Iterator
 
 import pytest
 import redis
 from pydantic import JsonValue
 
-from worker.job_store.connection import connect
 from worker.job_store.groups import GroupRecord, GroupStore
 from worker.job_store.store import JobStore
 from worker.jobs.errors import GroupNotFound, IdempotencyConflict
@@ -23,12 +21,6 @@ BODY: dict[str, JsonValue] = {
     "grid": {"overrides.activation": ["tanh", "relu"], "seed": [1, 2]},
 }
 JOBS: list[PlannedJob] = plan_grid(GridRequest.model_validate(BODY), plan)
-
-
-@pytest.fixture
-def client(redis_url: str) -> Iterator[redis.Redis]:
-    with connect(redis_url) as client:
-        yield client
 
 
 @pytest.fixture

@@ -2,14 +2,12 @@
 
 import itertools
 import re
-from collections.abc import Iterator
 from typing import cast
 
 import pytest
 import redis
 
 from worker.job_store import keys
-from worker.job_store.connection import connect
 from worker.job_store.scripts import PRELUDE, Scripts, script_names, source, text
 from worker.jobs.states import FINISHED, LEGAL_MOVES, REDIRECTIONS, JobState, Mark, Redirection
 
@@ -20,12 +18,6 @@ CALL = re.compile(r"redis\.call\('(\w+)'(?:, (\w+))?")
 MAPPED_KEY = re.compile(r"^--   ([a-z:<>]+)  +(?:hash|stream|list|zset|number|string)  ", re.MULTILINE)
 FUNCTION = re.compile(r"^local function (\w+)\(.*?^end$", re.MULTILINE | re.DOTALL)
 FENCE = "7"
-
-
-@pytest.fixture
-def client(redis_url: str) -> Iterator[redis.Redis]:
-    with connect(redis_url) as client:
-        yield client
 
 
 def header(name: str) -> str:

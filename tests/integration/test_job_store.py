@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -19,17 +19,6 @@ from worker.jobs.states import JobState
 PLAN = plan(JobRequest(architecture="lenet5-fashion", dataset="fashion_mnist_sample", epochs=2))
 MODEL = PublishedModel(name="shirts", version=1, test_loss=0.5, test_accuracy=0.8)
 FAILURE = JobFailure(code="diverged", message="loss became nan")
-
-
-@pytest.fixture
-def client(redis_url: str) -> Iterator[redis.Redis]:
-    with connect(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
-def job_store(client: redis.Redis) -> JobStore:
-    return JobStore(client)
 
 
 def submitted(job_store: JobStore) -> JobRecord:

@@ -1,6 +1,6 @@
 """Finished jobs beyond a number move to the store: they are found, listed, counted and forgotten as before."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,6 @@ import redis
 from model_store import ModelStore, open_store
 from worker.job_store import keys
 from worker.job_store.archived import NoArchive
-from worker.job_store.connection import connect
 from worker.job_store.filters import JobFilter
 from worker.job_store.groups import GroupStore
 from worker.job_store.store import JobStore
@@ -28,12 +27,6 @@ PLAN = plan(JobRequest(architecture="lenet5-fashion", dataset="fashion_mnist_sam
 OTHER = plan(JobRequest(architecture="cnn", dataset="fashion_mnist_sample", epochs=2, model="bags"))
 MODEL = PublishedModel(name="shirts", version=1, test_loss=0.5, test_accuracy=0.8)
 HISTORY = History().with_epoch({"loss": 1.0, "accuracy": 0.5, "val_loss": 1.1, "val_accuracy": 0.4})
-
-
-@pytest.fixture
-def client(redis_url: str) -> Iterator[redis.Redis]:
-    with connect(redis_url) as client:
-        yield client
 
 
 @pytest.fixture

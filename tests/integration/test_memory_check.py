@@ -1,7 +1,5 @@
 """A training that needs more memory than any worker has is refused before it is queued."""
 
-from collections.abc import Iterator
-
 import pytest
 import redis
 
@@ -10,7 +8,6 @@ from service.jobs.queue import JobQueue
 from tests.fakes import RecordingWakeUps
 from worker.datasets import dataset_info
 from worker.job_store import workers as workers_module
-from worker.job_store.connection import connect
 from worker.job_store.groups import GroupStore
 from worker.job_store.store import JobStore
 from worker.jobs.grids import PlannedJob
@@ -30,12 +27,6 @@ def planned(architecture: str, **fields: object) -> PlannedJob:
 
 SMALL = planned("lenet5-fashion")
 LARGE_BATCHES = planned("alexnet", batch_size=512)
-
-
-@pytest.fixture
-def client(redis_url: str) -> Iterator[redis.Redis]:
-    with connect(redis_url) as client:
-        yield client
 
 
 @pytest.fixture

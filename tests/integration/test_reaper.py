@@ -3,7 +3,6 @@ import redis
 
 from tests.fakes import RecordingWakeUps
 from worker.job_store.claims import MAX_ATTEMPTS
-from worker.job_store.connection import connect
 from worker.job_store.reaper import SECOND_LOOK_S, Reaper
 from worker.job_store.store import JobStore
 from worker.job_store.wake_ups import WakeUps
@@ -37,11 +36,6 @@ class PatientReaper(Reaper):
         super().sweep()
         self.time.now += SECOND_LOOK_S
         super().sweep()
-
-
-@pytest.fixture
-def client(redis_url: str) -> redis.Redis:
-    return connect(redis_url)
 
 
 @pytest.fixture

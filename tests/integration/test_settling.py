@@ -1,6 +1,6 @@
 """A job lost its last attempt while publishing: the next claim finds out whether the version exists."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,7 +8,6 @@ import pytest
 from model_store import ModelStore, VersionFacts, VersionNotFound, open_store
 from tests.unit.model_store.published import facts
 from worker.job_store.claims import MAX_ATTEMPTS
-from worker.job_store.connection import connect
 from worker.job_store.store import JobStore
 from worker.jobs.plan import plan
 from worker.jobs.records import Claim, History, JobFailure, JobRecord
@@ -29,12 +28,6 @@ LOSSES: dict[str, Callable[[JobStore, Claim], bool]] = {
 @pytest.fixture
 def settings(redis_url: str, tmp_path: Path) -> WorkerSettings:
     return WorkerSettings(redis_url=redis_url, data_dir=tmp_path, spare_trainer=False)
-
-
-@pytest.fixture
-def job_store(redis_url: str) -> Iterator[JobStore]:
-    with connect(redis_url) as client:
-        yield JobStore(client)
 
 
 @pytest.fixture

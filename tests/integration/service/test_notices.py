@@ -14,7 +14,6 @@ from service.jobs import notifier as notifier_module
 from service.jobs.notifier import Notifier
 from service.web.outgoing import AddressRefused, DeliveryFailed, checked, post
 from service.web.public_addresses import is_public
-from worker.job_store.connection import connect
 from worker.job_store.notices import NoticeStore
 from worker.job_store.store import JobStore
 from worker.jobs.labels import Labels
@@ -62,12 +61,6 @@ def receiver() -> Iterator[Receiver]:
         yield server
         server.shutdown()
         thread.join()
-
-
-@pytest.fixture
-def client(redis_url: str) -> Iterator[redis.Redis]:
-    with connect(redis_url) as client:
-        yield client
 
 
 def test_an_end_is_told_until_it_is_heard(
