@@ -73,9 +73,9 @@ class FakeServer:
         else:
             self._respond(route, url.path, parse_qs(url.query))
 
-    def release(self, path: str, index: int = 0) -> None:
-        """Let go of an answer that was held back."""
-        route, answer = self.held[path].pop(index)
+    def release(self, path: str) -> None:
+        """Let go of the answer that has been held back longest."""
+        route, answer = self.held[path].pop(0)
         _fulfill(route, answer)
 
     def send_events(self, *events: tuple[str, dict[str, Any]]) -> None:
