@@ -407,7 +407,9 @@ def world() -> dict[str, Answer | Answering]:
                 }
             ]
         },
-        "/leaderboard": {"entries": [{"owner": "ada", "model": "clothes", "version": 2, "test_accuracy": 0.88}]},
+        "/leaderboard": {
+            "rows": [{"rank": 1, "owner": "ada", "model": "clothes", "version": 2, "test_accuracy": 0.88}]
+        },
         "/readyz": {"status": "ready"},
         "POST /convolve": {
             "steps": [
@@ -419,6 +421,8 @@ def world() -> dict[str, Answer | Answering]:
                     "width": "28",
                 }
             ],
+            "min": 0,
+            "max": 255,
             "picture": MAPS["seen"],
         },
     }
@@ -450,7 +454,7 @@ def world() -> dict[str, Answer | Answering]:
             f"{address}/layers": {"layers": LAYERS},
             f"{address}/film": {
                 "epochs": [0, 4],
-                "kernels": [[[[0.1, -0.2], [0.3, 0]]]] * 2,
+                "kernels": [[[[[0.1], [-0.2]], [[0.3], [0]]]]] * 2,
                 "pictures": [],
                 "confusion": [],
             },

@@ -133,6 +133,13 @@ def test_an_alias_that_moved_since_the_model_was_read_is_not_asked_for_again_and
 
 
 @pytest.mark.usefixtures("fake")
+def test_the_class_sees_who_is_ahead(page: Page) -> None:
+    page.goto(f"{ORIGIN}/#/class")
+    rows = page.get_by_role("region", name="Leaderboard").locator("tbody tr")
+    expect(rows).to_have_text([re.compile("1.*ada.*clothes, version 2.*88.0 %")])
+
+
+@pytest.mark.usefixtures("fake")
 def test_a_failure_comes_with_its_hint(page: Page) -> None:
     page.goto(f"{ORIGIN}/#/run/job000003")
     expect(page.get_by_role("region", name="What went wrong")).to_contain_text("Try a learning rate of 0.001.")

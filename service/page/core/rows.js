@@ -1,4 +1,5 @@
 // One line about a job, whichever form the API gives it: a whole record or a row.
+import { between } from "./words.js";
 
 /** @typedef {{id: string, name: string, owner: string, state: string, dataset: string, architecture: string, epoch: number, epochs: number,
  *   phase: string, eta: number | null, validation: number | null, test: number | null, seconds: number | null, version: number | null,
@@ -21,18 +22,18 @@ export function rowOf(job) {
   const model = job.model ?? null;
   return {
     id: job.id,
-    name: model?.name ?? (typeof model === "string" ? model : request.model ?? job.name ?? job.id),
+    name: model?.name ?? (typeof model === "string" ? model : request.model ?? job.id),
     owner: job.owner ?? "local",
     state: job.state,
     dataset: request.dataset ?? job.dataset ?? "",
     architecture: architectureOf(job, request),
     epoch: progress.epoch ?? 0,
-    epochs: progress.epochs || request.epochs || job.epochs || 0,
+    epochs: progress.epochs || request.epochs || 0,
     phase: progress.phase ?? "",
     eta: progress.eta_s ?? job.eta_s ?? null,
-    validation: job.val_accuracy ?? job.best_val_accuracy ?? best(job.history?.val_accuracy),
+    validation: job.val_accuracy ?? best(job.history?.val_accuracy),
     test: model?.test_accuracy ?? job.test_accuracy ?? null,
-    seconds: job.started_at ? (Date.parse(job.finished_at ?? new Date().toISOString()) - Date.parse(job.started_at)) / 1000 : null,
+    seconds: between(job.started_at, job.finished_at),
     version: model?.version ?? job.version ?? null,
     group: job.group ?? null,
     position: job.position ?? null,
@@ -41,14 +42,11 @@ export function rowOf(job) {
     started: job.started_at ?? null,
     finished: job.finished_at ?? null,
     speed: progress.images_per_second ?? null,
-    doctor: job.doctor?.worst ?? worstOf(job.doctor?.findings ?? job.doctor) ?? "",
+    doctor: job.doctor?.worst ?? "",
     cancelling: Boolean(job.cancel_requested),
     tags: job.tags ?? [],
   };
 }
-
-const SEVERITIES = ["error", "warning", "info"];
-export const worstOf = (findings) => (Array.isArray(findings) ? SEVERITIES.find((one) => findings.some(({ severity }) => severity === one)) ?? "none" : undefined);
 
 export const STATES = ["running", "queued", "succeeded", "failed", "cancelled"];
 export const isOver = (state) => ["succeeded", "failed", "cancelled"].includes(state);

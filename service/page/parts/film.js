@@ -7,8 +7,6 @@ import { percent } from "../core/words.js";
 import { Panel, Picture } from "./basics.js";
 import { Tour } from "./tour.js";
 
-const SPLIT = "test";
-
 /** A kernel as pixels: blue below zero, orange above. @param {{values: any, label?: string, scale?: number}} properties */
 export function Kernel({ values, label = "kernel", scale = 14 }) {
   const rows = /** @type {number[][]} */ (values);
@@ -25,20 +23,14 @@ function tone(value) {
   return `rgb(${mix(r)},${mix(g)},${mix(b)})`;
 }
 
-/** Kernels come as rows of numbers, or with channels last; of colours the mean is shown. */
-export function plane(kernel) {
-  if (!Array.isArray(kernel?.[0])) return [];
-  if (!Array.isArray(kernel[0][0])) return kernel;
-  const isChannelFirst = kernel.length <= 4 && kernel[0].length > kernel.length;
-  if (isChannelFirst) return kernel[0].map((row, y) => row.map((_, x) => kernel.reduce((sum, channel) => sum + channel[y][x], 0) / kernel.length));
-  return kernel.map((row) => row.map((cell) => cell.reduce((sum, value) => sum + value, 0) / cell.length));
-}
+/** A kernel comes as rows, columns and channels; of the channels the mean is shown. */
+const plane = (kernel) => kernel.map((row) => row.map((cell) => cell.reduce((sum, value) => sum + value, 0) / cell.length));
 
 export function Film({ address, dataset, classes }) {
   const film = useResource(`${address}/film`);
   const [chosen, setChosen] = useState(/** @type {number | null} */ (null));
   if (!film.data?.epochs?.length) return null;
-  const { epochs, kernels = [], pictures = [] } = film.data;
+  const { epochs, kernels, pictures } = film.data;
   const frame = chosen ?? epochs.length - 1;
   return html`<${Panel} title="Film of the training" wide>
     <label class="slider">after epoch <output>${epochs[frame]}</output><input type="range" min="0" max=${epochs.length - 1} value=${frame} aria-valuetext=${`epoch ${epochs[frame]}`} onInput=${(event) => setChosen(Number(event.currentTarget.value))} /></label>
@@ -47,10 +39,10 @@ export function Film({ address, dataset, classes }) {
       <div><h3>Twelve pictures</h3><ul class="gallery">${pictures.map((picture) => {
         const probabilities = picture.probabilities[frame] ?? [];
         const answer = probabilities.indexOf(Math.max(...probabilities));
-        const label = picture.label ?? "";
+        const { label } = picture;
         const said = classes[answer] ?? "–";
-        const isRight = said === label || answer === label;
-        return html`<li key=${picture.index}><${Picture} src=${at`/datasets/${dataset}/pictures/${picture.split ?? SPLIT}/${picture.index}.png?scale=3`} alt=${`${label}`} width="56" height="56" />
+        const isRight = said === label;
+        return html`<li key=${picture.index}><${Picture} src=${at`/datasets/${dataset}/pictures/test/${picture.index}.png?scale=3`} alt=${label} width="56" height="56" />
           <span><span aria-hidden="true">${isRight ? "✓" : "✕"}</span><span class="hidden">${isRight ? "right" : "wrong"}</span> ${said} ${percent(probabilities[answer], 0)}</span></li>`;
       })}</ul></div>
     </div>

@@ -78,7 +78,7 @@ function Camera({ take }) {
 export function TestPictures({ dataset, chosen, choose }) {
   const [offset, setOffset] = useState(chosen === null ? 0 : Math.floor(chosen / STRIP) * STRIP);
   const found = useResource(dataset && `${at`/datasets/${dataset}/pictures`}${query({ split: "test", offset, limit: STRIP })}`);
-  const rows = found.data?.pictures ?? found.data?.rows;
+  const rows = found.data?.pictures;
   if (!rows) return found.error?.status === 404 || !dataset ? null : html`<${Fault} error=${found.error} />`;
   return html`<div class="strip-of-pictures"><span id="test-pictures">Test pictures of ${dataset}</span>
     <ul class="gallery small-ones" aria-labelledby="test-pictures">${rows.map((row) => html`<li key=${row.index}><button type="button" aria-pressed=${row.index === chosen} title=${row.label} onClick=${() => choose(row.index)}>

@@ -30,10 +30,10 @@ function Keys() {
       <label>Expires after <input value=${form.expires} onInput=${set("expires")} placeholder="30d, or never" size="12" /></label>
       <button type="submit" class="primary" disabled=${make.busy}>Create a key</button></form>
     <${Fault} error=${make.error ?? revoke.error} />
-    ${made ? html`<div role="status"><p>The key of <strong>${made.name}</strong>. It is shown once: copy it now.</p><${Code} text=${made.key ?? made.token} label="New key" /></div>` : null}
+    ${made ? html`<div role="status"><p>The key of <strong>${made.name}</strong>. It is shown once: copy it now.</p><${Code} text=${made.key} label="New key" /></div>` : null}
     <${Await} of=${keys}>${({ keys: list }) => html`<div class="scroll" tabindex="0" role="region" aria-label="Keys"><table><thead><tr><th scope="col">name</th><th scope="col">scope</th><th scope="col">created</th><th scope="col">expires</th><th scope="col">state</th><th scope="col"></th></tr></thead>
-      <tbody>${list.map((key) => html`<tr key=${key.name}><th scope="row">${key.name}</th><td>${key.scope ?? key.scopes?.join(", ")}</td><td>${ago(key.created_at)}</td><td>${key.expires_at ? new Date(key.expires_at).toLocaleDateString() : "never"}</td><td><${Badge} state=${key.state === "active" ? "ready" : "cancelled"}>${key.state ?? "active"}<//></td>
-        <td>${(key.state ?? "active") !== "active" ? null : html`<${Confirm} label="Revoke" action=${() => revoke.run(key.name)} question=${`Revoke the key of ${key.name}? It stops working everywhere within two seconds. Jobs and models stay.`} />`}</td></tr>`)}</tbody></table></div>
+      <tbody>${list.map((key) => html`<tr key=${key.name}><th scope="row">${key.name}</th><td>${key.scope}</td><td>${ago(key.created_at)}</td><td>${key.expires_at ? new Date(key.expires_at).toLocaleDateString() : "never"}</td><td><${Badge} state=${key.state === "active" ? "ready" : "cancelled"}>${key.state}<//></td>
+        <td>${key.state !== "active" ? null : html`<${Confirm} label="Revoke" action=${() => revoke.run(key.name)} question=${`Revoke the key of ${key.name}? It stops working everywhere within two seconds. Jobs and models stay.`} />`}</td></tr>`)}</tbody></table></div>
       ${list.length ? null : html`<p class="quiet">No keys yet.</p>`}`}<//>`}
     <${Tour} method="POST" path="/keys" json=${{ name: form.name || "ada", scope: form.scope }} />
   <//>`;
@@ -55,10 +55,10 @@ function Leaderboard() {
   const list = datasets.data?.datasets ?? [];
   const dataset = place.value.query.get("dataset") ?? list.find(({ name }) => name === "fashion_mnist_sample")?.name ?? list[0]?.name;
   const board = useResource(dataset ? `/leaderboard${query({ dataset })}` : null, { every: 10000 });
-  const rows = board.data?.entries ?? board.data?.leaderboard ?? board.data?.rows ?? [];
+  const rows = board.data?.rows ?? [];
   return html`<${Panel} title="Leaderboard"><label>Dataset <select value=${dataset ?? ""} onChange=${(event) => setQuery({ dataset: event.currentTarget.value })}>${list.map(({ name }) => html`<option key=${name} value=${name}>${name}</option>`)}</select></label>
     <${Await} of=${board}>${() => (rows.length ? html`<table><thead><tr><th scope="col" class="number">place</th><th scope="col">owner</th><th scope="col">model</th><th scope="col" class="number">test accuracy</th></tr></thead>
-      <tbody>${rows.map((row, index) => html`<tr key=${row.owner}><td class="number">${row.place ?? row.rank ?? index + 1}</td><th scope="row">${row.owner}</th><td><a href=${at`#/model/${row.model}/${row.version}`}>${row.model}, version ${row.version}</a></td><td class="number">${percent(row.test_accuracy ?? row.score)}</td></tr>`)}</tbody></table>` : html`<p class="quiet">Nobody has a model of this dataset yet.</p>`)}<//>
+      <tbody>${rows.map((row) => html`<tr key=${row.owner}><td class="number">${row.rank}</td><th scope="row">${row.owner}</th><td><a href=${at`#/model/${row.model}/${row.version}`}>${row.model}, version ${row.version}</a></td><td class="number">${percent(row.test_accuracy)}</td></tr>`)}</tbody></table>` : html`<p class="quiet">Nobody has a model of this dataset yet.</p>`)}<//>
     <${Tour} path=${`/leaderboard${query({ dataset })}`} /><//>`;
 }
 

@@ -29,7 +29,7 @@ export function Inside({ address, picture, inputShape }) {
     <label class="slider">Layer <output>${layer.name}</output><input type="range" min="0" max=${list.length - 1} value=${position} aria-valuetext=${layer.name} onInput=${(event) => setName(list[Number(event.currentTarget.value)].name)} /></label>
     <${Diagram} input=${inputShape} layers=${list.map((one, index) => ({ index: String(index), ...one }))} selected=${layer.name} choose=${setName} />
     <div class="inside">
-      ${seen.answer?.seen ? html`<figure class="seen"><img src=${pngOf(seen.answer.seen)} alt="What the network got" /><figcaption>What the network saw</figcaption></figure>` : null}
+      ${seen.answer ? html`<figure class="seen"><img src=${seen.answer.seen} alt="What the network got" /><figcaption>What the network saw</figcaption></figure>` : null}
       <div class="inside-layer"><h3>${layer.name}</h3><${Facts} layer=${layer} />
         ${layer.kernels ? html`<div><h4><${Term} name="kernel">Kernels<//></h4><${Picture} class="tiles" src=${address + at`/layers/${layer.name}/kernels.png`} alt=${`Kernels of ${layer.name}`} /></div>` : null}
         ${layer.maps ? html`<${LayerMaps} address=${address} picture=${picture} layer=${layer} off=${off} toggle=${toggle} />` : null}
@@ -39,8 +39,6 @@ export function Inside({ address, picture, inputShape }) {
     <${Tour} method="POST" path=${`${address}/maps${query({ layer: layer.name })}`} file="picture.png" />
   <//>`;
 }
-
-const pngOf = (text) => (text.startsWith("data:") || text.startsWith("/") ? text : `data:image/png;base64,${text}`);
 
 function Facts({ layer }) {
   return html`<p>${layer.output_shape.join(" × ")}${layer.parameters ? `, ${plural(layer.parameters, "parameter")}` : ", nothing to learn"}.
@@ -77,7 +75,7 @@ function Without({ address, picture, off, clear }) {
   const { answer, error, isOld } = useAnswer([address, picture, JSON.stringify(off)], (abort) => (off.length
     ? base64(picture.blob).then((b64) => inTurn(abort, () => post(`${address}/what-if`, { images: [{ b64 }], without: off }, abort))) : null));
   if (!off.length) return null;
-  const after = answer?.series?.find?.(({ change }) => change === "without") ?? answer?.series?.[0];
+  const after = answer?.series.find(({ change }) => change === "without");
   const filters = off.map(([name, channel]) => `${name} ${channel}`).join(", ");
   return html`<p role="status" class=${isOld ? "old" : ""}>Without ${filters}: ${after ? html`<strong>${after.label} ${percent(after.probability)}</strong> instead of ${answer.original.label} ${percent(answer.original.probability)}` : "…"}
     <button type="button" class="small" onClick=${clear}>Switch them on again</button></p><${Fault} error=${error} />`;

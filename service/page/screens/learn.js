@@ -32,20 +32,18 @@ export function Learn() {
     <p>Next: <a href="#/look">look inside a trained network</a>, or read the lesson with its commands in the documentation.</p>`;
 }
 
-/** Asks for the demonstration on this picture; the PNG and the arithmetic come from two requests. */
+/** Asks for the demonstration on this picture: the result as a picture, and its arithmetic. */
 function useDemonstration(picture, options) {
   const late = useLater(options, 120);
   return useAnswer([picture, JSON.stringify(late)], (abort) => (picture ? base64(picture.blob).then((b64) => post("/convolve?values=false", { images: [{ b64 }], ...late }, abort)) : null));
 }
 
-const pngOf = (text) => (!text || text.startsWith("data:") || text.startsWith("/") ? text : `data:image/png;base64,${text}`);
-
 function Demonstration({ picture, options, name, only = "" }) {
   const { answer, error, isOld } = useDemonstration(picture, options);
-  return html`<${Fault} error=${error?.status === 404 ? { message: "This server does not have this demonstration." } : error} />
+  return html`<${Fault} error=${error} />
     ${answer ? html`<div class=${isOld ? "demonstration old" : "demonstration"}>
       ${picture ? html`<figure><img class="given" src=${picture.url} alt="Before" /><figcaption>before</figcaption></figure>` : null}
-      <figure><img class="given" src=${pngOf(answer.picture ?? answer.png)} alt=${`After ${name}`} /><figcaption>after</figcaption></figure>
+      <figure><img class="given" src=${answer.picture} alt=${`After ${name}`} /><figcaption>after</figcaption></figure>
       <${Steps} answer=${answer} only=${only} /></div>` : null}`;
 }
 
@@ -53,7 +51,7 @@ function Steps({ answer, only }) {
   const steps = answer.steps.filter(({ operation }) => !only || operation === only);
   return html`<ul>${steps.map((step) => html`<li key=${step.operation}><strong>${step.operation}</strong>: ${step.input_shape.join(" × ")} → ${step.output_shape.join(" × ")}<br />
     <span class="quiet">height: ${step.height}</span><br /><span class="quiet">width: ${step.width}</span></li>`)}
-    ${answer.max === undefined ? null : html`<li class="quiet">numbers from ${figure(answer.min, 0)} to ${figure(answer.max, 0)}</li>`}</ul>`;
+    <li class="quiet">numbers from ${figure(answer.min, 0)} to ${figure(answer.max, 0)}</li></ul>`;
 }
 
 const asQuery = ({ kernel, ...options }) => `/convolve${query({ ...options, kernel: JSON.stringify(kernel), format: "png" })}`;

@@ -51,7 +51,7 @@ function Screen({ models, model, version }) {
     const abort = new AbortController();
     setFault(null);
     Promise.all([testPicture(dataset, split, index, abort.signal), get(`${at`/datasets/${dataset}/pictures`}${query({ split, offset: index, limit: 1 })}`, { signal: abort.signal }).catch(() => null)])
-      .then(([blob, rows]) => { if (!abort.signal.aborted) take(blob, `${dataset}, ${split} picture ${index}`, (rows?.pictures ?? rows?.rows)?.[0]?.label); }, (error) => { if (!abort.signal.aborted) setFault(error); });
+      .then(([blob, rows]) => { if (!abort.signal.aborted) take(blob, `${dataset}, ${split} picture ${index}`, rows?.pictures[0]?.label); }, (error) => { if (!abort.signal.aborted) setFault(error); });
     return () => abort.abort();
   }, [dataset, split, index]);
   return html`<${Choice} models=${models} model=${model} version=${version} />
@@ -119,5 +119,5 @@ function Said({ first, truth }) {
   return html`<p class="said">${first.not_sure ? html`<span>Not sure; most likely </span>` : null}<strong>${label}</strong>${truth ? (truth === label ? html` <span class="badge succeeded">✓ right</span>` : html` <span class="badge failed">✕ it shows ${truth}</span>`) : null}</p>
     ${first.unusual ? html`<p class="badge warning">! This picture is unlike those it was trained on. Take the answer with care.</p>` : null}
     <${Bars} rows=${first.top_k} mark=${label} />
-    ${first.set ? html`<p>In 95 of 100 pictures the right class is in this <${Term} name="conformal set">set<//>: <strong>${first.set.map((entry) => entry.label ?? entry).join(", ")}</strong>.</p>` : null}`;
+    ${first.set ? html`<p>In 95 of 100 pictures the right class is in this <${Term} name="conformal set">set<//>: <strong>${first.set.join(", ")}</strong>.</p>` : null}`;
 }

@@ -125,7 +125,7 @@ export function Curves({ history, kind, asPercent = false }) {
 
 function Doctor({ job }) {
   const version = useResource(job.model && !job.doctor ? at`/models/${job.model.name}/versions/${job.model.version}/doctor` : null);
-  const findings = job.doctor?.findings ?? (Array.isArray(job.doctor) ? job.doctor : version.data?.findings);
+  const findings = (job.doctor ?? version.data)?.findings;
   if (!findings) return null;
   return html`<${Findings} findings=${findings} tour=${job.model ? at`/models/${job.model.name}/versions/${job.model.version}/doctor` : at`/jobs/${job.id}`} />`;
 }

@@ -5,7 +5,7 @@ import { html } from "../core/html.js";
 import { useAction } from "../core/resource.js";
 import { place } from "../core/router.js";
 import { hasKeys, isAdmin, me, overview, readOverview, watchServer, workers } from "../core/server.js";
-import { bytes, duration } from "../core/words.js";
+import { bytes, duration, percent } from "../core/words.js";
 import { Fault } from "../parts/basics.js";
 
 const LINKS = [["", "Runs"], ["new", "New"], ["models", "Models"], ["look", "Try"], ["data", "Data"], ["learn", "Learn"]];
@@ -49,13 +49,9 @@ function Running({ row }) {
 }
 
 function Gpu() {
-  const gpus = workers.value.flatMap((worker) => worker.gpus ?? (worker.gpu ? [worker.gpu] : []));
+  const gpus = workers.value.flatMap(({ gpus: own }) => own);
   if (!gpus.length) return null;
-  return html`<span>${gpus.map((gpu) => {
-    const used = gpu.memory_used_bytes ?? gpu.used_bytes;
-    const share = gpu.utilization ?? gpu.busy_share;
-    return html`<span key=${gpu.name}>GPU ${gpu.name}${share !== undefined && share !== null ? `, ${Math.round(share <= 1 ? share * 100 : share)} % busy` : ""}${used ? `, ${bytes(used)} used` : ""} </span>`;
-  })}</span>`;
+  return html`<span>${gpus.map(({ name, utilization, used_bytes: used }) => html`<span key=${name}>GPU ${name}${utilization === null ? "" : `, ${percent(utilization, 0)} busy`}${used ? `, ${bytes(used)} used` : ""} </span>`)}</span>`;
 }
 
 /** Who asks: the key's name, and the way to give another. */
