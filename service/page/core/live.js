@@ -5,7 +5,6 @@
 import { signal } from "@preact/signals";
 import { apiKey, get, isOffline, send } from "./api.js";
 
-const POLL_MS = 800;
 const RETRY_MS = 2000;
 const AGAIN_MS = 300;
 
@@ -18,6 +17,12 @@ channel?.addEventListener("message", ({ data }) => deliver(data));
 
 /** How often the stream has begun anew: what was missed meanwhile has to be read again. */
 export const restarts = signal(0);
+
+/** Calls back whenever the stream begins anew from now on. @param {() => void} callback @returns {() => void} stops it */
+export function onRestart(callback) {
+  let isFirst = true;
+  return restarts.subscribe(() => { if (!isFirst) callback(); isFirst = false; });
+}
 
 function deliver(event) {
   if (event.kind === "restart") { restarts.value++; return; }
@@ -65,36 +70,16 @@ async function stream(abort) {
   }
 }
 
-/** For servers without `/events`: the running jobs, again and again. */
-async function poll(abort) {
-  let before = new Set();
-  publish({ kind: "restart" });
-  while (!abort.aborted) {
-    const { jobs } = await get("/jobs?state=running&limit=20", { signal: abort });
-    const running = new Set(jobs.map((job) => job.id));
-    for (const id of before) {
-      if (!running.has(id)) publish({ kind: "state", job: id, data: await get(`/jobs/${id}`, { signal: abort }).catch(() => ({ id })) });
-    }
-    for (const job of jobs) publish({ kind: before.has(job.id) ? "progress" : "state", job: job.id, data: job });
-    before = running;
-    await wait(POLL_MS);
-  }
-}
-
-let hasStream = true;
-
 async function lead(abort) {
   for (let isFirst = true; !abort.aborted; isFirst = false) {
     if (!isFirst) await wait(AGAIN_MS); // a stream that ends at once must not be asked for without a pause
     try {
-      if (hasStream) await stream(abort);
-      else await poll(abort);
+      await stream(abort);
     } catch (fault) {
       if (abort.aborted) return;
-      const error = /** @type {{status?: number}} */ (fault);
-      if ([404, 405].includes(error.status ?? 0)) hasStream = false;
-      else await wait(error.status === 401 ? 2 * RETRY_MS : RETRY_MS);
-      lastEvent = error.status === 0 || error.status === 422 ? "" : lastEvent;
+      const { status } = /** @type {{status?: number}} */ (fault);
+      await wait(status === 401 ? 2 * RETRY_MS : RETRY_MS);
+      if (status === 0 || status === 422) lastEvent = "";
     }
     if (isOffline.value) await get("/readyz").catch(() => {});
   }

@@ -16,24 +16,19 @@ export const workers = signal([]);
 export const isAdmin = () => !me.value || me.value.scopes.includes("admin");
 export const hasKeys = () => me.value !== null && me.value.name !== "local";
 
-/** Routes that this server does not have: asked for once. @type {Set<string>} */
-const missing = new Set();
-
-/** Null where the server lacks the route or refuses it; other failures stay failures. */
-export async function ifThere(path) {
-  if (missing.has(path)) return null;
+/** Null where this key may not ask; other failures stay failures. */
+async function ifAllowed(path) {
   try { return await get(path); } catch (error) {
-    if (!(error instanceof Problem) || ![401, 403, 404, 405].includes(error.status)) throw error;
-    if (error.status === 404) missing.add(path);
-    return null;
+    if (error instanceof Problem && [401, 403].includes(error.status)) return null;
+    throw error;
   }
 }
 
-export async function readMe() { me.value = await ifThere("/me").catch(() => me.peek()); }
+async function readMe() { me.value = await ifAllowed("/me").catch(() => me.peek()); }
 
 export async function readOverview() {
   const [running, queued, found] = await Promise.all([
-    get("/jobs?view=row&state=running&limit=20"), get("/jobs?view=row&state=queued&limit=50"), ifThere("/workers").catch(() => null),
+    get("/jobs?view=row&state=running&limit=20"), get("/jobs?view=row&state=queued&limit=50"), ifAllowed("/workers").catch(() => null),
   ]);
   const waiting = queued.jobs.map(rowOf);
   const own = waiting.filter((row) => hasKeys() && row.owner === me.value?.name && row.position !== null);
@@ -59,8 +54,7 @@ export function watchServer() {
   const stop = listen(({ kind, job, data }) => {
     if (kind !== "progress") { soon(); if (kind !== "epoch") return; }
     const { running, ...rest } = overview.peek();
-    const progress = data?.progress ?? data ?? {};
-    overview.value = { ...rest, running: running.map((row) => (row.id === job ? patched(row, progress) : row)) };
+    overview.value = { ...rest, running: running.map((row) => (row.id === job ? patched(row, data) : row)) };
   });
   const stopRestarts = restarts.subscribe(soon);
   const stopKey = apiKey.subscribe(() => { readMe().then(soon); });

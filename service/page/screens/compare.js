@@ -2,7 +2,7 @@
 import { at, query } from "../core/api.js";
 import { html } from "../core/html.js";
 import { useEffect } from "preact/hooks";
-import { listen, restarts } from "../core/live.js";
+import { listen, onRestart } from "../core/live.js";
 import { useResource } from "../core/resource.js";
 import { place, setQuery } from "../core/router.js";
 import { duration, figure, percent, plural, settingName } from "../core/words.js";
@@ -42,9 +42,8 @@ function useFollowing(compared) {
     const jobs = new Set(data?.runs.map(({ job }) => job));
     let timer = 0;
     const soon = () => { if (!timer) timer = setTimeout(() => { timer = 0; if (!document.hidden) reload(); }, 600); };
-    let isFirst = true;
-    const stopRestarts = restarts.subscribe(() => { if (!isFirst) soon(); isFirst = false; });
-    const stop = listen((event) => { if (jobs.has(event.job) && event.kind !== "progress") soon(); else if (jobs.has(event.job) && event.data?.history) soon(); });
+    const stopRestarts = onRestart(soon);
+    const stop = listen(({ kind, job }) => { if (jobs.has(job) && kind !== "progress") soon(); });
     return () => { clearTimeout(timer); stop(); stopRestarts(); };
   }, [data, reload]);
 }

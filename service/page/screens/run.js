@@ -2,7 +2,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { at, post, remove } from "../core/api.js";
 import { html } from "../core/html.js";
-import { listen, restarts } from "../core/live.js";
+import { listen, onRestart } from "../core/live.js";
 import { useAction, useResource } from "../core/resource.js";
 import { go } from "../core/router.js";
 import { isOver, rowOf } from "../core/rows.js";
@@ -17,8 +17,7 @@ const SERIES = ["loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"]
 
 /** The job with what an event says. Null: the event does not fit, so the job has to be read again. */
 export function withEvent(job, { kind, data }) {
-  if (data?.request && data.id === job.id) return { ...job, ...data };
-  if (kind === "progress") return { ...job, progress: { ...job.progress, ...(data.progress ?? data) } };
+  if (kind === "progress") return { ...job, progress: { ...job.progress, ...data } };
   if (kind !== "epoch") return null;
   const history = job.history ?? {};
   const known = history.loss?.length ?? 0;
@@ -38,10 +37,7 @@ export function useJob(id) {
     const next = withEvent(latest.current, event);
     if (next) { latest.current = next; change(next); } else reload();
   }), [id, change, reload]);
-  useEffect(() => {
-    let isFirst = true;
-    return restarts.subscribe(() => { if (!isFirst) job.reload(); isFirst = false; });
-  }, [job.reload]);
+  useEffect(() => onRestart(reload), [reload]);
   return job;
 }
 

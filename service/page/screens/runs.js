@@ -60,7 +60,7 @@ function useRuns(states) {
     const stopRestarts = restarts.subscribe(soon);
     const stop = listen(({ kind, job, data }) => {
       if (!["progress", "epoch"].includes(kind)) { soon(); return; }
-      setRows((old) => old?.map((row) => (row.id === job ? patched(row, data?.progress ?? data ?? {}) : row)) ?? old);
+      setRows((old) => old?.map((row) => (row.id === job ? patched(row, data) : row)) ?? old);
     });
     const onVisible = () => { if (!document.hidden) soon(); };
     document.addEventListener("visibilitychange", onVisible);
