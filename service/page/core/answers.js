@@ -34,16 +34,14 @@ export function inTurn(abort, ask) {
  */
 export function useAnswer(asked, ask) {
   const [state, setState] = useState(/** @type {{answer: any, error: any, isOld: boolean}} */ ({ answer: null, error: null, isOld: false }));
-  const turn = useRef(0);
   useEffect(() => {
-    const own = ++turn.current;
     const abort = new AbortController();
     const promise = ask(abort.signal);
     if (!promise) { setState({ answer: null, error: null, isOld: false }); return undefined; }
     setState((old) => ({ ...old, isOld: true }));
     promise.then(
-      (answer) => { if (own === turn.current) setState({ answer, error: null, isOld: false }); },
-      (error) => { if (own === turn.current && !abort.signal.aborted) setState({ answer: null, error, isOld: false }); },
+      (answer) => { if (!abort.signal.aborted) setState({ answer, error: null, isOld: false }); },
+      (error) => { if (!abort.signal.aborted) setState({ answer: null, error, isOld: false }); },
     );
     return () => abort.abort();
   }, asked);

@@ -11,7 +11,7 @@ import { PictureInput, testPicture, TestPictures, usePicture } from "../parts/pi
 import { Tour } from "../parts/tour.js";
 import { Inside } from "./inside.js";
 import { WhatIf } from "./what_if.js";
-import { Why } from "./why.js";
+import { form, Why } from "./why.js";
 
 const COVERAGE = 0.95;
 const TOP = 5;
@@ -89,11 +89,7 @@ function NotRecorded({ address }) {
 
 /** The answer with its conformal set, where the version has the scores for one. */
 async function predict(address, blob, wishes, abort) {
-  const ask = (values) => {
-    const form = new FormData();
-    form.append("file", blob, "picture");
-    return send("POST", `${address}/predict${query({ top_k: TOP, ...values })}`, { body: form, signal: abort }).then((answer) => answer.json());
-  };
+  const ask = (values) => send("POST", `${address}/predict${query({ top_k: TOP, ...values })}`, { body: form(blob), signal: abort }).then((answer) => answer.json());
   try { return await ask(wishes); } catch (error) {
     if (error instanceof Problem && error.status === 409) return ask({}); // its file has no scores for a wish
     throw error;
