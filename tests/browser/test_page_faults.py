@@ -216,6 +216,8 @@ def test_a_server_that_asks_for_a_key_gets_it_and_the_tab_keeps_it(page: Page, f
     page.keyboard.press("Enter")
     expect(page.get_by_role("region", name="Runs")).to_be_visible()
     expect(page.get_by_role("button", name="teacher")).to_be_visible()
+    page.get_by_role("button", name="curl", exact=True).first.click()
+    expect(page.get_by_role("region", name="curl for this panel")).to_contain_text("Bearer $CONVSERVE_API_KEY")
     page.reload()
     expect(page.get_by_role("region", name="Runs")).to_be_visible()
     assert page.evaluate("localStorage.length") == 0

@@ -13,7 +13,7 @@ const pretty = (json) => JSON.stringify(json, null, 2);
 export function curl({ method = "GET", path, json, file, save }) {
   const parts = [`curl ${quote(here() + path)}`];
   if (method !== "GET" && !(method === "POST" && (json !== undefined || file))) parts.push(`-X ${method}`);
-  if (apiKey.value) parts.push(`-H "Authorization: Bearer $CONVSERVE_KEY"`);
+  if (apiKey.value) parts.push(`-H "Authorization: Bearer $CONVSERVE_API_KEY"`);
   if (json !== undefined) parts.push("-H 'Content-Type: application/json'", `-d ${quote(JSON.stringify(json))}`);
   if (file) parts.push(`-F file=@${file}`);
   if (save) parts.push(`-o ${save}`);
@@ -25,7 +25,7 @@ const pythonValue = (json) => pretty(json).replace(/\btrue\b/g, "True").replace(
 /** @param {Call} call */
 function python({ method = "GET", path, json, file, save }) {
   const options = [
-    ...(apiKey.value ? ['headers={"Authorization": f"Bearer {os.environ[\'CONVSERVE_KEY\']}"}'] : []),
+    ...(apiKey.value ? ['headers={"Authorization": f"Bearer {os.environ[\'CONVSERVE_API_KEY\']}"}'] : []),
     ...(json !== undefined ? [`json=${pythonValue(json)}`] : []),
     ...(file ? [`files={"file": open("${file}", "rb")}`] : []),
   ];
