@@ -9,7 +9,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from functools import cache, partial
 
-from model_store import DatasetMissing, Manifest, ModelNotFound
+from model_store import DatasetMissing, ModelNotFound
 from service.errors import CallRejected
 from service.jobs.memory_check import with_memory
 from service.labelling.projects import Project, Projects
@@ -17,7 +17,6 @@ from service.models.index import Reference
 from service.state import ServiceState
 from worker.datasets.upload.options import UploadOptions
 from worker.jobs.grids import PlannedJob
-from worker.jobs.lineage import VersionReference
 from worker.jobs.plan import plan
 from worker.jobs.records import JobRecord
 from worker.jobs.request import JobRequest, labels_of
@@ -112,11 +111,7 @@ async def _request(state: ServiceState, project: Project, dataset: str) -> JobRe
 async def _submit(state: ServiceState, request: JobRequest, owner: str) -> JobRecord:
     find_dataset = cache(state.datasets.find)
     index = await state.catalog.index()
-
-    def find_version(reference: VersionReference) -> Manifest | None:
-        return index.resolve(Reference(reference.model, reference.version, reference.alias))
-
-    planned = await asyncio.to_thread(plan, request, find_version, find_dataset)
+    planned = await asyncio.to_thread(plan, request, index.find, find_dataset)
     job = PlannedJob(varied={}, plan=planned, labels=labels_of(request))
     (job,) = await with_memory([job], state.queue, state.settings.trainer_memory_bytes, find_dataset)
     return await state.queue.submit(job, "", "", "label-studio", owner)

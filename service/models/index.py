@@ -12,6 +12,7 @@ from model_store import AliasNotFound, ArtifactCorrupt, Manifest, ModelNotFound,
 from model_store.manifest import LOCAL_OWNER
 from service.errors import NothingPublished, VersionPassedOver
 from service.models.standing import Standing, standing_of
+from worker.jobs.lineage import VersionReference
 
 LATEST, BEST = "latest", "best"
 COMPUTED = (LATEST, BEST)
@@ -25,6 +26,11 @@ class Reference(NamedTuple):
     model: str | None = None
     version: int | None = None
     alias: str | None = None
+
+    @classmethod
+    def to(cls, named: VersionReference) -> "Reference":
+        """The same as a job or a word names it."""
+        return cls(named.model, named.version, named.alias)
 
     @property
     def is_open(self) -> bool:
@@ -167,6 +173,13 @@ class Index:
             refused = [entry for entry in self.models.values() if entry.versions]
             raise refused[0].refusal() if refused else NothingPublished
         return max(latest, key=lambda manifest: manifest.published_at)
+
+    def find(self, named: VersionReference) -> Manifest | None:
+        """The version that a job names, or None if there is none. Raises like `resolve` for a damaged one."""
+        try:
+            return self.resolve(Reference.to(named))
+        except (ModelNotFound, VersionNotFound, AliasNotFound):
+            return None
 
     def versions(self) -> set[tuple[str, int]]:
         """Every sound version."""

@@ -14,9 +14,8 @@ def reference_of(word: str | None) -> Reference:
     if not word:
         return Reference()
     try:
-        named = parse_reference(word)
+        return Reference.to(parse_reference(word))
     except ValueError:
         raise CallRejected(
             "the name of the model is not valid; expected 'name', 'name/version' or 'name@alias'"
         ) from None
-    return Reference(named.model, named.version, named.alias)

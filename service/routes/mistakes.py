@@ -122,8 +122,7 @@ async def _chosen(
 
 async def _others(of: str, manifest: Manifest, catalog: Catalog, store: ModelStore) -> Mistakes:
     """The mistakes of the version to compare with."""
-    named = parse_reference(of)
-    found = await catalog.resolve(Reference(named.model, named.version, named.alias))
+    found = await catalog.resolve(Reference.to(parse_reference(of)))
     if found.dataset_fingerprint != manifest.dataset_fingerprint:
         raise _refused(
             "of",

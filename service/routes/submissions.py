@@ -10,14 +10,13 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Header, Query, Response, status
 from fastapi.openapi.models import Example
 
-from model_store import AliasNotFound, Manifest, ModelNotFound, StoreFull, VersionNotFound
+from model_store import StoreFull
 from service.deps import CallerDep, CatalogDep, DatasetsDep, QueueDep, RequestIdDep, SettingsDep, StoreDep, UsageDep
 from service.jobs.dry_run import DryRun, dry_run
 from service.jobs.group_answers import Group, group_answer
 from service.jobs.memory_check import with_memory
 from service.jobs.queue import JobQueue
 from service.models.catalog import Catalog
-from service.models.index import Reference
 from service.quotas.checks import require_jobs
 from service.settings import ApiSettings
 from service.web.outgoing import AddressRefused, checked
@@ -26,7 +25,6 @@ from service.web.quota_errors import QuotaExceeded, StorageExceeded
 from worker.datasets import DatasetNotReady, FindDataset
 from worker.jobs.errors import IdempotencyConflict, QueueUnavailable
 from worker.jobs.grids import GridRequest, PlannedJob, Planner, Submission, plan_grid
-from worker.jobs.lineage import VersionReference
 from worker.jobs.plan import plan
 from worker.jobs.records import JobRecord
 from worker.jobs.request import JobRequest, RequestInvalid, labels_of
@@ -174,14 +172,7 @@ async def _planner(submission: JobRequest | GridRequest, catalog: Catalog, find_
     if "initial_model" not in sent and "initial_model" not in sent.get("grid", ()):
         return lambda request: plan(request, find_dataset=find_dataset)
     index = await catalog.index()
-
-    def find_version(reference: VersionReference) -> Manifest | None:
-        try:
-            return index.resolve(Reference(reference.model, reference.version, reference.alias))
-        except (ModelNotFound, VersionNotFound, AliasNotFound):
-            return None
-
-    return lambda request: plan(request, find_version, find_dataset)
+    return lambda request: plan(request, index.find, find_dataset)
 
 
 def _planned(submission: JobRequest | GridRequest, plan_one: Planner) -> list[PlannedJob]:

@@ -10,6 +10,7 @@ from service.errors import NothingPublished
 from service.models.catalog import Catalog
 from service.models.index import Damage, Reference
 from tests.unit.service.tiny_networks import publish
+from worker.jobs.lineage import parse_reference
 
 pytestmark = pytest.mark.anyio
 
@@ -51,6 +52,19 @@ async def test_refresh_shows_what_was_published_before_it_was_called(
     publish(store, "alpha")
     clock.now += 0.001
     assert list((await catalog.refresh()).models) == ["alpha"]
+
+
+async def test_a_version_is_found_as_a_job_names_it(catalog: Catalog, store: ModelStore) -> None:
+    publish(store, "alpha")
+    publish(store, "alpha")
+    store.set_alias("alpha", "best-so-far", 1)
+    index = await catalog.index()
+    for word, number in (("alpha", 2), ("alpha/1", 1), ("alpha@best-so-far", 1)):
+        found = index.find(parse_reference(word))
+        assert found is not None
+        assert found.version == number
+    for word in ("beta", "alpha/3", "alpha@other"):
+        assert index.find(parse_reference(word)) is None
 
 
 async def test_many_callers_share_one_reading(catalog: Catalog, store: ModelStore) -> None:
