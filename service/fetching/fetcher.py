@@ -4,7 +4,7 @@
 # ruff: noqa: PLC0415
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -175,8 +175,13 @@ async def _body(response: "httpx.Response", most_bytes: int) -> bytes:
         raise PictureNotFetched(f"the picture's server answered {response.status_code}; expected 200")
     if response.headers.get("content-encoding", "identity").lower() not in {"", "identity"}:
         raise PictureNotFetched("the picture's server sent it compressed; expected the file as it is")
+    return await bounded(response.aiter_raw(CHUNK_BYTES), most_bytes)
+
+
+async def bounded(chunks: AsyncIterator[bytes], most_bytes: int) -> bytes:
+    """A picture's file from its pieces. Raises `PictureTooLarge` as soon as there are too many bytes."""
     data = bytearray()
-    async for chunk in response.aiter_raw(CHUNK_BYTES):
+    async for chunk in chunks:
         data += chunk
         if len(data) > most_bytes:
             raise PictureTooLarge(f"the picture file is too large; expected at most {most_bytes} bytes, got more")

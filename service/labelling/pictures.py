@@ -7,11 +7,11 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from service.errors import PictureNotFetched
+from service.fetching.fetcher import bounded
 from service.predict.uploads import Upload
 from service.settings import ApiSettings
 from service.state import ServiceState
 from service.web.base64_text import BASE64_EXPECTED, decode_base64
-from worker.pictures.pixels import PictureTooLarge
 
 if TYPE_CHECKING:
     import httpx
@@ -78,15 +78,6 @@ async def _from_label_studio(state: ServiceState, url: "httpx.URL") -> bytes:
                 return await state.fetcher.bytes_of(str(url.join(response.headers["location"])), most)
             if response.status_code != HTTPStatus.OK:
                 raise PictureNotFetched(f"Label Studio answered {response.status_code} for the picture; expected 200")
-            return await _bounded(response, most)
+            return await bounded(response.aiter_bytes(), most)
     except httpx.HTTPError:
         raise PictureNotFetched("Label Studio does not answer") from None
-
-
-async def _bounded(response: "httpx.Response", most: int) -> bytes:
-    data = bytearray()
-    async for chunk in response.aiter_bytes():
-        data += chunk
-        if len(data) > most:
-            raise PictureTooLarge(f"the picture file is too large; expected at most {most} bytes, got more")
-    return bytes(data)
