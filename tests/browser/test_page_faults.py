@@ -164,13 +164,13 @@ def test_a_server_that_is_gone_leaves_the_data_and_says_so(page: Page, fake: Fak
 
 
 def test_a_hidden_tab_asks_for_nothing(page: Page, fake: FakeServer) -> None:
-    page.goto(f"{ORIGIN}/#/models")
-    expect(page.get_by_role("link", name="clothes")).to_be_visible()
+    page.goto(f"{ORIGIN}/#/data/fashion_mnist_sample")  # asks again every two seconds
+    expect(page.get_by_role("region", name="Pictures")).to_be_visible()
     page.evaluate(HIDE)
     page.wait_for_timeout(300)
     before = len(fake.asked)
     page.evaluate("for (let n = 0; n < 3; n++) document.dispatchEvent(new Event('visibilitychange'))")
-    page.wait_for_timeout(1500)
+    page.wait_for_timeout(2500)
     assert fake.asked[before:] == []
 
 
