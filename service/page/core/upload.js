@@ -1,5 +1,5 @@
 // Sending a dataset: a zip as it is, or a folder that is packed into one here. Progress needs XMLHttpRequest.
-import { apiKey, isOffline, Problem, query, Unreachable } from "./api.js";
+import { isOffline, keyHeaders, Problem, query, Unreachable } from "./api.js";
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => { let value = n; for (let bit = 0; bit < 8; bit++) value = value & 1 ? 0xedb88320 ^ (value >>> 1) : value >>> 1; return value; });
 
@@ -71,7 +71,7 @@ export function upload(zip, options, progress) {
   const done = new Promise((resolve, reject) => {
     request.open("POST", `/datasets${query(options)}`);
     request.setRequestHeader("Content-Type", "application/zip");
-    if (apiKey.value) request.setRequestHeader("Authorization", `Bearer ${apiKey.value}`);
+    for (const [name, value] of Object.entries(keyHeaders())) request.setRequestHeader(name, value);
     request.upload.onprogress = (event) => progress(event.loaded / event.total);
     request.onload = () => {
       let body = {};
