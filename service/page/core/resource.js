@@ -4,7 +4,7 @@ import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { apiKey, get, send } from "./api.js";
 
 /** Runs `callback` every so many milliseconds while the tab is visible, and at once when it becomes visible again. */
-export function whileVisible(callback, every) {
+function whileVisible(callback, every) {
   let timer = 0;
   const tick = async () => {
     if (document.hidden) return;

@@ -49,13 +49,13 @@ const put = (body, path, value) => {
 const take = (body, path) => path.split(".").reduce((holder, step) => (holder === null || holder === undefined ? undefined : holder[step]), body);
 
 /** Text as the value it stands for: a number, true, or itself. */
-export function valueOf(text) {
+function valueOf(text) {
   const trimmed = text.trim();
   if (trimmed === "true" || trimmed === "false") return trimmed === "true";
   return trimmed !== "" && Number.isFinite(Number(trimmed)) ? Number(trimmed) : trimmed;
 }
 
-export const listOf = (text) => text.split(",").map((part) => part.trim()).filter(Boolean).map(valueOf);
+const listOf = (text) => text.split(",").map((part) => part.trim()).filter(Boolean).map(valueOf);
 
 /** @param {Form} form @returns {Record<string, any>} @throws {SyntaxError} own layers or further settings are no JSON */
 export function bodyOf(form) {

@@ -11,7 +11,7 @@ const LIGHT = ["#0072b2", "#c04f00", "#007a5a", "#a3518a", "#7a5a00", "#2c6e8f",
 const DARK = ["#56b4e9", "#f0a050", "#3ecf9f", "#dc93be", "#f0e442", "#9fd3ec", "#f08a8a", "#bbbbbb", "#aba0f5", "#4fd0d8"];
 const darkness = matchMedia("(prefers-color-scheme: dark)");
 
-export function useDarkness() {
+function useDarkness() {
   const [isDark, setDark] = useState(darkness.matches);
   useEffect(() => {
     const change = () => setDark(darkness.matches);
@@ -21,7 +21,7 @@ export function useDarkness() {
   return isDark;
 }
 
-export const colourOf = (index, isDark) => (isDark ? DARK : LIGHT)[index % LIGHT.length];
+const colourOf = (index, isDark) => (isDark ? DARK : LIGHT)[index % LIGHT.length];
 
 function optionsOf(curves, { width, isDark, asPercent, unit }) {
   const ink = isDark ? "#c8ccd2" : "#444a52";

@@ -8,7 +8,7 @@ import { Panel, Picture } from "./basics.js";
 import { Tour } from "./tour.js";
 
 /** A kernel as pixels: blue below zero, orange above. @param {{values: any, label?: string, scale?: number}} properties */
-export function Kernel({ values, label = "kernel", scale = 14 }) {
+function Kernel({ values, label = "kernel", scale = 14 }) {
   const rows = /** @type {number[][]} */ (values);
   const largest = Math.max(1e-9, ...rows.flat().map(Math.abs));
   const width = rows[0]?.length ?? 1;

@@ -19,7 +19,7 @@ function Map_({ values }) {
 }
 
 /** Grey from the map's smallest to its largest number; hard pixels. */
-export function draw(canvas, values) {
+function draw(canvas, values) {
   const context = canvas.getContext("2d");
   const height = values.length;
   const width = values[0]?.length ?? 1;

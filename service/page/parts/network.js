@@ -5,8 +5,8 @@ import { Term } from "./basics.js";
 
 const TERMS = { flatten: "flatten", dropout: "dropout", max_pooling2d: "pooling", average_pooling2d: "pooling" };
 const KINDS = [["conv", "convolution"], ["pool", "pooling"], ["dense", "dense"], ["dropout", "dropout"]];
-export const kindOf = (type) => KINDS.find(([part]) => type.includes(part))?.[1] ?? "other";
-export const shapeText = (shape) => shape.join(" × ");
+const kindOf = (type) => KINDS.find(([part]) => type.includes(part))?.[1] ?? "other";
+const shapeText = (shape) => shape.join(" × ");
 
 /** @param {{input: number[], layers: {index: string, name: string, type: string, output_shape: number[], parameters: number}[], selected?: string, choose?: (name: string) => void}} properties */
 export function Diagram({ input, layers, selected = "", choose = undefined }) {

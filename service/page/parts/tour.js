@@ -10,7 +10,7 @@ const quote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 const pretty = (json) => JSON.stringify(json, null, 2);
 
 /** @param {Call} call */
-export function curl({ method = "GET", path, json, file, save }) {
+function curl({ method = "GET", path, json, file, save }) {
   const parts = [`curl ${quote(here() + path)}`];
   if (method !== "GET" && !(method === "POST" && (json !== undefined || file))) parts.push(`-X ${method}`);
   if (apiKey.value) parts.push(`-H "Authorization: Bearer $CONVSERVE_API_KEY"`);

@@ -101,8 +101,7 @@ function Mistakes({ evaluation, version, address }) {
   const asked = place.value.query;
   const cell = asked.get("true") ? /** @type {[string, string]} */ ([asked.get("true") ?? "", asked.get("predicted") ?? ""]) : null;
   const matrix = evaluation.confusion_matrix;
-  const hidden = !matrix;
-  if (hidden) return html`<${Panel} title="Mistakes" wide><p>The labels of the test pictures are hidden: only the score is shown.</p><//>`;
+  if (!matrix) return html`<${Panel} title="Mistakes" wide><p>The labels of the test pictures are hidden: only the score is shown.</p><//>`;
   const path = `${address}/mistakes${query({ true: cell?.[0], predicted: cell?.[1], limit: MISTAKES })}`;
   return html`<${Panel} title="Mistakes" wide>
     <div class="mistakes"><${Matrix} classes=${evaluation.classes} matrix=${matrix} chosen=${cell} choose=${(truth, answer) => setQuery({ true: truth, predicted: answer })} />

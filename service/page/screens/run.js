@@ -16,7 +16,7 @@ import { Tour } from "../parts/tour.js";
 const SERIES = ["loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"];
 
 /** The job with what an event says. Null: the event does not fit, so the job has to be read again. */
-export function withEvent(job, { kind, data }) {
+function withEvent(job, { kind, data }) {
   if (kind === "progress") return { ...job, progress: { ...job.progress, ...data } };
   if (kind !== "epoch") return null;
   const history = job.history ?? {};
@@ -27,7 +27,7 @@ export function withEvent(job, { kind, data }) {
   return { ...job, history: { ...history, ...longer }, progress: { ...job.progress, epoch: data.epoch } };
 }
 
-export function useJob(id) {
+function useJob(id) {
   const job = useResource(at`/jobs/${id}`);
   const latest = useRef(/** @type {any} */ (null));
   latest.current = job.data; // in drawing, not in an effect: several events may come before the effect runs
@@ -110,7 +110,7 @@ function Trouble({ job }) {
 }
 
 /** Solid: validation, dashed: training; a ring marks the best epoch. */
-export function Curves({ history, kind, asPercent = false }) {
+function Curves({ history, kind, asPercent = false }) {
   const values = history[`val_${kind}`] ?? [];
   const best = history.best_epoch ?? (values.length ? 1 + values.indexOf(kind === "loss" ? Math.min(...values) : Math.max(...values)) : null);
   if (!values.length && !history[kind]?.length) return html`<p class="quiet">The first point comes after the first epoch.</p>`;
@@ -129,13 +129,13 @@ function Doctor({ job }) {
 const isNothing = (value) => value === null || value === undefined || value === false || value === 0 || (typeof value === "object" && !Array.isArray(value) && Object.values(value).every(isNothing));
 
 /** The request without what is not set, so that it can be sent again. */
-export function withoutNulls(value) {
+function withoutNulls(value) {
   if (Array.isArray(value)) return value.map(withoutNulls);
   if (value === null || typeof value !== "object") return value;
   return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== null && entry !== undefined).map(([name, entry]) => [name, withoutNulls(entry)]));
 }
 
-export function flat(value, path = "") {
+function flat(value, path = "") {
   if (value === null || typeof value !== "object" || Array.isArray(value)) return [[path, value]];
   return Object.entries(value).flatMap(([name, entry]) => flat(entry, path ? `${path}.${name}` : name));
 }
