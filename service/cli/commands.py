@@ -14,7 +14,7 @@ from service.cli.inside_commands import explain, look
 from service.cli.job_commands import cancel, finish, follow, forget, log
 from service.cli.key_commands import keys_app
 from service.cli.model_commands import alias, delete, download
-from service.cli.options import Url
+from service.cli.options import AsJson, Url
 from service.cli.train_command import TRAIN_EXAMPLES, train
 
 SERVING = "Serve"
@@ -59,7 +59,6 @@ Workers = Annotated[
     int | None,
     typer.Option(help="Number of API processes that share the port and the cores; default: $CONVSERVE_API_WORKERS."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the server's response as JSON, for programs.")]
 
 
 def _version(wanted: bool) -> None:

@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from service.cli.options import Url
+from service.cli.options import AsJson, Url
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print the server's response as JSON, for programs.")]
 Name = Annotated[str, typer.Argument(help="Name of a dataset.")]
 
 datasets_app = typer.Typer(name="datasets", help="List, show, upload and delete datasets.", no_args_is_help=True)

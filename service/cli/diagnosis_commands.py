@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from service.cli.options import Url
+from service.cli.options import AsJson, Url
 
 Version = Annotated[
     str,
@@ -19,7 +19,7 @@ Version = Annotated[
 def doctor(
     version: Version,
     url: Url = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the server's response as JSON, for programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what is wrong with the run that made a version, and what to try."""
     from service.cli.diagnosis import show_diagnosis

@@ -7,3 +7,4 @@ import typer
 Url = Annotated[
     str | None, typer.Option(help="Address of the server; default: this machine, port $CONVSERVE_PORT or 8000.")
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the server's response as JSON, for programs.")]
