@@ -1,5 +1,7 @@
 """A version that was published by an older release can be looked into after a small job."""
 
+import os
+
 import httpx
 import pytest
 
@@ -18,10 +20,14 @@ def old_version(stack: Stack, api: httpx.Client) -> None:
     wait_for(api, job["id"])
     store = open_store(str(stack.data_dir / "store"))
     manifest = store.manifest("recorded-at-publish", 1)
-    with store.draft("recorded-later") as draft:
-        for file in set(manifest.files) - {LAYERS_FILE, TAILS_FILE}:
-            draft.add(file, store.read("recorded-at-publish", 1, file))
-        draft.commit(VersionFacts.model_validate(manifest.model_dump(include=set(VersionFacts.model_fields))))
+    umask = os.umask(0o077)  # as the stack does: test_uploaded_dataset.py looks at the modes of all files in its store
+    try:
+        with store.draft("recorded-later") as draft:
+            for file in set(manifest.files) - {LAYERS_FILE, TAILS_FILE}:
+                draft.add(file, store.read("recorded-at-publish", 1, file))
+            draft.commit(VersionFacts.model_validate(manifest.model_dump(include=set(VersionFacts.model_fields))))
+    finally:
+        os.umask(umask)
 
 
 @pytest.mark.usefixtures("old_version")
