@@ -45,6 +45,7 @@ def train(
     model: Annotated[str | None, typer.Option(help="Name of the model to publish.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of all random numbers, to repeat a run.")] = None,
     train_samples: Annotated[int | None, typer.Option(help="Train only on the first n shuffled pictures.")] = None,
+    test_samples: Annotated[int | None, typer.Option(help="Test only on n pictures, for a quick try.")] = None,
     initial_model: Annotated[
         str | None, typer.Option(help="Published version to continue from: name, name/version or name@alias.")
     ] = None,
@@ -97,6 +98,7 @@ def train(
             model=model,
             seed=seed,
             train_samples=train_samples,
+            test_samples=test_samples,
             initial_model=initial_model,
             weights=weights,
             train=part,

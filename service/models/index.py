@@ -52,9 +52,17 @@ class Damage:
     file: str
 
 
-def accuracy_rank(manifest: Manifest) -> tuple[float, int]:
-    """Versions of a model in the order of their test accuracy; of equals, the newest is last."""
-    return manifest.metrics.get("test_accuracy", -1.0), manifest.version
+def accuracy_rank(manifest: Manifest) -> tuple[bool, float, int]:
+    """Versions of a model in the order of their test accuracy; of equals, the newest is last.
+
+    Those that were tested on the whole test split come after all others: on few pictures, luck may lead.
+    """
+    return is_tested_whole(manifest), manifest.metrics.get("test_accuracy", -1.0), manifest.version
+
+
+def is_tested_whole(manifest: Manifest) -> bool:
+    """Whether a version was tested on the whole test split, not on `test_samples` of its pictures."""
+    return manifest.recipe.get("test_samples") is None
 
 
 @dataclass(frozen=True)

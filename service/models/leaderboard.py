@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from model_store import Manifest
-from service.models.index import Index
+from service.models.index import Index, is_tested_whole
 
 
 class LeaderboardRow(BaseModel):
@@ -33,14 +33,19 @@ class Leaderboard(BaseModel):
 
 
 def leaderboard(index: Index, dataset: str, fingerprint: str | None) -> Leaderboard:
-    """Rank the owners.
+    """Rank the owners. Versions that were tested on `test_samples` of the pictures only are left out.
 
     Args:
         index: of all models.
         dataset: name of the dataset.
         fingerprint: of its present data; None if it is not known: that of the newest version counts.
     """
-    tested = [found for entry in index.models.values() for found in entry.candidates if found.dataset == dataset]
+    tested = [
+        found
+        for entry in index.models.values()
+        for found in entry.candidates
+        if found.dataset == dataset and is_tested_whole(found)
+    ]
     if fingerprint is None and tested:
         fingerprint = max(tested, key=lambda manifest: manifest.published_at).dataset_fingerprint
     by_owner: dict[str, list[Manifest]] = {}

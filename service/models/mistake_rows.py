@@ -37,7 +37,7 @@ class MistakeRow(Mistake):
 class MistakeList(BaseModel):
     """Mistakes of a version on the test split, the most confident first."""
 
-    pictures: int = Field(description="Pictures in the test split.")
+    pictures: int = Field(description="Pictures of the test split that were tested.")
     total: int = Field(description="Mistakes among them.")
     kept: int = Field(description="How many of these the version has kept: the most confident ones.")
     matching: int = Field(description="Kept mistakes that match the filters; no more than `limit` of them are listed.")

@@ -130,6 +130,14 @@ async def _others(of: str, manifest: Manifest, catalog: Catalog, store: ModelSto
             f"{manifest.dataset_fingerprint[:12]}…, got one on {found.dataset} with {found.dataset_fingerprint[:12]}…",
             of,
         )
+    own, others = manifest.recipe.get("test_samples"), found.recipe.get("test_samples")
+    if own != others:
+        raise _refused(
+            "of",
+            f"tested on another number of pictures; expected `test_samples` {own or 'not set'}, "
+            f"got {others or 'not set'}",
+            of,
+        )
     return await asyncio.to_thread(_kept, store, found)
 
 

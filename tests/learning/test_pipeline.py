@@ -16,8 +16,10 @@ from worker.jobs.plan import TrainingPlan
 from worker.jobs.records import History, Progress, PublishedModel
 from worker.pictures.pixels import to_unit_range
 from worker.reports.film import Film
+from worker.reports.mistakes import Mistakes
 from worker.supervision.messages import Order
 from worker.training import pipeline
+from worker.training.evaluation import Evaluation
 from worker.training.export import parity
 from worker.training.splits import training_splits
 from worker.training.trust.recording import measured
@@ -92,6 +94,7 @@ def stopped_early(directory: Path) -> Listener:
         precision="mixed_bfloat16",
         optimizer={"name": "adam", "learning_rate": 0.02},
         early_stopping={"patience": 1},
+        test_samples=100,
     )
     return run(plan, directory, "k3v9x2m7qd")
 
@@ -175,6 +178,19 @@ def test_the_film_has_the_published_network_as_a_frame(stopped_early: Listener, 
     (answers,) = published.run(None, {"images": shown})
     frame = film.epochs.index(best)
     assert np.allclose([picture.probabilities[frame] for picture in film.pictures], answers, atol=0.02)  # bfloat16
+
+
+def test_a_quick_try_says_how_many_pictures_it_was_tested_on(stopped_early: Listener, store: ModelStore) -> None:
+    evaluation = Evaluation.model_validate_json(store.read("shirts", 1, "evaluation.json"))
+    assert (evaluation.pictures, evaluation.test_split) == (100, 1000)
+    assert [score.support for score in evaluation.per_class] == [10] * 10
+    found = Mistakes.model_validate_json(store.read("shirts", 1, "mistakes.json"))
+    assert (found.pictures, found.total) == (100, round(100 * (1 - evaluation.accuracy)))
+    published = onnxruntime.InferenceSession(store.read("shirts", 1, "model.onnx"))
+    rows = [mistake.index for mistake in found.mistakes]
+    (answers,) = published.run(None, {"images": to_unit_range(SAMPLE.test_images[rows])})
+    assert [SAMPLE.info.classes[answer] for answer in answers.argmax(axis=1)] == [it.predicted for it in found.mistakes]
+    assert [SAMPLE.info.classes[label] for label in SAMPLE.test_labels[rows]] == [it.true for it in found.mistakes]
 
 
 def test_the_verdict_of_the_doctor_is_in_the_manifest_and_its_findings_in_a_file(

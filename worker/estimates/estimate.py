@@ -47,7 +47,7 @@ def estimate(plan: TrainingPlan, info: DatasetInfo, past: Sequence[PastRun]) -> 
     """
     architecture = plan.network
     analysis = analyse(architecture, info.image_shape, len(info.classes))
-    training, validation = _pictures(plan.train_samples, plan.validation, info)
+    training, validation = _pictures(plan.train_samples, plan.validation, plan.test_samples, info)
     workload = _workload(
         analysis, plan.batch_size, plan.epochs, (training, validation), plan.precision, plan.head_epochs
     )
@@ -87,7 +87,7 @@ def past_run(manifest: Manifest, info: DatasetInfo) -> PastRun | None:
     try:
         architecture = Architecture.model_validate(manifest.architecture)
         analysis = analyse(architecture, manifest.input_shape, len(manifest.classes))
-        pictures = _pictures(recipe["train_samples"], recipe["validation"], info)
+        pictures = _pictures(recipe["train_samples"], recipe["validation"], recipe.get("test_samples"), info)
         return PastRun(
             network=_identity(architecture, manifest.input_shape),
             device=manifest.runtime["device"],
@@ -98,10 +98,10 @@ def past_run(manifest: Manifest, info: DatasetInfo) -> PastRun | None:
         return None  # published by another program, or by an older version of this one
 
 
-def _pictures(n_train: int, validation: object, info: DatasetInfo) -> tuple[int, int]:
+def _pictures(n_train: int, validation: object, test_samples: int | None, info: DatasetInfo) -> tuple[int, int]:
     """Numbers of pictures for training and for validation, divided as in `worker.training.splits`."""
     if not isinstance(validation, float):
-        return n_train, info.n_validation if validation == "validation" else info.n_test
+        return n_train, info.n_validation if validation == "validation" else test_samples or info.n_test
     held_out = held_out_of(validation, n_train)
     return n_train - held_out, held_out
 

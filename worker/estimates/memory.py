@@ -74,7 +74,9 @@ def estimate_memory(analysis: Analysis, info: DatasetInfo, plan: TrainingPlan, v
         validation: number of validation pictures.
     """
     per_picture = prod(info.image_shape)
-    n_tested = min(info.n_test, 1 + TESTED_BYTES // (per_picture * FLOAT_BYTES)) if plan.head_epochs else info.n_test
+    n_tested = plan.test_samples or info.n_test
+    if plan.head_epochs:
+        n_tested = min(n_tested, 1 + TESTED_BYTES // (per_picture * FLOAT_BYTES))
     outputs = analysis.outputs + per_picture
     weights = analysis.parameters * FLOAT_BYTES
     head_only = plan.head_epochs == plan.epochs

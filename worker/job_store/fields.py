@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from worker.jobs.labels import LOCAL_OWNER, Labels
-from worker.jobs.plan import TrainingPlan, name_of
+from worker.jobs.model_names import name_of
+from worker.jobs.plan import TrainingPlan
 from worker.jobs.records import EpochMetrics, History, JobRecord, Origin
 
 

@@ -30,6 +30,17 @@ def held_out_of(validation: object, train_samples: int) -> int:
     return round(train_samples * validation) if isinstance(validation, float) else 0
 
 
+def test_samples_of(request: JobRequest, info: DatasetInfo) -> int | None:
+    """Pictures to test on; None for the whole test split."""
+    wanted = request.test_samples
+    if wanted is not None and wanted > info.n_test:
+        raise RequestInvalid(
+            ("test_samples",),
+            f"more pictures than {info.name} has for testing; expected at most {info.n_test}, got {wanted}",
+        )
+    return None if wanted == info.n_test else wanted
+
+
 def train_samples_of(request: JobRequest, info: DatasetInfo, validation: Validation) -> int:
     """Pictures to train and validate with, checked to leave at least one for each."""
     wanted = request.train_samples or info.n_train

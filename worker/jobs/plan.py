@@ -4,7 +4,6 @@ A plan says everything about a run. It is stored with the job and ends up in the
 knows neither HTTP nor Redis nor Keras.
 """
 
-import re
 import secrets
 from typing import Annotated, Any
 
@@ -32,8 +31,9 @@ from worker.jobs.lineage import (
     check_fit,
     parse_reference,
 )
+from worker.jobs.model_names import default_model_name, name_of
 from worker.jobs.option_checks import OptionMisfit, check_options
-from worker.jobs.picture_counts import batch_size_for, train_samples_of, validation_of
+from worker.jobs.picture_counts import batch_size_for, test_samples_of, train_samples_of, validation_of
 from worker.jobs.request import (
     ArchitectureChoice,
     ClassWeights,
@@ -91,6 +91,12 @@ class TrainingPlan(BaseModel):
         ge=1,
         description="Pictures of the shuffled training split that are used, including those held out for validation.",
     )
+    test_samples: int | None = Field(
+        default=None,
+        ge=1,
+        exclude_if=lambda samples: samples is None,
+        description="Pictures of the test split that the network is tested on. Default: all.",
+    )
     learning_rate_schedule: Schedule = Field(
         description="How the learning rate changes; the optimizer's rate is its highest value."
     )
@@ -143,11 +149,6 @@ class TrainingPlan(BaseModel):
         return _overridden(self.architecture, self.overrides)
 
 
-def name_of(architecture: str | Architecture) -> str:
-    """The preset's name, or `custom` for a network of one's own."""
-    return architecture if isinstance(architecture, str) else "custom"
-
-
 def _nothing_published(reference: VersionReference) -> None:
     """A store without models."""
 
@@ -185,7 +186,12 @@ def plan(
     train_samples = train_samples_of(request, info, validation)
     recipe = recipe if transfer.recipe is None else transfer.recipe
     planned = _completed(request, architecture, recipe, train_samples, validation, initial).model_copy(
-        update={"overrides": overrides, "weights": transfer.weights, "train": transfer.train}
+        update={
+            "overrides": overrides,
+            "weights": transfer.weights,
+            "train": transfer.train,
+            "test_samples": test_samples_of(request, info),
+        }
     )
     _check_options(planned, info)
     return planned
@@ -205,7 +211,7 @@ def _completed(
         overrides=request.overrides,
         dataset=request.dataset,
         epochs=epochs,
-        model=request.model or _default_model_name(request.dataset, architecture, request.overrides),
+        model=request.model or default_model_name(request.dataset, architecture, request.overrides),
         batch_size=request.batch_size or batch_size_for(recipe, train_samples),
         optimizer=(request.optimizer or recipe.optimizer).filled_in(),
         validation=validation,
@@ -221,13 +227,6 @@ def _completed(
         deterministic=request.deterministic,
         initial_model=None if initial is None else f"{initial.model}/{initial.version}",
     )
-
-
-def _default_model_name(dataset: str, architecture: str | Architecture, overrides: Overrides | None) -> str:
-    """`<dataset>-<architecture>-<overrides>`, within the 63 characters of a name; the end stays whole."""
-    end = overrides.slug if overrides else ""
-    start = re.sub(r"[^a-z0-9_-]", "-", f"{dataset}-{name_of(architecture)}")
-    return start[: 63 - len(end)] + end
 
 
 def _overridden(architecture: str | Architecture, overrides: Overrides | None) -> Architecture:

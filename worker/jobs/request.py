@@ -112,6 +112,14 @@ class JobRequest(Labels):
     train_samples: int | None = Field(
         default=None, ge=1, description="Train on the first n pictures of the shuffled training split."
     )
+    test_samples: int | None = Field(
+        default=None,
+        ge=1,
+        description="For a quick try: test on n pictures of the test split, drawn so that every class keeps its share. "
+        "The same number draws the same pictures for every job. `evaluation.json` says how many were tested. Default: "
+        "the whole test split.",
+        examples=[200],
+    )
     learning_rate_schedule: Annotated[Schedule | None, BeforeValidator(expand_name)] = Field(
         default=None,
         description="How the learning rate changes, by name or as an object with settings; the optimizer's rate is its "

@@ -27,18 +27,24 @@ class Mistakes(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    pictures: int = Field(description="Pictures in the test split.")
+    pictures: int = Field(description="Pictures of the test split that were tested.")
     total: int = Field(description="Mistakes among them.")
     mistakes: tuple[Mistake, ...] = Field(description=f"The {MOST_MISTAKES} most confident ones, most confident first.")
 
 
-def find_mistakes(probabilities: NDArray[np.float32], labels: NDArray[np.int64], classes: tuple[str, ...]) -> Mistakes:
+def find_mistakes(
+    probabilities: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    classes: tuple[str, ...],
+    rows: NDArray[np.int64] | None = None,
+) -> Mistakes:
     """The wrong answers in order of falling confidence, at most `MOST_MISTAKES`; ties stay in the order of the split.
 
     Args:
         probabilities: float32, shape (n, n_classes), rows sum to 1.
         labels: int64, shape (n,), values in [0, n_classes).
         classes: names in index order.
+        rows: int64, shape (n,), the places of the pictures in the test split; None if they are the whole split.
     """
     answers = probabilities.argmax(axis=1)
     wrong = np.flatnonzero(answers != labels)
@@ -48,7 +54,7 @@ def find_mistakes(probabilities: NDArray[np.float32], labels: NDArray[np.int64],
         total=len(wrong),
         mistakes=tuple(
             Mistake(
-                index=int(index),
+                index=int(index if rows is None else rows[index]),
                 true=classes[labels[index]],
                 predicted=classes[answers[index]],
                 probability=float(probabilities[index, answers[index]]),

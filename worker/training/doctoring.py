@@ -54,7 +54,7 @@ def examine(
 def _validation_pictures(plan: TrainingPlan, dataset: Dataset) -> int:
     match plan.validation:
         case "test":
-            return len(dataset.test_images)
+            return plan.test_samples or len(dataset.test_images)
         case "validation":
             return len(dataset.validation.images) if dataset.validation is not None else 0
         case share:

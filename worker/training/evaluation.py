@@ -18,7 +18,7 @@ class ClassScore(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     label: str
-    support: int = Field(description="Number of pictures of this class in the test split.")
+    support: int = Field(description="Number of pictures of this class among those that were evaluated.")
     precision: float | None = Field(
         description="Share of correct predictions among those of this class; null if it was never predicted."
     )
@@ -41,6 +41,9 @@ class Evaluation(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    pictures: int = Field(description="Pictures of the test split that were evaluated.")
+    test_split: int = Field(description="Pictures in the test split; more than `pictures` with `test_samples`.")
+
     loss: float = Field(description="Categorical cross-entropy, mean over pictures.")
     accuracy: float
     top_3_accuracy: float | None = Field(
@@ -54,13 +57,19 @@ class Evaluation(BaseModel):
     calibration: Calibration
 
 
-def evaluate(probabilities: NDArray[np.float32], labels: NDArray[np.int64], classes: tuple[str, ...]) -> Evaluation:
+def evaluate(
+    probabilities: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    classes: tuple[str, ...],
+    test_split: int | None = None,
+) -> Evaluation:
     """Evaluate a network by its predictions.
 
     Args:
         probabilities: float32, shape (n, n_classes), rows sum to 1, n at least 1.
         labels: int64, shape (n,), values in [0, n_classes).
         classes: names in index order.
+        test_split: pictures in the test split, if these are only some of them.
 
     Raises:
         ValueError: the arrays differ in length.
@@ -73,6 +82,8 @@ def evaluate(probabilities: NDArray[np.float32], labels: NDArray[np.int64], clas
     likelihood = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     scores = tuple(_class_score(name, index, matrix) for index, name in enumerate(classes))
     return Evaluation(
+        pictures=len(labels),
+        test_split=test_split or len(labels),
         loss=float(-np.log(np.clip(likelihood, EPSILON, 1 - EPSILON)).mean()),
         accuracy=float((answers == labels).mean()),
         top_3_accuracy=_top_accuracy(probabilities, labels) if len(classes) >= FEWEST_CLASSES_FOR_TOP else None,

@@ -77,7 +77,7 @@ def draw_predictions(
         _caption(classes[answer], float(row[answer]), classes[label], answer == label)
         for answer, label, row in zip(answers, labels[:shown], rows, strict=True)
     ]
-    title = f"The first {shown} pictures of the test split: {n_right} right, {shown - n_right} wrong"
+    title = f"The first {shown} test pictures: {n_right} right, {shown - n_right} wrong"
     return _draw(images[:shown], captions, subject, title)
 
 

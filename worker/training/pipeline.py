@@ -36,6 +36,7 @@ from worker.training.network import pictures_at_once
 from worker.training.predicting import predict_pictures
 from worker.training.preparation import build_network, prepare
 from worker.training.reports import write_reports
+from worker.training.splits import tested_pictures
 from worker.training.transfer.stages import train_on_learned_weights
 from worker.training.transfer.weights import give_learned_weights
 from worker.training.trust.recording import record_trust
@@ -95,19 +96,26 @@ def run_on(dataset: Dataset, order: Order, link: Link) -> None:
     network, fit = _train(order, dataset, link)
 
     enter("evaluating")
-    probabilities = predict_pictures(network, dataset.test_images)
-    evaluation = evaluate(probabilities, dataset.test_labels, dataset.info.classes)
-    logger.info("test accuracy %.4f, test loss %.4f", evaluation.accuracy, evaluation.loss)
+    tested = tested_pictures(dataset, plan.test_samples)
+    probabilities = predict_pictures(network, tested.pictures.images)
+    evaluation = evaluate(probabilities, tested.pictures.labels, dataset.info.classes, len(dataset.test_labels))
+    logger.info(
+        "test accuracy %.4f, test loss %.4f, on %d of %d test pictures",
+        evaluation.accuracy,
+        evaluation.loss,
+        evaluation.pictures,
+        evaluation.test_split,
+    )
 
     enter("exporting")
     artifacts = Path(order.work_dir) / "artifacts"
     artifacts.mkdir()
-    some = to_unit_range(dataset.test_images[: LOOKED_AT_BACKBONE if plan.train == "head" else LOOKED_AT])
+    some = to_unit_range(tested.pictures.images[: LOOKED_AT_BACKBONE if plan.train == "head" else LOOKED_AT])
     n_compared = min(PARITY_PICTURES, pictures_at_once(network), len(some))
     difference = _write_models(artifacts, network, plan, some[:n_compared], probabilities[:n_compared])
     record_layers(artifacts, network, plan, dataset, some)
     diagnosis = examine(plan, dataset, fit, evaluation, artifacts)
-    write_reports(artifacts, order, dataset, network, fit, evaluation, probabilities, diagnosis)
+    write_reports(artifacts, order, dataset, tested, network, fit, evaluation, probabilities, diagnosis)
     record_trust(artifacts, order, dataset, network)
 
     enter("publishing")

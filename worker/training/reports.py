@@ -36,6 +36,7 @@ from worker.training.film_strip import draw_film
 from worker.training.fitting import Fit
 from worker.training.gallery import draw_doubtful, draw_mistakes, draw_predictions
 from worker.training.score_pictures import draw_calibration, draw_confusion_matrix
+from worker.training.splits import Tested
 
 LIST_OF_NUMBERS = re.compile(r"\[\n[\d\s.,eE+-]+\]")
 
@@ -44,6 +45,7 @@ def write_reports(
     directory: Path,
     order: Order,
     dataset: Dataset,
+    tested: Tested,
     network: keras.Model,
     fit: Fit,
     evaluation: Evaluation,
@@ -56,13 +58,14 @@ def write_reports(
         directory: receives the files.
         order: the job.
         dataset: the dataset that the network was trained and tested on.
+        tested: the pictures of the test split that it was tested on.
         network: the trained network.
         fit: the result of the training.
         evaluation: evaluation of `probabilities`.
-        probabilities: float32, shape (n_test, n_classes), the network's outputs for the test split.
+        probabilities: float32, shape (n_tested, n_classes), the network's outputs for `tested`.
         diagnosis: what the doctor found.
     """
-    mistakes = find_mistakes(probabilities, dataset.test_labels, dataset.info.classes)
+    mistakes = find_mistakes(probabilities, tested.pictures.labels, dataset.info.classes, tested.rows)
     (directory / HISTORY_FILE).write_text(_history(fit, order))
     (directory / EVALUATION_FILE).write_text(_readable(evaluation.model_dump()))
     (directory / MISTAKES_FILE).write_text(mistakes.model_dump_json())
@@ -82,7 +85,7 @@ def write_reports(
         (directory / DOUBTFUL_PICTURE).write_bytes(draw_doubtful(dataset.train_images, fit.doubtful, subject))
     (directory / MISTAKES_PICTURE).write_bytes(draw_mistakes(dataset.test_images, mistakes, subject))
     (directory / PREDICTIONS_PICTURE).write_bytes(
-        draw_predictions(dataset.test_images, dataset.test_labels, probabilities, dataset.info.classes, subject)
+        draw_predictions(tested.pictures.images, tested.pictures.labels, probabilities, dataset.info.classes, subject)
     )
 
 

@@ -15,6 +15,9 @@ from worker.jobs.picture_counts import held_out_of
 from worker.jobs.plan import TrainingPlan
 from worker.pictures.pixels import to_unit_range
 
+TEST_SEED = 0
+"""Draws the pictures to test on. A seed of the job would test every job on pictures of its own."""
+
 
 @dataclass(frozen=True)
 class Split:
@@ -43,7 +46,8 @@ def training_splits(dataset: Dataset, plan: TrainingPlan) -> tuple[LabelledImage
     """
     rows, held_out = chosen_rows(len(dataset.train_images), plan)
     if plan.validation == "test":
-        return _rows(dataset, rows), test_split(dataset)
+        tested = tested_pictures(dataset, plan.test_samples)
+        return _rows(dataset, rows), _split(tested.pictures, len(dataset.info.classes))
     if plan.validation == "validation":
         return _rows(dataset, rows), _split(validation_pictures(dataset), len(dataset.info.classes))
     return _rows(dataset, rows), _split(_rows(dataset, held_out), len(dataset.info.classes))
@@ -70,6 +74,47 @@ def validation_pictures(dataset: Dataset) -> LabelledImages:
 def test_split(dataset: Dataset) -> Split:
     """The complete official test split."""
     return _split(LabelledImages(dataset.test_images, dataset.test_labels), len(dataset.info.classes))
+
+
+@dataclass(frozen=True)
+class Tested:
+    """The pictures of the test split that a network is tested on.
+
+    Attributes:
+        pictures: the pictures with their labels.
+        rows: int64, shape (n,), their places in the test split, rising.
+    """
+
+    pictures: LabelledImages
+    rows: NDArray[np.int64]
+
+
+def tested_pictures(dataset: Dataset, samples: int | None) -> Tested:
+    """The whole test split, or so many of its pictures, of which every class has its share.
+
+    Which ones depends on nothing but the dataset and their number: networks that are tested on equally many pictures
+    are tested on the same ones, so that they can be compared.
+
+    Args:
+        dataset: has the test split.
+        samples: how many pictures, at most all; None for all.
+    """
+    whole = LabelledImages(dataset.test_images, dataset.test_labels)
+    if samples is None:
+        return Tested(whole, np.arange(len(whole.labels)))
+    rows = _stratified(whole.labels, samples)
+    return Tested(LabelledImages(whole.images[rows], whole.labels[rows]), rows)
+
+
+def _stratified(labels: NDArray[np.int64], samples: int) -> NDArray[np.int64]:
+    """Rows of so many labels, in rising order; the shares of the classes are those of all labels, rounded."""
+    shares = samples * np.bincount(labels) / len(labels)
+    counts = shares.astype(np.int64)
+    missing = samples - int(counts.sum())
+    counts[np.argsort(counts - shares, kind="stable")[:missing]] += 1
+    random = np.random.default_rng(TEST_SEED)
+    of_classes = [random.permutation(np.flatnonzero(labels == label))[:count] for label, count in enumerate(counts)]
+    return np.sort(np.concatenate(of_classes))
 
 
 def _rows(dataset: Dataset, rows: NDArray[np.int64]) -> LabelledImages:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from model_store import Manifest
 from service.models.report.contents import Contents
 from service.models.report.markup import code, facts, folded, grid, paragraph, picture, section, text
 from worker.artifacts import (
@@ -28,7 +29,7 @@ def opening(contents: Contents) -> str:
     """What the version is, and its most important numbers."""
     manifest, metrics = contents.manifest, contents.manifest.metrics
     shown = [
-        (f"{metrics['test_accuracy']:.2%}", "test accuracy") if "test_accuracy" in metrics else None,
+        (f"{metrics['test_accuracy']:.2%}", _tested_on(manifest)) if "test_accuracy" in metrics else None,
         (f"{metrics['test_loss']:.3f}", "test loss") if "test_loss" in metrics else None,
         (f"{manifest.parameters:,}", "parameters"),
         (f"{metrics['fit_seconds']:.0f} s", "training") if "fit_seconds" in metrics else None,
@@ -41,6 +42,11 @@ def opening(contents: Contents) -> str:
         f"<h1>{text(manifest.model)}, version {manifest.version}</h1>{paragraph(about, 'quiet')}"
         f'<div class="figures">{figures}</div>{_passed_over(contents)}'
     )
+
+
+def _tested_on(manifest: Manifest) -> str:
+    samples = manifest.recipe.get("test_samples")
+    return f"test accuracy on {samples:,} pictures" if isinstance(samples, int) else "test accuracy"
 
 
 def doctor(contents: Contents) -> str:

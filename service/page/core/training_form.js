@@ -26,6 +26,7 @@ export const FIELDS = [
   ["width", "overrides.width", "number", "width (factor)"],
   ["dropout", "overrides.dropout", "number", "dropout"],
   ["samples", "train_samples", "number", "training pictures"],
+  ["tested", "test_samples", "number", "test pictures"],
   ["validation", "validation", "value", "validation (share, test or validation)"],
   ["patience", "early_stopping.patience", "number", "stop after epochs without progress"],
   ["flip", "augmentation.horizontal_flip", "flag", "mirror pictures at random"],

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from worker.datasets import Dataset
 from worker.datasets.dataset import LabelledImages
+from worker.jobs.plan import TrainingPlan
 from worker.jobs.records import History, Progress
 from worker.reports.doubtful_labels import DoubtfulLabels, find_doubtful_labels
 from worker.supervision.messages import Order
 from worker.training.augmentation import Augmenter, mean_colour
 from worker.training.hardware import policy_of
-from worker.training.splits import Split, chosen_rows, validation_pictures
+from worker.training.splits import Split, chosen_rows, tested_pictures, validation_pictures
 from worker.training.targets import label_weights, training_targets
 from worker.training.transfer.feature_cache import FOLDER, FeatureCache
 from worker.training.transfer.feature_data import FeatureData
@@ -84,7 +85,7 @@ def head_work(parts: Parts, order: Order, dataset: Dataset, link: Link) -> HeadW
     plan = order.plan
     began, cpu_began = time.monotonic(), time.process_time()
     rows, held_out = chosen_rows(len(dataset.train_images), plan)
-    validated = _validated(dataset, plan.validation, held_out)
+    validated = _validated(dataset, plan, held_out)
     augmenter = Augmenter(plan.augmentation, mean_colour(dataset.train_images)) if plan.augmentation.is_on else None
     n_copies = 1 + (AUGMENTED_COPIES if augmenter else 0)
     report = FeatureProgress(plan.epochs, n_copies * len(rows) + len(validated.rows), link.progress)
@@ -123,14 +124,14 @@ def _doubtful(
     return found
 
 
-def _validated(dataset: Dataset, validation: object, held_out: NDArray[np.int64]) -> _Validated:
-    if isinstance(validation, float):
+def _validated(dataset: Dataset, plan: TrainingPlan, held_out: NDArray[np.int64]) -> _Validated:
+    if isinstance(plan.validation, float):
         return _Validated("train", LabelledImages(dataset.train_images, dataset.train_labels), held_out)
-    if validation == "validation":
+    if plan.validation == "validation":
         pictures = validation_pictures(dataset)
-    else:
-        pictures = LabelledImages(dataset.test_images, dataset.test_labels)
-    return _Validated(str(validation), pictures, np.arange(len(pictures.labels)))
+        return _Validated("validation", pictures, np.arange(len(pictures.labels)))
+    whole = LabelledImages(dataset.test_images, dataset.test_labels)
+    return _Validated("test", whole, tested_pictures(dataset, plan.test_samples).rows)
 
 
 def _cache(order: Order) -> FeatureCache:

@@ -121,3 +121,12 @@ async def test_a_damaged_version_stays_out_of_service_until_it_is_deleted(
     assert caplog.text.count("version 2 of model alpha is damaged") == 1
     store.delete_version("alpha", 2)
     assert (await catalog.refresh()).damaged() == set()
+
+
+async def test_a_version_tested_on_few_pictures_is_not_the_best(catalog: Catalog, store: ModelStore) -> None:
+    publish(store, "alpha", metrics={"test_accuracy": 0.99}, recipe={"test_samples": 20})
+    publish(store, "alpha", metrics={"test_accuracy": 0.7})
+    publish(store, "alpha", metrics={"test_accuracy": 0.6})
+    best = (await catalog.index()).models["alpha"].best
+    assert best is not None
+    assert best.version == 2

@@ -34,6 +34,7 @@ async def test_the_best_version_of_every_owner_is_ranked(api: httpx.AsyncClient,
 async def test_only_versions_tested_on_the_same_data_are_compared(api: httpx.AsyncClient, store: ModelStore) -> None:
     entered(store, "ada", 0.99, dataset_fingerprint="cd" * 32)
     entered(store, "ben", 0.5)
+    entered(store, "cleo", 0.9, recipe={"test_samples": 20})
     board = (await api.get("/leaderboard?dataset=greys")).json()
     assert board["fingerprint"] == "ab" * 32
     assert [row["owner"] for row in board["rows"]] == ["ben"]

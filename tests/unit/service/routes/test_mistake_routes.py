@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 
 def with_mistakes(
-    store: ModelStore, *answers: tuple[int, int, int], total: int | None = None, data: str = "ab"
+    store: ModelStore, *answers: tuple[int, int, int], total: int | None = None, data: str = "ab", **recipe: object
 ) -> None:
     """Publish a version with mistakes, each as index, true class and answer."""
     made = Mistakes(
@@ -30,7 +30,7 @@ def with_mistakes(
         ),
     )
     files = {"model.onnx": brightness_network(), "mistakes.json": made.model_dump_json().encode()}
-    publish(store, files=files, dataset_fingerprint=data * 32)
+    publish(store, files=files, dataset_fingerprint=data * 32, recipe=recipe)
 
 
 async def rows(api: httpx.AsyncClient, **query: object) -> list[dict[str, Any]]:
@@ -70,7 +70,8 @@ async def test_versions_that_were_tested_on_other_pictures_are_not_compared(
 ) -> None:
     with_mistakes(store, (1, 1, 2))
     with_mistakes(store, (1, 1, 2), data="cd")
-    for of, status in (("brightness/2", 422), ("brightness/7", 404), ("a b", 422)):
+    with_mistakes(store, (1, 1, 2), test_samples=20)
+    for of, status in (("brightness/2", 422), ("brightness/3", 422), ("brightness/7", 404), ("a b", 422)):
         answer = await api.get("/models/brightness/versions/1/mistakes", params={"of": of})
         assert answer.status_code == status
 

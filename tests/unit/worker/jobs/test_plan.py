@@ -97,6 +97,7 @@ def test_a_datasets_own_validation_split_is_used_unless_the_job_says_otherwise(a
         ({"architecture": "lenet9"}, ("architecture",)),
         ({"dataset": "imagenet"}, ("dataset",)),
         ({"train_samples": 60_001}, ("train_samples",)),
+        ({"test_samples": 10_001}, ("test_samples",)),
         ({"train_samples": 3, "validation": 0.1}, ("validation",)),
         ({"train_samples": 1, "validation": 0.9}, ("validation",)),
     ],
@@ -105,6 +106,12 @@ def test_what_cannot_be_run_is_refused_with_its_field(fields: dict[str, object],
     with pytest.raises(RequestInvalid) as caught:
         plan(request(**fields))
     assert caught.value.loc == loc
+
+
+def test_a_plan_says_on_how_many_pictures_it_tests_only_where_that_is_not_all() -> None:
+    assert plan(request(test_samples=200)).test_samples == 200
+    for all_pictures in ({}, {"test_samples": 10_000}):
+        assert "test_samples" not in plan(request(**all_pictures)).model_dump()
 
 
 def test_a_network_that_does_not_fit_its_dataset_is_refused_with_its_layer() -> None:
@@ -127,6 +134,7 @@ def test_a_network_that_does_not_fit_its_dataset_is_refused_with_its_layer() -> 
         {"optimizer": {"name": "adam", "momentum": 0.9}},
         {"optimizer": {"name": "sgd", "learning_rate": float("nan")}},
         {"seed": -1},
+        {"test_samples": 0},
         {"model": "../x"},
         {"learning_rate": 0.1},
     ],

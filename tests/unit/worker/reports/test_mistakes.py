@@ -34,3 +34,8 @@ def test_only_the_most_confident_are_kept() -> None:
     assert found.total == n_pictures
     assert len(found.mistakes) == module.MOST_MISTAKES
     assert found.mistakes[0].index == n_pictures - 1
+
+
+def test_mistakes_on_some_pictures_name_their_places_in_the_whole_split() -> None:
+    found = find_mistakes(PROBABILITIES[:3], LABELS[:3], CLASSES, np.array([7, 80, 900]))
+    assert (found.pictures, [mistake.index for mistake in found.mistakes]) == (3, [900, 80])

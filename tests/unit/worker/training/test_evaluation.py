@@ -13,6 +13,7 @@ LABELS = np.array([0, 0, 1, 1, 2])
 
 def test_the_numbers_of_a_small_case_are_those_worked_by_hand() -> None:
     evaluation = evaluate(PROBABILITIES, LABELS, CLASSES)
+    assert (evaluation.pictures, evaluation.test_split) == (len(LABELS), len(LABELS))
     assert evaluation.accuracy == pytest.approx(3 / 5)
     assert evaluation.loss == pytest.approx(-np.log([0.7, 0.3, 0.8, 0.6, 0.25]).mean(), abs=1e-6)
     assert evaluation.confusion_matrix == ((1, 1, 0), (0, 2, 0), (1, 0, 0))
@@ -65,3 +66,8 @@ def test_a_certain_wrong_answer_costs_a_finite_loss() -> None:
 def test_arrays_of_different_length_are_refused() -> None:
     with pytest.raises(ValueError, match="5 and 4"):
         evaluate(PROBABILITIES, LABELS[:4], CLASSES)
+
+
+def test_an_evaluation_says_how_many_pictures_of_the_test_split_it_is_of() -> None:
+    evaluation = evaluate(PROBABILITIES, LABELS, CLASSES, test_split=1000)
+    assert (evaluation.pictures, evaluation.test_split) == (len(LABELS), 1000)

@@ -9,6 +9,7 @@ from worker.datasets import Dataset, DatasetUnavailable, dataset_info
 from worker.datasets.dataset import LabelledImages, assemble
 from worker.jobs.plan import plan
 from worker.jobs.request import JobRequest
+from worker.training import splits
 from worker.training.splits import training_splits
 
 INFO = dataset_info("fashion_mnist_sample").model_copy(update={"validation_per_class": (1,) * 10})
@@ -30,3 +31,23 @@ def test_a_validation_split_validates_and_all_training_pictures_train() -> None:
     assert set(np.unique(validation.inputs)) == {1.0}
     with pytest.raises(DatasetUnavailable, match="had a validation split"):
         training_splits(replace(DATASET, validation=None), planned)
+
+
+def test_a_quick_try_is_tested_on_the_same_few_pictures_of_every_class() -> None:
+    labels = np.repeat([0, 1, 2], [600, 300, 100])
+    images = np.arange(1000).astype(np.uint8).reshape(-1, 1, 1, 1)
+    dataset = replace(DATASET, test_images=images, test_labels=labels)
+    tested = splits.tested_pictures(dataset, 21)
+    assert np.bincount(tested.pictures.labels).tolist() == [13, 6, 2]
+    assert (np.diff(tested.rows) > 0).all()
+    assert (tested.pictures.images == images[tested.rows]).all()
+    assert (splits.tested_pictures(dataset, 21).rows == tested.rows).all()
+    assert len(splits.tested_pictures(dataset, 1).rows) == 1
+    assert len(splits.tested_pictures(dataset, None).rows) == 1000
+
+
+def test_a_quick_try_that_validates_with_the_test_split_takes_no_more_pictures_of_it() -> None:
+    request = JobRequest(architecture="lenet5-fashion", dataset=INFO.name, validation="test", test_samples=30)
+    planned = plan(request, find_dataset=lambda _: INFO)
+    _, validation = training_splits(DATASET, planned)
+    assert validation.targets.sum(axis=0).tolist() == [3] * 10
