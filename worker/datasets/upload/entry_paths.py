@@ -25,6 +25,8 @@ _HIDDEN = frozenset(
         "desktop.ini",
         "@eadir",
         "$recycle.bin",
+        "#recycle",
+        "lost+found",
         "system volume information",
     }
 )

@@ -7,13 +7,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from worker.datasets.upload.class_names import labels_of, warnings_about, warnings_about_case
 from worker.datasets.upload.entry_paths import ArchiveFiles, Parts, sort_out
 from worker.datasets.upload.errors import ArchiveRejected, shown
-from worker.datasets.upload.label_tables import LabelTable, find_label_table
 from worker.datasets.upload.labels import MAX_CLASSES, MIN_CLASSES, check_labels
-from worker.datasets.upload.layouts import SPLITS, Layout, find_layout, is_like_splits, is_numbered
+from worker.datasets.upload.layouts import Layout, doubled_splits, find_layout, undoubled
 from worker.datasets.upload.picture_files import may_be_picture
 from worker.datasets.upload.report import SkippedLog, Split
+from worker.datasets.upload.split_names import are_numbered, say_nothing
+from worker.datasets.upload.tables.label_tables import LabelTable, find_label_table
 from worker.datasets.upload.zip_directory import Entry
 
 EXPECTED = (
@@ -22,6 +24,8 @@ EXPECTED = (
 )
 WARNED_SHARE = 0.1
 """Share of the pictures outside the class folders from which on the report warns."""
+DOCUMENT_FOLDERS = frozenset({"docs", "doc", "documentation", "annotations", "scripts", "screenshots"})
+"""Folders beside the class folders; pictures in them belong to texts."""
 ENCODING_HINT = "upload again with the code page as `encoding`, such as cp850, cp866, cp932 or gbk"
 
 File = tuple[Parts, Entry]
@@ -78,22 +82,39 @@ def arrange(archive: BinaryIO, entries: Sequence[Entry], skipped: SkippedLog, en
         ArchiveRejected: a dangerous name, or neither class folders nor a table of labels.
     """
     found = sort_out(entries, skipped)
-    pictures = [(parts, entry) for parts, entry in found.files if may_be_picture(archive, entry)]
+    pictures = _without_doubled_splits(found, [file for file in found.files if may_be_picture(archive, file[1])])
     paths = [parts for parts, _ in pictures]
-    layout = find_layout(paths)
+    of_classes = [parts for parts in paths if not _is_in_documents(parts)] or paths
+    layout = find_layout(of_classes)
     warnings = _warnings_about_names(found, encoding)
-    if len(layout.classes) < MIN_CLASSES or is_like_splits(layout.classes) or is_numbered(layout.classes):
+    if len(layout.classes) < MIN_CLASSES or say_nothing(layout.classes) or are_numbered(layout.classes):
         table = find_label_table(archive, found.files, paths, encoding)
         if table is not None and _is_better(table, layout, len(pictures)):
             return _by_table(table, pictures, found, skipped, warnings)
-    _skip_outside(layout, {parts for parts, _ in pictures}, found, skipped)
+    _skip_outside(layout, set(paths), found, skipped)
     _require_class_folders(layout, pictures, found, skipped)
-    return _by_folders(layout, pictures, found, (*warnings, *_warnings_about(layout, len(pictures))))
+    warnings = (*warnings, *_warnings_about(layout, len(pictures)))
+    return _by_folders(layout, pictures, _empty_folders(layout, of_classes, found), found, warnings)
+
+
+def _without_doubled_splits(found: ArchiveFiles, pictures: Sequence[File]) -> Sequence[File]:
+    """Take `train/train/cat` for `train/cat`, in all paths; the entries keep their names."""
+    doubled = doubled_splits([parts for parts, _ in pictures])
+    if not doubled:
+        return pictures
+    found.files = [(undoubled(parts, doubled), entry) for parts, entry in found.files]
+    found.folders = {undoubled(parts, doubled) for parts in found.folders}
+    found.archives = [undoubled(parts, doubled) for parts in found.archives]
+    return [(undoubled(parts, doubled), entry) for parts, entry in pictures]
+
+
+def _is_in_documents(parts: Parts) -> bool:
+    return any(part.casefold() in DOCUMENT_FOLDERS for part in parts[:-1])
 
 
 def _is_better(table: LabelTable, layout: Layout, n_pictures: int) -> bool:
     """Whether a table says more than the folders: always, unless they may be classes that are called by numbers."""
-    if len(layout.classes) < MIN_CLASSES or is_like_splits(layout.classes):
+    if len(layout.classes) < MIN_CLASSES or say_nothing(layout.classes):
         return True
     return table.has_known_title and 2 * len(table.labels) >= n_pictures
 
@@ -101,66 +122,60 @@ def _is_better(table: LabelTable, layout: Layout, n_pictures: int) -> bool:
 def _by_table(
     table: LabelTable, pictures: Iterable[File], found: ArchiveFiles, skipped: SkippedLog, warnings: tuple[str, ...]
 ) -> Content:
-    if len(set(table.labels.values())) > MAX_CLASSES:
-        raise ArchiveRejected(
-            f"{shown(table.entry.name)} has {len(set(table.labels.values()))} different labels; expected at most "
-            f"{MAX_CLASSES}."
-        )
-    classes = check_labels(set(table.labels.values()), f"A label in {shown(table.entry.name)}")
+    n_labels = len(set(table.labels.values()))
+    if n_labels > MAX_CLASSES:
+        raise ArchiveRejected(f"{table.shown} has {n_labels} different labels; expected at most {MAX_CLASSES}.")
+    classes = check_labels(set(table.labels.values()), f"A label in {table.shown}")
     index = {label: number for number, label in enumerate(classes)}
-    splits = {parts: _split_in(parts) for parts in table.labels}
-    used = {split for split in splits.values() if split is not None}
-    has_splits = None not in splits.values() and "train" in used and len(used) > 1
     members = []
     paths = set()
     for parts, entry in pictures:
         paths.add(parts)
         if parts in table.labels:
-            members.append(Member(entry, index[table.labels[parts]], splits[parts] if has_splits else None))
+            members.append(Member(entry, index[table.labels[parts]], table.splits.get(parts)))
         else:
-            skipped.add(entry.name, "no_label", f"{table.entry.name} has no label for it, or several")
+            skipped.add(entry.name, "no_label", f"{' and '.join(table.names)}: no label for it, or several")
     for parts, entry in found.files:
-        if parts not in paths and entry is not table.entry:
+        if parts not in paths and entry.name not in table.names:
             skipped.add(entry.name, "outside_classes")
-    if table.is_guessed:
-        warnings = (
-            *warnings,
-            f"{shown(table.entry.name)} is not UTF-8 and was read as code page 1252. If labels look wrong, "
-            f"{ENCODING_HINT}.",
-        )
-    n_unlabelled = len(paths) - len(members)
-    if n_unlabelled > WARNED_SHARE * len(paths):
-        warnings = (*warnings, f"{n_unlabelled:,} of {len(paths):,} pictures have no label and are not used.")
+    told = (*warnings, *_warnings_about_table(table, len(paths), len(members)), *warnings_about_case(classes))
     column = "" if table.column is None else f", column {shown(table.column)}"
-    layout = f"Labels were read from {shown(table.entry.name)}{column}."
-    return Content(classes, tuple(members), (), layout, warnings)
+    return Content(classes, tuple(members), (), f"Labels were read from {table.shown}{column}.", told)
 
 
-def _split_in(parts: Parts) -> Split | None:
-    """The split that one of the folders around a picture names."""
-    return next((SPLITS[part.casefold()] for part in parts[:-1] if part.casefold() in SPLITS), None)
+def _warnings_about_table(table: LabelTable, n_pictures: int, n_labelled: int) -> tuple[str, ...]:
+    warnings = []
+    if table.is_guessed:
+        warnings.append(
+            f"{table.shown} is not UTF-8 and was read as code page 1252. If labels look wrong, {ENCODING_HINT}."
+        )
+    n_unlabelled = n_pictures - n_labelled
+    if n_unlabelled > WARNED_SHARE * n_pictures:
+        warnings.append(f"{n_unlabelled:,} of {n_pictures:,} pictures have no label and are not used.")
+    return tuple(warnings)
 
 
-def _by_folders(layout: Layout, pictures: Iterable[File], found: ArchiveFiles, warnings: tuple[str, ...]) -> Content:
-    where = "A class folder's name"
+def _by_folders(
+    layout: Layout, pictures: Iterable[File], empty: tuple[str, ...], found: ArchiveFiles, warnings: tuple[str, ...]
+) -> Content:
+    labels = labels_of(layout, (parts for parts, _ in pictures))
     try:
-        classes = check_labels(layout.classes, where)
+        classes = check_labels(set(labels.values()), "A class folder's name")
     except ArchiveRejected as error:
         hint = f" Names are in an old code page; {ENCODING_HINT}." if found.n_guessed_names else ""
         raise ArchiveRejected(error.message + hint, error.code) from None
     index = {label: number for number, label in enumerate(classes)}
     members = tuple(
-        Member(entry, index[parts[-2]], layout.split_of(parts))
+        Member(entry, index[labels[layout.class_of(parts)]], layout.split_of(parts))
         for parts, entry in pictures
         if layout.has_in_class(parts)
     )
-    empty = _empty_folders(layout, [parts for parts, _ in pictures], found)
-    return Content(classes, members, empty, _described(layout), warnings)
+    return Content(classes, members, empty, _described(layout), (*warnings, *warnings_about(labels)))
 
 
 def _empty_folders(layout: Layout, pictures: Iterable[Parts], found: ArchiveFiles) -> tuple[str, ...]:
     """Folders where a class could be; those with only documents, scripts and the like are none."""
-    place = layout.depth - 2
+    place = layout.class_at
 
     def at_place(paths: Iterable[Parts], n_more: int) -> set[str]:
         return {parts[place] for parts in paths if len(parts) > place + n_more and layout.holds(parts)}
@@ -184,9 +199,9 @@ def _skip_outside(layout: Layout, pictures: set[Parts], found: ArchiveFiles, ski
 def _require_class_folders(layout: Layout, pictures: Sequence[File], found: ArchiveFiles, skipped: SkippedLog) -> None:
     n_classes = len(layout.classes)
     if MIN_CLASSES <= n_classes <= MAX_CLASSES:
-        if is_like_splits(layout.classes):
+        if say_nothing(layout.classes):
             raise _flat(layout)
-        if 2 * layout.n_pictures <= len(pictures):
+        if 2 * layout.n_pictures <= len(pictures) - layout.n_unseen:
             raise ArchiveRejected(
                 f"The pictures lie in several groups of class folders; the largest, below {_place(layout.prefix)}, has "
                 f"{layout.n_pictures:,} of {len(pictures):,}. Expected one group; zip the folder of the one you mean."
@@ -233,7 +248,7 @@ def _warnings_about_names(found: ArchiveFiles, encoding: str | None) -> tuple[st
 
 
 def _warnings_about(layout: Layout, n_pictures: int) -> tuple[str, ...]:
-    warnings = []
+    warnings = [f"{shown(name)} shares no class with the training split and is not used." for name in layout.unseen]
     n_outside = n_pictures - layout.n_pictures
     if n_outside > WARNED_SHARE * n_pictures:
         warnings.append(f"{n_outside:,} of {n_pictures:,} pictures are not in a class folder and are not used.")

@@ -4,7 +4,7 @@ Refused are markup, invisible characters, characters that turn the text around, 
 """
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from worker.datasets.upload.errors import ArchiveRejected, shown
 
@@ -59,14 +59,14 @@ def _is_joiner(text: str, index: int) -> bool:
 
 
 def check_labels(labels: Iterable[str], where: str) -> tuple[str, ...]:
-    """The labels in ascending order.
+    """The labels in ascending order. Some may differ in the case of letters only: `case_twins` names them.
 
     Args:
         labels: each once; their number is not checked.
         where: what they were read from, to begin the message: "A class folder's name".
 
     Raises:
-        ArchiveRejected: one cannot be a label, or two look alike.
+        ArchiveRejected: one cannot be a label, or two look the same.
     """
     found = sorted(labels)
     unfit = [label for label in found if not is_label(label)]
@@ -74,15 +74,23 @@ def check_labels(labels: Iterable[str], where: str) -> tuple[str, ...]:
         raise ArchiveRejected(
             f"{where} cannot be a label: {', '.join(map(shown, unfit[:5]))}. Expected {EXPECTED_LABEL}."
         )
-    by_look: dict[str, list[str]] = {}
-    for label in found:
-        by_look.setdefault(_look(label), []).append(label)
-    for twins in by_look.values():
-        if len(twins) > 1:
-            in_case = len({label.casefold() for label in twins}) == 1
-            what = "differ in case only" if in_case else "look the same"
-            raise ArchiveRejected(f"Two classes {what}: {', '.join(map(shown, twins))}.")
+    for twins in _groups(found, _look):
+        if len({label.lower() for label in twins}) > 1:
+            raise ArchiveRejected(f"Two classes look the same: {', '.join(map(shown, twins))}.")
     return tuple(found)
+
+
+def case_twins(labels: Iterable[str]) -> list[tuple[str, ...]]:
+    """Labels that differ in the case of letters only, together."""
+    return [tuple(twins) for twins in _groups(sorted(labels), str.lower)]
+
+
+def _groups(labels: Iterable[str], key: Callable[[str], str]) -> list[list[str]]:
+    """The labels that share a key with another one."""
+    found: dict[str, list[str]] = {}
+    for label in labels:
+        found.setdefault(key(label), []).append(label)
+    return [group for group in found.values() if len(group) > 1]
 
 
 def _look(label: str) -> str:

@@ -12,8 +12,8 @@ from worker.datasets.upload.errors import ArchiveRejected
 UTF8_FLAG = 0x800
 UNICODE_PATH_EXTRA = 0x7075
 """Info-ZIP's field with the name in UTF-8, beside a name in an old code page (APPNOTE 4.6.9)."""
-DOS = 0
-"""Value of "version made by" for MS-DOS and Windows."""
+WINDOWS = frozenset({0, 6, 10, 11, 14})
+"""Values of "version made by" for MS-DOS, OS/2 and Windows, the last in two counts: NTFS is 10 or 11, VFAT is 14."""
 
 _UNICODE_PATH = struct.Struct("<BL")
 
@@ -36,7 +36,7 @@ def decode_name(raw: bytes, flags: int, system: int, extra: bytes, encoding: str
     Args:
         raw: the name's bytes.
         flags: general purpose flags of the entry.
-        system: which system made the entry, such as `DOS`.
+        system: which system made the entry, such as those in `WINDOWS`.
         extra: extra fields of the entry.
         encoding: code page of names that are not UTF-8, when the uploader knows it.
 
@@ -44,7 +44,7 @@ def decode_name(raw: bytes, flags: int, system: int, extra: bytes, encoding: str
         ArchiveRejected: the flag says UTF-8 but the name is not UTF-8, or the name is not in the given encoding.
     """
     text, is_guessed = _decoded(raw, flags, extra, encoding)
-    if system == DOS and "/" not in text:
+    if system in WINDOWS and "/" not in text:
         # Windows PowerShell 5 writes backslashes. All rules for paths are applied to the result.
         text = text.replace("\\", "/")
     return DecodedName(text, is_guessed)
