@@ -4,8 +4,11 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
+from worker.comparison.hyperparameters import label_of
 from worker.jobs.records import JobRecord
 from worker.jobs.states import JobState
+
+LONGEST_SETTING = 80
 
 
 class JobRow(BaseModel):
@@ -18,6 +21,9 @@ class JobRow(BaseModel):
     version: int | None = Field(description="That it published.")
     dataset: str
     architecture: str
+    setting: str | None = Field(
+        description="What its grid varied or, outside a grid, its overrides, in at most 80 characters; null: nothing.",
+    )
     epoch: int = Field(description="Epochs done.")
     epochs: int
     val_accuracy: float | None = Field(description="Best of the epochs so far.")
@@ -44,6 +50,7 @@ def row_of(job: JobRecord) -> JobRow:
         version=model.version if model else None,
         dataset=request.dataset,
         architecture=request.architecture_name,
+        setting=_setting(job),
         epoch=len(job.history.loss),
         epochs=request.epochs,
         val_accuracy=_short(max(job.history.val_accuracy, default=None)),
@@ -58,6 +65,17 @@ def row_of(job: JobRecord) -> JobRow:
         started_at=job.started_at and job.started_at.replace(microsecond=0),
         finished_at=job.finished_at and job.finished_at.replace(microsecond=0),
     )
+
+
+def _setting(job: JobRecord) -> str | None:
+    """What tells this job from others of the same network, as `/compare` writes it."""
+    values = dict(job.varied)
+    if not values and job.request.overrides is not None:
+        values = job.request.overrides.model_dump(mode="json", exclude_none=True)
+    if not values:
+        return None
+    text = label_of(values)
+    return text if len(text) <= LONGEST_SETTING else f"{text[: LONGEST_SETTING - 1]}…"
 
 
 def _short(share: float | None) -> float | None:

@@ -201,7 +201,10 @@ FINDINGS = [
         "title": "It learns the training pictures by heart.",
         "evidence": {"gap": 0.12, "epoch": 5},
         "advice": "More pictures, dropout or fewer epochs help.",
-        "try": {"curl": "curl http://localhost:8000/jobs -d '{}'"},
+        "try": {
+            "curl": """curl -s localhost:8000/jobs --json '{"architecture": "lenet5-fashion", "dataset": """
+            """"fashion_mnist_sample", "epochs": 12, "note": "it'"'"'s slow", "class_weights": "balanced"}'"""
+        },
     }
 ]
 EVALUATION = {
@@ -295,7 +298,7 @@ def comparison() -> dict[str, Any]:
         "same": {"epochs": 4},
         "settings": settings,
         "runs": runs,
-        "next_requests": [],
+        "next_requests": [{"architecture": "lenet5-fashion", "dataset": "fashion_mnist_sample", "grid": {"seed": [3]}}],
         "next_commands": ["curl http://localhost:8000/jobs"],
     }
 
@@ -343,6 +346,8 @@ NETWORK = {
     "parameters": 61610,
     "flops": 688816,
     "classes": 4,
+    "recipe": {"epochs": 10},
+    "weights": [],
     "layers": [{"index": str(index), "flops": 1, **layer} for index, layer in enumerate(LAYERS)],
     "architecture": {"layers": [{"type": "flatten"}]},
 }
@@ -360,7 +365,7 @@ def world() -> dict[str, Answer | Answering]:
     failure = {"code": "diverged", "message": "the loss is not a number", "hint": "Try a learning rate of 0.001."}
     all_jobs = [running, job(5, "queued"), *(job(n) for n in (2, 1)), job(3, "failed", error=failure)]
     lines = [version(2, accuracy=0.88), version(1)]
-    model = {"name": "clothes", "latest": 2, "versions": lines, "damaged": [], "aliases": {"champion": 1}}
+    model = {"name": "clothes", "latest": 2, "best": 2, "versions": lines, "damaged": [], "aliases": {"champion": 1}}
     answers: dict[str, Answer | Answering] = {
         "/jobs": jobs_of(all_jobs),
         "/models": {"models": [model]},

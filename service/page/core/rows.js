@@ -1,7 +1,7 @@
 // One line about a job, whichever form the API gives it: a whole record or a row.
 import { between } from "./words.js";
 
-/** @typedef {{id: string, name: string, owner: string, state: string, dataset: string, architecture: string, epoch: number, epochs: number,
+/** @typedef {{id: string, name: string, owner: string, state: string, dataset: string, architecture: string, setting: string, priority: number, epoch: number, epochs: number,
  *   phase: string, eta: number | null, validation: number | null, test: number | null, seconds: number | null, version: number | null,
  *   group: string | null, position: number | null, error: any, created: string, started: string | null, finished: string | null,
  *   speed: number | null, doctor: string, cancelling: boolean, tags: string[]}} Row */
@@ -27,6 +27,8 @@ export function rowOf(job) {
     state: job.state,
     dataset: request.dataset ?? job.dataset ?? "",
     architecture: architectureOf(job, request),
+    setting: job.setting ?? "",
+    priority: job.priority ?? 0,
     epoch: progress.epoch ?? 0,
     epochs: progress.epochs || request.epochs || 0,
     phase: progress.phase ?? "",

@@ -8,8 +8,8 @@ import { isOver, rowOf } from "./rows.js";
 
 /** @type {import("@preact/signals").Signal<{name: string, scopes: string[], limits: any, used: any} | null>} */
 export const me = signal(null);
-/** @type {import("@preact/signals").Signal<{running: Row[], queued: number, mine: number | null}>} */
-export const overview = signal({ running: [], queued: 0, mine: null });
+/** @type {import("@preact/signals").Signal<{running: Row[] | null, queued: number, mine: number | null}>} `running` is null until it is known */
+export const overview = signal(/** @type {any} */ ({ running: null, queued: 0, mine: null }));
 /** @type {import("@preact/signals").Signal<any[]>} */
 export const workers = signal([]);
 
@@ -54,7 +54,7 @@ export function watchServer() {
   const stop = listen(({ kind, job, data }) => {
     if (kind !== "progress") { soon(); if (kind !== "epoch") return; }
     const { running, ...rest } = overview.peek();
-    overview.value = { ...rest, running: running.map((row) => (row.id === job ? patched(row, data) : row)) };
+    overview.value = { ...rest, running: running?.map((row) => (row.id === job ? patched(row, data) : row)) ?? null };
   });
   const stopRestarts = restarts.subscribe(soon);
   const stopKey = apiKey.subscribe(() => { readMe().then(soon); });

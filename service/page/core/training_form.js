@@ -34,9 +34,13 @@ export const FIELDS = [
   ["rotation", "augmentation.rotation_degrees", "number", "turn pictures by up to (degrees)"],
   ["smoothing", "label_smoothing", "number", "label smoothing"],
   ["ema", "ema", "number", "average of weights (decay)"],
+  ["weights", "weights", "choice", "learned weights to start from", ["imagenet", "none"]],
+  ["train", "train", "choice", "what is trained of a learned network", ["head", "last_blocks", "all"]],
   ["initial", "initial_model", "text", "go on from (model or model/version)"],
   ["priority", "priority", "number", "priority among your own (−10 to 10)"],
+  ["tags", "tags", "list", "tags (separated by commas)"],
   ["note", "note", "text", "note"],
+  ["notify", "notify", "text", "tell this address when it ends (https://…)"],
 ];
 
 const put = (body, path, value) => {
@@ -58,14 +62,26 @@ function valueOf(text) {
 
 const listOf = (text) => text.split(",").map((part) => part.trim()).filter(Boolean).map(valueOf);
 
+const BODY = { flag: () => true, text: (text) => text, choice: (text) => text, list: (text) => listOf(text).map(String), number: valueOf, value: valueOf };
+
+/** Puts the fields of one object into another, whose other fields stay. */
+function merge(into, more) {
+  for (const [name, value] of Object.entries(more)) {
+    if (isObject(value) && isObject(into[name])) merge(into[name], value);
+    else into[name] = value;
+  }
+}
+
+const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+
 /** @param {Form} form @returns {Record<string, any>} @throws {SyntaxError} own layers or further settings are no JSON */
 export function bodyOf(form) {
   /** @type {Record<string, any>} */
   const body = { architecture: form.architecture, dataset: form.dataset };
   if (form.layers) body.architecture = { layers: layersOf(form.layers), ...(form.size ? { input_size: JSON.parse(form.size) } : {}) };
   if (form.epochs) body.epochs = Number(form.epochs);
-  for (const [name, path, kind] of FIELDS) if (form[name]) put(body, path, kind === "flag" ? true : kind === "text" || kind === "choice" ? form[name] : valueOf(form[name]));
-  if (form.extra?.trim()) Object.assign(body, JSON.parse(form.extra));
+  for (const [name, path, kind] of FIELDS) if (form[name]) put(body, path, BODY[kind](form[name]));
+  if (form.extra?.trim()) merge(body, JSON.parse(form.extra));
   const grid = {};
   const comparison = COMPARISONS[form.compare];
   if (comparison) grid[comparison[1]] = listOf(form.values || comparison[2]);
@@ -91,14 +107,36 @@ export const linesOf = (layers) => layers.map((layer) => JSON.stringify(layer)).
 /** The form that asks for what a job was asked for. @returns {Form} */
 export function formOf(request) {
   /** @type {Form} */
-  const form = { dataset: request.dataset, epochs: String(request.epochs) };
+  const form = { dataset: request.dataset, epochs: String(request.epochs ?? "") };
   if (typeof request.architecture === "string") form.architecture = request.architecture;
   else { form.layers = linesOf(request.architecture.layers); if (request.architecture.input_size) form.size = JSON.stringify(request.architecture.input_size); }
   for (const [name, path, kind] of FIELDS) {
     const value = take(request, path);
     if (value === undefined || value === null || value === false || (value === 0 && name !== "seed")) continue;
     if (name === "schedule" && value === "constant") continue;
-    form[name] = kind === "flag" ? "true" : String(value);
+    form[name] = kind === "flag" ? "true" : kind === "list" ? value.join(", ") : String(value);
   }
+  if (request.grid) Object.assign(form, gridOf(request.grid));
+  const rest = beyond(request, bodyOf(form));
+  if (rest) form.extra = JSON.stringify(rest);
   return form;
+}
+
+/** A grid as the form asks for one, where it can. */
+function gridOf({ seed, ...grid }) {
+  const found = Object.entries(COMPARISONS).find(([, [, path]]) => path in grid);
+  return { ...(found ? { compare: found[0], values: grid[found[1][1]].join(", ") } : {}), ...(seed ? { seeds: String(seed.length) } : {}) };
+}
+
+/** What a job has when it is not asked for anything else. */
+const USUAL = { precision: "float32", "learning_rate_schedule.name": "constant", "augmentation.padding": "reflect" };
+
+/** The settings of a request that the form has no field for; undefined: none. */
+function beyond(asked, covered, path = "") {
+  if (isObject(asked)) {
+    const rest = Object.entries(asked).map(([name, value]) => [name, beyond(value, covered?.[name], path ? `${path}.${name}` : name)]).filter(([, value]) => value !== undefined);
+    return rest.length ? Object.fromEntries(rest) : undefined;
+  }
+  const isUnset = asked === null || asked === undefined || asked === false || asked === 0 || (Array.isArray(asked) && !asked.length);
+  return isUnset || asked === USUAL[path] || JSON.stringify(asked) === JSON.stringify(covered) ? undefined : asked;
 }

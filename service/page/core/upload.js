@@ -1,4 +1,4 @@
-// Sending a dataset: a zip as it is, or a folder that is packed into one here. Progress needs XMLHttpRequest.
+// Sending a dataset: an archive as it is, or a folder that is packed into one here. Progress needs XMLHttpRequest.
 import { isOffline, keyHeaders, Problem, query, Unreachable } from "./api.js";
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => { let value = n; for (let bit = 0; bit < 8; bit++) value = value & 1 ? 0xedb88320 ^ (value >>> 1) : value >>> 1; return value; });
@@ -62,15 +62,24 @@ export async function droppedFiles(items) {
   return found;
 }
 
+/** Content types of archives that are sent as they are. @type {Record<string, string>} */
+const ARCHIVES = { zip: "application/zip", tar: "application/x-tar", gz: "application/gzip", tgz: "application/gzip", csv: "text/csv" };
+export const ARCHIVE_ENDS = [...Object.keys(ARCHIVES).map((end) => `.${end}`), ...Object.values(ARCHIVES)].join(",");
+
+const endOf = (name) => name.toLowerCase().split(".").at(-1) ?? "";
+export const isArchive = (name) => endOf(name) in ARCHIVES;
+/** An archive as it is, with its type: browsers do not know all of them. @param {Blob} file @param {string} name */
+export const typed = (file, name) => new Blob([file], { type: ARCHIVES[endOf(name)] });
+
 /**
- * @param {Blob} zip @param {Record<string, string>} options @param {(share: number) => void} progress
+ * @param {Blob} archive @param {Record<string, string>} options @param {(share: number) => void} progress
  * @returns {{done: Promise<any>, stop: () => void}}
  */
-export function upload(zip, options, progress) {
+export function upload(archive, options, progress) {
   const request = new XMLHttpRequest();
   const done = new Promise((resolve, reject) => {
     request.open("POST", `/datasets${query(options)}`);
-    request.setRequestHeader("Content-Type", "application/zip");
+    request.setRequestHeader("Content-Type", archive.type);
     for (const [name, value] of Object.entries(keyHeaders())) request.setRequestHeader(name, value);
     request.upload.onprogress = (event) => progress(event.loaded / event.total);
     request.onload = () => {
@@ -81,7 +90,7 @@ export function upload(zip, options, progress) {
     };
     request.onerror = () => { isOffline.value = true; reject(new Unreachable()); };
     request.onabort = () => reject(new Error("You stopped the upload."));
-    request.send(zip);
+    request.send(archive);
   });
   return { done, stop: () => request.abort() };
 }

@@ -18,6 +18,7 @@ export function bytes(value) {
 /** @param {number | null | undefined} seconds */
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return "–";
+  if (seconds === 0) return "0 s";
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   if (seconds < 90) return `${Math.round(seconds)} s`;
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
@@ -58,7 +59,8 @@ export const GLOSSARY = {
   padding: "Zeros around the picture, so that a kernel can be centred on its edge.",
   pooling: "Keeps one number of each small square: the largest or the mean. The map becomes smaller.",
   calibration: "Whether it is as sure as it is right: of answers given with 80 %, 80 % should be right.",
-  alias: "A name for one version, such as champion. Clients use the name; promoting moves it.",
+  alias: "A name for one version, such as champion. Clients use the name; promoting moves it. latest and best move by themselves: the newest and the most accurate version in whose run the doctor found no error.",
+  latest: "Clients that name no version get the newest one in whose run the doctor found no error.",
   version: "One published result of a training. Versions never change.",
   "conformal set": "The smallest set of classes that holds the right one in 95 of 100 cases.",
   occlusion: "Covers one part of the picture after the other. Where the answer suffers most is what it rests on.",

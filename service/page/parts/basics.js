@@ -34,8 +34,10 @@ export function Await({ of: resource, children }) {
 
 const MARKS = { running: "▶", queued: "…", succeeded: "✓", failed: "✕", cancelled: "■", ready: "✓", converting: "▶", error: "✕", warning: "!", info: "i", none: "✓" };
 
+const NAMES = { info: "worth knowing", none: "fine" };
+
 /** A state in words and with a mark, not by colour alone. */
-export const Badge = ({ state, children = null }) => html`<span class=${`badge ${state}`}><span aria-hidden="true">${MARKS[state] ?? "•"} </span>${children ?? state}</span>`;
+export const Badge = ({ state, children = null }) => html`<span class=${`badge ${state}`}><span aria-hidden="true">${MARKS[state] ?? "•"} </span>${children ?? NAMES[state] ?? state}</span>`;
 
 /** One figure with its name. */
 export const Figure = ({ name, children }) => html`<div class="figure"><dt>${name}</dt><dd>${children}</dd></div>`;

@@ -1,12 +1,12 @@
 // Runs side by side: curves with bands over seeds, only what differs, and the verdict in words.
-import { at, query } from "../core/api.js";
+import { at, post, query } from "../core/api.js";
 import { html } from "../core/html.js";
 import { useEffect } from "preact/hooks";
 import { listen, onRestart } from "../core/live.js";
-import { useResource } from "../core/resource.js";
-import { place, setQuery } from "../core/router.js";
+import { useAction, useResource } from "../core/resource.js";
+import { go, place, setQuery } from "../core/router.js";
 import { duration, figure, percent, plural, settingName } from "../core/words.js";
-import { Await, Badge, Panel } from "../parts/basics.js";
+import { Await, Badge, Fault, Panel } from "../parts/basics.js";
 import { Chart } from "../parts/chart.js";
 import { Code, Tour } from "../parts/tour.js";
 
@@ -59,8 +59,20 @@ function Choose() {
 const Verdict = ({ answer }) => html`<${Panel} title="Verdict" wide tools=${html`<${Badge} state=${KINDS[answer.verdict.kind] ?? "info"}>${answer.verdict.kind.replaceAll("_", " ")}<//>`}>
   <p class="verdict" role="status">${answer.verdict.text}</p>
   ${answer.verdict.method ? html`<p class="quiet">Method: ${answer.verdict.method}.</p>` : null}
-  ${answer.next_commands.length ? html`<details><summary>What to run next to know more</summary>${answer.next_commands.map((text) => html`<${Code} key=${text} text=${text} label="Next run" />`)}</details>` : null}
+  ${answer.next_requests.length ? html`<${Next} answer=${answer} />` : null}
 <//>`;
+
+/** The runs that would tell more: by a button, and as commands. */
+function Next({ answer }) {
+  const start = useAction(async () => {
+    const made = [];
+    for (const body of answer.next_requests) made.push(await post("/jobs", body));
+    const jobs = made.flatMap((one) => one.jobs?.map(({ id }) => id) ?? [one.id]);
+    go(`#/compare?jobs=${[...answer.runs.map(({ job }) => job), ...jobs].join(",")}`);
+  });
+  return html`<p class="buttons"><button type="button" disabled=${start.busy} onClick=${start.run}>Start these runs</button></p><${Fault} error=${start.error} />
+    <details><summary>The commands for them</summary>${answer.next_commands.map((text) => html`<${Code} key=${text} text=${text} label="Next run" />`)}</details>`;
+}
 
 /** One curve for each setting: the mean over its seeds, with a band from the lowest to the highest. */
 export function settingCurves(answer, name) {

@@ -9,6 +9,7 @@ import { ago, bytes, count, figure, percent, plural } from "../core/words.js";
 import { Await, Badge, Confirm, Download, Fault, Figure, Panel, Picture, Term } from "../parts/basics.js";
 import { Calibration } from "../parts/calibration.js";
 import { Findings } from "../parts/doctor.js";
+import { Doubtful } from "../parts/doubtful.js";
 import { Film } from "../parts/film.js";
 import { Matrix } from "../parts/matrix.js";
 import { Tour } from "../parts/tour.js";
@@ -32,6 +33,7 @@ export function Model({ steps: [, name, number] }) {
     </div>
     ${doctor.data?.findings ? html`<${Findings} findings=${doctor.data.findings} tour=${`${address}/doctor`} />` : null}
     ${evaluation.data ? html`<${Mistakes} evaluation=${evaluation.data} version=${found} address=${address} />` : null}
+    ${"doubtful-labels.json" in found.files ? html`<${Doubtful} version=${found} address=${address} />` : null}
     ${"film.json" in found.files ? html`<${Film} address=${address} dataset=${found.dataset} classes=${found.classes} />` : null}
     <div class="columns"><${Pictures} version=${found} address=${address} /><${Files} version=${found} address=${address} /></div>
     <${Delete} version=${found} address=${address} />`}<//>`;
@@ -39,7 +41,9 @@ export function Model({ steps: [, name, number] }) {
 
 function Numbers({ version, evaluation, address }) {
   const { metrics } = version;
-  return html`<${Panel} title="Numbers" wide tools=${version.passed_over ? html`<${Badge} state="error">passed over: ${version.passed_over}<//>` : null}>
+  return html`<${Panel} title="Numbers" wide>
+    ${version.passed_over ? html`<p><${Badge} state="error">passed over: ${codeText(version.passed_over)}<//> The doctor found an error in its run, so this version answers only where it is named, or promoted.</p>` : null}
+    ${version.note ? html`<p class="quiet">${version.note}</p>` : null}
     <dl class="figures">
       <${Figure} name=${html`<${Term} name="test" /> accuracy`}>${percent(metrics.test_accuracy)}<//>
       <${Figure} name=${html`best <${Term} name="validation" />`}>${percent(metrics.best_val_accuracy ?? metrics.val_accuracy)}<//>
@@ -58,6 +62,8 @@ function Numbers({ version, evaluation, address }) {
   <//>`;
 }
 
+const codeText = (code) => code.replaceAll("_", " ");
+
 /** All versions, and the aliases with their history; promoting says first what changes. */
 function Versions({ model, name, version, doctor, reload }) {
   const [alias, setAlias] = useState("champion");
@@ -70,8 +76,8 @@ function Versions({ model, name, version, doctor, reload }) {
   return html`<${Panel} title="Versions and aliases" tools=${html`<${Term} name="alias">what is an alias?<//>`}>
     <ul class="versions">${[...(model?.versions ?? [])].sort((one, other) => other.version - one.version).map((line) => html`<li key=${line.version}>
       <a href=${at`#/model/${name}/${line.version}`} aria-current=${line.version === version.version ? "page" : undefined}>version ${line.version}</a> ${percent(line.metrics.test_accuracy)} <span class="quiet">${ago(line.published_at)}</span>
-      ${line.aliases.map((one) => html`<span key=${one} class="badge alias">${one}</span>`)}
-      ${line.passed_over ? html`<${Badge} state="error">passed over<//>` : line.doctor?.worst && line.doctor.worst !== "none" ? html`<${Badge} state=${line.doctor.worst} />` : null}</li>`)}</ul>
+      ${aliasesOf(model, line).map((one) => html` <span key=${one} class="badge alias">${one}</span>`)}
+      ${line.passed_over ? html` <${Badge} state="error">passed over: ${codeText(line.passed_over)}<//>` : ["error", "warning"].includes(line.doctor?.worst) ? html` <${Badge} state=${line.doctor.worst} />` : null}</li>`)}</ul>
     <form class="promote" onSubmit=${(event) => { event.preventDefault(); change.run(alias, version.version); }}>
       <label>Alias <input value=${alias} onInput=${(event) => setAlias(event.currentTarget.value)} list="aliases" size="14" required spellcheck=${false} /></label>
       <datalist id="aliases">${aliases.map(([one]) => html`<option key=${one} value=${one} />`)}</datalist>
@@ -84,6 +90,9 @@ function Versions({ model, name, version, doctor, reload }) {
     <${Tour} method="PUT" path=${at`/models/${name}/aliases/${alias || "champion"}`} json=${{ version: version.version }} />
   <//>`;
 }
+
+/** The names of a version, also those that the server computes. */
+const aliasesOf = (model, line) => [...["latest", "best"].filter((name) => model[name] === line.version), ...line.aliases];
 
 function History({ name, alias, version, change, accuracy }) {
   const found = useResource(at`/models/${name}/aliases/${alias}`);
@@ -123,12 +132,13 @@ function Gallery({ path, cell, version }) {
 
 const CAPTIONS = [
   ["curves.png", "Accuracy and loss of every epoch"],
+  ["doubtful-labels.png", "Training pictures whose label may be wrong"],
   ["predictions.png", "The first test pictures, with the network's answers"],
   ["mistakes.png", "The mistakes it was surest of"],
   ["confusion-matrix.png", "What is taken for what"],
   ["calibration.png", "Whether it is as sure as it is right"],
 ];
-const NUMBERS = ["history.json", "evaluation.json", "mistakes.json", "summary.txt"];
+const MAIN_FILES = ["model.keras", "model.onnx", "history.json", "evaluation.json", "mistakes.json", "summary.txt", "doubtful-labels.json"];
 
 function Pictures({ version, address }) {
   const there = CAPTIONS.filter(([file]) => file in version.files);
@@ -137,11 +147,12 @@ function Pictures({ version, address }) {
 }
 
 function Files({ version, address }) {
-  const order = ["model.keras", "model.onnx", ...NUMBERS];
-  const files = Object.entries(version.files).filter(([file]) => !file.endsWith(".png"))
-    .sort(([one], [other]) => (order.indexOf(one) + 1 || 99) - (order.indexOf(other) + 1 || 99));
-  return html`<${Panel} title="Downloads"><ul class="files">${files.map(([file, { size_bytes: size }]) => html`<li key=${file}>
-      <${Download} href=${`${address}/files/${file}`} name=${`${version.model}-${version.version}-${file}`}>${file}<//> <span class="quiet">${bytes(size)}</span></li>`)}</ul>
+  const main = MAIN_FILES.filter((file) => file in version.files);
+  const others = Object.keys(version.files).filter((file) => !main.includes(file) && !file.endsWith(".png"));
+  const list = (files) => html`<ul class="files">${files.map((file) => html`<li key=${file}>
+      <${Download} href=${`${address}/files/${file}`} name=${`${version.model}-${version.version}-${file}`}>${file}<//> <span class="quiet">${bytes(version.files[file].size_bytes)}</span></li>`)}</ul>`;
+  return html`<${Panel} title="Downloads">${list(main)}
+    ${others.length ? html`<details><summary>${plural(others.length, "more file")} that the server works with</summary>${list(others)}</details>` : null}
     <${Tour} path=${`${address}/files/model.keras`} save="model.keras" /><//>`;
 }
 

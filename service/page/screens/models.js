@@ -4,7 +4,7 @@ import { html } from "../core/html.js";
 import { useResource } from "../core/resource.js";
 import { hasKeys } from "../core/server.js";
 import { ago, bytes, percent } from "../core/words.js";
-import { Await, Badge, Download, Panel } from "../parts/basics.js";
+import { Await, Badge, Download, Panel, Term } from "../parts/basics.js";
 import { Tour } from "../parts/tour.js";
 
 export function Models() {
@@ -17,20 +17,21 @@ export function Models() {
 function Table({ models }) {
   const withOwner = hasKeys();
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Models"><table>
-    <thead><tr><th scope="col">model</th><th scope="col">newest</th>${withOwner ? html`<th scope="col">owner</th>` : null}<th scope="col" class="number">test accuracy</th><th scope="col">dataset</th>
+    <thead><tr><th scope="col">model</th><th scope="col"><${Term} name="latest">answers<//></th>${withOwner ? html`<th scope="col">owner</th>` : null}<th scope="col" class="number">test accuracy</th><th scope="col">dataset</th>
       <th scope="col">published</th><th scope="col">aliases</th><th scope="col">doctor</th><th scope="col" class="number">size</th><th scope="col">download</th></tr></thead>
     <tbody>${models.map((model) => {
-      const newest = model.versions.at(-1)?.version > model.versions[0]?.version ? model.versions.at(-1) : model.versions[0];
+      const newest = model.versions.reduce((one, other) => (one && one.version > other.version ? one : other), null);
       if (!newest) return html`<tr key=${model.name}><th scope="row">${model.name}</th><td colspan="9">no version left</td></tr>`;
-      const files = at`/models/${model.name}/versions/${newest.version}/files/`;
+      const shown = model.versions.find(({ version }) => version === model.latest) ?? newest;
+      const files = at`/models/${model.name}/versions/${shown.version}/files/`;
       return html`<tr key=${model.name}>
-        <th scope="row"><a class="clip" title=${model.name} href=${at`#/model/${model.name}/${newest.version}`}>${model.name}</a></th>
-        <td>version ${newest.version}${newest.passed_over ? html` <${Badge} state="error">passed over<//>` : null}</td>
-        ${withOwner ? html`<td>${model.owner ?? newest.owner ?? ""}</td>` : null}
-        <td class="number">${percent(newest.metrics.test_accuracy)}</td><td><span class="clip">${newest.dataset}</span></td><td>${ago(newest.published_at)}</td>
+        <th scope="row"><a class="clip" title=${model.name} href=${at`#/model/${model.name}/${shown.version}`}>${model.name}</a></th>
+        <td>version ${shown.version}${newest.passed_over ? html` <a href=${at`#/model/${model.name}/${newest.version}`}><${Badge} state="error">version ${newest.version} is passed over<//></a>` : null}</td>
+        ${withOwner ? html`<td>${model.owner ?? shown.owner ?? ""}</td>` : null}
+        <td class="number">${percent(shown.metrics.test_accuracy)}${model.best && model.best !== shown.version ? html`<br /><a class="small-text" href=${at`#/model/${model.name}/${model.best}`}>best: version ${model.best}</a>` : null}</td><td><span class="clip">${shown.dataset}</span></td><td>${ago(shown.published_at)}</td>
         <td>${Object.entries(model.aliases).map(([alias, version]) => `${alias} → ${version}`).join(", ")}</td>
-        <td>${newest.doctor?.worst && newest.doctor.worst !== "none" ? html`<${Badge} state=${newest.doctor.worst} />` : newest.doctor ? "fine" : ""}</td>
-        <td class="number">${bytes(newest.size_bytes)}</td>
-        <td><${Download} href=${`${files}model.keras`} name=${`${model.name}-${newest.version}.keras`}>.keras<//> <${Download} href=${`${files}model.onnx`} name=${`${model.name}-${newest.version}.onnx`}>.onnx<//></td></tr>`;
+        <td>${shown.doctor?.worst && shown.doctor.worst !== "none" ? html`<${Badge} state=${shown.doctor.worst} />` : shown.doctor ? "fine" : ""}</td>
+        <td class="number">${bytes(shown.size_bytes)}</td>
+        <td><${Download} href=${`${files}model.keras`} name=${`${model.name}-${shown.version}.keras`}>.keras<//> <${Download} href=${`${files}model.onnx`} name=${`${model.name}-${shown.version}.onnx`}>.onnx<//></td></tr>`;
     })}</tbody></table></div>`;
 }

@@ -5,6 +5,7 @@ import { useAnswer } from "../core/answers.js";
 import { html } from "../core/html.js";
 import { useAction, useLater, useResource } from "../core/resource.js";
 import { go, place, setQuery } from "../core/router.js";
+import { hasKeys, me } from "../core/server.js";
 import { bodyOf, COMPARISONS, FIELDS, formOf, layersOf, linesOf } from "../core/training_form.js";
 import { bytes, count, duration, plural } from "../core/words.js";
 import { Fault, Figure, Loading, Panel, Term } from "../parts/basics.js";
@@ -23,7 +24,8 @@ export function New() {
   const datasets = useResource("/datasets");
   const presets = useResource("/architectures");
   if (!datasets.data || !presets.data || clone) return html`<${Fault} error=${datasets.error ?? presets.error} /><${Loading} />`;
-  return html`<${Form} form=${{ ...DEFAULTS, ...Object.fromEntries(asked) }} datasets=${datasets.data.datasets} presets=${presets.data.architectures} />`;
+  const epochs = asked.has("architecture") || asked.has("layers") ? "" : DEFAULTS.epochs; // of another network: what it suggests
+  return html`<${Form} form=${{ ...DEFAULTS, epochs, ...Object.fromEntries(asked) }} datasets=${datasets.data.datasets} presets=${presets.data.architectures} />`;
 }
 
 const change = (name) => (event) => setQuery({ [name]: event.currentTarget.type === "checkbox" ? (event.currentTarget.checked ? "true" : "") : event.currentTarget.value });
@@ -46,7 +48,7 @@ function Form({ form, datasets, presets }) {
         <p class="field"><label for="dataset">Dataset</label><select id="dataset" value=${form.dataset} onChange=${change("dataset")}>
           ${usable.map(({ name, train, available }) => html`<option key=${name} value=${name}>${name} (${plural(train, "picture")}${available ? "" : ", fetched first"})</option>`)}</select>
           <a href=${at`#/data/${form.dataset}`}>See it</a></p>
-        <p class="field"><label for="epochs"><${Term} name="epoch">Epochs<//></label><input id="epochs" type="number" min="1" max="10000" value=${form.epochs} onInput=${change("epochs")} /></p>
+        <p class="field"><label for="epochs"><${Term} name="epoch">Epochs<//></label><input id="epochs" type="number" min="1" max="1000" value=${form.epochs} placeholder=${suggestedEpochs(presets, form)} onInput=${change("epochs")} /></p>
         <p class="field"><label for="compare">What do you want to compare?</label><select id="compare" value=${form.compare ?? ""} onChange=${(event) => setQuery({ compare: event.currentTarget.value, values: "" })}>
           <option value="">nothing: one run</option>${Object.entries(COMPARISONS).map(([name, [label]]) => html`<option key=${name} value=${name}>${label}</option>`)}</select></p>
         ${form.compare ? html`<p class="field"><label for="values">Values</label><input id="values" value=${form.values ?? COMPARISONS[form.compare]?.[2]} onInput=${change("values")} spellcheck=${false} /></p>` : null}
@@ -60,12 +62,14 @@ function Form({ form, datasets, presets }) {
   </form>`;
 }
 
+const suggestedEpochs = (presets, form) => (form.layers ? "" : presets.find(({ name }) => name === form.architecture)?.recipe.epochs ?? "");
+
 function More({ form }) {
   return html`<div class="more">${FIELDS.map(([name, , kind, label, values]) => html`<p class="field" key=${name}>
       ${kind === "flag" ? html`<label><input type="checkbox" checked=${form[name] === "true"} onChange=${change(name)} /> ${label}</label>` : html`<label for=${`field-${name}`}>${label}</label>
       ${values ? html`<select id=${`field-${name}`} value=${form[name] ?? ""} onChange=${change(name)}><option value="">as the network suggests</option>${values.map((value) => html`<option key=${value} value=${value}>${value}</option>`)}</select>`
       : html`<input id=${`field-${name}`} value=${form[name] ?? ""} inputmode=${kind === "number" ? "decimal" : undefined} onInput=${change(name)} spellcheck=${false} />`}`}</p>`)}
-    <p class="field"><label for="field-extra">Further settings as JSON; they win over the fields above</label><textarea id="field-extra" rows="3" spellcheck=${false} value=${form.extra ?? ""} onInput=${change("extra")} placeholder='{"class_weights": "balanced"}'></textarea></p></div>`;
+    <p class="field"><label for="field-extra">Further settings as JSON, added to the fields above</label><textarea id="field-extra" rows="3" spellcheck=${false} value=${form.extra ?? ""} onInput=${change("extra")} placeholder='{"class_weights": "balanced"}'></textarea></p></div>`;
 }
 
 /** A preset with its diagram, or own layers with a check at every keystroke. */
@@ -111,6 +115,7 @@ function Cost({ body, error, start }) {
         <${Figure} name="training pictures">${count(first.estimate.training_pictures)}<//>
         <${Figure} name="size of the model">${bytes(first.estimate.files.keras)}<//>
       </dl><p class="quiet">${answer.time.basis}.</p>` : null}
+      ${hasKeys() && me.value?.limits.jobs ? html`<p class="quiet">You may have ${plural(me.value.limits.jobs, "job")} that wait or run. <a href="#/class">What you have used</a></p>` : null}
     </div>
     <p class="buttons"><button type="submit" class="primary" disabled=${!body || start.busy || Boolean(refused)}>Start ${answer && answer.jobs.length > 1 ? plural(answer.jobs.length, "run") : "the run"}</button></p>
     <${Fault} error=${start.error} />

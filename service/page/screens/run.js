@@ -77,7 +77,10 @@ function Head({ job, row, reload }) {
       ${job.state === "running" && row.speed ? html`<${Figure} name="speed">${count(Math.round(row.speed))} pictures per second<//>` : null}
       <${Figure} name="time">${duration(row.seconds)}<//>
       ${hasKeys() ? html`<${Figure} name="owner">${row.owner}<//>` : null}
+      ${row.priority ? html`<${Figure} name="priority">${row.priority}<//>` : null}
+      ${row.tags.length ? html`<${Figure} name="tags">${row.tags.join(", ")}<//>` : null}
     </dl>
+    ${job.note ? html`<p class="quiet">${job.note}</p>` : null}
     <p class="buttons">
       ${row.version ? html`<a class="button primary" href=${at`#/look/${row.name}/${row.version}`}>Try it on a picture</a><a class="button" href=${at`#/model/${row.name}/${row.version}`}>See the model</a>` : null}
       ${job.state === "running" ? html`<button type="button" disabled=${finish.busy || row.cancelling} onClick=${finish.run}>Finish now, keep the best epoch</button>` : null}

@@ -15,13 +15,14 @@ import { Tour } from "../parts/tour.js";
 
 const PAGE = 50;
 const MAX_COMPARED = 10;
+const NUMBERS = ["validation", "test"];
 /** @type {[string, any, ((row: Row) => any) | null][]} */
 const COLUMNS = [
   ["name", "name", (row) => row.name.toLowerCase()],
   ["owner", "owner", (row) => row.owner],
   ["state", "state", (row) => STATES.indexOf(row.state)],
   ["dataset", "dataset", (row) => row.dataset],
-  ["architecture", "architecture", (row) => row.architecture],
+  ["architecture", "architecture", (row) => `${row.architecture} ${row.setting}`],
   ["validation", html`<${Term} name="validation" />`, (row) => -(row.validation ?? -1)],
   ["test", html`<${Term} name="test" />`, (row) => -(row.test ?? -1)],
   ["time", "time", (row) => row.seconds ?? Infinity],
@@ -106,7 +107,7 @@ function arranged(rows, text, sort, versions) {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   const withDoctor = rows.map((row) => ({ ...row, doctor: row.doctor || versions.get(row.id)?.doctor || "" }));
   const found = withDoctor.filter((row) => {
-    const all = [row.name, row.id, row.owner, row.state, row.dataset, row.architecture, versions.get(row.id)?.aliases, ...row.tags].join(" ").toLowerCase();
+    const all = [row.name, row.id, row.owner, row.state, row.dataset, row.architecture, row.setting, versions.get(row.id)?.aliases, ...row.tags].join(" ").toLowerCase();
     return words.every((word) => all.includes(word));
   });
   const [name, direction] = sort.split("-");
@@ -130,7 +131,7 @@ function Table({ rows, sort, ticked, setTicked, aliases }) {
   const sortBy = (name) => setQuery({ sort: sorted !== name ? name : direction ? "" : `${name}-down` });
   const columns = COLUMNS.filter(([name]) => name !== "owner" || hasKeys() || rows.some(({ owner }) => owner !== "local"));
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Runs"><table class="runs">
-    <thead><tr><td></td>${columns.map(([name, label]) => html`<th scope="col" key=${name} aria-sort=${sorted === name ? (direction ? "descending" : "ascending") : undefined}>
+    <thead><tr><td></td>${columns.map(([name, label]) => html`<th scope="col" key=${name} class=${NUMBERS.includes(name) ? "number" : ""} aria-sort=${sorted === name ? (direction ? "descending" : "ascending") : undefined}>
       ${typeof label === "string" ? null : label}<button type="button" class="sort" aria-label=${`Sort by ${name}`} onClick=${() => sortBy(name)}>${typeof label === "string" ? label : ""}<span aria-hidden="true">${sorted === name ? (direction ? " ▾" : " ▴") : " ↕"}</span></button></th>`)}</tr></thead>
     <tbody>${rows.map((row, index) => html`<tr key=${row.id} class=${ticked.has(row.id) ? "ticked" : ""}>
       <td><input type="checkbox" checked=${ticked.has(row.id)} aria-label=${`Choose ${row.name}, ${row.id}`} onClick=${(event) => tick(index, event)} /></td>
@@ -140,8 +141,9 @@ function Table({ rows, sort, ticked, setTicked, aliases }) {
 
 function Cell({ name, row, version }) {
   switch (name) {
-    case "name": return html`<th scope="row"><a class="clip" href=${at`#/run/${row.id}`} title=${`${row.name} (${row.id})`}>${row.name}</a>
+    case "name": return html`<th scope="row"><a class="clip" href=${at`#/run/${row.id}`} title=${[`${row.name} (${row.id})`, ...row.tags].join(", ")}>${row.name}</a>
       ${row.version ? html` <a class="small-text" href=${at`#/model/${row.name}/${row.version}`}>v${row.version}</a>` : null}</th>`;
+    case "architecture": return html`<td><span class="clip" title=${row.architecture}>${row.architecture}</span>${row.setting ? html`<span class="setting clip" title=${row.setting}>${row.setting}</span>` : null}</td>`;
     case "state": return html`<td><${Badge} state=${row.state}>${stateText(row)}<//>${row.error ? html`<span class="small-text"> ${row.error.code}</span>` : null}</td>`;
     case "validation": return html`<td class="number">${percent(row.validation)}</td>`;
     case "test": return html`<td class="number">${percent(row.test)}</td>`;
@@ -154,7 +156,7 @@ function Cell({ name, row, version }) {
 
 const stateText = (row) => {
   if (row.state === "running") return row.epochs && row.epoch ? `epoch ${row.epoch} of ${row.epochs}` : row.phase || "running";
-  if (row.state === "queued" && row.position) return `queued, number ${row.position}`;
+  if (row.state === "queued" && row.position) return `queued, number ${row.position}${row.priority ? `, priority ${row.priority}` : ""}`;
   return row.state;
 };
 

@@ -4,7 +4,7 @@ import { apiKey, at, isLocked, isOffline, post, useKey } from "../core/api.js";
 import { html } from "../core/html.js";
 import { useAction } from "../core/resource.js";
 import { place } from "../core/router.js";
-import { hasKeys, isAdmin, me, overview, readOverview, watchServer, workers } from "../core/server.js";
+import { hasKeys, me, overview, readOverview, watchServer, workers } from "../core/server.js";
 import { bytes, duration, percent } from "../core/words.js";
 import { Fault } from "../parts/basics.js";
 
@@ -13,7 +13,7 @@ const LINKS = [["", "Runs"], ["new", "New"], ["models", "Models"], ["look", "Try
 export function Strip() {
   useEffect(watchServer, []);
   const here = place.value.steps[0] ?? "";
-  const links = isAdmin() && hasKeys() ? [...LINKS, ["class", "Class"]] : LINKS;
+  const links = hasKeys() ? [...LINKS, ["class", "Class"]] : LINKS;
   return html`<header class="strip">
     <div class="strip-top">
       <a class="brand" href="#/">convserve</a>
@@ -31,9 +31,9 @@ const phaseText = (row) => (row.phase === "training" || !row.phase ? "training" 
 /** What runs now, what waits, and the GPU. */
 function Now() {
   const { running, queued, mine } = overview.value;
-  const [first, ...others] = running;
+  const [first, ...others] = running ?? [];
   return html`<div class="now" role="group" aria-label="The server now">
-    ${first ? html`<${Running} row=${first} />` : html`<span class="quiet">Nothing is training.</span>`}
+    ${first ? html`<${Running} row=${first} />` : html`<span class="quiet">${running ? "Nothing is training." : ""}</span>`}
     ${others.length ? html`<a href="#/?state=running">and ${others.length} more</a>` : null}
     ${queued ? html`<a href="#/?state=queued">${queued} waiting${mine ? `, yours is number ${mine}` : ""}</a>` : null}
     <${Gpu} />
@@ -73,7 +73,7 @@ function Who() {
     <button type="button" class="small" onClick=${open}>${name || "Sign in"}</button>
     <dialog ref=${dialog} aria-label="Sign in"><form method="dialog" onSubmit=${signIn}>
       ${isLocked.value ? html`<${Fault} error=${{ message: apiKey.value ? "The server does not know this key, or it has been revoked." : "This server asks for a key." }} />` : null}
-      ${name ? html`<p>You are <strong>${name}</strong> and may ${me.value?.scopes.join(", ")}.</p>` : html`<p>With a key, this page does what the key may do. On your own computer you usually need none.</p>`}
+      ${name ? html`<p>You are <strong>${name}</strong> and may ${me.value?.scopes.join(", ")}. <a href="#/class" onClick=${() => dialog.current?.close()}>What you have used</a></p>` : html`<p>With a key, this page does what the key may do. On your own computer you usually need none.</p>`}
       <p><label>Key <input type="password" value=${typed} onInput=${(event) => setTyped(event.currentTarget.value)} autocomplete="off" spellcheck=${false} placeholder="cvs_…" /></label></p>
       <p><label><input type="checkbox" checked=${isRemembered} onChange=${(event) => setRemembered(event.currentTarget.checked)} /> Remember it on this computer; otherwise it is forgotten with the tab</label></p>
       <p class="buttons"><button type="submit" disabled=${!typed.trim()}>Sign in</button>

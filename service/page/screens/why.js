@@ -25,7 +25,7 @@ export function Why({ address, picture }) {
     ${answer || facts.error ? null : html`<${Loading} what="Looking" />`}
     ${answer ? html`<div class=${facts.isOld ? "why old" : "why"}>
       ${drawn.answer ? html`<img src=${drawn.answer} alt=${`What the answer ${answer.label} rests on`} />` : null}
-      <p>${answer.empty ? `Nothing in the picture speaks for ${answer.label}.` : `Bright places speak for ${answer.label} (${percent(answer.probability)}): ${used === "occlusion" ? "covering them lowers the probability most" : "there the maps that raise this answer are active"}.`}
+      <p>${answer.empty ? `Nothing in the picture speaks for ${answer.label}.` : `Orange places speak for ${answer.label} (${percent(answer.probability)}): ${used === "occlusion" ? "covering them lowers the probability. Covering blue ones raises it" : "there the maps that raise this answer are active"}.`}
         ${used === "gradcam" && answer.layer ? ` Layer: ${answer.layer}.` : ""}${answer.patch ? ` A patch of ${answer.patch} × ${answer.patch} pixels slides in steps of ${answer.stride}.` : ""}</p></div>` : null}
     <${Tour} method="POST" path=${path("json")} file="picture.png" data=${answer ?? undefined} />
   <//>`;
