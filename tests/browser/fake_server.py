@@ -85,6 +85,12 @@ class FakeServer:
         )
         self.streams.pop(0).fulfill(body=body, content_type="text/event-stream")
 
+    def record(self, path: str) -> dict[str, Any]:
+        """What is answered at a path, as an object of JSON."""
+        found = self.answers[path]
+        assert isinstance(found, dict)
+        return found
+
     def count(self, start: str) -> int:
         """How many requests began so."""
         return sum(request.startswith(start) for request in self.asked)

@@ -58,7 +58,7 @@ def test_runs_of_one_grid_are_told_apart(page: Page, fake: FakeServer) -> None:
 def test_a_version_that_is_passed_over_says_so_and_the_one_that_answers_is_shown(page: Page, fake: FakeServer) -> None:
     broken = version(3, accuracy=0.1) | {"passed_over": "diverged", "doctor": {"worst": "error"}}
     lines = [broken, version(2, accuracy=0.8), version(1, accuracy=0.9)]
-    model = fake.answers["/models/clothes"] | {"versions": lines, "latest": 2, "best": 1, "passed_over": "diverged"}
+    model = fake.record("/models/clothes") | {"versions": lines, "latest": 2, "best": 1, "passed_over": "diverged"}
     address = "/models/clothes/versions"
     fake.answers |= {"/models": {"models": [model]}, "/models/clothes": model, f"{address}/3": broken}
     fake.answers[f"{address}/3/files/evaluation.json"] = fake.answers[f"{address}/1/files/evaluation.json"]
@@ -132,7 +132,7 @@ def test_the_teacher_sees_who_waits_and_how_much_disk_each_owner_uses(page: Page
     waiting = [job(n, "queued", owner="ada") for n in (4, 5)]
     fake.answers["/jobs"] = jobs_of([*waiting, job(6, "running", owner="ben")])
     mine = [version(1) | {"owner": "ada"}, version(2) | {"owner": "ada"}]
-    fake.answers["/models"] = {"models": [fake.answers["/models/clothes"] | {"versions": mine}]}
+    fake.answers["/models"] = {"models": [fake.record("/models/clothes") | {"versions": mine}]}
     page.goto(f"{ORIGIN}/#/class")
     rows = page.get_by_role("region", name="Owners").locator("tbody tr")
     expect(rows.filter(has_text="ada")).to_contain_text("ada02number 42 versions, 2.1 MB")
@@ -140,9 +140,9 @@ def test_the_teacher_sees_who_waits_and_how_much_disk_each_owner_uses(page: Page
 
 
 def test_a_run_shows_its_labels_and_can_end_early(page: Page, fake: FakeServer) -> None:
-    labels = {"priority": 3, "tags": ["week-3"], "note": "with my own pictures"}
-    fake.answers["/jobs/job000009"] = job(9, "running", **labels)
-    fake.answers["POST /jobs/job000009/finish"] = job(9, "running", **labels)
+    labels: dict[str, Any] = {"priority": 3, "tags": ["week-3"], "note": "with my own pictures"}
+    fake.answers["/jobs/job000009"] = job(9, "running") | labels
+    fake.answers["POST /jobs/job000009/finish"] = job(9, "running") | labels
     page.goto(f"{ORIGIN}/#/run/job000009")
     head = page.locator("section", has=page.locator("#run-head"))
     for text in ("week-3", "with my own pictures", "priority3"):
@@ -253,7 +253,7 @@ def test_other_archives_than_zips_are_sent_as_what_they_are(
 
 @pytest.mark.usefixtures("fake")
 def test_photographs_are_trained_from_learned_weights(page: Page, fake: FakeServer) -> None:
-    photos = fake.answers["/datasets/fashion_mnist_sample"] | {"name": "pets", "image_shape": [160, 160, 3]}
+    photos = fake.record("/datasets/fashion_mnist_sample") | {"name": "pets", "image_shape": [160, 160, 3]}
     fake.answers["/datasets/pets"] = photos
     page.goto(f"{ORIGIN}/#/data/pets")
     expect(page.get_by_role("link", name="Train on it")).to_have_attribute(
