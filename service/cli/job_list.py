@@ -91,8 +91,8 @@ def _facts(job: JobRecord) -> dict[str, str]:
     }
     if not job.is_finished:
         facts["now"] = f"{describe(job)}  {figures(job.progress)}".strip()
-    if job.started_at and job.finished_at:
-        facts["took"] = duration((job.finished_at - job.started_at).total_seconds())
+    if (seconds := seconds_of(job)) is not None:
+        facts["took"] = duration(seconds)
     if job.history.val_accuracy:
         facts["last epoch"] = (
             f"accuracy {job.history.accuracy[-1]:.4f}, validation accuracy {job.history.val_accuracy[-1]:.4f}"

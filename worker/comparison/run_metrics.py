@@ -40,9 +40,11 @@ class Metric:
 
 
 def seconds_of(job: JobRecord) -> float | None:
-    """Wall time from the claim to the end, including reading data and publishing."""
+    """Wall time of all attempts, each from its claim to its end, including reading data and publishing."""
     if job.started_at is None or job.finished_at is None:
         return None
+    if job.ran_s is not None:
+        return job.ran_s
     return (job.finished_at - job.started_at).total_seconds()
 
 

@@ -181,6 +181,9 @@ class JobRecord(BaseModel):
     created_at: datetime
     started_at: datetime | None = Field(default=None, description="When the latest attempt began.")
     finished_at: datetime | None = None
+    ran_s: float | None = Field(
+        default=None, description="Seconds that its attempts ran, all that have ended; null before the first has."
+    )
 
     @property
     def is_finished(self) -> bool:
