@@ -45,18 +45,23 @@ def with_fields(request: JsonObject, words: Sequence[str]) -> JsonObject:
     return body
 
 
-def submit_grid(client: Client, request: JsonObject, as_json: bool = False) -> None:
-    """Queue all combinations and say how to compare them; the progress of a grid is not shown."""
+def place_of(group: str | None) -> str:
+    """Where jobs are submitted: as part of a group, if one is named."""
+    return "/jobs" if group is None else f"/groups/{group}/jobs"
+
+
+def submit_grid(client: Client, request: JsonObject, group: str | None = None, as_json: bool = False) -> None:
+    """Queue all combinations, or more jobs of a group, and say how to compare them; their progress is not shown."""
     console = Console()
-    group = client.post("/jobs", request)
+    found = client.post(place_of(group), request)
     if as_json:
-        console.print_json(json.dumps(group))
+        console.print_json(json.dumps(found))
         return
-    console.print(f"Group [bold]{group['id']}[/bold]: {len(group['jobs'])} jobs")
-    for job in group["jobs"]:
+    console.print(f"Group [bold]{found['id']}[/bold]: {len(found['jobs'])} jobs")
+    for job in found["jobs"]:
         varied = ", ".join(f"{path} {value}" for path, value in job["varied"].items())
         console.print(f"  {job['id']}  {escape(varied)}", soft_wrap=True, highlight=False)
-    console.print(f"Compare them with: convserve compare --group {group['id']}", soft_wrap=True)
+    console.print(f"Compare them with: convserve compare --group {found['id']}", soft_wrap=True)
 
 
 def run_compare(

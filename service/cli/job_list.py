@@ -10,6 +10,7 @@ from rich.table import Table
 from service.cli.client import Client
 from service.cli.progress_view import describe, duration, figures
 from service.cli.tables import keep_whole, new_table, table_console
+from worker.comparison.run_metrics import seconds_of
 from worker.jobs.records import JobRecord
 from worker.jobs.states import JobState
 

@@ -64,6 +64,9 @@ def train(
             "--set", help="Any other field of a job, such as label_smoothing=0.1 or early_stopping=true; repeatable."
         ),
     ] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Add the jobs to this group, such as more seeds for an unclear verdict.")
+    ] = None,
     tags: Annotated[list[str] | None, typer.Option("--tag", help="A word to find the job by; repeatable.")] = None,
     note: Annotated[str | None, typer.Option(help="A line about the job.")] = None,
     dry_run: Annotated[
@@ -79,7 +82,7 @@ def train(
     url: Url = None,
 ) -> None:
     """Submit a training job and follow it to its end. Pictures of your own are uploaded first."""
-    from service.cli.comparison import grid_of, submit_grid, with_fields
+    from service.cli.comparison import grid_of, place_of, submit_grid, with_fields
     from service.cli.job_actions import print_line, submit_as_json
     from service.cli.own_photos import architecture_and_pictures, upload_pictures
     from service.cli.server import connect
@@ -107,9 +110,9 @@ def train(
         )
         request = with_fields(request, fields or ()) | ({"grid": grid_of(grid)} if grid else {})
         if dry_run:
-            print_line(client.post("/jobs?dry_run=true", request))
-        elif grid:
-            submit_grid(client, request, as_json)
+            print_line(client.post(f"{place_of(group)}?dry_run=true", request))
+        elif grid or group:
+            submit_grid(client, request, group, as_json)
         elif as_json:
             submit_as_json(client, request, follow)
         else:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, JsonValue
 
-from worker.job_store.groups import GroupLine, GroupRecord
+from worker.job_store.groups import Addition, GroupLine, GroupRecord
 from worker.jobs.records import JobFailure, JobRecord, PublishedModel
 from worker.jobs.states import JobState
 
@@ -43,6 +43,9 @@ class Group(BaseModel):
     id: str = Field(description="Name of the group.", examples=["k3v9x2m7qd"])
     request: dict[str, JsonValue] = Field(description="What was asked for, the grid included.")
     created_at: datetime
+    additions: tuple[Addition, ...] = Field(
+        default=(), description="When jobs were added later, by `POST /groups/{id}/jobs`, and how many."
+    )
     finished: bool = Field(description="None of its jobs waits or runs any more.")
     counts: dict[JobState, int] = Field(description="How many of its jobs are in each state.")
     progress: float = Field(description="Share of all epochs that is done, from 0 to 1; finished jobs count as done.")
@@ -67,6 +70,7 @@ def group_answer(group: GroupRecord) -> Group:
         id=group.id,
         request=group.request,
         created_at=group.created_at,
+        additions=group.additions,
         finished=all(job.is_finished for job in jobs),
         counts={state: sum(job.state is state for job in jobs) for state in JobState},
         progress=mean(map(_done, jobs)) if jobs else 1.0,

@@ -104,6 +104,18 @@ class JobQueue:
         logger.info("group %s: %d jobs submitted by request %s", group.id, len(group.jobs), group.submitted_by)
         return group
 
+    async def grow_group(
+        self, group: str, jobs: Sequence[PlannedJob], idempotency_key: str, digest: str, request_id: str, owner: str
+    ) -> GroupRecord:
+        """Add jobs to a group, then wake workers. Raises `GroupNotFound`, `GroupFull`, `IdempotencyConflict`."""
+        with self._tracing.span("grow group", kind="producer") as span:
+            origin = Origin(request_id=request_id, traceparent=self._tracing.traceparent())
+            grown = await self.call(self.groups.grow, group, jobs, idempotency_key, digest, origin, owner)
+            span.set("convserve.group", group)
+            await self._notify(*grown.jobs)
+        logger.info("group %s: %d jobs added by request %s", group, len(jobs), request_id)
+        return grown
+
     async def _notify(self, *records: JobRecord) -> None:
         waiting = [record.id for record in records if record.state is JobState.QUEUED]
 

@@ -131,6 +131,7 @@ _SCOPES: dict[KeyScope, str] = {
         POST      /jobs/{job_id}/finish
         DELETE    /jobs/{job_id}
         POST      /groups/{group_id}/cancel
+        POST      /groups/{group_id}/jobs
         POST      /datasets
         DELETE    /datasets/{name}
         DELETE    /models/{name}

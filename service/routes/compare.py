@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import math
 import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -34,6 +37,21 @@ class ComparisonAnswer(Comparison):
     next_commands: list[str] = Field(description="`next_requests` as shell commands; empty when the verdict is firm.")
 
 
+@dataclass(frozen=True)
+class _Runs:
+    """What is compared.
+
+    Attributes:
+        jobs: the runs.
+        grown: how many jobs were added later to the groups that were named.
+        group: the only thing that was named, if it is a group.
+    """
+
+    jobs: list[JobRecord]
+    grown: int
+    group: str | None
+
+
 async def _runs(
     queue: QueueDep,
     jobs: Annotated[
@@ -49,7 +67,7 @@ async def _runs(
         list[GroupName] | None,
         Query(max_length=MAX_JOBS, description="Id of a group; all its jobs are compared. May be repeated."),
     ] = None,
-) -> list[JobRecord]:
+) -> _Runs:
     """The jobs named in the query, without repetition."""
     ids = list(dict.fromkeys(jobs.split(","))) if jobs else []
     if not ids and not group:
@@ -62,25 +80,29 @@ async def _runs(
     runs = list({job.id: job for job in (*named, *members)}.values())
     if len(runs) > MAX_JOBS:
         raise _refused(f"too many jobs; expected at most {MAX_JOBS}, got {len(runs)}")
-    return runs
+    grown = sum(addition.jobs for found in groups for addition in found.additions)
+    return _Runs(runs, grown, groups[0].id if len(groups) == 1 and not ids else None)
+
+
+RunsDep = Annotated[_Runs, Depends(_runs)]
 
 
 async def _comparison(
-    runs: Annotated[list[JobRecord], Depends(_runs)],
+    runs: RunsDep,
     datasets: DatasetsDep,
     metric: Annotated[
         MetricName, Query(description="Metric by which settings are ranked and judged.")
     ] = "test_accuracy",
 ) -> Comparison:
     find_dataset = cache(datasets.find)
-    return await asyncio.to_thread(compare, runs, metric, lambda plan: _parameters(plan, find_dataset))
+    return await asyncio.to_thread(compare, runs.jobs, metric, lambda plan: _parameters(plan, find_dataset), runs.grown)
 
 
 ComparisonDep = Annotated[Comparison, Depends(_comparison)]
 
 
 @router.get("", summary="Compare runs", responses=problem_responses(*REFUSALS))
-async def get_comparison(comparison: ComparisonDep, request: Request) -> ComparisonAnswer:
+async def get_comparison(comparison: ComparisonDep, runs: RunsDep, request: Request) -> ComparisonAnswer:
     """Settings that differ, histories and final metrics side by side, and a verdict in plain words.
 
     Runs that differ only in their seed are one setting, with the mean and the sample standard deviation of its runs.
@@ -88,8 +110,8 @@ async def get_comparison(comparison: ComparisonDep, request: Request) -> Compari
     correction for the number of settings. With one seed per setting no verdict is possible; `next_commands` then says
     what to run. Jobs that did not succeed are shown but do not count; `left_out` says why.
     """
-    url = str(request.base_url).rstrip("/")
-    commands = [f"curl -s {url}/jobs --json {shlex.quote(json.dumps(body))}" for body in comparison.next_requests]
+    url = str(request.base_url).rstrip("/") + _place_of_more(runs, comparison.next_requests)
+    commands = [f"curl -s {url} --json {shlex.quote(json.dumps(body))}" for body in comparison.next_requests]
     return ComparisonAnswer(**dict(comparison), next_commands=commands)
 
 
@@ -113,6 +135,12 @@ async def get_comparison_picture(
     return Response(
         await pictures.draw(comparison, picture_format), media_type=media_type, headers={"Cache-Control": "no-cache"}
     )
+
+
+def _place_of_more(runs: _Runs, requests: Sequence[Mapping[str, Any]]) -> str:
+    """Where more runs are submitted: to the group that is compared, where it has room for them."""
+    new = sum(math.prod(map(len, request.get("grid", {}).values())) for request in requests)
+    return "/jobs" if runs.group is None or len(runs.jobs) + new > MAX_JOBS else f"/groups/{runs.group}/jobs"
 
 
 def _parameters(plan: TrainingPlan, find_dataset: FindDataset) -> int | None:

@@ -1,35 +1,24 @@
-"""Starts jobs: `POST /jobs` with one training or a grid of them, queued or only estimated."""
+"""Starts jobs: `POST /jobs` with one training or a grid of them, queued or only estimated, and more jobs of a group."""
 
-import asyncio
-import hashlib
-import json
-from collections.abc import Awaitable
-from functools import cache
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Header, Query, Response, status
+from fastapi import APIRouter, Body, Query, Response, status
 from fastapi.openapi.models import Example
 
-from model_store import StoreFull
-from service.deps import CallerDep, CatalogDep, DatasetsDep, QueueDep, RequestIdDep, SettingsDep, StoreDep, UsageDep
-from service.jobs.dry_run import DryRun, dry_run
+from service.deps import CallerDep, QueueDep, RequestIdDep
+from service.jobs.dry_run import DryRun
 from service.jobs.group_answers import Group, group_answer
-from service.jobs.memory_check import with_memory
-from service.jobs.queue import JobQueue
-from service.models.catalog import Catalog
-from service.quotas.checks import require_jobs
-from service.settings import ApiSettings
-from service.web.outgoing import AddressRefused, checked
+from service.keys.ownership import require_owner
+from service.routes.groups import GroupId
+from service.routes.submitting import REFUSALS, SubmitterDep, digest_of
+from service.web.key_errors import NotOwner
 from service.web.problem_docs import problem_responses
-from service.web.quota_errors import QuotaExceeded, StorageExceeded
-from worker.datasets import DatasetNotReady, FindDataset
-from worker.jobs.errors import IdempotencyConflict, QueueUnavailable
-from worker.jobs.grids import GridRequest, PlannedJob, Planner, Submission, plan_grid
-from worker.jobs.plan import plan
+from worker.jobs.errors import GroupFull, GroupNotFound
+from worker.jobs.grids import GridRequest, Submission
 from worker.jobs.records import JobRecord
-from worker.jobs.request import JobRequest, RequestInvalid, labels_of
+from worker.jobs.varied import values_at
 
-router = APIRouter(prefix="/jobs", tags=["jobs"])
+router = APIRouter(tags=["jobs"])
 
 SUBMIT_EXAMPLES: dict[str, Example] = {
     "the lesson's LeNet": {
@@ -73,22 +62,30 @@ SUBMIT_EXAMPLES: dict[str, Example] = {
         },
     },
 }
+MORE_EXAMPLES: dict[str, Example] = {
+    "more seeds": {
+        "summary": "As the group's own grid, with other seeds",
+        "value": {
+            "architecture": "lenet5-fashion",
+            "dataset": "fashion_mnist_sample",
+            "epochs": 5,
+            "grid": {"overrides.activation": ["tanh", "relu"], "seed": [4, 5]},
+        },
+    },
+}
+
+DryRunQuery = Annotated[
+    bool,
+    Query(alias="dry_run", description="Queue nothing; answer with what would be queued and what it would cost."),
+]
 
 
 @router.post(
-    "",
+    "/jobs",
     status_code=status.HTTP_202_ACCEPTED,
     summary="Start a training, or a grid of them",
     responses={
-        **problem_responses(
-            RequestInvalid,
-            DatasetNotReady,
-            IdempotencyConflict,
-            QueueUnavailable,
-            QuotaExceeded,
-            StorageExceeded,
-            StoreFull,
-        ),
+        **problem_responses(*REFUSALS),
         200: {"model": DryRun, "description": "What would happen; only with `dry_run`."},
     },
     response_model=JobRecord | Group,
@@ -97,21 +94,10 @@ async def submit_job(
     submission: Annotated[Submission, Body(openapi_examples=SUBMIT_EXAMPLES)],
     response: Response,
     queue: QueueDep,
-    catalog: CatalogDep,
-    datasets: DatasetsDep,
-    store: StoreDep,
-    settings: SettingsDep,
+    submitter: SubmitterDep,
     request_id: RequestIdDep,
     caller: CallerDep,
-    usage: UsageDep,
-    dry: Annotated[
-        bool,
-        Query(alias="dry_run", description="Queue nothing; answer with what would be queued and what it would cost."),
-    ] = False,
-    idempotency_key: Annotated[
-        str | None,
-        Header(max_length=200, description="A repeated request with the same key returns the first request's job."),
-    ] = None,
+    dry: DryRunQuery = False,
 ) -> JobRecord | Group | Response:
     """Queue a training job and return it with every default filled in; `Location` has its URL.
 
@@ -120,68 +106,55 @@ async def submit_job(
     name publish versions of that model, so set `model` to keep an experiment apart. A job that was accepted with 202 is
     never lost.
     """
-    find_dataset = cache(datasets.find)
-    plan_one = await _planner(submission, catalog, find_dataset)
     if dry:
-        planned = await asyncio.to_thread(_planned, submission, plan_one)
-        outcome = await dry_run(planned, catalog, find_dataset)
+        outcome = await submitter.outlook(submission)
         return Response(outcome.model_dump_json(), media_type="application/json")
-    await _require(asyncio.to_thread(store.require_free_space), queue, idempotency_key)
-    await _check_notify(submission, settings)
-    digest = _digest(submission)
-    planned = await asyncio.to_thread(_planned, submission, plan_one)
-    await _require(require_jobs(caller, usage, len(planned)), queue, idempotency_key)
-    jobs = await with_memory(planned, queue, settings.trainer_memory_bytes, find_dataset)
+    jobs = await submitter.accepted(submission)
+    key, digest = submitter.idempotency_key, digest_of(submission)
     if isinstance(submission, GridRequest):
-        group = await queue.submit_group(
-            submission.model_dump(mode="json"), jobs, idempotency_key or "", digest, request_id, caller.name
-        )
+        request = submission.model_dump(mode="json")
+        group = await queue.submit_group(request, jobs, key, digest, request_id, caller.name)
         response.headers["Location"] = f"/groups/{group.id}"
         return group_answer(group)
-    record = await queue.submit(jobs[0], idempotency_key or "", digest, request_id, caller.name)
+    record = await queue.submit(jobs[0], key, digest, request_id, caller.name)
     response.headers["Location"] = f"/jobs/{record.id}"
     return record
 
 
-async def _check_notify(submission: JobRequest | GridRequest, settings: ApiSettings) -> None:
-    """Refuse an address that this server does not send to; names that change later are checked again."""
-    url = submission.model_dump().get("notify")
-    if not isinstance(url, str):
-        return
-    try:
-        await asyncio.to_thread(checked, url, allow_private=settings.notify_private)
-    except AddressRefused as error:
-        raise RequestInvalid(("notify",), str(error)) from error
+@router.post(
+    "/groups/{group_id}/jobs",
+    status_code=status.HTTP_202_ACCEPTED,
+    summary="Add jobs to a group",
+    responses={
+        **problem_responses(*REFUSALS, GroupNotFound, GroupFull, NotOwner),
+        200: {"model": DryRun, "description": "What would happen; only with `dry_run`."},
+    },
+    response_model=Group,
+)
+async def grow_group(
+    group_id: GroupId,
+    submission: Annotated[Submission, Body(openapi_examples=MORE_EXAMPLES)],
+    queue: QueueDep,
+    submitter: SubmitterDep,
+    request_id: RequestIdDep,
+    caller: CallerDep,
+    dry: DryRunQuery = False,
+) -> Group | Response:
+    """Queue a training, or a grid of them, as part of a group, such as more seeds for an unclear verdict.
 
-
-async def _require(check: Awaitable[None], queue: JobQueue, idempotency_key: str | None) -> None:
-    """Refuse jobs that do not pass a check: without disk space they would end as `disk_full`, or the key allows fewer.
-
-    A repetition is let through. It adds no job; it only asks for an answer that its client missed.
+    The body is that of `POST /jobs`. All of its jobs are added or none; a group has at most 100. `GET /compare?group=`
+    counts them like the others, and its verdict says that the group has grown.
     """
-    try:
-        await check
-    except (StoreFull, QuotaExceeded, StorageExceeded):
-        if not idempotency_key or not await queue.call(queue.jobs.is_repetition, idempotency_key):
-            raise
-
-
-async def _planner(submission: JobRequest | GridRequest, catalog: Catalog, find_dataset: FindDataset) -> Planner:
-    """Plans one request; the index is read only if the submission continues from a published version."""
-    sent = submission.model_dump(exclude_unset=True)
-    if "initial_model" not in sent and "initial_model" not in sent.get("grid", ()):
-        return lambda request: plan(request, find_dataset=find_dataset)
-    index = await catalog.index()
-    return lambda request: plan(request, index.find, find_dataset)
-
-
-def _planned(submission: JobRequest | GridRequest, plan_one: Planner) -> list[PlannedJob]:
-    if isinstance(submission, GridRequest):
-        return plan_grid(submission, plan_one)
-    return [PlannedJob(varied={}, plan=plan_one(submission), labels=labels_of(submission))]
-
-
-def _digest(submission: JobRequest | GridRequest) -> str:
-    """A digest that is equal for equal requests, whatever the order of their fields."""
-    sent = submission.model_dump(mode="json", exclude_unset=True)
-    return hashlib.sha256(json.dumps(sent, sort_keys=True).encode()).hexdigest()
+    group = await queue.call(queue.groups.get, group_id)
+    for job in group.jobs:
+        require_owner(caller, job.owner, f"group {group_id!r}")
+    if dry:
+        outcome = await submitter.outlook(submission)
+        return Response(outcome.model_dump_json(), media_type="application/json")
+    paths = dict.fromkeys(path for job in group.jobs for path in job.varied)
+    jobs = [
+        job.model_copy(update={"varied": values_at(job.plan, paths) | job.varied})
+        for job in await submitter.accepted(submission)
+    ]
+    key, digest = submitter.idempotency_key, digest_of(submission, group_id)
+    return group_answer(await queue.grow_group(group_id, jobs, key, digest, request_id, caller.name))

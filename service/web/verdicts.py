@@ -159,6 +159,7 @@ VERDICTS: dict[type[Exception], Verdict] = {
     RequestInvalid: Verdict(422, "request_invalid", "Request cannot be run"),
     worker.jobs.errors.JobNotFound: Verdict(404, "job_not_found", "No such job"),
     worker.jobs.errors.GroupNotFound: Verdict(404, "group_not_found", "No such group"),
+    worker.jobs.errors.GroupFull: Verdict(409, "group_full", "Group too large"),
     worker.jobs.errors.JobNotFinished: Verdict(409, "job_not_finished", "Job not finished"),
     worker.jobs.errors.NothingToFinish: Verdict(409, "nothing_to_finish", "Nothing to publish yet"),
     worker.jobs.errors.IdempotencyConflict: Verdict(409, "idempotency_conflict", "Idempotency-Key used before"),

@@ -77,6 +77,30 @@ def test_two_runs_get_a_command_that_would_tell_more(api: httpx.Client, group: d
     assert [job["varied"]["seed"] for job in dry.json()["jobs"]] == [2, 3, 2, 3]
 
 
+def test_a_group_grows_by_the_command_that_its_comparison_gives(api: httpx.Client, group: dict[str, Any]) -> None:
+    found = api.get("/compare", params={"group": group["id"], "metric": "test_loss"}).json()
+    assert found["verdict"]["grown"] == 0
+    more = SMALL | {"overrides": {"activation": "relu"}, "seed": 3}
+    dry = api.post(f"/groups/{group['id']}/jobs?dry_run=true", json=more)
+    assert (dry.status_code, len(dry.json()["jobs"])) == (200, 1)
+    answer = api.post(f"/groups/{group['id']}/jobs", json=more)
+    assert answer.status_code == 202, answer.text
+    grown = answer.json()
+    assert [addition["jobs"] for addition in grown["additions"]] == [1]
+    assert grown["jobs"][4]["varied"] == {"overrides.activation": "relu", "seed": 3}
+    found = api.get("/compare", params={"group": group["id"]}).json()
+    assert found["verdict"]["grown"] == 1
+    assert "The group has grown: 1 run was added later." in found["verdict"]["text"]
+    wait_for(api, grown["jobs"][4]["id"])
+    found = api.get("/compare", params={"group": group["id"]}).json()
+    assert {setting["label"]: len(setting["seeds"]) for setting in found["settings"]} == {"tanh": 2, "relu": 3}
+    for command in found["next_commands"]:
+        assert shlex.split(command)[2].endswith(f"/groups/{group['id']}/jobs")
+    assert api.post("/groups/nobody/jobs", json=more).json()["code"] == "group_not_found"
+    full = api.post(f"/groups/{group['id']}/jobs", json=SMALL | {"grid": {"seed": list(range(96))}})
+    assert (full.status_code, full.json()["code"]) == (409, "group_full")
+
+
 def test_what_cannot_be_compared_is_refused(api: httpx.Client, group: dict[str, Any]) -> None:
     assert api.get("/compare").status_code == 422
     assert api.get("/compare", params={"jobs": "nobody"}).json()["code"] == "job_not_found"

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from worker.job_store.groups import GroupRecord, GroupStore
 from worker.job_store.store import JobStore
-from worker.jobs.errors import GroupNotFound, IdempotencyConflict
+from worker.jobs.errors import GroupFull, GroupNotFound, IdempotencyConflict
 from worker.jobs.grids import GridRequest, PlannedJob, plan_grid
 from worker.jobs.plan import plan
 from worker.jobs.records import JobFailure, Origin
@@ -119,3 +119,28 @@ def test_a_group_lives_as_long_as_one_of_its_jobs(
         groups.get(group.id)
     assert groups.page() == ([], 0)
     assert list(client.scan_iter("convserve:group*")) == []
+
+
+def test_a_group_grows_whole_or_not_at_all(groups: GroupStore, jobs: JobStore, group: GroupRecord) -> None:
+    grown = groups.grow(group.id, JOBS[:2], "more", "digest of more", Origin(request_id="r-2"))
+    assert [job.id for job in grown.jobs[:4]] == [job.id for job in group.jobs]
+    assert [(job.group, job.submitted_by) for job in grown.jobs[4:]] == [(group.id, "r-2")] * 2
+    assert jobs.page(group=group.id)[1] == 6
+    assert [addition.jobs for addition in grown.additions] == [2]
+    assert group.created_at < grown.additions[0].at
+    assert groups.grow(group.id, JOBS[:2], "more", "digest of more") == grown
+    for key, digest in (("more", "other"), ("key", "digest of more")):
+        with pytest.raises(IdempotencyConflict):
+            groups.grow(group.id, JOBS[:1], key, digest)
+    with pytest.raises(GroupFull, match="at most 100 jobs, got 6 and 96 more"):
+        groups.grow(group.id, JOBS * 24)
+    with pytest.raises(GroupNotFound):
+        groups.grow("nobody", JOBS[:1])
+    assert groups.get(group.id) == grown
+
+
+def test_jobs_that_are_added_twice_are_added_once(
+    groups: GroupStore, group: GroupRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.job_store.keys.new_id", lambda: "theonlyjob")
+    assert groups.grow(group.id, JOBS[:1]) == groups.grow(group.id, JOBS[:1])

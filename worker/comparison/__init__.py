@@ -7,4 +7,15 @@ from worker.comparison.compare import Comparison, Run, Setting, Spread, compare
 from worker.comparison.run_metrics import METRICS, MetricName
 from worker.comparison.verdict import Difference, Verdict
 
-__all__ = ["METRICS", "Comparison", "Difference", "MetricName", "Run", "Setting", "Spread", "Verdict", "compare"]
+__all__ = [
+    "METRICS",
+    "Comparison",
+    "Difference",
+    "Growth",
+    "MetricName",
+    "Run",
+    "Setting",
+    "Spread",
+    "Verdict",
+    "compare",
+]

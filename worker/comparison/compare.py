@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from worker.comparison.followup import followup
 from worker.comparison.hyperparameters import Flat, flattened, label_of, same_and_different
+from worker.comparison.remarks import remarks
 from worker.comparison.run_metrics import METRICS, Metric, MetricName
 from worker.comparison.verdict import Contender, Verdict, judge, not_comparable
 from worker.jobs.plan import TrainingPlan
@@ -75,7 +76,10 @@ class Comparison(BaseModel):
 
 
 def compare(
-    jobs: Sequence[JobRecord], metric: MetricName, count_parameters: Callable[[TrainingPlan], int | None]
+    jobs: Sequence[JobRecord],
+    metric: MetricName,
+    count_parameters: Callable[[TrainingPlan], int | None],
+    grown: int = 0,
 ) -> Comparison:
     """Compare jobs in any state; only those that have succeeded count.
 
@@ -83,6 +87,7 @@ def compare(
         jobs: at least one.
         metric: by which settings are ranked.
         count_parameters: returns the number of parameters of a plan's network, or None if it is unknown.
+        grown: how many of the jobs were added to their group later; the verdict says so.
     """
     measure = METRICS[metric]
     flat = flattened([job.request for job in jobs])
@@ -102,7 +107,7 @@ def compare(
     verdict, follow_up = _verdict(ranked, by_id, reasons, measure, differ=paths)
     return Comparison(
         metric=metric,
-        verdict=verdict,
+        verdict=verdict.with_remarks(remarks([job.request for job in jobs], grown), grown),
         differ={path: _distinct([settings.get(path) for settings in flat]) for path in paths},
         same=same,
         settings=tuple(ranked),

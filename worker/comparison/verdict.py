@@ -56,6 +56,11 @@ class Verdict(BaseModel):
     differences: tuple[Difference, ...] = Field(description="The leader against every other setting.")
     confidence: float = Field(default=CONFIDENCE, description="Confidence of all intervals together.")
     method: str = "Welch's t interval over seeds, with Bonferroni's correction for all pairs of settings"
+    grown: int = Field(default=0, description="Jobs that were added to the compared groups after their submission.")
+
+    def with_remarks(self, text: str, grown: int) -> "Verdict":
+        """The same verdict with more sentences, of a comparison whose groups have grown by so many jobs."""
+        return self.model_copy(update={"text": f"{self.text} {text}".rstrip(), "grown": grown})
 
 
 def judge(contenders: Sequence[Contender], metric: Metric, more: str = "") -> Verdict:

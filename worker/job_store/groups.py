@@ -1,10 +1,11 @@
 """Groups: jobs that were submitted together as one grid, on the same server as the jobs themselves.
 
-A group is written whole or not at all; afterwards its jobs are jobs like any others, and `JobStore` moves them.
+A group is written whole or not at all, and so are jobs that are added to it later. Its jobs are jobs like any others,
+and `JobStore` moves them.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import cast
 
@@ -16,11 +17,20 @@ from worker.job_store.connection import server_errors
 from worker.job_store.fields import facets_of, moment, new_fields
 from worker.job_store.scripts import Scripts
 from worker.job_store.store import IDEMPOTENCY_KEPT_S, JobStore
-from worker.jobs.errors import GroupNotFound, IdempotencyConflict
-from worker.jobs.grids import PlannedJob
+from worker.jobs.errors import GroupFull, GroupNotFound, IdempotencyConflict
+from worker.jobs.grids import MAX_JOBS, PlannedJob
 from worker.jobs.labels import LOCAL_OWNER
 from worker.jobs.records import NO_ORIGIN, JobRecord, Origin
 from worker.jobs.states import JobState
+
+
+class Addition(BaseModel):
+    """Jobs that were added to a group later."""
+
+    model_config = ConfigDict(frozen=True)
+
+    at: datetime
+    jobs: int = Field(description="How many.")
 
 
 class GroupRecord(BaseModel):
@@ -32,6 +42,7 @@ class GroupRecord(BaseModel):
     request: dict[str, JsonValue] = Field(description="What was asked for, the grid included.")
     created_at: datetime
     submitted_by: str | None = None
+    additions: tuple[Addition, ...] = ()
     jobs: tuple[JobRecord, ...] = Field(description="In the order of the grid, forgotten ones left out.")
 
 
@@ -78,13 +89,35 @@ class GroupStore:
         new = keys.new_id()
         arguments: list[str | int] = [new, json.dumps(request), keys.hashed(idempotency_key), digest]
         arguments += [IDEMPOTENCY_KEPT_S, origin.request_id]
-        for job in jobs:
-            arguments += [keys.new_id(), job.plan.model_dump_json()]
-            arguments += [new_fields(job.labels, owner, origin, job.estimated_bytes, job.varied)]
-            arguments += [facets_of(job.plan, owner, job.labels.tags, new)]
-        group, first_digest = self._scripts.run("submit_group", *arguments)
+        group, first_digest = self._scripts.run("submit_group", *arguments, *_arguments(jobs, new, owner, origin))
         if first_digest != digest:
             raise IdempotencyConflict(idempotency_key, group)
+        return self.get(group)
+
+    def grow(
+        self,
+        group: str,
+        jobs: Sequence[PlannedJob],
+        idempotency_key: str = "",
+        digest: str = "",
+        origin: Origin = NO_ORIGIN,
+        owner: str = LOCAL_OWNER,
+    ) -> GroupRecord:
+        """Queue more jobs as part of a group, all or none; for the arguments see `submit`.
+
+        Raises:
+            GroupNotFound: there is no such group.
+            GroupFull: with these jobs it would have more than `MAX_JOBS`.
+            IdempotencyConflict: the key came before with a different request.
+        """
+        arguments: list[str | int] = [group, MAX_JOBS, keys.hashed(idempotency_key), digest, IDEMPOTENCY_KEPT_S]
+        outcome, *facts = self._scripts.run("grow_group", *arguments, *_arguments(jobs, group, owner, origin))
+        if outcome == "gone":
+            raise GroupNotFound(group)
+        if outcome == "full":
+            raise GroupFull(group, int(facts[0]), len(jobs), MAX_JOBS)
+        if facts != [group, digest]:
+            raise IdempotencyConflict(idempotency_key, facts[0])
         return self.get(group)
 
     def get(self, group: str) -> GroupRecord:
@@ -99,6 +132,7 @@ class GroupStore:
             request=json.loads(fields["request"]),
             created_at=moment(fields["created_at"]),
             submitted_by=fields["submitted_by"] or None,
+            additions=json.loads(fields.get("additions", "[]")),
             jobs=tuple(self._jobs.existing(ids)),
         )
 
@@ -132,3 +166,12 @@ class GroupStore:
     def _members(self, group: str) -> list[str]:
         with server_errors():
             return cast(list[str], self._redis.lrange(keys.group_jobs_key(group), 0, -1))
+
+
+def _arguments(jobs: Sequence[PlannedJob], group: str, owner: str, origin: Origin) -> Iterator[str]:
+    """What the scripts take of each job."""
+    for job in jobs:
+        yield keys.new_id()
+        yield job.plan.model_dump_json()
+        yield new_fields(job.labels, owner, origin, job.estimated_bytes, job.varied)
+        yield facets_of(job.plan, owner, job.labels.tags, group)

@@ -29,7 +29,8 @@
 --   pace               number  of seconds that a training takes, the latest ones counting most
 --   sequence           number  of the job submitted last
 --   fences             number  of the latest claim; each claim is fenced by its own
---   group:<id>         hash    a grid: id, request (JSON), created_at, submitted_by
+--   group:<id>         hash    a grid: id, request (JSON), created_at, submitted_by; additions (JSON: when how many jobs
+--                              were added to it)
 --   group:<id>:jobs    list    ids of its jobs, in the order of the grid
 --   groups             zset    ids of all groups, by the `sequence` of their first job
 --   idempotency:<sha>  hash    job, group, and digest of the request that came with this key; expires

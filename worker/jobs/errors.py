@@ -3,6 +3,7 @@
 WorkerError
 ├── JobNotFound            no record under this id
 ├── GroupNotFound          no group under this id
+├── GroupFull              a group would have more jobs than can be compared
 ├── JobNotFinished         only finished jobs can be deleted
 ├── NothingToFinish        a job without a finished epoch has nothing to publish
 ├── IdempotencyConflict    the key was used before, with another request
@@ -36,6 +37,16 @@ class GroupNotFound(WorkerError):
 
     def __init__(self, group: str) -> None:
         super().__init__(f"there is no group {group!r}")
+        self.group = group
+
+
+class GroupFull(WorkerError):
+    """A group would have more jobs than can be compared."""
+
+    def __init__(self, group: str, known: int, new: int, most: int) -> None:
+        super().__init__(
+            f"group {group!r} would be too large; expected at most {most} jobs, got {known} and {new} more"
+        )
         self.group = group
 
 

@@ -146,10 +146,27 @@ class AsyncClient:
         return AsyncJob(self, await self.send(calls.train(architecture, dataset, options)))
 
     async def train_grid(
-        self, grid: dict[str, list[Any]], architecture: str | None = None, dataset: str = "", **options: object
+        self,
+        grid: dict[str, list[Any]],
+        architecture: str | None = None,
+        dataset: str = "",
+        *,
+        group: str | None = None,
+        **options: object,
     ) -> list[AsyncJob]:
-        """Submit a job for every combination of the grid's values, such as `{"seed": [1, 2, 3]}`."""
-        ids = await self.send(calls.train_grid(grid, architecture, dataset, options))
+        """Submit a job for every combination of the grid's values, such as `{"seed": [1, 2, 3]}`.
+
+        Args:
+            grid: values by the path of a field.
+            architecture: a preset's name.
+            dataset: its name.
+            group: of an earlier grid (`job.group`), to which the jobs are added.
+            options: any other field of the request.
+
+        Returns:
+            All jobs of the group.
+        """
+        ids = await self.send(calls.train_grid(grid, architecture, dataset, group, options))
         return [AsyncJob(self, await self.send(calls.job(job_id))) for job_id in ids]
 
     async def job(self, job_id: str) -> AsyncJob:

@@ -51,10 +51,13 @@ def train(architecture: str | list[Any] | JsonObject | None, dataset: str, optio
     return Call("POST", "/jobs", lambda found: job_facts(found.json()), _submission(body))
 
 
-def train_grid(grid: JsonObject, architecture: str | None, dataset: str, options: JsonObject) -> Call[list[str]]:
-    """Submit a job for every combination; the ids of the jobs."""
+def train_grid(
+    grid: JsonObject, architecture: str | None, dataset: str, group: str | None, options: JsonObject
+) -> Call[list[str]]:
+    """Submit a job for every combination, into a group if one is named; the ids of the group's jobs."""
     body = {"architecture": architecture, "dataset": dataset, **options, "grid": grid}
-    return Call("POST", "/jobs", lambda found: [each["id"] for each in found.json()["jobs"]], _submission(body))
+    path = "/jobs" if group is None else f"/groups/{_part(group)}/jobs"
+    return Call("POST", path, lambda found: [each["id"] for each in found.json()["jobs"]], _submission(body))
 
 
 def _submission(body: JsonObject) -> JsonObject:

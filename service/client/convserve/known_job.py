@@ -38,6 +38,12 @@ class KnownJob:
         return self.facts.model
 
     @property
+    def group(self) -> str | None:
+        """Id of its group, if it came from a grid; `client.compare(groups=[…])` compares the jobs of a group."""
+        group: str | None = self.facts.raw.get("group")
+        return group
+
+    @property
     def test_accuracy(self) -> float | None:
         """Of that version."""
         return self.facts.test_accuracy

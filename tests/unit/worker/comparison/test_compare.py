@@ -111,3 +111,21 @@ def test_labels_say_as_much_as_is_needed() -> None:
     assert label_of({"optimizer.learning_rate": 0.1 + 0.2, "batch_size": 8}) == "learning rate 0.3, batch size 8"
     assert label_of({"a.name": "x", "b.name": "y"}) == "a.name x, b.name y"
     assert label_of({"optimizer.momentum": None}) == "momentum default"
+
+
+def test_all_attempts_of_a_run_take_time() -> None:
+    at_once, twice = ended("a", 0.8, seed=1), ended("b", 0.8, seed=1, batch_size=64).model_copy(update={"ran_s": 75.5})
+    found = compare([at_once, twice], "seconds", lambda plan: None)
+    assert [run.metrics["seconds"] for run in found.runs] == [30, 75.5]
+
+
+def test_the_verdict_says_that_its_group_has_grown_and_what_it_was_tested_on() -> None:
+    jobs = [ended(name, 0.8, seed=1, batch_size=size) for name, size in (("a", 32), ("b", 64))]
+    assert "grown" not in compared(*jobs).verdict.text
+    grown = compare(jobs, "test_accuracy", lambda plan: None, 1).verdict
+    assert grown.grown == 1
+    assert "The group has grown: 1 run was added later." in grown.text
+    quick = compared(*(ended(f"q{seed}", 0.8, seed=seed, test_samples=100) for seed in (1, 2)))
+    assert quick.verdict.text.endswith("Tested on 100 pictures of the test split only.")
+    mixed = compared(*jobs, ended("q", 0.8, seed=1, test_samples=100))
+    assert "different numbers of test pictures" in mixed.verdict.text
