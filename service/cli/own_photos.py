@@ -17,7 +17,7 @@ from service.cli.errors import CommandFailed
 
 FOR_PHOTOS = "efficientnet-lite0"
 """The network that learns from few photographs."""
-ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".csv")
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".csv", ".csv.gz", ".parquet")
 MOST_NAMES = 100
 LONGEST_NAME = 50
 

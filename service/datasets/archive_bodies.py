@@ -22,7 +22,8 @@ from worker.datasets.upload.options import UploadOptions
 ARCHIVE_TYPES = frozenset(
     {
         *("application/zip", "application/x-zip-compressed", "application/octet-stream"),
-        *("application/x-tar", "application/gzip", "application/x-gzip", "text/csv"),
+        *("application/x-tar", "application/gzip", "application/x-gzip", "application/x-bzip2", "application/x-xz"),
+        *("text/csv", "application/vnd.apache.parquet", "application/x-parquet"),
     }
 )
 EXPECTED = "application/zip, or multipart/form-data with the archive as its field 'file'"

@@ -78,7 +78,7 @@ class Converter:
                 case Accepted() as accepted:
                     return accepted
                 case Refused() as refusal:
-                    raise ArchiveUnusable(refusal.message)
+                    raise ArchiveUnusable(refusal.message, hint=refusal.hint)
                 case other:
                     raise ConversionDied(f"its process began with a message of the kind {other.kind!r}")
 

@@ -49,7 +49,7 @@ router = APIRouter(prefix="/datasets", tags=["datasets"])
 ARCHIVE = {
     "type": "string",
     "format": "binary",
-    "description": "A zip, tar or tar.gz of class folders, or a CSV file with a label and pixels.",
+    "description": "A zip or tar of class folders, a CSV file with a label and pixels, or a Parquet file of pictures.",
 }
 
 
@@ -75,7 +75,13 @@ UPLOAD_DOCS = {
         "content": {
             **{
                 kind: {"schema": ARCHIVE}
-                for kind in ("application/zip", "application/x-tar", "application/gzip", "text/csv")
+                for kind in (
+                    "application/zip",
+                    "application/x-tar",
+                    "application/gzip",
+                    "text/csv",
+                    "application/vnd.apache.parquet",
+                )
             },
             "multipart/form-data": {
                 "schema": {"type": "object", "required": ["file"], "properties": {"file": ARCHIVE} | _options_schema()}

@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,13 +21,16 @@ from worker.datasets.upload.describing import pack_and_describe
 from worker.datasets.upload.errors import ArchiveRejected
 from worker.datasets.upload.findings import Findings
 from worker.datasets.upload.folders import arrange
-from worker.datasets.upload.foreign.as_zip import as_zip
+from worker.datasets.upload.foreign.as_zip import AsZip, as_zip
+from worker.datasets.upload.foreign.packing_zip import BoundedZip
+from worker.datasets.upload.foreign.picture_tables import tables_in, write_tables
 from worker.datasets.upload.messages import Accepted, Advanced, ConversionOrder, Converted, ConverterMessage, Refused
 from worker.datasets.upload.report import DatasetReport, SkippedLog
 from worker.datasets.upload.surveying import OnPicture, survey
-from worker.datasets.upload.zip_directory import read_directory
+from worker.datasets.upload.zip_directory import Entry, read_directory
 
 REPORT_EVERY_S = 0.5
+TABLES_ZIP = "tables.zip"
 
 
 def convert(order: ConversionOrder, link: "Link") -> None:
@@ -45,10 +49,9 @@ def convert(order: ConversionOrder, link: "Link") -> None:
 
         return on_picture
 
-    unpacked = counting("reading", 0)
-    path = as_zip(Path(order.archive), Path(order.folder), order.limits, order.options.encoding, unpacked)
+    path, warnings = _pictures(order, counting("reading", 0))
     with path.open("rb") as archive:
-        findings = _look_into(archive, order)
+        findings = _look_into(archive, order, warnings)
         link.begin(findings)
         members = findings.content.members
         found = survey(archive, members, order.limits, counting("reading", len(members)))
@@ -64,11 +67,32 @@ def convert(order: ConversionOrder, link: "Link") -> None:
     link.send(Converted(facts=facts))
 
 
-def _look_into(archive: BinaryIO, order: ConversionOrder) -> Findings:
+def _pictures(order: ConversionOrder, on_file: OnPicture) -> AsZip:
+    """A zip of pictures, made of what was uploaded if that is something else. Raises `ArchiveRejected`, `OSError`."""
+    folder = Path(order.folder)
+    found = as_zip(Path(order.archive), folder, order.limits, order.options.encoding, on_file)
+    with found.path.open("rb") as archive:
+        tables = tables_in(archive, _entries(archive, order))
+        if not tables:
+            return found
+        target = folder / TABLES_ZIP
+        with BoundedZip(target, order.limits, on_file) as zipped:
+            write_tables(archive, tables, folder, zipped)
+    if found.path != Path(order.archive):
+        found.path.unlink()
+    return found._replace(path=target)
+
+
+def _entries(archive: BinaryIO, order: ConversionOrder) -> list[Entry]:
+    return read_directory(archive, order.limits.max_files, order.limits.max_unpacked_bytes, order.options.encoding)
+
+
+def _look_into(archive: BinaryIO, order: ConversionOrder, warnings: tuple[str, ...]) -> Findings:
     """What the archive's directory says. Raises `ArchiveRejected`."""
-    entries = read_directory(archive, order.limits.max_files, order.limits.max_unpacked_bytes, order.options.encoding)
+    entries = _entries(archive, order)
     skipped = SkippedLog()
     content = arrange(archive, entries, skipped, order.options.encoding)
+    content = replace(content, warnings=(*warnings, *content.warnings))
     return Findings(content, sum(not entry.is_folder for entry in entries), skipped)
 
 

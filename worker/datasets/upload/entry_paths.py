@@ -68,8 +68,8 @@ def sort_out(entries: Iterable[Entry], skipped: SkippedLog) -> ArchiveFiles:
     seen: set[Parts] = set()
     for entry in entries:
         parts = path_parts(entry.name)
-        is_hidden = _is_hidden(parts)
-        if not is_hidden:
+        hidden = is_hidden(parts)
+        if not hidden:
             found.n_guessed_names += entry.is_name_guessed
             found.folders.add(parts if entry.is_folder else parts[:-1])
         if entry.is_folder:
@@ -77,7 +77,7 @@ def sort_out(entries: Iterable[Entry], skipped: SkippedLog) -> ArchiveFiles:
         if parts in seen:
             raise ArchiveRejected(f"The archive has two files named {shown(entry.name)}; expected each name once.")
         seen.add(parts)
-        if is_hidden:
+        if hidden:
             skipped.add(entry.name, "hidden")
         elif parts[-1] == MAC_FOLDER_ICON:
             skipped.add(entry.name, "folder_icon")
@@ -123,5 +123,6 @@ def _without_folder_icon(name: str) -> str:
     return name.removesuffix("\r") if is_icon else name
 
 
-def _is_hidden(parts: Parts) -> bool:
+def is_hidden(parts: Parts) -> bool:
+    """Whether a file or a folder around it is one that people do not see."""
     return any(part.startswith(".") or part.casefold() in _HIDDEN for part in parts)

@@ -36,6 +36,12 @@ def split_word(name: str) -> str | None:
     return words[0] if len(words) == 1 and words[0] in SPLITS else None
 
 
+def split_mentioned(text: str) -> Split | None:
+    """The one split that a longer text names among other words: `mnist_train`, `PublicTest`, `train-00000-of-00001`."""
+    found = {SPLITS[word] for word in _words(text) if word in SPLITS}
+    return found.pop() if len(found) == 1 else None
+
+
 def say_nothing(names: Iterable[str]) -> bool:
     """Whether no name is that of a class: splits (`train`, `test1`), and folders such as `images` and `masks`."""
     return all(split_named(name) or (_words(name) and set(_words(name)) <= _GENERIC) for name in names)

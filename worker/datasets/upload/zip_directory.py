@@ -117,7 +117,8 @@ def _find_directory(descriptor: int, size: int) -> _Directory:
     tail = os.pread(descriptor, size - tail_start, tail_start)
     if not os.pread(descriptor, 4, 0).startswith(b"PK"):
         raise ArchiveRejected(
-            "The file is not a zip archive; expected a zip, which begins with the letters PK, a tar, or a CSV."
+            "The file is not a zip archive; expected a zip, which begins with the letters PK, a tar, a CSV file with "
+            "pixels, or a Parquet file."
         )
     ends = [at for at in _all_of(tail, b"PK\5\6") if _ends_there(tail, at)]
     if not ends:

@@ -2,20 +2,33 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
+from worker.datasets.upload.foreign.compression import compression_of, start_of
 from worker.datasets.upload.foreign.packing_zip import BoundedZip
-from worker.datasets.upload.foreign.pixel_table import is_pixel_table, write_pixel_table
+from worker.datasets.upload.foreign.picture_tables import is_picture_table, write_table
 from worker.datasets.upload.foreign.tar_archive import is_tar, write_tar
 from worker.datasets.upload.options import UploadLimits
 
-START_BYTES = 64 * 1024
 ZIP_NAME = "pictures.zip"
+
+
+class AsZip(NamedTuple):
+    """A zip with what was uploaded.
+
+    Attributes:
+        path: of the zip; of the upload itself when it is no other archive and no table.
+        warnings: what may not be as the uploader meant it.
+    """
+
+    path: Path
+    warnings: tuple[str, ...] = ()
 
 
 def as_zip(
     upload: Path, folder: Path, limits: UploadLimits, encoding: str | None, on_file: Callable[[int], None]
-) -> Path:
-    """The upload itself, or a zip with the same files if it is a tar archive or a table of pixels.
+) -> AsZip:
+    """The upload itself, or a zip with the same files if it is a tar archive or a table with pictures.
 
     Args:
         upload: what was sent.
@@ -28,15 +41,14 @@ def as_zip(
         ArchiveRejected: it is damaged, or beyond the limits.
         OSError: the disk has too little free space.
     """
-    with upload.open("rb") as opened:
-        start = opened.read(START_BYTES)
-    is_archive = is_tar(start)
-    if start.startswith(b"PK") or not (is_archive or is_pixel_table(start)):
-        return upload
+    start = start_of(upload)
+    is_table = not start.startswith(b"PK") and is_picture_table(start)
+    is_archive = not is_table and (is_tar(start) or compression_of(start) != "")
+    if not is_archive and not is_table:
+        return AsZip(upload)
     target = folder / ZIP_NAME
     with BoundedZip(target, limits, on_file) as zipped:
         if is_archive:
-            write_tar(upload, zipped, encoding)
-        else:
-            write_pixel_table(upload, zipped)
-    return target
+            return AsZip(target, write_tar(upload, zipped, encoding))
+        write_table(upload, zipped)
+    return AsZip(target)

@@ -60,9 +60,13 @@ class BoundedZip:
             raise ArchiveRejected(
                 f"The archive is too large when unpacked; expected at most {self._limits.max_unpacked_bytes:,} bytes."
             )
-        if not has_space_for(self._folder, n_bytes, self._limits.min_free_bytes):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.require_space(n_bytes)
         with self._zip.open(zipfile.ZipInfo(name), "w", force_zip64=n_bytes >= 1 << 31) as target:
             while chunk := content.read(CHUNK_BYTES):
                 target.write(chunk)
         self._on_file(len(self._names))
+
+    def require_space(self, n_bytes: int) -> None:
+        """Raise `OSError` unless the disk has space for so many bytes."""
+        if not has_space_for(self._folder, n_bytes, self._limits.min_free_bytes):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
