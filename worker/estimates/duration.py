@@ -2,8 +2,9 @@
 
 In the formula, a step costs a fixed time. A picture costs time for its arithmetic, and time for the values that every
 layer reads from and writes to memory, where small networks spend most of their time. Past runs correct the formula by
-the ratio of their measured time to the formula's. Runs of the same network are the best basis; runs of other networks
-on the same kind of device come next; without any the formula is used alone, with a wide range.
+the ratio of their measured time to the formula's: of an epoch after the first, where there was one, since what the
+first costs besides has little to do with the work. Runs of the same network are the best basis; runs of other networks
+on the same processor come next; without any the formula is used alone, with a wide range.
 """
 
 from collections.abc import Sequence
@@ -18,11 +19,15 @@ NUMBERS_PER_S = 400e6
 recipes later took 0.77, 0.65 and 0.80 of the formula's time on that machine while it was idle."""
 FIRST_STEP_S = 1.0  # tracing before the first step
 TRAINING_FACTOR = 3  # times a picture's work in inference: forward, and backward for inputs and for weights
-SAME_NETWORK_FACTOR, OTHER_NETWORKS_FACTOR, NO_RUNS_FACTOR = 1.5, 2.5, 4.0
-"""The range is at least this factor wide in each direction."""
+SAME_NETWORK_FACTOR, OTHER_NETWORKS_FACTOR, NO_RUNS_FACTOR = 1.5, 1.9, 4.0
+"""The range is at least this factor wide in each direction. On the machine of the formula, epochs took 0.66 to 0.80 of
+its time in float32 (`lenet5-fashion`, `cnn`, `cnn-wide`) and 0.18 to 0.26 in bfloat16 with AMX (`fast`, `fast-large`):
+within a precision, one network tells the time of another to a factor of 1.5."""
 HALF_PRECISION_GAIN = 3.0
-"""How many times faster a training in 16 bits may be on hardware that supports it: on a processor with AMX, `fast` was
-2.2 times and `fast-large` 3.7 times faster than the formula."""
+"""How many times faster a training in 16 bits may be, where nothing is known about the hardware."""
+HALF_PRECISION_GAINS = {"cpu": 3.2, "gpu": 1.7}
+"""The same on hardware on which `auto` is known to be 16 bits, by device: by the figures above 2.5 to 4.5 times on a
+processor with AMX; on a GPU it was not measured."""
 RUNS_USED = 5
 
 
@@ -46,16 +51,24 @@ class Workload(BaseModel):
         return -(-self.training_pictures // self.batch_size)
 
     @property
+    def picture_s(self) -> float:
+        """Seconds for a picture in inference, by the formula."""
+        return self.flops / FLOPS_PER_S + self.outputs / NUMBERS_PER_S
+
+    @property
+    def epoch_s(self) -> float:
+        """Seconds for an epoch of the whole network, by the formula."""
+        pictures = TRAINING_FACTOR * self.training_pictures + self.validation_pictures
+        return self.steps_per_epoch * STEP_S + pictures * self.picture_s  # validation takes few, large steps
+
+    @property
     def formula_seconds(self) -> float:
         """Seconds by the formula, for the machine on which it was measured."""
-        pictures = TRAINING_FACTOR * self.training_pictures + self.validation_pictures
-        picture_s = self.flops / FLOPS_PER_S + self.outputs / NUMBERS_PER_S
-        epoch_s = self.steps_per_epoch * STEP_S + pictures * picture_s  # validation takes few, large steps
         if not self.head_epochs:
-            return FIRST_STEP_S + self.epochs * epoch_s
-        features_s = (self.training_pictures + self.validation_pictures) * picture_s
+            return FIRST_STEP_S + self.epochs * self.epoch_s
+        features_s = (self.training_pictures + self.validation_pictures) * self.picture_s
         head_s = FIRST_STEP_S + features_s + self.head_epochs * self.steps_per_epoch * STEP_S
-        return FIRST_STEP_S + head_s + (self.epochs - self.head_epochs) * epoch_s
+        return FIRST_STEP_S + head_s + (self.epochs - self.head_epochs) * self.epoch_s
 
 
 class PastRun(BaseModel):
@@ -67,6 +80,23 @@ class PastRun(BaseModel):
     device: str = Field(description="`cpu` or `gpu`.")
     workload: Workload
     fit_seconds: float
+    epoch_seconds: float | None = Field(default=None, description="Of an epoch after the first, if there was one.")
+    processor: str = Field(default="", description="Its name and cores; empty if it is not known.")
+    auto_precision: str | None = Field(default=None, description="What the precision `auto` is there, if it is known.")
+
+    @property
+    def ratio(self) -> float:
+        """Its time by the formula's."""
+        if self.epoch_seconds is not None:
+            return self.epoch_seconds / self.workload.epoch_s
+        return self.fit_seconds / self.workload.formula_seconds
+
+    @property
+    def extra_s(self) -> float:
+        """What the first epoch takes longer than the others, as far as it is known."""
+        if self.epoch_seconds is None:
+            return FIRST_STEP_S * self.ratio
+        return max(0.0, self.fit_seconds - self.workload.epochs * self.epoch_seconds)
 
 
 class TimeEstimate(BaseModel):
@@ -89,34 +119,47 @@ def estimate_time(network: str, workload: Workload, past: Sequence[PastRun]) -> 
         workload: the work of this training.
         past: past trainings, newest first.
     """
-    here = [run for run in past if run.device == past[0].device]
+    here = runs_here(past)
     same = [run for run in here if run.network == network][:RUNS_USED]
-    akin = [run for run in here if run.workload.is_float32 == workload.is_float32]
+    akin = [run for run in here if run.workload.is_float32 == workload.is_float32][:RUNS_USED]
     if same:
         return _scaled(workload, same, SAME_NETWORK_FACTOR, f"{_counted(same)} of this network on {here[0].device}")
     if akin:
         return _scaled(workload, akin, OTHER_NETWORKS_FACTOR, f"{_counted(akin)} of others on {here[0].device}")
     if here:
-        factor = OTHER_NETWORKS_FACTOR * HALF_PRECISION_GAIN
-        return _scaled(workload, here, factor, f"{_counted(here)} in another precision on {here[0].device}")
+        basis = f"{_counted(here)} in another precision on {here[0].device}"
+        if here[0].auto_precision is None:
+            return _scaled(workload, here, OTHER_NETWORKS_FACTOR * HALF_PRECISION_GAIN, basis)
+        gain = HALF_PRECISION_GAINS.get(here[0].device, 1.0)
+        return _scaled(workload, here, OTHER_NETWORKS_FACTOR, basis, gain if workload.is_float32 else 1 / gain)
     seconds = workload.formula_seconds
     factor = NO_RUNS_FACTOR if workload.is_float32 else NO_RUNS_FACTOR * HALF_PRECISION_GAIN
     basis = "a constant measured on 2 cores without a GPU; nothing has been trained here yet"
     return TimeEstimate(seconds=seconds, low=seconds / factor, high=seconds * factor, basis=basis, runs=0)
 
 
+def runs_here(past: Sequence[PastRun]) -> list[PastRun]:
+    """Those of the past trainings, newest first, that ran on what trained last."""
+    return [run for run in past if (run.device, run.processor) == (past[0].device, past[0].processor)]
+
+
 def _counted(runs: Sequence[PastRun]) -> str:
     return "1 training" if len(runs) == 1 else f"{len(runs)} trainings"
 
 
-def _scaled(workload: Workload, runs: Sequence[PastRun], factor: float, basis: str) -> TimeEstimate:
-    ratios = [run.fit_seconds / run.workload.formula_seconds for run in runs]
+def _scaled(
+    workload: Workload, runs: Sequence[PastRun], factor: float, basis: str, slower: float = 1.0
+) -> TimeEstimate:
+    """The formula's time, corrected by past runs whose precision makes them faster by the factor `slower`."""
+    ratios = [run.ratio * slower for run in runs]
     middle = median(ratios)
-    formula = workload.formula_seconds
+    extra_s = median(run.extra_s for run in runs)
+    work_s = workload.formula_seconds - FIRST_STEP_S
+    low, high = min(*ratios, middle / factor), max(*ratios, middle * factor)
     return TimeEstimate(
-        seconds=formula * middle,
-        low=formula * min(*ratios, middle / factor),
-        high=formula * max(*ratios, middle * factor),
+        seconds=extra_s + work_s * middle,
+        low=extra_s * low / middle + work_s * low,
+        high=extra_s * high / middle + work_s * high,
         basis=basis,
         runs=len(runs),
     )

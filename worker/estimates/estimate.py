@@ -5,12 +5,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from model_store import Manifest
 from worker.architectures import Analysis, Architecture, ArchitectureError, analyse
 from worker.datasets import DatasetInfo
-from worker.estimates.duration import PastRun, TimeEstimate, Workload, estimate_time
+from worker.estimates.duration import PastRun, TimeEstimate, Workload, estimate_time, runs_here
 from worker.estimates.memory import FileSizes, MemoryEstimate, estimate_files, estimate_memory
 from worker.jobs.picture_counts import held_out_of
 from worker.jobs.plan import TrainingPlan
@@ -48,9 +48,9 @@ def estimate(plan: TrainingPlan, info: DatasetInfo, past: Sequence[PastRun]) -> 
     architecture = plan.network
     analysis = analyse(architecture, info.image_shape, len(info.classes))
     training, validation = _pictures(plan.train_samples, plan.validation, plan.test_samples, info)
-    workload = _workload(
-        analysis, plan.batch_size, plan.epochs, (training, validation), plan.precision, plan.head_epochs
-    )
+    here = runs_here(past)
+    precision = _resolved(plan.precision, here[0].auto_precision if here else None)
+    workload = _workload(analysis, plan.batch_size, plan.epochs, (training, validation), precision, plan.head_epochs)
     return Estimate(
         parameters=analysis.parameters,
         trainable_parameters=analysis.trainable_parameters,
@@ -80,7 +80,8 @@ def past_run(manifest: Manifest, info: DatasetInfo) -> PastRun | None:
         info: the dataset it was trained on.
     """
     recipe: Mapping[str, Any] = manifest.recipe
-    if recipe.get("early_stopping") is not None:
+    runtime, metrics = manifest.runtime, manifest.metrics
+    if recipe.get("early_stopping") is not None and "epochs" not in metrics:
         return None  # it may have ended before its last epoch
     if recipe.get("train", "all") != "all" or recipe.get("weights"):
         return None  # features that were kept take no time
@@ -88,14 +89,24 @@ def past_run(manifest: Manifest, info: DatasetInfo) -> PastRun | None:
         architecture = Architecture.model_validate(manifest.architecture)
         analysis = analyse(architecture, manifest.input_shape, len(manifest.classes))
         pictures = _pictures(recipe["train_samples"], recipe["validation"], recipe.get("test_samples"), info)
+        precision = _resolved(recipe.get("precision"), runtime.get("auto_precision"))
+        epochs = int(metrics.get("epochs", recipe["epochs"]))
         return PastRun(
             network=_identity(architecture, manifest.input_shape),
-            device=manifest.runtime["device"],
-            workload=_workload(analysis, recipe["batch_size"], recipe["epochs"], pictures, recipe.get("precision")),
-            fit_seconds=manifest.metrics["fit_seconds"],
+            device=runtime["device"],
+            workload=_workload(analysis, recipe["batch_size"], epochs, pictures, precision),
+            fit_seconds=metrics["fit_seconds"],
+            epoch_seconds=metrics.get("epoch_seconds"),
+            processor=runtime.get("processor", ""),
+            auto_precision=runtime.get("auto_precision"),
         )
-    except (KeyError, TypeError, ValidationError, ArchitectureError):
+    except (KeyError, TypeError, ValueError, ArchitectureError):
         return None  # published by another program, or by an older version of this one
+
+
+def _resolved(precision: str | None, auto: str | None) -> str | None:
+    """The number format that a precision stands for, as far as it is known what `auto` is."""
+    return auto if precision == "auto" and auto is not None else precision
 
 
 def _pictures(n_train: int, validation: object, test_samples: int | None, info: DatasetInfo) -> tuple[int, int]:

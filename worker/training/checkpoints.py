@@ -8,6 +8,7 @@ import logging
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Literal
 
 import keras
@@ -46,6 +47,12 @@ class Account(BaseModel):
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     data_wait_seconds: float = 0.0
+
+    def pace(self) -> dict[str, float]:
+        """Seconds of `fit`, the number of epochs, and seconds of an epoch after the first, which builds the graphs."""
+        known = {"fit_seconds": self.seconds, "epochs": float(len(self.epoch_seconds))}
+        later = self.epoch_seconds[1:]
+        return known | ({"epoch_seconds": median(later)} if later else {})
 
 
 class _Training(BaseModel):

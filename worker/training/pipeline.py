@@ -238,7 +238,7 @@ def _facts(
             "test_loss": evaluation.loss,
             "val_accuracy": history.val_accuracy[published],
             "best_val_accuracy": max(history.val_accuracy),
-            "fit_seconds": fit.account.seconds,
+            **fit.account.pace(),
         },
         recipe=order.plan.model_dump(mode="json", exclude={"architecture", "record"})
         | {"architecture": order.plan.architecture_name},
@@ -260,6 +260,7 @@ def _facts(
             "convserve": version("convserve"),
             "device": device(),
             "processor": processor(),
+            "auto_precision": policy_of("auto"),
         },
     )
 

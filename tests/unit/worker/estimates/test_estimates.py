@@ -1,7 +1,8 @@
 import pytest
 
+from model_store import Manifest
 from worker.datasets import dataset_info
-from worker.estimates import Estimate, PastRun, estimate
+from worker.estimates import Estimate, PastRun, estimate, past_run
 from worker.estimates.duration import Workload, estimate_time
 from worker.jobs.plan import plan
 from worker.jobs.request import JobRequest
@@ -115,6 +116,57 @@ def test_a_past_in_another_precision_tells_less() -> None:
     assert unlike.basis == "1 training in another precision on cpu"
     nothing = estimate_time("this", in_16_bits, [])
     assert nothing.high == pytest.approx(12 * nothing.seconds)
+
+
+def test_the_first_training_on_a_machine_tells_the_time_of_others_to_a_factor_of_four() -> None:
+    # Ten epochs of 0.7 times the formula's, after a first one that took 20 s more: `fast` on CIFAR-10 did so once.
+    first = past("other", 0.0).model_copy(
+        update={
+            "fit_seconds": 20 + 7 * WORK.epoch_s,
+            "epoch_seconds": 0.7 * WORK.epoch_s,
+            "processor": "some, 2 cores",
+            "auto_precision": "mixed_bfloat16",
+        }
+    )
+    long = WORK.model_copy(update={"epochs": 1000})
+    for work in (long, long.model_copy(update={"is_float32": False})):
+        found = estimate_time("this", work, [first])
+        assert found.high / found.low < 4
+    assert estimate_time("this", long, [first]).seconds == pytest.approx(20 + 700 * WORK.epoch_s)
+    elsewhere = first.model_copy(update={"processor": "another, 64 cores", "epoch_seconds": 9.0})
+    assert estimate_time("this", long, [first, elsewhere]).runs == 1
+
+
+def test_what_auto_is_is_known_after_the_first_training() -> None:
+    first = past("other", 1.0).model_copy(update={"auto_precision": "float32"})
+    request = JobRequest(architecture="fast", dataset="fashion_mnist")
+    found = estimate(plan(request), dataset_info("fashion_mnist"), [first])
+    assert found.time.basis == "1 training of others on cpu"
+
+
+def test_a_version_tells_how_many_epochs_it_was_trained() -> None:
+    planned = plan(JobRequest(architecture="lenet5-fashion", dataset="fashion_mnist", early_stopping=True))
+    facts = {
+        "classes": dataset_info("fashion_mnist").classes,
+        "input_shape": (28, 28, 1),
+        "parameters": 61_610,
+        "metrics": {"fit_seconds": 30.0, "epochs": 4.0, "epoch_seconds": 5.0},
+        "recipe": planned.model_dump(mode="json", exclude={"architecture"}),
+        "architecture": planned.network.model_dump(mode="json", exclude_defaults=True),
+        "job": "a",
+        "dataset": "fashion_mnist",
+        "dataset_fingerprint": "ab" * 32,
+        "parity": 0.0,
+        "runtime": {"device": "cpu", "processor": "some", "auto_precision": "float32"},
+    }
+    manifest = Manifest.model_validate(
+        facts | {"model": "m", "version": 1, "files": {}, "published_at": "2026-01-01T00:00:00Z"}
+    )
+    run = past_run(manifest, dataset_info("fashion_mnist"))
+    assert run is not None
+    assert (run.workload.epochs, run.extra_s, run.processor) == (4, 10.0, "some")
+    before = manifest.model_copy(update={"metrics": {"fit_seconds": 30.0}})
+    assert past_run(before, dataset_info("fashion_mnist")) is None
 
 
 def test_only_the_kind_of_device_that_trained_last_counts() -> None:
