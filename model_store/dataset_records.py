@@ -36,6 +36,7 @@ class ConversionStatus(BaseModel):
 
     upload: str = Field(description="Id of the upload; ids sort by time.")
     owner: str = LOCAL_OWNER
+    size_bytes: int = Field(default=0, description="Of the archive; once it is converted, of the dataset.")
     state: Literal["converting", "failed"] = "converting"
     phase: Phase = "reading"
     done: int = Field(default=0, description="Files processed in this phase.")
@@ -79,6 +80,8 @@ class DatasetFacts(BaseModel):
     fingerprint: str = Field(description="SHA-256 over shapes, pixels and labels.")
     licence: str
     source: str
+    tags: tuple[str, ...] = ()
+    note: str | None = None
     options: dict[str, JsonValue] = Field(description="Options of the upload, with defaults filled in.")
     report: dict[str, JsonValue] = Field(description="What was skipped and what looks unusual.")
 

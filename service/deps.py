@@ -75,7 +75,7 @@ CallerDep = Annotated[Caller, Depends(_caller)]
 
 
 async def _usage(state: StateDep) -> Usage:
-    return Usage(state.queue, state.store.datasets, state.catalog)
+    return state.usage()
 
 
 async def _keyring(state: StateDep) -> Keyring | None:

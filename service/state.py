@@ -31,6 +31,7 @@ from service.predict.capacity import Capacity
 from service.predict.decode_queue import DecodeRules
 from service.predict.decoding import Decoder
 from service.predict.predictor import Predictor
+from service.quotas.usage import Usage
 from service.settings import ApiSettings
 from service.telemetry.metrics import Metrics
 from service.telemetry.stages import Stages
@@ -75,6 +76,10 @@ class ServiceState:
     fetcher: PictureFetcher
     looks: Looks
     keyring: Keyring | None
+
+    def usage(self) -> Usage:
+        """Counts what owners use."""
+        return Usage(self.queue, self.store.datasets, self.catalog)
 
 
 def _engine_rules(settings: ApiSettings) -> EngineRules:

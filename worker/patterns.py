@@ -12,6 +12,7 @@ REFERENCE_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}(/[1-9][0-9]{0,8}|@[a-z0-9][a-z0-
 FIELD_PATH_PATTERN = r"^[a-z0-9_]+(\.[a-z0-9_]+)*$"
 JOB_IDS_PATTERN = r"^[a-z0-9-]+(,[a-z0-9-]+)*$"
 TAG_PATTERN = r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,31}$"
+MOST_TAGS = 10
 SHAPE_PATTERN = r"^[1-9][0-9]{0,3}x[1-9][0-9]{0,3}x[1-9]$"
 EVENT_ID_PATTERN = r"^\d+(-\d+)?$"
 UMASK_PATTERN = r"^0?[0-7]{3}$"

@@ -55,6 +55,8 @@ def upload(
     title: Annotated[str | None, typer.Option(help="Short description of the dataset.")] = None,
     licence: Annotated[str | None, typer.Option(help="Licence of the pictures.")] = None,
     source: Annotated[str | None, typer.Option(help="Where the pictures come from.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Word to find the dataset by; may be repeated.")] = None,
+    note: Annotated[str | None, typer.Option(help="A remark.")] = None,
     url: Url = None,
 ) -> None:
     """Upload class folders, as they are or in a zip or tar, and wait until the dataset is ready."""
@@ -72,6 +74,8 @@ def upload(
         "title": title,
         "licence": licence,
         "source": source,
+        "tags": ",".join(tag) if tag else None,
+        "note": note,
     }
     with connect(url) as client, as_archive(archive) as packed:
         upload_dataset(client, packed, options)

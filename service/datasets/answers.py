@@ -66,7 +66,10 @@ class DatasetAnswer(BaseModel):
     )
     available: bool = Field(description="On this server's disk; otherwise the first job that needs it fetches it.")
     preview: str | None = Field(default=None, description="Path of its contact sheet; null when there is none.")
-    note: str | None = Field(default=None, description="Why something is null.")
+    tags: list[str] = Field(default=[], description="Words of its owner to find it by.", examples=[["week-3"]])
+    note: str | None = Field(
+        default=None, description="A remark of its owner; of a dataset that is not complete, why something is null."
+    )
     licence: str
     source: str = Field(description="Where it comes from.")
     progress: ConversionProgress | None = Field(default=None, description="While `converting`.")
@@ -101,6 +104,8 @@ def uploaded_answer(manifest: DatasetManifest) -> DatasetAnswer:
     return DatasetAnswer(
         **_facts(info_of(manifest)),
         owner=manifest.owner,
+        tags=list(manifest.tags),
+        note=manifest.note,
         built_in=False,
         available=True,
         preview=preview_path(manifest.name),

@@ -22,10 +22,10 @@ from model_store import (
     UploadWithdrawn,
 )
 from model_store.dataset_records import INTERRUPTED
-from model_store.manifest import LOCAL_OWNER
 from service.datasets import scratch
 from service.datasets.conversion_failures import failure_of
 from service.datasets.converter import Converter
+from service.datasets.makers import LOCAL_MAKER, Admit, Maker
 from service.datasets.scratch import Scratch
 from service.errors import ArchiveUnusable, TooManyUploads
 from worker.datasets.upload.messages import Advanced, ConversionOrder, Converted, Refused
@@ -48,12 +48,13 @@ LEFTOVERS_S = 3600.0
 
 @dataclass
 class _Conversion:
-    """One conversion under way: its name, its directory, the converter, and the status that the store should have."""
+    """One conversion under way, the status that the store should have, and what asks whether its bytes are allowed."""
 
     name: str
     folder: Scratch
     converter: Converter
     status: ConversionStatus
+    admit: Admit
 
     def advance(self, **changes: object) -> None:
         self.status = self.status.model_copy(update={**changes, "heartbeat_at": datetime.now(UTC)})
@@ -116,13 +117,14 @@ class Conversions:
         finally:
             self._receiving -= 1
 
-    async def start(self, folder: Scratch, options: UploadOptions, owner: str = LOCAL_OWNER) -> ConversionStatus:
+    async def start(self, folder: Scratch, options: UploadOptions, maker: Maker = LOCAL_MAKER) -> ConversionStatus:
         """Convert a received archive; returns once the converter has accepted it.
 
         Raises:
             TooManyUploads: no slot became free in time.
             ArchiveUnusable: it breaks a rule, or holds no class folders.
             DatasetTaken: the name was taken meanwhile.
+            StorageExceeded: its owner may not store so many bytes.
             ConversionDied: the converter did not get that far.
         """
         try:
@@ -131,12 +133,12 @@ class Conversions:
         except TimeoutError:
             raise TooManyUploads(MOST_AT_ONCE) from None
         try:
-            return await self._start(folder, options, owner)
+            return await self._start(folder, options, maker)
         except BaseException:
             self._slots.release()
             raise
 
-    async def _start(self, folder: Scratch, options: UploadOptions, owner: str) -> ConversionStatus:
+    async def _start(self, folder: Scratch, options: UploadOptions, maker: Maker) -> ConversionStatus:
         folder.result.mkdir()
         order = ConversionOrder(
             archive=str(folder.archive.absolute()),
@@ -148,16 +150,24 @@ class Conversions:
         try:
             accepted = await converter.accepted()
             now = datetime.now(UTC)
-            status = ConversionStatus(
-                upload=folder.id, owner=owner, started_at=now, heartbeat_at=now, total=accepted.files
-            )
-            await asyncio.to_thread(self._store.begin, options.name, status)
+            facts = {"upload": folder.id, "owner": maker.owner, "size_bytes": folder.archive.stat().st_size}
+            status = ConversionStatus(**facts, started_at=now, heartbeat_at=now, total=accepted.files)
+            await self._begin(options.name, status, maker)
         except BaseException:
             await converter.end()
             raise
-        self._supervise(_Conversion(options.name, folder, converter, status))
+        self._supervise(_Conversion(options.name, folder, converter, status, maker.admit))
         logger.info("dataset %s: converting %d files", options.name, accepted.files)
         return status
+
+    async def _begin(self, name: str, status: ConversionStatus, maker: Maker) -> None:
+        """Announce the upload, then see whether its bytes are allowed: two uploads at once see each other."""
+        await asyncio.to_thread(self._store.begin, name, status)
+        try:
+            await maker.admit(status.size_bytes, name)
+        except BaseException:
+            await asyncio.to_thread(self._store.delete, name)
+            raise
 
     def _supervise(self, conversion: _Conversion) -> None:
         self._taken_over.add(conversion.folder.id)
@@ -239,7 +249,10 @@ class Conversions:
         files = {
             file: conversion.folder.result / file for file in (*array_files(facts.validation_per_class), PREVIEW_FILE)
         }
-        conversion.advance(phase="storing", done=0, total=len(files))
+        size = sum(file.stat().st_size for file in files.values())
+        conversion.advance(phase="storing", done=0, total=len(files), size_bytes=size)
+        await asyncio.to_thread(self._store.report, conversion.name, conversion.status)
+        await conversion.admit(size, conversion.name)
         publishing = asyncio.create_task(
             asyncio.to_thread(
                 self._store.publish, conversion.name, conversion.status.upload, facts, files, conversion.status.owner

@@ -65,8 +65,12 @@ class PictureFetcher:
         self._is_allowed = is_allowed
         self._under_way = 0
 
-    async def fetched(self, uploads: list[Upload]) -> list[Upload]:
+    async def fetched(self, uploads: list[Upload], most_bytes: int | None = None) -> list[Upload]:
         """The same uploads, with the bytes behind each URL, or the reason why there are none.
+
+        Args:
+            uploads: some of which have a URL.
+            most_bytes: of all of them together, if that is less than the rules allow.
 
         Raises:
             Overloaded: other requests are fetching.
@@ -82,14 +86,15 @@ class PictureFetcher:
             raise Overloaded(max(1, round(self._rules.timeout_s / 2)))
         self._under_way += 1
         try:
-            return await while_client_stays(self._fetch_all(uploads))
+            return await while_client_stays(self._fetch_all(uploads, most_bytes))
         finally:
             self._under_way -= 1
 
-    async def _fetch_all(self, uploads: Sequence[Upload]) -> list[Upload]:
+    async def _fetch_all(self, uploads: Sequence[Upload], most_bytes: int | None) -> list[Upload]:
         """One after the other, so that they share one budget of bytes and one of time."""
         clock = asyncio.get_running_loop().time
         end_at, left = clock() + TIMEOUTS_OF_A_REQUEST * self._rules.timeout_s, self._rules.max_request_bytes
+        left = left if most_bytes is None else min(left, most_bytes)
         found: list[Upload] = []
         for upload in uploads:
             if upload.url is None:
@@ -184,5 +189,10 @@ async def bounded(chunks: AsyncIterator[bytes], most_bytes: int) -> bytes:
     async for chunk in chunks:
         data += chunk
         if len(data) > most_bytes:
-            raise PictureTooLarge(f"the picture file is too large; expected at most {most_bytes} bytes, got more")
+            raise too_large(most_bytes)
     return bytes(data)
+
+
+def too_large(most_bytes: int) -> PictureTooLarge:
+    """The refusal of a picture's file, wherever it comes from."""
+    return PictureTooLarge(f"the picture file is too large; expected at most {most_bytes} bytes, got more")

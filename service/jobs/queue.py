@@ -5,7 +5,8 @@ blocks a thread for a while but never the event loop. Only following a job's eve
 """
 
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
@@ -15,14 +16,16 @@ import anyio.to_thread
 import redis.asyncio
 from pydantic import JsonValue
 
+from service.keys.callers import Caller
+from service.web.quota_errors import QuotaExceeded
 from worker.job_store.connection import ANSWER_TIMEOUT_S, server_errors
 from worker.job_store.groups import GroupRecord, GroupStore
 from worker.job_store.keys import FEED, events_key
 from worker.job_store.store import JobStore
 from worker.job_store.wake_ups import WakeUps
-from worker.jobs.errors import QueueUnavailable
+from worker.jobs.allowances import Allowance
+from worker.jobs.errors import AllowanceExceeded, QueueUnavailable
 from worker.jobs.grids import PlannedJob
-from worker.jobs.labels import LOCAL_OWNER
 from worker.jobs.records import JobRecord, Origin
 from worker.jobs.states import JobState
 from worker.telemetry.spans import Tracing
@@ -73,14 +76,14 @@ class JobQueue:
         return await _in_time(partial(method, *args, **kwargs), ANSWER_TIMEOUT_S)
 
     async def submit(
-        self, job: PlannedJob, idempotency_key: str, digest: str, request_id: str, owner: str = LOCAL_OWNER
+        self, job: PlannedJob, idempotency_key: str, digest: str, request_id: str, caller: Caller
     ) -> JobRecord:
-        """Write the job, then wake a worker. Raises `IdempotencyConflict`."""
+        """Write the job of a caller, then wake a worker. Raises `IdempotencyConflict`, `QuotaExceeded`."""
         with self._tracing.span("submit job", kind="producer") as span:
             origin = Origin(request_id=request_id, traceparent=self._tracing.traceparent())
-            record = await self.call(
-                self.jobs.submit, job.plan, idempotency_key, digest, origin, job.estimated_bytes, job.labels, owner
-            )
+            said = (job.estimated_bytes, job.labels, caller.name, _allowance(caller))
+            with _quota_errors():
+                record = await self.call(self.jobs.submit, job.plan, idempotency_key, digest, origin, *said)
             span.set("convserve.job", record.id)
             await self._notify(record)
         logger.info("job %s: submitted by request %s", record.id, record.submitted_by)
@@ -93,24 +96,32 @@ class JobQueue:
         idempotency_key: str,
         digest: str,
         request_id: str,
-        owner: str = LOCAL_OWNER,
+        caller: Caller,
     ) -> GroupRecord:
-        """Write all jobs of a grid at once, then wake workers. Raises `IdempotencyConflict`."""
+        """Write all jobs of a grid at once, then wake workers. Raises `IdempotencyConflict`, `QuotaExceeded`."""
         with self._tracing.span("submit group", kind="producer") as span:
             origin = Origin(request_id=request_id, traceparent=self._tracing.traceparent())
-            group = await self.call(self.groups.submit, request, jobs, idempotency_key, digest, origin, owner)
+            said = (idempotency_key, digest, origin, caller.name, _allowance(caller))
+            with _quota_errors():
+                group = await self.call(self.groups.submit, request, jobs, *said)
             span.set("convserve.group", group.id)
             await self._notify(*group.jobs)
         logger.info("group %s: %d jobs submitted by request %s", group.id, len(group.jobs), group.submitted_by)
         return group
 
     async def grow_group(
-        self, group: str, jobs: Sequence[PlannedJob], idempotency_key: str, digest: str, request_id: str, owner: str
+        self, group: str, jobs: Sequence[PlannedJob], idempotency_key: str, digest: str, request_id: str, caller: Caller
     ) -> GroupRecord:
-        """Add jobs to a group, then wake workers. Raises `GroupNotFound`, `GroupFull`, `IdempotencyConflict`."""
+        """Add jobs to a group, then wake workers.
+
+        Raises:
+            GroupNotFound, GroupFull, IdempotencyConflict, QuotaExceeded: they are not added.
+        """
         with self._tracing.span("grow group", kind="producer") as span:
             origin = Origin(request_id=request_id, traceparent=self._tracing.traceparent())
-            grown = await self.call(self.groups.grow, group, jobs, idempotency_key, digest, origin, owner)
+            said = (idempotency_key, digest, origin, caller.name, _allowance(caller))
+            with _quota_errors():
+                grown = await self.call(self.groups.grow, group, jobs, *said)
             span.set("convserve.group", group)
             await self._notify(*grown.jobs)
         logger.info("group %s: %d jobs added by request %s", group, len(jobs), request_id)
@@ -172,6 +183,19 @@ class JobQueue:
             socket_timeout=timeout_s,
             socket_connect_timeout=ANSWER_TIMEOUT_S,
         )
+
+
+def _allowance(caller: Caller) -> Allowance:
+    return Allowance(caller.limits.get("jobs"), caller.limits.get("waiting_s"))
+
+
+@contextmanager
+def _quota_errors() -> Iterator[None]:
+    """Turn the refusal of the job store into the answer of every quota."""
+    try:
+        yield
+    except AllowanceExceeded as error:
+        raise QuotaExceeded(error.what, error.limit, error.used, error.each_s) from error
 
 
 def _stream(job: str | None) -> str:

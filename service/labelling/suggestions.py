@@ -6,11 +6,9 @@ from typing import Any
 from model_store import ModelNotFound
 from service.errors import CallRejected
 from service.labelling.label_config import Interface, read_interface
-from service.labelling.pictures import picture_of
+from service.labelling.pictures import pictures_of
 from service.labelling.projects import Project, folder_name
 from service.models.index import Reference
-from service.predict.rejection import Rejection
-from service.predict.uploads import Upload
 from service.state import ServiceState
 from worker.pictures.pixels import PictureRejected
 
@@ -45,21 +43,12 @@ async def suggestions(state: ServiceState, project: Project, tasks: list[Any]) -
     version = await model_version(state, project)
     if version == NO_MODEL or not tasks:
         return [_prediction(version, interface, None) for _ in tasks]
-    uploads = [await _upload(state, task, interface) for task in tasks]
+    uploads = await pictures_of(state, tasks, interface.field)
     try:
         answer = json.loads(await state.predictor.classify(Reference(project.model), uploads, 1))
     except PictureRejected:  # of the only task
         return [_prediction(version, interface, None)]
     return [_prediction(f"{answer['model']}/{answer['version']}", interface, found) for found in answer["predictions"]]
-
-
-async def _upload(state: ServiceState, task: Any, interface: Interface) -> Upload:  # noqa: ANN401 - any JSON value
-    try:
-        return Upload(
-            None, await picture_of(state, task.get("data") if isinstance(task, dict) else None, interface.field)
-        )
-    except PictureRejected as error:
-        return Upload(None, b"", Rejection.of(error))
 
 
 def _prediction(version: str, interface: Interface, found: dict[str, Any] | None) -> dict[str, Any]:

@@ -12,8 +12,10 @@ from functools import cache, partial
 from model_store import DatasetMissing, ModelNotFound
 from service.errors import CallRejected
 from service.jobs.memory_check import with_memory
+from service.keys.callers import Caller
 from service.labelling.projects import Project, Projects
 from service.models.index import Reference
+from service.quotas.checks import maker_of, require_dataset_bytes, require_jobs
 from service.state import ServiceState
 from worker.datasets.upload.options import UploadOptions
 from worker.jobs.grids import PlannedJob
@@ -36,11 +38,11 @@ class Trainings:
     def __init__(self) -> None:
         self._preparing: dict[int, asyncio.Task[None]] = {}
 
-    def start(self, state: ServiceState, projects: Projects, project: Project, owner: str) -> bool:
+    def start(self, state: ServiceState, projects: Projects, project: Project, caller: Caller) -> bool:
         """Prepare a training in the background; whether none was being prepared already."""
         if project.id in self._preparing:
             return False
-        task = asyncio.create_task(_prepare(state, projects, project.id, owner))
+        task = asyncio.create_task(_prepare(state, projects, project.id, caller))
         self._preparing[project.id] = task
         task.add_done_callback(lambda _: self._preparing.pop(project.id, None))
         return True
@@ -51,15 +53,27 @@ class Trainings:
             task.cancel()
 
 
-async def _prepare(state: ServiceState, projects: Projects, project_id: int, owner: str) -> None:
+async def require_allowed(state: ServiceState, caller: Caller) -> None:
+    """Check whether the caller's key allows one more training and its dataset, before anything is done for them.
+
+    Raises:
+        QuotaExceeded, StorageExceeded: it does not.
+        QueueUnavailable, StoreUnavailable: it cannot be counted.
+    """
+    usage = state.usage()
+    await require_jobs(caller, usage, 1)
+    await require_dataset_bytes(caller, usage, 0)
+
+
+async def _prepare(state: ServiceState, projects: Projects, project_id: int, caller: Caller) -> None:
     try:
-        record = await train(state, projects, projects.get(project_id), owner)
+        record = await train(state, projects, projects.get(project_id), caller)
         logger.info("label studio project %d: job %s trains on its annotations", project_id, record.id)
     except Exception as error:  # noqa: BLE001 - the task's boundary: Label Studio has its answer already
         logger.warning("label studio project %d: no training: %s", project_id, error)
 
 
-async def train(state: ServiceState, projects: Projects, project: Project, owner: str) -> JobRecord:
+async def train(state: ServiceState, projects: Projects, project: Project, caller: Caller) -> JobRecord:
     """Make a dataset of all annotations, and submit a job that trains on it.
 
     Raises:
@@ -72,9 +86,9 @@ async def train(state: ServiceState, projects: Projects, project: Project, owner
             counts = await asyncio.to_thread(projects.write_archive, project, file)
         _require_enough(counts)
         title = f"Label Studio project {project.id}"
-        await state.conversions.start(folder, UploadOptions(name=name, title=title))
+        await state.conversions.start(folder, UploadOptions(name=name, title=title), maker_of(caller, state.usage()))
     await _until_ready(state, name)
-    record = await _submit(state, await _request(state, project, name), owner)
+    record = await _submit(state, await _request(state, project, name), caller)
     trained = await asyncio.to_thread(projects.change, project.id, partial(_trained, name))
     deleted = await _delete_old(state, trained)
     await asyncio.to_thread(projects.change, project.id, partial(_without, deleted))
@@ -108,13 +122,13 @@ async def _request(state: ServiceState, project: Project, dataset: str) -> JobRe
     )
 
 
-async def _submit(state: ServiceState, request: JobRequest, owner: str) -> JobRecord:
+async def _submit(state: ServiceState, request: JobRequest, caller: Caller) -> JobRecord:
     find_dataset = cache(state.datasets.find)
     index = await state.catalog.index()
     planned = await asyncio.to_thread(plan, request, index.find, find_dataset)
     job = PlannedJob(varied={}, plan=planned, labels=labels_of(request))
     (job,) = await with_memory([job], state.queue, state.settings.trainer_memory_bytes, find_dataset)
-    return await state.queue.submit(job, "", "", "label-studio", owner)
+    return await state.queue.submit(job, "", "", "label-studio", caller)
 
 
 def _trained(dataset: str, project: Project) -> Project:

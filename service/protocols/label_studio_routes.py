@@ -14,18 +14,21 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from model_store import StoreFull
 from service.deps import CallerDep, StateDep
 from service.errors import CallRejected, PictureNotFetched
 from service.labelling.label_config import read_interface
 from service.labelling.pictures import picture_of
 from service.labelling.projects import Project, Projects
 from service.labelling.suggestions import model_version, suggestions
-from service.labelling.training import Trainings
+from service.labelling.training import Trainings, require_allowed
 from service.models.index import Reference
 from service.protocols.calls import answer_json
 from service.protocols.posted import Document
 from service.state import ServiceState
 from service.web.problem_docs import problem_responses
+from service.web.quota_errors import QuotaExceeded, StorageExceeded
+from worker.jobs.errors import QueueUnavailable
 from worker.pictures.pixels import PictureRejected, PictureTooLarge
 
 ANNOTATED = frozenset({"ANNOTATION_CREATED", "ANNOTATION_UPDATED"})
@@ -107,7 +110,9 @@ async def label_studio_setup(setup: BackendSetup, state: StateDep) -> BackendVer
 @router.post(
     "/webhook",
     summary="Take an annotation, or start a training (Label Studio)",
-    responses=problem_responses(CallRejected, PictureNotFetched, PictureTooLarge),
+    responses=problem_responses(
+        CallRejected, PictureNotFetched, PictureTooLarge, QuotaExceeded, StorageExceeded, QueueUnavailable, StoreFull
+    ),
 )
 async def label_studio_webhook(
     event: WebhookEvent, request: Request, state: StateDep, caller: CallerDep
@@ -115,7 +120,8 @@ async def label_studio_webhook(
     """Keep an annotated picture; train when asked to, and after every `CONVSERVE_LABEL_STUDIO_TRAIN_EVERY` annotations.
 
     A training makes a dataset of all annotations of the project and queues a job, which goes on from the version
-    before. When it is done, its version makes the suggestions.
+    before. When it is done, its version makes the suggestions. Job and dataset belong to the caller; beyond a limit of
+    the caller's key no training starts, and annotations are kept.
     """
     projects = projects_of(state)
     project = projects.get(project_id(event.project.get("id")))
@@ -131,7 +137,13 @@ async def label_studio_webhook(
     if event.action != TRAIN and not (every and project.untrained >= every):
         return WebhookAnswer(status="noted", untrained=project.untrained)
     trainings: Trainings = request.app.state.label_studio_trainings
-    is_started = trainings.start(state, projects, project, caller.name)
+    try:
+        await require_allowed(state, caller)
+    except (QuotaExceeded, StorageExceeded):
+        if event.action == TRAIN:
+            raise
+        return WebhookAnswer(status="noted", untrained=project.untrained)  # the annotation is kept all the same
+    is_started = trainings.start(state, projects, project, caller)
     return WebhookAnswer(status="training" if is_started else "busy", untrained=project.untrained)
 
 

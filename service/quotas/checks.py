@@ -2,16 +2,16 @@
 
 import math
 from collections.abc import Awaitable, Callable
+from functools import partial
 
+from service.datasets.makers import Maker
 from service.keys.callers import Caller
 from service.quotas.usage import Usage
 from service.web.quota_errors import QuotaExceeded, StorageExceeded
 
 
 async def require_jobs(caller: Caller, usage: Usage, n_more: int) -> None:
-    """Check before jobs are queued.
-
-    Two requests at the same moment may both pass, so an owner can be beyond a limit by the jobs of one request.
+    """Check before anything is done for jobs. The queue checks again when it writes them, and then no other can pass.
 
     Args:
         caller: who will own them.
@@ -33,19 +33,31 @@ async def require_jobs(caller: Caller, usage: Usage, n_more: int) -> None:
     await _require_bytes(caller, "model_bytes", "versions", usage.model_bytes, 1)
 
 
-async def require_dataset_bytes(caller: Caller, usage: Usage, n_more: int) -> None:
-    """Check before a dataset is received.
+async def require_dataset_bytes(caller: Caller, usage: Usage, n_more: int, name: str = "") -> None:
+    """Check before a dataset is received, converted and stored.
 
     Args:
         caller: who will own it.
         usage: counts what the caller uses.
-        n_more: bytes of the archive, as announced; 0 where they were not.
+        n_more: bytes of the archive, as announced, or of the dataset; 0 where they are not known.
+        name: of the dataset, whose bytes so far are not counted.
 
     Raises:
         StorageExceeded: the caller's datasets would use more bytes than they may.
         StoreUnavailable: it cannot be counted.
     """
-    await _require_bytes(caller, "dataset_bytes", "datasets", usage.dataset_bytes, max(1, n_more))
+    await _require_bytes(
+        caller, "dataset_bytes", "datasets", partial(usage.dataset_bytes, but_for=name), max(1, n_more)
+    )
+
+
+def maker_of(caller: Caller, usage: Usage) -> Maker:
+    """Who makes the datasets that a caller uploads."""
+
+    async def admit(n_more: int, name: str) -> None:
+        await require_dataset_bytes(caller, usage, n_more, name)
+
+    return Maker(caller.name, admit)
 
 
 async def _require_bytes(

@@ -1,11 +1,12 @@
 """What an owner uses at this moment: jobs that wait or run, the time the waiting ones will take, bytes in the store."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from pydantic import BaseModel, Field
 
-from model_store import DatasetDamaged, DatasetMissing, DatasetStore
+from model_store import ConversionStatus, DatasetDamaged, DatasetStore
 from model_store.manifest import total_bytes
 from service.jobs.queue import JobQueue
 from service.models.catalog import Catalog
@@ -33,7 +34,7 @@ class Used(BaseModel):
 
     jobs: int | None = Field(description="Jobs that wait or run.")
     waiting_s: float | None = Field(description="Seconds that a worker will need for those that wait.")
-    dataset_bytes: int = Field(description="Bytes of the uploaded datasets.")
+    dataset_bytes: int = Field(description="Bytes of the uploaded datasets, and of those that are being converted.")
     model_bytes: int = Field(description="Bytes of the published versions.")
 
 
@@ -68,9 +69,9 @@ class Usage:
         """What the owner has in the queue. Raises `QueueUnavailable`."""
         return await self._queue.call(self._jobs, owner)
 
-    async def dataset_bytes(self, owner: str) -> int:
-        """Bytes of the owner's published datasets. Raises `StoreUnavailable`."""
-        return await asyncio.to_thread(self._dataset_bytes, owner)
+    async def dataset_bytes(self, owner: str, but_for: str = "") -> int:
+        """Bytes of the owner's datasets, and of the uploads that are being converted. Raises `StoreUnavailable`."""
+        return await asyncio.to_thread(self._dataset_bytes, owner, but_for)
 
     async def model_bytes(self, owner: str) -> int:
         """Bytes of the owner's versions. Raises `StoreUnavailable`."""
@@ -85,12 +86,17 @@ class Usage:
         each_s = jobs.expected_s()
         return JobUsage(waiting + running, waiting * each_s, each_s)
 
-    def _dataset_bytes(self, owner: str) -> int:
-        total = 0
-        for name in self._datasets.names():
-            try:
-                manifest = self._datasets.manifest(name)
-            except (DatasetMissing, DatasetDamaged):
-                continue
-            total += total_bytes(manifest.files) if manifest.owner == owner else 0
-        return total
+    def _dataset_bytes(self, owner: str, but_for: str) -> int:
+        now = datetime.now(UTC)
+        return sum(self._bytes_of(name, owner, now) for name in self._datasets.names() if name != but_for)
+
+    def _bytes_of(self, name: str, owner: str, now: datetime) -> int:
+        try:
+            found = self._datasets.find(name)
+        except DatasetDamaged:
+            return 0
+        if found is None or found.owner != owner:
+            return 0
+        if isinstance(found, ConversionStatus):
+            return found.size_bytes if found.as_seen(now).state == "converting" else 0
+        return total_bytes(found.files)

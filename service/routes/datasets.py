@@ -32,7 +32,7 @@ from service.errors import (
 from service.jobs.queue import JobQueue
 from service.keys.callers import LOCAL
 from service.keys.ownership import require_owner
-from service.quotas.checks import require_dataset_bytes
+from service.quotas.checks import maker_of, require_dataset_bytes
 from service.web.byte_ranges import ConditionsDep, answer_bytes
 from service.web.freed import Freed
 from service.web.key_errors import NotOwner
@@ -61,7 +61,12 @@ def _options_schema() -> dict[str, Any]:
             "pattern": r"^\d{1,3}(x\d{1,3})?$",
             "description": UploadOptions.model_fields["image_size"].description,
             "examples": ["64", "48x64"],
-        }
+        },
+        "tags": {
+            "type": "string",
+            "description": UploadOptions.model_fields["tags"].description,
+            "examples": UploadOptions.model_fields["tags"].examples,
+        },
     }
 
 
@@ -143,7 +148,7 @@ async def upload_dataset(
         await _refuse_taken(options.name, store)
         if not length.isdecimal():
             await require_dataset_bytes(caller, usage, folder.archive.stat().st_size)
-        await conversions.start(folder, options, caller.name)
+        await conversions.start(folder, options, maker_of(caller, usage))
     response.headers["Location"] = f"/datasets/{options.name}"
     return await datasets.one(options.name)
 

@@ -113,10 +113,10 @@ async def submit_job(
     key, digest = submitter.idempotency_key, digest_of(submission)
     if isinstance(submission, GridRequest):
         request = submission.model_dump(mode="json")
-        group = await queue.submit_group(request, jobs, key, digest, request_id, caller.name)
+        group = await queue.submit_group(request, jobs, key, digest, request_id, caller)
         response.headers["Location"] = f"/groups/{group.id}"
         return group_answer(group)
-    record = await queue.submit(jobs[0], key, digest, request_id, caller.name)
+    record = await queue.submit(jobs[0], key, digest, request_id, caller)
     response.headers["Location"] = f"/jobs/{record.id}"
     return record
 
@@ -157,4 +157,4 @@ async def grow_group(
         for job in await submitter.accepted(submission)
     ]
     key, digest = submitter.idempotency_key, digest_of(submission, group_id)
-    return group_answer(await queue.grow_group(group_id, jobs, key, digest, request_id, caller.name))
+    return group_answer(await queue.grow_group(group_id, jobs, key, digest, request_id, caller))

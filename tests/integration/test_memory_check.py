@@ -5,6 +5,7 @@ import redis
 
 from service.jobs.memory_check import with_memory
 from service.jobs.queue import JobQueue
+from service.keys.callers import LOCAL
 from tests.fakes import RecordingWakeUps
 from worker.datasets import dataset_info
 from worker.job_store import workers as workers_module
@@ -79,8 +80,8 @@ async def test_while_no_worker_is_known_a_setting_decides_and_without_one_all_is
 
 async def test_an_estimate_reaches_the_worker_that_claims_the_job(queue: JobQueue) -> None:
     jobs = await with_memory([SMALL, SMALL], queue, None, dataset_info)
-    alone = await queue.submit(jobs[0], "", "", "r-1")
-    group = await queue.submit_group({}, jobs, "", "", "r-1")
+    alone = await queue.submit(jobs[0], "", "", "r-1", LOCAL)
+    group = await queue.submit_group({}, jobs, "", "", "r-1", LOCAL)
     claims = [queue.jobs.claim(job.id) for job in (alone, *group.jobs)]
     assert [claim.estimated_bytes for claim in claims if claim] == [jobs[0].estimated_bytes] * 3
     unknown = queue.jobs.claim(queue.jobs.submit(SMALL.plan).id)

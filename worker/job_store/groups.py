@@ -16,7 +16,8 @@ from worker.job_store import keys
 from worker.job_store.connection import server_errors
 from worker.job_store.fields import facets_of, moment, new_fields
 from worker.job_store.scripts import Scripts
-from worker.job_store.store import IDEMPOTENCY_KEPT_S, JobStore
+from worker.job_store.store import IDEMPOTENCY_KEPT_S, JobStore, exceeded
+from worker.jobs.allowances import UNLIMITED, Allowance
 from worker.jobs.errors import GroupFull, GroupNotFound, IdempotencyConflict
 from worker.jobs.grids import MAX_JOBS, PlannedJob
 from worker.jobs.labels import LOCAL_OWNER
@@ -72,6 +73,7 @@ class GroupStore:
         digest: str = "",
         origin: Origin = NO_ORIGIN,
         owner: str = LOCAL_OWNER,
+        allowance: Allowance = UNLIMITED,
     ) -> GroupRecord:
         """Queue all jobs of a grid at once.
 
@@ -82,14 +84,19 @@ class GroupStore:
             digest: of the request, to tell a repetition from a different one.
             origin: the request that submits.
             owner: of all the jobs.
+            allowance: what the owner may have in the queue.
 
         Raises:
             IdempotencyConflict: the key came before with a different request.
+            AllowanceExceeded: with all of these jobs, the owner would have too many.
         """
         new = keys.new_id()
-        arguments: list[str | int] = [new, json.dumps(request), keys.hashed(idempotency_key), digest]
-        arguments += [IDEMPOTENCY_KEPT_S, origin.request_id]
-        group, first_digest = self._scripts.run("submit_group", *arguments, *_arguments(jobs, new, owner, origin))
+        arguments: list[str | float] = [new, json.dumps(request), keys.hashed(idempotency_key), digest]
+        arguments += [IDEMPOTENCY_KEPT_S, origin.request_id, owner, *allowance.limits]
+        answer = self._scripts.run("submit_group", *arguments, *_arguments(jobs, new, owner, origin))
+        if answer[0] is None:
+            raise exceeded(allowance, len(jobs), answer[1:])
+        group, first_digest = answer
         if first_digest != digest:
             raise IdempotencyConflict(idempotency_key, group)
         return self.get(group)
@@ -102,6 +109,7 @@ class GroupStore:
         digest: str = "",
         origin: Origin = NO_ORIGIN,
         owner: str = LOCAL_OWNER,
+        allowance: Allowance = UNLIMITED,
     ) -> GroupRecord:
         """Queue more jobs as part of a group, all or none; for the arguments see `submit`.
 
@@ -109,13 +117,17 @@ class GroupStore:
             GroupNotFound: there is no such group.
             GroupFull: with these jobs it would have more than `MAX_JOBS`.
             IdempotencyConflict: the key came before with a different request.
+            AllowanceExceeded: with all of these jobs, the owner would have too many.
         """
-        arguments: list[str | int] = [group, MAX_JOBS, keys.hashed(idempotency_key), digest, IDEMPOTENCY_KEPT_S]
+        arguments: list[str | float] = [group, MAX_JOBS, keys.hashed(idempotency_key), digest, IDEMPOTENCY_KEPT_S]
+        arguments += [owner, *allowance.limits]
         outcome, *facts = self._scripts.run("grow_group", *arguments, *_arguments(jobs, group, owner, origin))
         if outcome == "gone":
             raise GroupNotFound(group)
         if outcome == "full":
             raise GroupFull(group, int(facts[0]), len(jobs), MAX_JOBS)
+        if outcome == "beyond":
+            raise exceeded(allowance, len(jobs), facts)
         if facts != [group, digest]:
             raise IdempotencyConflict(idempotency_key, facts[0])
         return self.get(group)

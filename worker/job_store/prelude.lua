@@ -242,6 +242,18 @@ local function leave_group(id, group)
   end
 end
 
+-- What an owner has in the queue, if that and `n` more jobs are beyond the limits, each of which may be '' for none:
+-- {jobs, seconds of those that wait, seconds of each}; else nil.
+local function beyond_allowance(owner, n, most_jobs, most_waiting_s)
+  if most_jobs == '' and most_waiting_s == '' then return nil end
+  local waiting = redis.call('ZCARD', key.index('state=queued,owner=' .. owner))
+  local running = redis.call('ZCARD', key.index('state=running,owner=' .. owner))
+  local each_s = expected_s()
+  local is_beyond = most_jobs ~= '' and waiting + running + n > tonumber(most_jobs)
+    or most_waiting_s ~= '' and (waiting + n) * each_s > tonumber(most_waiting_s)
+  return is_beyond and {waiting + running, tostring(waiting * each_s), tostring(each_s)} or nil
+end
+
 -- Write a new job as queued. `fields` are names and values of its hash that are its own; `facets` are JSON.
 local function enqueue(id, request, fields, facets)
   local sequence = redis.call('INCR', key.sequence)

@@ -11,7 +11,8 @@ from worker.job_store.connection import server_errors
 from worker.job_store.fields import facets_of, new_fields
 from worker.job_store.filters import Found
 from worker.job_store.workers import AnnouncedWorkers
-from worker.jobs.errors import IdempotencyConflict, JobNotFinished, JobNotFound, NothingToFinish
+from worker.jobs.allowances import UNLIMITED, Allowance
+from worker.jobs.errors import AllowanceExceeded, IdempotencyConflict, JobNotFinished, JobNotFound, NothingToFinish
 from worker.jobs.labels import LOCAL_OWNER, NO_LABELS, Labels
 from worker.jobs.plan import TrainingPlan
 from worker.jobs.records import NO_ORIGIN, JobRecord, Origin, Progress, QueueOverview
@@ -36,6 +37,7 @@ class JobStore(AnnouncedWorkers):
         estimated_bytes: int | None = None,
         labels: Labels = NO_LABELS,
         owner: str = LOCAL_OWNER,
+        allowance: Allowance = UNLIMITED,
     ) -> JobRecord:
         """Write a new job as `queued`.
 
@@ -47,12 +49,16 @@ class JobStore(AnnouncedWorkers):
             estimated_bytes: of memory, for the worker that limits it; None when it is not known.
             labels: what the client says about it.
             owner: whose turn the job takes.
+            allowance: what the owner may have in the queue.
 
         Raises:
             IdempotencyConflict: the key came before with a different request.
+            AllowanceExceeded: the owner has too many jobs.
         """
+        if allowance != UNLIMITED:
+            self._open()  # what an earlier version queued counts, too
         key = keys.hashed(idempotency_key)
-        job, first_digest = self._scripts.run(
+        job, first_digest, *used = self._scripts.run(
             "submit",
             keys.new_id(),
             plan.model_dump_json(),
@@ -61,7 +67,11 @@ class JobStore(AnnouncedWorkers):
             IDEMPOTENCY_KEPT_S,
             new_fields(labels, owner, origin, estimated_bytes),
             facets_of(plan, owner, labels.tags, None),
+            owner,
+            *allowance.limits,
         )
+        if job is None:
+            raise exceeded(allowance, 1, [first_digest, *used])
         if first_digest != digest:
             raise IdempotencyConflict(idempotency_key, job)
         return self.get(job)
@@ -158,3 +168,9 @@ class JobStore(AnnouncedWorkers):
     def take_watch(self, name: str) -> bool:
         """Become, or stay, the one process that looks after lost jobs; False while another one is."""
         return bool(self._scripts.run("take_watch", name, WATCH_S))
+
+
+def exceeded(allowance: Allowance, n_more: int, used: Sequence[str | int]) -> AllowanceExceeded:
+    """The error that a script's refusal means: `used` are jobs, seconds of those that wait, and seconds of each."""
+    jobs, waiting_s, each_s = used
+    return AllowanceExceeded(allowance, n_more, int(jobs), float(waiting_s), float(each_s))

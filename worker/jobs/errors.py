@@ -6,6 +6,7 @@ WorkerError
 ├── GroupFull              a group would have more jobs than can be compared
 ├── JobNotFinished         only finished jobs can be deleted
 ├── NothingToFinish        a job without a finished epoch has nothing to publish
+├── AllowanceExceeded      its owner would have too many jobs in the queue
 ├── IdempotencyConflict    the key was used before, with another request
 ├── QueueUnavailable       Redis does not answer
 ├── ClaimLost              the job belongs to a later claim, or has ended
@@ -17,6 +18,7 @@ Errors carry facts, never HTTP statuses. Between processes a failure is data (`J
 
 from collections.abc import Iterator
 
+from worker.jobs.allowances import Allowance
 from worker.jobs.records import JobFailure
 
 
@@ -68,6 +70,25 @@ class NothingToFinish(WorkerError):
         )
         self.job = job
         self.state = state
+
+
+class AllowanceExceeded(WorkerError):
+    """Nothing was queued: with one more request, its owner would have more than the allowance.
+
+    Attributes:
+        what: is limited, for people.
+        limit: that is exceeded.
+        used: of this limit, before the request.
+        each_s: seconds that a training takes.
+    """
+
+    def __init__(self, allowance: Allowance, n_more: int, jobs: int, waiting_s: float, each_s: float) -> None:
+        is_jobs = allowance.jobs is not None and jobs + n_more > allowance.jobs
+        self.what = "jobs that wait or run" if is_jobs else "seconds of waiting jobs"
+        self.limit = (allowance.jobs if is_jobs else allowance.waiting_s) or 0.0
+        self.used = jobs if is_jobs else waiting_s
+        self.each_s = each_s
+        super().__init__(f"expected at most {self.limit:g} {self.what}, got {n_more} more jobs beside {self.used:g}")
 
 
 class IdempotencyConflict(WorkerError):

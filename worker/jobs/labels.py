@@ -8,11 +8,10 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from model_store import manifest
-from worker.patterns import TAG_PATTERN, WEB_ADDRESS_PATTERN
+from worker.patterns import MOST_TAGS, TAG_PATTERN, WEB_ADDRESS_PATTERN
 
 LOCAL_OWNER = manifest.LOCAL_OWNER
 """Owner of what is made without a key."""
-MOST_TAGS = 10
 LONGEST_NOTE = 500
 LONGEST_ADDRESS = 1000
 

@@ -21,7 +21,7 @@ from worker.datasets.upload.surveying import OnPicture
 
 MOST_NAMED = 5
 """Classes in an error message."""
-_KEPT_APART = {"title", "licence", "source"}
+_KEPT_APART = {"title", "licence", "source", "tags", "note"}
 """Options that are stored as separate facts."""
 
 
@@ -72,6 +72,8 @@ def pack_and_describe(
         fingerprint=packed.fingerprint,
         licence=options.licence,
         source=options.source,
+        tags=options.tags,
+        note=options.note or None,
         options=options.model_dump(mode="json", exclude=_KEPT_APART) | chosen,
         report=report.model_dump(mode="json"),
     )

@@ -5,9 +5,10 @@ import re
 import unicodedata
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from model_store.names import MODEL_PATTERN
+from worker.patterns import MOST_TAGS, TAG_PATTERN
 
 Colour = Literal["auto", "rgb", "greyscale"]
 CODE_PAGES = frozenset(
@@ -70,6 +71,12 @@ def _code_page(name: str) -> str:
     return found
 
 
+def _words(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Parse `week-3,pets` as two words."""
+    return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+
+Tag = Annotated[str, StringConstraints(pattern=TAG_PATTERN)]
 Side = Annotated[int, Field(ge=4, le=MAX_SIDE)]
 Text = Annotated[str, Field(max_length=500), AfterValidator(_printable)]
 
@@ -104,6 +111,12 @@ class UploadOptions(BaseModel):
     title: Text = Field(default="", description="A line about the dataset.")
     licence: Text = Field(default="", description="Terms under which the pictures may be used.")
     source: Text = Field(default="", description="Where the pictures come from.")
+    tags: Annotated[tuple[Tag, ...], BeforeValidator(_words), Field(max_length=MOST_TAGS)] = Field(
+        default=(),
+        description="Words to find the dataset by, separated by commas, see `GET /datasets?tag=`.",
+        examples=["week-3,pets"],
+    )
+    note: Text = Field(default="", description="A remark for people.")
 
 
 class UploadLimits(BaseModel):
