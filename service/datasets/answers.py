@@ -14,6 +14,9 @@ from worker.datasets.uploaded import info_of
 NOT_HERE = "Its files are not on this server's disk yet; the first job that needs them fetches them."
 
 
+DatasetState = Literal["ready", "converting", "failed"]
+
+
 class DatasetClass(BaseModel):
     """One class and its pictures."""
 
@@ -35,9 +38,7 @@ class DatasetAnswer(BaseModel):
 
     name: str = Field(examples=["fashion_mnist"])
     title: str
-    state: Literal["ready", "converting", "failed"] = Field(
-        default="ready", description="Only a `ready` dataset has facts and can be trained on."
-    )
+    state: DatasetState = Field(default="ready", description="Only a `ready` dataset has facts and can be trained on.")
     owner: str | None = Field(
         default=None,
         description="Name of the key that uploaded it; `local` without keys, null for a built-in dataset.",

@@ -1,12 +1,12 @@
 """Routes of datasets: list, get, upload, delete."""
 
 import asyncio
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response, status
+from fastapi import APIRouter, Query, Request, Response, status
 
 from model_store import DatasetDamaged, DatasetMissing, DatasetStore, DatasetTaken, StoreFull, StoreUnavailable
-from service.datasets.answers import DatasetAnswer, DatasetList
+from service.datasets.answers import DatasetAnswer, DatasetList, DatasetState
 from service.datasets.archive_bodies import read_options, receive_archive
 from service.deps import (
     REQUIRE_FREE_SPACE,
@@ -43,6 +43,7 @@ from worker.datasets.upload.options import UploadOptions
 from worker.job_store.filters import JobFilter
 from worker.jobs.errors import QueueUnavailable
 from worker.jobs.states import JobState
+from worker.patterns import TAG_PATTERN
 
 router = APIRouter(prefix="/datasets", tags=["datasets"])
 
@@ -97,9 +98,21 @@ UPLOAD_DOCS = {
 
 
 @router.get("", summary="List datasets", responses=problem_responses(StoreUnavailable))
-async def list_datasets(datasets: DatasetsDep) -> DatasetList:
+async def list_datasets(
+    datasets: DatasetsDep,
+    owner: Annotated[str | None, Query(max_length=64, description="Only datasets of this owner.")] = None,
+    tag: Annotated[str | None, Query(pattern=TAG_PATTERN, description="Only datasets with this tag.")] = None,
+    state: Annotated[DatasetState | None, Query(description="Only datasets in this state.")] = None,
+) -> DatasetList:
     """The datasets that can be trained on, and the uploads whose conversion is running or has failed."""
-    return DatasetList(datasets=await datasets.all())
+    wanted = {name: value for name, value in (("owner", owner), ("state", state)) if value is not None}
+    found = [
+        dataset
+        for dataset in await datasets.all()
+        if all(getattr(dataset, name) == value for name, value in wanted.items())
+        and (tag is None or tag in dataset.tags)
+    ]
+    return DatasetList(datasets=found)
 
 
 @router.post(

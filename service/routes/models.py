@@ -1,8 +1,9 @@
 """Routes of published models: models, versions and their files. `aliases` has the names that point at versions."""
 
 import asyncio
+from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import PlainTextResponse
 
 from model_store import (
@@ -13,6 +14,7 @@ from model_store import (
     VersionInUse,
     VersionNotFound,
 )
+from model_store.names import ALIAS_PATTERN, MODEL_PATTERN
 from service.deps import (
     REVEALS_TEST_LABELS,
     CallerDep,
@@ -35,20 +37,46 @@ from service.models.answers import (
     version_answer,
 )
 from service.models.downloads import answer_file
+from service.models.model_lists import ModelQuery, Sort
 from service.models.ownership import require_owner_of_model, require_owner_of_version
 from service.web.byte_ranges import ConditionsDep
 from service.web.freed import Freed
 from service.web.key_errors import LabelsHidden, NotOwner
 from service.web.problem_docs import problem_responses
 from worker.artifacts import SUMMARY_FILE
+from worker.patterns import TAG_PATTERN
 
 router = APIRouter(prefix="/models", tags=["models"])
 
 
+async def _query(
+    owner: Annotated[str | None, Query(max_length=64, description="Only models with a version of this owner.")] = None,
+    tag: Annotated[str | None, Query(pattern=TAG_PATTERN, description="Only models with this tag.")] = None,
+    dataset: Annotated[
+        str | None, Query(pattern=MODEL_PATTERN, description="Only models that were trained on it.")
+    ] = None,
+    architecture: Annotated[
+        str | None,
+        Query(pattern=ALIAS_PATTERN, description="Only models with this preset; `custom` for one's own networks."),
+    ] = None,
+    sort: Annotated[
+        Sort,
+        Query(
+            description="`name`, `owner`, `created` (of the newest version) or `metric` (test accuracy of the best "
+            "one); descending after a `-`.",
+        ),
+    ] = "name",
+) -> ModelQuery:
+    return ModelQuery(owner, tag, dataset, architecture, sort)
+
+
 @router.get("", summary="List models", responses=problem_responses(StoreUnavailable))
-async def list_models(index: IndexDep) -> ModelList:
-    """All models with their versions and aliases, by name."""
-    return ModelList(models=[model_answer(entry) for _, entry in sorted(index.models.items())])
+async def list_models(index: IndexDep, query: Annotated[ModelQuery, Depends(_query)]) -> ModelList:
+    """Models with all their versions and aliases, by name unless `sort` says otherwise.
+
+    With filters, only models of which one version matches all of them.
+    """
+    return ModelList(models=[model_answer(entry) for entry in query.models(index)])
 
 
 @router.get("/{name}", summary="One model", responses=problem_responses(ModelNotFound, StoreUnavailable))

@@ -27,11 +27,20 @@ def task(number: int) -> dict[str, Any]:
     return {"id": number, "data": {"image": f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"}}
 
 
-def annotate(api: httpx.Client, number: int) -> None:
+def annotated(number: int, project: dict[str, Any]) -> dict[str, Any]:
+    """The event that a picture was annotated as what it is."""
     choice = ["dark", "bright"][number % 2]
     result = [{"from_name": "choice", "to_name": "image", "type": "choices", "value": {"choices": [choice]}}]
-    event = {"action": "ANNOTATION_CREATED", "project": PROJECT, "task": task(number), "annotation": {"result": result}}
-    assert api.post("/webhook", json=event).json()["status"] == "noted"
+    return {
+        "action": "ANNOTATION_CREATED",
+        "project": project,
+        "task": task(number),
+        "annotation": {"result": result},
+    }
+
+
+def annotate(api: httpx.Client, number: int) -> None:
+    assert api.post("/webhook", json=annotated(number, PROJECT)).json()["status"] == "noted"
 
 
 def suggested(api: httpx.Client, numbers: range) -> list[list[str]]:

@@ -1,5 +1,6 @@
 """The picture of a task that is in Label Studio: asked with the token, bounded, and errors with words."""
 
+import base64
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -10,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from service.errors import PictureNotFetched
-from service.labelling.pictures import picture_of
+from service.labelling.pictures import picture_of, pictures_of
 from service.settings import ApiSettings
 from service.state import ServiceState
 from worker.pictures.pixels import PictureTooLarge
@@ -57,6 +58,28 @@ async def test_a_picture_in_label_studio_is_read_up_to_the_size_that_is_allowed(
         assert await picture_of(state, {"image": address}, "image") == b"x" * MOST_BYTES
     with pytest.raises(PictureTooLarge, match="expected at most 1000 bytes"):
         await picture_of(state, {"image": f"/data/{MOST_BYTES + 1}"}, "image")
+
+
+async def test_a_picture_in_the_task_itself_is_bounded_before_it_is_decoded(settings: ApiSettings) -> None:
+    state = state_with(settings, "", "secret")
+
+    def data(n_bytes: int) -> dict[str, str]:
+        return {"image": f"data:image/png;base64,{base64.b64encode(b'x' * n_bytes).decode()}"}
+
+    assert await picture_of(state, data(MOST_BYTES), "image") == b"x" * MOST_BYTES
+    for n_bytes in (MOST_BYTES + 1, 50 * MOST_BYTES):
+        with pytest.raises(PictureTooLarge, match="expected at most 1000 bytes"):
+            await picture_of(state, data(n_bytes), "image")
+
+
+async def test_the_pictures_of_many_tasks_share_the_bytes_of_one_request(
+    settings: ApiSettings, label_studio: str
+) -> None:
+    state = state_with(settings.model_copy(update={"max_body_bytes": 2500}), label_studio, "secret")
+    tasks = [{"data": {"image": f"/data/{MOST_BYTES}"}}, {"data": {"image": "/data/900"}}] * 2
+    found = await pictures_of(state, [*tasks, "no task"], "image")
+    assert [len(upload.data) for upload in found] == [1000, 900, 0, 0, 0]
+    assert [upload.rejection is None for upload in found] == [True, True, False, False, False]
 
 
 async def test_what_label_studio_refuses_is_said(settings: ApiSettings, label_studio: str) -> None:

@@ -1,9 +1,21 @@
 """Datasets over HTTP."""
 
+from datetime import UTC, datetime
+from pathlib import Path
+
 import httpx
 import pytest
 
+from model_store import ConversionStatus, ModelStore
+from tests.unit.service.quotas.test_quotas import FACTS
 from worker.datasets import DATASETS
+
+REPORT = {"files": 1, "split": "drawn", "skipped": {}, "skipped_files": [], "small_classes": []} | {
+    "duplicates": {"within_class": 0, "across_classes": 0, "across_splits": 0},
+    "missing_in_train": [],
+    "missing_in_test": [],
+    "dropped_classes": [],
+}
 
 pytestmark = pytest.mark.anyio
 
@@ -28,3 +40,28 @@ async def test_a_dataset_that_is_not_on_disk_says_so(api: httpx.AsyncClient) -> 
 async def test_an_unknown_dataset_is_404(api: httpx.AsyncClient) -> None:
     response = await api.get("/datasets/nothing")
     assert (response.status_code, response.json()["code"]) == (404, "dataset_not_found")
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("owner=ada", ["birds", "pets"]),
+        ("tag=week-3", ["cars", "pets"]),
+        ("owner=ada&tag=week-3", ["pets"]),
+        ("state=converting", ["birds"]),
+        ("owner=nobody", []),
+    ],
+)
+async def test_datasets_are_found_by_owner_tag_and_state(
+    api: httpx.AsyncClient, store: ModelStore, tmp_path: Path, query: str, names: list[str]
+) -> None:
+    now = datetime.now(UTC)
+    (tmp_path / "a.npy").write_bytes(b"x")
+    for name, owner in (("pets", "ada"), ("cars", "ben"), ("birds", "ada")):
+        store.datasets.begin(name, ConversionStatus(upload="1", owner=owner, started_at=now, heartbeat_at=now))
+        if name != "birds":
+            facts = FACTS.model_copy(update={"tags": ("week-3",), "note": "mine", "report": REPORT})
+            store.datasets.publish(name, "1", facts, {"a.npy": tmp_path / "a.npy"}, owner)
+    found = (await api.get(f"/datasets?{query}")).json()["datasets"]
+    assert [dataset["name"] for dataset in found] == names
+    assert all(dataset["note"] == "mine" for dataset in found if dataset["state"] == "ready")

@@ -30,6 +30,37 @@ async def test_a_model_shows_versions_aliases_and_latest(api: httpx.AsyncClient,
     assert (await api.get("/models")).json() == {"models": [model]}
 
 
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("", ["cats", "dogs", "eels"]),
+        ("owner=ada", ["cats", "eels"]),
+        ("owner=ada&tag=week-2", ["eels"]),
+        ("owner=ben&tag=week-2", []),
+        ("dataset=pets", ["dogs"]),
+        ("architecture=custom", ["dogs"]),
+        ("architecture=lenet5", ["cats", "eels"]),
+        ("sort=-name", ["eels", "dogs", "cats"]),
+        ("sort=owner", ["cats", "eels", "dogs"]),
+        ("sort=created", ["dogs", "eels", "cats"]),
+        ("sort=-metric", ["dogs", "cats", "eels"]),
+    ],
+)
+async def test_models_are_filtered_and_sorted(
+    api: httpx.AsyncClient, store: ModelStore, query: str, names: list[str]
+) -> None:
+    of_ada: dict[str, object] = {"owner": "ada", "recipe": {"architecture": "lenet5"}}
+    publish(store, "cats", **of_ada)
+    publish(store, "dogs", owner="ben", dataset="pets", recipe={"architecture": {"layers": []}})
+    publish(store, "eels", **of_ada, tags=("week-2",), metrics={"test_accuracy": 0.2, "test_loss": 2.0})
+    publish(store, "cats", **of_ada, metrics={"test_accuracy": 0.3, "test_loss": 2.0})
+    publish(
+        store, "dogs", owner="ben", metrics={"test_accuracy": 0.95, "test_loss": 0.1}
+    ) if "metric" in query else None
+    answer = await api.get(f"/models?{query}")
+    assert [model["name"] for model in answer.json()["models"]] == names
+
+
 async def test_a_version_shows_its_whole_lineage(api: httpx.AsyncClient, brightness: Manifest) -> None:
     version = (await api.get("/models/brightness/versions/1")).json()
     known = json.loads(brightness.model_dump_json())

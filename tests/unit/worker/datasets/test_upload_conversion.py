@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from pydantic import ValidationError
 
 from model_store import ConversionStatus, DatasetFacts, DatasetStore, open_store
 from tests.archives import encoded, encoded_noise, picture, two_classes, zipped
@@ -134,6 +135,16 @@ def test_a_size_that_nobody_asked_for_fits_the_limit() -> None:
     assert record_shape(options, photographs, 1000, 3 * 1000 * 224 * 224) == (224, 224, 3)
     assert record_shape(options, photographs, 1000, 3 * 1000 * 224 * 224 - 1) == (160, 160, 3)
     assert record_shape(options, photographs, 1000, 1) == (64, 64, 3)
+
+
+def test_tags_and_a_note_come_with_the_facts(converter: Converter) -> None:
+    facts, _, _ = converter.convert(zipped(two_classes()), tags="week-3, pets,", note="again")
+    assert (facts.tags, facts.note) == (("week-3", "pets"), "again")
+    assert not {"tags", "note"} & facts.options.keys()
+    assert converter.convert(zipped(two_classes()))[0].note is None
+    for wrong in ("a b", ",".join(map(str, range(11)))):
+        with pytest.raises(ValidationError):
+            UploadOptions.model_validate({"name": "pets", "tags": wrong})
 
 
 def test_colour_is_kept_only_where_there_is_any(converter: Converter) -> None:

@@ -1,0 +1,67 @@
+"""Which models a list shows, and in which order."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from model_store import Manifest
+from service.models.index import Index, ModelEntry, accuracy_rank
+
+Sort = Literal["name", "-name", "owner", "-owner", "created", "-created", "metric", "-metric"]
+
+
+@dataclass(frozen=True)
+class ModelQuery:
+    """Filters of models as a request gives them: a model is shown if one of its versions matches all of them.
+
+    Attributes:
+        owner: of the version.
+        tag: of its job.
+        dataset: that it was trained on.
+        architecture: name of its preset; `custom` for one's own networks.
+        sort: what models are ordered by, descending after a `-`.
+    """
+
+    owner: str | None = None
+    tag: str | None = None
+    dataset: str | None = None
+    architecture: str | None = None
+    sort: Sort = "name"
+
+    def models(self, index: Index) -> list[ModelEntry]:
+        """The models that are shown; of equal ones, by name."""
+        found = sorted((entry for entry in index.models.values() if self._matches(entry)), key=lambda entry: entry.name)
+        found.sort(key=_ORDERS[self.sort.lstrip("-")], reverse=self.sort.startswith("-"))
+        return found
+
+    def _matches(self, entry: ModelEntry) -> bool:
+        wanted = {"owner": self.owner, "dataset": self.dataset, "architecture": self.architecture}
+        given = {name: value for name, value in wanted.items() if value is not None}
+        if not given and self.tag is None:
+            return True
+        return any(
+            given.items() <= _facts(manifest).items() and (self.tag is None or self.tag in manifest.tags)
+            for manifest in entry.versions.values()
+        )
+
+
+def _facts(manifest: Manifest) -> dict[str, Any]:
+    architecture = manifest.recipe.get("architecture")
+    named = architecture if isinstance(architecture, str) else "custom"
+    return {"owner": manifest.owner, "dataset": manifest.dataset, "architecture": named}
+
+
+def _newest(entry: ModelEntry) -> float:
+    return max((manifest.published_at.timestamp() for manifest in entry.versions.values()), default=0.0)
+
+
+def _best(entry: ModelEntry) -> float:
+    return max((accuracy_rank(manifest)[0] for manifest in entry.versions.values()), default=-1.0)
+
+
+_ORDERS: Mapping[str, Callable[[ModelEntry], Any]] = {
+    "name": lambda entry: entry.name,
+    "owner": lambda entry: entry.owner,
+    "created": _newest,
+    "metric": _best,
+}
