@@ -55,8 +55,10 @@ def _newest(entry: ModelEntry) -> float:
     return max((manifest.published_at.timestamp() for manifest in entry.versions.values()), default=0.0)
 
 
-def _best(entry: ModelEntry) -> float:
-    return max((accuracy_rank(manifest)[0] for manifest in entry.versions.values()), default=-1.0)
+def _best(entry: ModelEntry) -> tuple[bool, float]:
+    """Of the best version: what ranks it, without its number, which tells nothing between models."""
+    ranks = (accuracy_rank(manifest) for manifest in entry.versions.values())
+    return max((rank[:2] for rank in ranks), default=(False, -1.0))
 
 
 _ORDERS: Mapping[str, Callable[[ModelEntry], Any]] = {

@@ -9,9 +9,10 @@ import pytest
 from model_store import ConversionStatus, ModelStore
 from tests.unit.service.quotas.test_quotas import FACTS
 from worker.datasets import DATASETS
+from worker.datasets.upload.report import NO_DUPLICATES
 
-REPORT = {"files": 1, "split": "drawn", "skipped": {}, "skipped_files": [], "small_classes": []} | {
-    "duplicates": {"within_class": 0, "across_classes": 0, "across_splits": 0},
+REPORT: dict[str, object] = {"files": 1, "split": "drawn", "skipped": {}, "skipped_files": [], "small_classes": []} | {
+    "duplicates": NO_DUPLICATES.model_dump(mode="json"),
     "missing_in_train": [],
     "missing_in_test": [],
     "dropped_classes": [],

@@ -49,14 +49,14 @@ async def test_a_model_shows_versions_aliases_and_latest(api: httpx.AsyncClient,
 async def test_models_are_filtered_and_sorted(
     api: httpx.AsyncClient, store: ModelStore, query: str, names: list[str]
 ) -> None:
-    of_ada: dict[str, object] = {"owner": "ada", "recipe": {"architecture": "lenet5"}}
-    publish(store, "cats", **of_ada)
+    preset = {"architecture": "lenet5"}
+    publish(store, "cats", owner="ada", recipe=preset)
     publish(store, "dogs", owner="ben", dataset="pets", recipe={"architecture": {"layers": []}})
-    publish(store, "eels", **of_ada, tags=("week-2",), metrics={"test_accuracy": 0.2, "test_loss": 2.0})
-    publish(store, "cats", **of_ada, metrics={"test_accuracy": 0.3, "test_loss": 2.0})
-    publish(
-        store, "dogs", owner="ben", metrics={"test_accuracy": 0.95, "test_loss": 0.1}
-    ) if "metric" in query else None
+    worse = {"test_accuracy": 0.2, "test_loss": 2.0}
+    publish(store, "eels", owner="ada", recipe=preset, tags=("week-2",), metrics=worse)
+    publish(store, "cats", owner="ada", recipe=preset, metrics={"test_accuracy": 0.3, "test_loss": 2.0})
+    if "metric" in query:
+        publish(store, "dogs", owner="ben", metrics={"test_accuracy": 0.95, "test_loss": 0.1})
     answer = await api.get(f"/models?{query}")
     assert [model["name"] for model in answer.json()["models"]] == names
 
