@@ -97,6 +97,9 @@ def test_of_grids_submitted_at_once_only_those_are_queued_that_fit_whole(key: As
     answers = at_once(4, lambda _: ben.post("/jobs", json={**JOB, "grid": {"seed": [1, 2, 3]}}))
     assert sorted(answer.status_code for answer in answers) == [202, 202, 429, 429]
     assert ben.get("/me").json()["used"]["jobs"] == 6
+    group = next(answer.json()["id"] for answer in answers if answer.status_code == 202)
+    more = at_once(3, lambda seed: ben.post(f"/groups/{group}/jobs", json={**JOB, "seed": 100 + seed}))
+    assert sorted(answer.status_code for answer in more) == [202, 429, 429]
 
 
 @pytest.mark.usefixtures("busy_worker")
