@@ -176,6 +176,12 @@ class WorkerSettings(SharedSettings):
     cifar10_url: str | None = Field(
         default=None, description="Mirror of the CIFAR-10 archive; default: its official home."
     )
+    cifar100_url: str | None = Field(
+        default=None, description="Mirror of the CIFAR-100 archive; default: its official home."
+    )
+    mnist_url: str | None = Field(
+        default=None, description="Mirror of the MNIST files' directory; default: Google's copy of the official files."
+    )
     fashion_mnist_url: str | None = Field(
         default=None, description="Mirror of the Fashion-MNIST files' directory; default: its official home."
     )

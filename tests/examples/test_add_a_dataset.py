@@ -90,7 +90,7 @@ def test_a_dataset_is_added_in_three_places(sources: CopiedSources, tmp_path: Pa
     sources.insert(
         "worker/datasets/loading.py",
         after="_READERS: Mapping[str, Reader] = MappingProxyType(\n    {",
-        text='"tiny_digits": _read_fashion_mnist, ',
+        text='"tiny_digits": _read_idx_files, ',
     )
     assert json.loads(sources.run(USE, str(tmp_path / "datasets"))) == {
         "available": True,

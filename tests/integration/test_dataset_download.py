@@ -1,6 +1,7 @@
 """Downloads against a real server on this machine, well behaved and not."""
 
 import base64
+import dataclasses
 import gzip
 import hashlib
 import io
@@ -18,10 +19,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 
 from tests.paths import PROJECT, SHARED_DATA
-from worker.datasets import DatasetUnavailable, DownloadProgress, is_available, load_dataset
+from tests.unit.worker.datasets.made_files import idx_gz
+from worker.datasets import DATASETS, DatasetCorrupt, DatasetUnavailable, DownloadProgress, is_available, load_dataset
 from worker.datasets.download import ABANDONED_AFTER_S, download
 from worker.datasets.official import OFFICIAL, Official, OfficialFile
 
@@ -240,6 +243,69 @@ def test_fashion_mnist_is_fetched_from_a_mirror_and_loaded(shelf: Shelf, tmp_pat
     assert is_available("fashion_mnist", tmp_path)
     assert fetched.fingerprint == load_dataset("fashion_mnist", SHARED_DATA).fingerprint
     assert len(shelf.asked) == 4
+
+
+def test_a_broken_connection_goes_on_where_it_broke(shelf: Shelf, tmp_path: Path) -> None:
+    """The server sends a third of the rest each time, and no byte twice."""
+    sent = []
+
+    def cut(request: BaseHTTPRequestHandler) -> None:
+        start = int(request.headers.get("Range", "bytes=0-")[6:-1])
+        data = FIRST[start : start + 250_000]
+        sent.append(len(data))
+        request.send_response(206 if start else 200)
+        if start:
+            request.send_header("Content-Range", f"bytes {start}-{len(FIRST) - 1}/{len(FIRST)}")
+        request.send_header("Content-Length", str(len(FIRST) - start))
+        request.end_headers()
+        request.wfile.write(data)
+
+    shelf.replies["/files/first.gz"] = cut
+    shelf.put("/files/second.gz", SECOND)
+    told: list[int] = []
+    download("small", two_files(shelf), tmp_path, on_progress=lambda now: told.append(now.received_bytes))
+    assert contents(tmp_path / "small") == {"first.gz": FIRST, "second.gz": SECOND}
+    assert sum(sent) == len(FIRST)
+    assert max(told) == len(FIRST)
+
+
+def test_a_server_without_ranges_sends_the_file_again(shelf: Shelf, tmp_path: Path) -> None:
+    lengths = [400_000, len(FIRST)]
+    shelf.replies["/files/first.gz"] = lambda request: send(request, FIRST[: lengths.pop(0)], {}, length=len(FIRST))
+    shelf.put("/files/second.gz", SECOND)
+    download("small", two_files(shelf), tmp_path)
+    assert contents(tmp_path / "small") == {"first.gz": FIRST, "second.gz": SECOND}
+
+
+@pytest.mark.parametrize("name", ["mnist", "cifar100"])
+def test_files_that_are_not_the_official_ones_are_refused(name: str, shelf: Shelf, tmp_path: Path) -> None:
+    for file in OFFICIAL[name].files:
+        shelf.put(f"/{file.name}", b"other bytes")
+    shelf.put("/archive.tar.gz", b"other bytes")
+    with pytest.raises(DatasetUnavailable, match="too short"):
+        load_dataset(name, tmp_path, mirror=f"{shelf.url}/archive.tar.gz" if name == "cifar100" else shelf.url)
+    assert contents(tmp_path) == {}
+
+
+def test_mnist_is_fetched_checked_and_read(shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With files of the official shapes, since the official ones are not here."""
+    info = DATASETS["mnist"]
+    files = []
+    for prefix, per_class in (("train", info.train_per_class), ("t10k", info.test_per_class)):
+        labels = np.repeat(np.arange(10, dtype=np.uint8), per_class)
+        pictures = np.broadcast_to(labels[:, None, None], (len(labels), 28, 28))
+        for name, values in ((f"{prefix}-images-idx3-ubyte.gz", pictures), (f"{prefix}-labels-idx1-ubyte.gz", labels)):
+            data = idx_gz(values)
+            shelf.put(f"/{name}", data)
+            files.append(known(name, data))
+    made = dataclasses.replace(OFFICIAL["mnist"], files=tuple(files))
+    monkeypatch.setattr("worker.datasets.loading.OFFICIAL", {**OFFICIAL, "mnist": made})
+    found = load_dataset("mnist", tmp_path, mirror=shelf.url)
+    assert tuple(np.bincount(found.train_labels)) == info.train_per_class
+    assert found.test_images.shape == (10_000, 28, 28, 1)
+    (tmp_path / "mnist" / "t10k-labels-idx1-ubyte.gz").write_bytes(idx_gz(np.zeros(10_000, np.uint8)))
+    with pytest.raises(DatasetCorrupt, match=r"t10k-labels-idx1-ubyte\.gz: not as published"):
+        load_dataset("mnist", tmp_path)
 
 
 # What goes wrong

@@ -34,6 +34,19 @@ CIFAR10_CLASSES = (
     "ship",
     "truck",
 )
+CIFAR100_CLASSES = (
+    "apple", "aquarium_fish", "baby", "bear", "beaver", "bed", "bee", "beetle", "bicycle", "bottle", "bowl", "boy",
+    "bridge", "bus", "butterfly", "camel", "can", "castle", "caterpillar", "cattle", "chair", "chimpanzee",
+    "clock", "cloud", "cockroach", "couch", "crab", "crocodile", "cup", "dinosaur", "dolphin", "elephant",
+    "flatfish", "forest", "fox", "girl", "hamster", "house", "kangaroo", "keyboard", "lamp", "lawn_mower",
+    "leopard", "lion", "lizard", "lobster", "man", "maple_tree", "motorcycle", "mountain", "mouse", "mushroom",
+    "oak_tree", "orange", "orchid", "otter", "palm_tree", "pear", "pickup_truck", "pine_tree", "plain", "plate",
+    "poppy", "porcupine", "possum", "rabbit", "raccoon", "ray", "road", "rocket", "rose", "sea", "seal", "shark",
+    "shrew", "skunk", "skyscraper", "snail", "snake", "spider", "squirrel", "streetcar", "sunflower",
+    "sweet_pepper", "table", "tank", "telephone", "television", "tiger", "tractor", "train", "trout", "tulip",
+    "turtle", "wardrobe", "whale", "willow_tree", "wolf", "woman", "worm",
+)  # fmt: skip
+"""The fine labels, in the order of their numbers."""
 FASHION_LICENCE = "MIT, Copyright (c) 2017 Zalando SE"
 
 
@@ -106,6 +119,18 @@ _ALL = (
         deviation=(0.247032, 0.243485, 0.261588),
     ),
     DatasetInfo(
+        name="cifar100",
+        title="CIFAR-100: small colour photographs of a hundred kinds of things",
+        classes=CIFAR100_CLASSES,
+        image_shape=(32, 32, 3),
+        train_per_class=(500,) * 100,
+        test_per_class=(100,) * 100,
+        licence="none stated by its publishers",
+        source="https://www.cs.toronto.edu/~kriz/cifar.html",
+        mean=(0.507075, 0.486549, 0.440918),
+        deviation=(0.267334, 0.256438, 0.27615),
+    ),
+    DatasetInfo(
         name="fashion_mnist",
         title="Fashion-MNIST: grey pictures of clothing",
         classes=FASHION_CLASSES,
@@ -130,6 +155,18 @@ _ALL = (
         fingerprint="9f8be3ecee2f6a134adaeb7a9b31fce123e40b6bbeb2e6f94003f832609e6f67",
         mean=(0.284207,),
         deviation=(0.351425,),
+    ),
+    DatasetInfo(
+        name="mnist",
+        title="MNIST: grey pictures of handwritten digits",
+        classes=tuple("0123456789"),
+        image_shape=(28, 28, 1),
+        train_per_class=(5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949),
+        test_per_class=(980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009),
+        licence="none stated by its publishers",
+        source="http://yann.lecun.com/exdb/mnist/",
+        mean=(0.13066,),
+        deviation=(0.308108,),
     ),
 )
 

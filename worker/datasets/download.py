@@ -30,6 +30,8 @@ PART_SUFFIX = ".part"
 ABANDONED_AFTER_S = 3600.0
 """A temporary file that was not written to for this long belongs to a process that was killed."""
 COPY_BYTES = 1024 * 1024
+MOST_OF_A_SIZE = 1.01
+"""Of a file inside an archive of which only an MD5 sum is published: its size is known from hearsay."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,9 @@ def _unpack(archive: BinaryIO, official: Official, wanted: Sequence[OfficialFile
 
 
 def _is_plausible(member: tarfile.TarInfo, file: OfficialFile) -> bool:
+    """Whether a member may be a file that is looked for; its checksum decides."""
+    if file.algorithm == "md5":
+        return member.isreg() and member.size <= MOST_OF_A_SIZE * file.size_bytes
     return member.isreg() and member.size == file.size_bytes
 
 

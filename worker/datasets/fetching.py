@@ -17,13 +17,20 @@ from worker.datasets.official import OfficialFile
 if TYPE_CHECKING:
     import httpx
 
-CHUNK_BYTES = 256 * 1024
 SILENCE_S, CONNECT_S = 30.0, 10.0
 """Time limits in seconds: without receiving a byte, and for opening a connection."""
+
+MOST_RESUMPTIONS = 100
+"""Of one file, each of which must have brought bytes."""
+PARTIAL_CONTENT = 206
 
 
 class FetchFailed(Exception):
     """The file could not be fetched; the message says why."""
+
+
+class _Interrupted(FetchFailed):
+    """The connection broke or fell silent; what has been received counts."""
 
 
 def fetch(
@@ -33,7 +40,7 @@ def fetch(
     on_bytes: Callable[[int], None],
     timeout: httpx.Timeout | None = None,
 ) -> None:
-    """Stream a file into `sink`.
+    """Stream a file into `sink`. After a broken connection, go on where it broke, if the server can.
 
     Args:
         url: address of the file.
@@ -43,22 +50,59 @@ def fetch(
         timeout: how long to wait for a silent server; default `SILENCE_S` and `CONNECT_S`.
 
     Raises:
-        FetchFailed: no server, an HTTP error, a broken connection, wrong bytes, or a full disk.
+        FetchFailed: no server, an HTTP error, a connection that breaks at the same byte twice, wrong bytes, or a full
+            disk.
     """
-    digest = hashlib.new(expected.algorithm, usedforsecurity=False)
-    received = 0
-    with closing(_chunks(url, timeout)) as chunks:
-        for chunk in chunks:
-            received += len(chunk)
-            if received > expected.size_bytes:
-                raise FetchFailed(f"{expected.name} is too long; expected {expected.size_bytes} bytes, got more")
-            digest.update(chunk)
-            with telling_disk_faults():
-                sink.write(chunk)
-            on_bytes(received)
-    if received < expected.size_bytes:
-        raise FetchFailed(f"{expected.name} is too short; expected {expected.size_bytes} bytes, got {received}")
-    check_digest(digest.hexdigest(), expected)
+    reception = _Reception(sink, expected, on_bytes)
+    furthest = 0
+    for attempts_left in range(MOST_RESUMPTIONS, -1, -1):
+        try:
+            reception.take(url, timeout)
+            break
+        except _Interrupted:
+            if reception.received <= furthest or not attempts_left:
+                raise
+            furthest = reception.received
+    reception.require_whole()
+
+
+class _Reception:
+    """The bytes of a file that have come so far, and their checksum."""
+
+    def __init__(self, sink: BinaryIO, expected: OfficialFile, on_bytes: Callable[[int], None]) -> None:
+        self._sink = sink
+        self._expected = expected
+        self._on_bytes = on_bytes
+        self._begin()
+
+    def _begin(self) -> None:
+        self._digest = hashlib.new(self._expected.algorithm, usedforsecurity=False)
+        self.received = 0
+
+    def take(self, url: str, timeout: httpx.Timeout | None) -> None:
+        """Receive what is missing. Raises `FetchFailed`."""
+        expected = self._expected
+        with closing(_chunks(url, timeout, self.received)) as chunks:
+            for position, chunk in chunks:
+                if position != self.received:  # the server sends the file from its beginning
+                    with telling_disk_faults():
+                        self._sink.seek(0)
+                        self._sink.truncate()
+                    self._begin()
+                self.received += len(chunk)
+                if self.received > expected.size_bytes:
+                    raise FetchFailed(f"{expected.name} is too long; expected {expected.size_bytes} bytes, got more")
+                self._digest.update(chunk)
+                with telling_disk_faults():
+                    self._sink.write(chunk)
+                self._on_bytes(self.received)
+
+    def require_whole(self) -> None:
+        """Raise `FetchFailed` unless the file is the expected one."""
+        expected, received = self._expected, self.received
+        if received < expected.size_bytes:
+            raise FetchFailed(f"{expected.name} is too short; expected {expected.size_bytes} bytes, got {received}")
+        check_digest(self._digest.hexdigest(), expected)
 
 
 def check_digest(digest: str, expected: OfficialFile) -> None:
@@ -82,8 +126,12 @@ def telling_disk_faults() -> Iterator[None]:
         raise FetchFailed(f"the download could not be written: {error.strerror or error}") from error
 
 
-def _chunks(url: str, timeout: httpx.Timeout | None) -> Generator[bytes, None, None]:
-    """The body as sent: httpx must not unpack a .gz file that the server declares as gzip-encoded."""
+def _chunks(url: str, timeout: httpx.Timeout | None, start: int) -> Generator[tuple[int, bytes], None, None]:
+    """Position and bytes of each piece of the body, from `start` on; from the beginning if the server knows no ranges.
+
+    The body comes as sent: httpx must not unpack a .gz file that the server declares as gzip-encoded. Pieces come as
+    they arrive, since httpx drops an incomplete piece of a given size when the connection breaks.
+    """
     import httpx  # noqa: PLC0415 - see the module's docstring
 
     try:
@@ -93,15 +141,28 @@ def _chunks(url: str, timeout: httpx.Timeout | None) -> Generator[bytes, None, N
         with httpx.stream(
             "GET",
             address.copy_with(userinfo=b""),
-            headers={"Accept-Encoding": "identity"},
+            headers={"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {}),
             auth=auth,
             follow_redirects=True,
             timeout=timeout or httpx.Timeout(SILENCE_S, connect=CONNECT_S),
         ) as response:
             response.raise_for_status()
-            yield from response.iter_raw(CHUNK_BYTES)
+            position = start if _continues(response, start) else 0
+            for chunk in response.iter_raw():
+                yield position, chunk
+                position += len(chunk)
+    except httpx.TransportError as error:
+        if isinstance(error, httpx.UnsupportedProtocol):
+            raise FetchFailed(_reason(error, url)) from error
+        raise _Interrupted(_reason(error, url)) from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise FetchFailed(_reason(error, url)) from error
+
+
+def _continues(response: httpx.Response, start: int) -> bool:
+    """Whether an answer goes on where the last one broke."""
+    said = response.headers.get("content-range", "")
+    return response.status_code == PARTIAL_CONTENT and str(said).startswith(f"bytes {start}-")
 
 
 def _reason(error: Exception, url: str) -> str:

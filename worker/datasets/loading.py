@@ -12,7 +12,7 @@ from types import MappingProxyType
 import numpy as np
 
 from worker.datasets.built_in import DatasetInfo, dataset_info
-from worker.datasets.cifar import read_cifar10
+from worker.datasets.cifar import read_cifar10, read_cifar100
 from worker.datasets.dataset import Dataset, LabelledImages, assemble
 from worker.datasets.download import ProgressCallback, download
 from worker.datasets.errors import DatasetCorrupt, DatasetUnavailable
@@ -49,8 +49,8 @@ def load_dataset(
         name: one of the built-in datasets.
         datasets_dir: directory of all datasets' official files.
         on_progress: called with the progress of a download; an exception from it ends the download.
-        mirror: address to download from instead of the official one: of the archive for `cifar10`, of the
-            directory with the four files for `fashion_mnist`.
+        mirror: address to download from instead of the official one: of the archive for `cifar10` and `cifar100`, of
+            the directory with the four files for `fashion_mnist` and `mnist`.
 
     Returns:
         Both splits, read-only.
@@ -84,20 +84,27 @@ def _folder_with_files(
 
 
 def _read_cifar10(folder: Path, info: DatasetInfo) -> tuple[LabelledImages, LabelledImages]:
-    """Open the pickles only if they are the official ones, byte for byte: any other could exhaust the memory."""
-    damaged = _unofficial_files(info.name, folder)
-    if damaged:
-        raise DatasetCorrupt(info.name, ", ".join(damaged), "not as published; the SHA-256 differs")
+    _require_official(folder, info)
     return read_cifar10(folder, info)
 
 
-def _read_fashion_mnist(folder: Path, info: DatasetInfo) -> tuple[LabelledImages, LabelledImages]:
-    return _read_fashion_split(folder, "train", info.n_train, info), _read_fashion_split(
-        folder, "t10k", info.n_test, info
-    )
+def _read_cifar100(folder: Path, info: DatasetInfo) -> tuple[LabelledImages, LabelledImages]:
+    _require_official(folder, info)
+    return read_cifar100(folder, info)
 
 
-def _read_fashion_split(folder: Path, prefix: str, n: int, info: DatasetInfo) -> LabelledImages:
+def _require_official(folder: Path, info: DatasetInfo) -> None:
+    """Open the pickles only if they are the official ones, byte for byte: any other could exhaust the memory."""
+    damaged = _unofficial_files(info.name, folder)
+    if damaged:
+        raise DatasetCorrupt(info.name, ", ".join(damaged), "not as published; the checksum differs")
+
+
+def _read_idx_files(folder: Path, info: DatasetInfo) -> tuple[LabelledImages, LabelledImages]:
+    return _read_idx_split(folder, "train", info.n_train, info), _read_idx_split(folder, "t10k", info.n_test, info)
+
+
+def _read_idx_split(folder: Path, prefix: str, n: int, info: DatasetInfo) -> LabelledImages:
     height, width, _ = info.image_shape
     labels_path = folder / f"{prefix}-labels-idx1-ubyte.gz"
     images = read_idx(folder / f"{prefix}-images-idx3-ubyte.gz", (n, height, width), info.name)
@@ -110,13 +117,19 @@ def _read_fashion_split(folder: Path, prefix: str, n: int, info: DatasetInfo) ->
 
 
 def _compare(dataset: Dataset, folder: Path) -> None:
+    """Refuse pictures that are not the published ones: by their fingerprint or, where it is not known, by the files."""
     info = dataset.info
-    if dataset.fingerprint != info.fingerprint:
+    if info.fingerprint == dataset.fingerprint:
+        return
+    damaged = ", ".join(_unofficial_files(info.name, folder))
+    if info.fingerprint is not None:
         raise DatasetCorrupt(
             info.name,
-            ", ".join(_unofficial_files(info.name, folder)) or folder.name,
+            damaged or folder.name,
             f"not the official pictures and labels; expected fingerprint {info.fingerprint}, got {dataset.fingerprint}",
         )
+    if damaged:
+        raise DatasetCorrupt(info.name, damaged, "not as published; the checksum differs")
 
 
 def _unofficial_files(name: str, folder: Path) -> list[str]:
@@ -131,5 +144,11 @@ def _is_official(path: Path, file: OfficialFile) -> bool:
 
 
 _READERS: Mapping[str, Reader] = MappingProxyType(
-    {"cifar10": _read_cifar10, "fashion_mnist": _read_fashion_mnist, "fashion_mnist_sample": _read_fashion_mnist}
+    {
+        "cifar10": _read_cifar10,
+        "cifar100": _read_cifar100,
+        "fashion_mnist": _read_idx_files,
+        "fashion_mnist_sample": _read_idx_files,
+        "mnist": _read_idx_files,
+    }
 )

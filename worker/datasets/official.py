@@ -89,6 +89,21 @@ OFFICIAL: Mapping[str, Official] = MappingProxyType(
                 ),
             ),
         ),
+        "cifar100": Official(
+            folder="cifar-100-python",
+            url="https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
+            mirror_setting="CONVSERVE_CIFAR100_URL",
+            archive=OfficialFile(
+                "cifar-100-python.tar.gz",
+                169_001_437,
+                "85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
+            ),
+            # Of the files inside, only MD5 sums are published.
+            files=(
+                OfficialFile("train", 155_249_918, "16019d7e3df5f24257cddd939b257f8d", "md5"),
+                OfficialFile("test", 31_049_908, "f0ef6b0ae62326f3e7ffdfab6717acfc", "md5"),
+            ),
+        ),
         "fashion_mnist": Official(
             folder="fashion-mnist",
             url="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
@@ -113,6 +128,34 @@ OFFICIAL: Mapping[str, Official] = MappingProxyType(
                     "t10k-labels-idx1-ubyte.gz",
                     5_148,
                     "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+                ),
+            ),
+        ),
+        "mnist": Official(
+            folder="mnist",
+            # The publishers' own server refuses downloads; this is the copy that TensorFlow's datasets use.
+            url="https://storage.googleapis.com/cvdf-datasets/mnist/",
+            mirror_setting="CONVSERVE_MNIST_URL",
+            files=(
+                OfficialFile(
+                    "train-images-idx3-ubyte.gz",
+                    9_912_422,
+                    "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+                ),
+                OfficialFile(
+                    "train-labels-idx1-ubyte.gz",
+                    28_881,
+                    "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+                ),
+                OfficialFile(
+                    "t10k-images-idx3-ubyte.gz",
+                    1_648_877,
+                    "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+                ),
+                OfficialFile(
+                    "t10k-labels-idx1-ubyte.gz",
+                    4_542,
+                    "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
                 ),
             ),
         ),

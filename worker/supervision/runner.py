@@ -172,7 +172,12 @@ class Runner:
             logger.info("swept %d files of versions that were never published", n_files)
 
     def _order(self, claim: Claim, trainer: TrainerProcess, claimed_at: float) -> Order:
-        mirrors = {"cifar10": self._settings.cifar10_url, "fashion_mnist": self._settings.fashion_mnist_url}
+        mirrors = {
+            "cifar10": self._settings.cifar10_url,
+            "cifar100": self._settings.cifar100_url,
+            "fashion_mnist": self._settings.fashion_mnist_url,
+            "mnist": self._settings.mnist_url,
+        }
         return Order(
             job=claim.job,
             plan=claim.plan,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tests.unit.worker.datasets.made_files import python2_batch, small_info
 from worker.datasets import DatasetCorrupt
-from worker.datasets.cifar import MAX_BATCH_BYTES, TEST_BATCHES, TRAIN_BATCHES, read_cifar10
+from worker.datasets.cifar import MAX_BATCH_BYTES, TEST_BATCHES, TRAIN_BATCHES, read_cifar10, read_cifar100
 
 INFO = small_info(2, 4, 3)
 PICTURES = np.random.default_rng(5).integers(0, 256, (12, 2, 4, 3), dtype=np.uint8)
@@ -44,6 +44,15 @@ def test_planes_become_pixels_and_batches_follow_each_other(folder: Path) -> Non
     assert test.labels.tolist() == LABELS[10:]
     assert train.images.dtype == np.uint8
     assert train.labels.dtype == np.int64
+
+
+def test_cifar100_is_read_with_its_fine_labels(tmp_path: Path) -> None:
+    for name, part in (("train", slice(0, 10)), ("test", slice(10, 12))):
+        batch = python2_batch(in_planes(PICTURES[part]), LABELS[part])
+        (tmp_path / name).write_bytes(batch.replace(b"U\x06labels", b"U\x0bfine_labels"))
+    train, test = read_cifar100(tmp_path, INFO)
+    np.testing.assert_array_equal(np.concatenate([train.images, test.images]), PICTURES)
+    assert [*train.labels, *test.labels] == LABELS
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,10 @@ def test_the_built_in_datasets_have_their_official_numbers() -> None:
     numbers = {name: (info.n_train, info.n_test, info.image_shape) for name, info in DATASETS.items()}
     assert numbers == {
         "cifar10": (50_000, 10_000, (32, 32, 3)),
+        "cifar100": (50_000, 10_000, (32, 32, 3)),
         "fashion_mnist": (60_000, 10_000, (28, 28, 1)),
         "fashion_mnist_sample": (3_000, 1_000, (28, 28, 1)),
+        "mnist": (60_000, 10_000, (28, 28, 1)),
     }
 
 
@@ -19,7 +21,8 @@ def test_the_built_in_datasets_have_their_official_numbers() -> None:
 def test_every_class_has_a_name_of_its_own_and_its_counts(name: str) -> None:
     info = dataset_info(name)
     assert info.name == name
-    assert len(set(info.classes)) == len(info.train_per_class) == len(info.test_per_class) == 10
+    assert len(set(info.classes)) == len(info.train_per_class) == len(info.test_per_class)
+    assert len(info.classes) == (100 if name == "cifar100" else 10)
 
 
 def test_classes_are_in_the_official_order() -> None:
@@ -29,7 +32,9 @@ def test_classes_are_in_the_official_order() -> None:
 
 
 def test_an_unknown_name_is_told_with_the_known_ones() -> None:
-    with pytest.raises(DatasetNotFound, match=r"expected one of cifar10, fashion_mnist, .* got 'imagenet'") as missing:
+    with pytest.raises(
+        DatasetNotFound, match=r"expected one of cifar10, cifar100, fashion_mnist, .* got 'imagenet'"
+    ) as missing:
         dataset_info("imagenet")
     assert missing.value.name == "imagenet"
 
