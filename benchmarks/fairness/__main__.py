@@ -52,6 +52,7 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=10, help="jobs of every other owner")
     parser.add_argument("--trainers", type=int, default=8)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--results", type=Path, default=RESULTS, help="file for what was measured")
     asked = parser.parse_args()
     jobs = submissions(asked.owners, asked.greedy, asked.each, asked.seed)
     # Until then every owner has jobs waiting if the time is shared: the others have been served most of theirs.
@@ -70,7 +71,7 @@ def main() -> None:
         "fair turns": summary(turns, ideal, jobs),
         "first come, first served": summary(first_come, ideal, jobs),
     }
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+    asked.results.write_text(json.dumps(results, indent=2) + "\n")
     print(json.dumps(results, indent=2))
 
 

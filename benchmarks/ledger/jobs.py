@@ -1,9 +1,10 @@
 """Made-up jobs in large numbers: finished ones in the ledger, and queued ones on the server."""
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from functools import cache
+from typing import Any
 
 from worker.job_store.store import JobStore
 from worker.jobs.labels import Labels
@@ -11,8 +12,6 @@ from worker.jobs.plan import plan
 from worker.jobs.records import History, JobFailure, JobRecord, PublishedModel
 from worker.jobs.request import JobRequest
 from worker.jobs.states import JobState
-from worker.ledger.archive import Archive
-from worker.ledger.archivist import SEGMENT_JOBS
 from worker.ledger.entries import Entry, entry_of
 
 OWNERS = [f"student-{number:02}" for number in range(40)]
@@ -52,24 +51,31 @@ def template(architecture: str, model: str) -> JobRecord:
     )
 
 
-def finished(n: int, chance: random.Random) -> Iterator[Entry]:
-    """Finished jobs, numbered from 1; those of a model and an architecture differ in what lists filter by."""
-    made = {}
-    for number in range(1, n + 1):
+@cache
+def record_like(architecture: str, model: str) -> dict[str, Any]:
+    """The record of a job that succeeded, as JSON."""
+    return entry_of(0, template(architecture, model), []).record
+
+
+def finished(begin: int, end: int, chance: random.Random) -> Iterator[Entry]:
+    """Finished jobs of these numbers, `end` not included.
+
+    Those of a model and an architecture differ in what lists filter by.
+    """
+    for number in range(begin, end):
         choice = (chance.choice(ARCHITECTURES), chance.choice(MODELS))
-        if choice not in made:
-            made[choice] = entry_of(0, template(*choice), ["2026-01-01 10:00:00 a line of the log"] * 12).record
+        made = record_like(*choice)
         state = chance.choice(STATES)
         failure = JobFailure(code="diverged", message="The training loss became nan.").model_dump()
         yield Entry(
             number,
-            made[choice]
+            made
             | {
                 "id": f"j{number:09}",
                 "state": state,
                 "owner": chance.choice(OWNERS),
                 "tags": chance.choice(TAGS),
-                "model": made[choice]["model"] if state is JobState.SUCCEEDED else None,
+                "model": made["model"] if state is JobState.SUCCEEDED else None,
                 "error": failure if state is JobState.FAILED else None,
                 "created_at": (BEGAN_AT + timedelta(seconds=number)).isoformat(),
             },
@@ -80,13 +86,6 @@ def finished(n: int, chance: random.Random) -> Iterator[Entry]:
 def made_log(number: int) -> list[str]:
     """A dozen lines."""
     return [f"2026-01-01 10:00:{second:02} epoch {second} of job {number} has ended" for second in range(12)]
-
-
-def fill_ledger(archive: Archive, entries: Iterable[Entry]) -> None:
-    """Write segments of finished jobs, as the archivist does."""
-    left = iter(entries)
-    while segment := list(islice(left, SEGMENT_JOBS)):
-        archive.add(segment)
 
 
 def fill_queue(jobs: JobStore, n: int) -> None:
