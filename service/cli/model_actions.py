@@ -11,6 +11,7 @@ from service.cli.errors import CommandFailed
 from service.cli.files import make_directory, write_file
 from service.cli.job_actions import print_line
 from service.cli.tables import new_table, table_console
+from service.models.model_card import CARD_FILE
 
 STDOUT = Path("-")
 
@@ -28,22 +29,27 @@ def download_files(client: Client, named: str, files: Sequence[str], out: Path, 
     if "/" not in named:
         raise CommandFailed(f"expected a version such as {named}/1, got {named!r}")
     path = version_path(named)
-    wanted = files or [*client.get(path)["files"]]
+    wanted = files or [*client.get(path)["files"], CARD_FILE]
     if out == STDOUT:
         if len(wanted) != 1:
             raise CommandFailed(f"--out - prints one file; got {len(wanted)}")
-        sys.stdout.buffer.write(client.download(f"{path}/files/{wanted[0]}"))
+        sys.stdout.buffer.write(client.download(_address(path, wanted[0])))
         sys.stdout.buffer.flush()
         return
     make_directory(out)
     for file in wanted:
-        data = client.download(f"{path}/files/{file}")
+        data = client.download(_address(path, file))
         target = out / Path(file).name
         write_file(target, data)
         if as_json:
             print_line({"file": str(target), "size_bytes": len(data)})
         else:
             Console().print(f"{target}  {len(data):,} bytes", soft_wrap=True, highlight=False)
+
+
+def _address(path: str, file: str) -> str:
+    """Where a file of a version is; its model card is made when it is asked for."""
+    return f"{path}/{file}" if file == CARD_FILE else f"{path}/files/{file}"
 
 
 def show_aliases(client: Client, model: str, name: str | None, as_json: bool) -> None:

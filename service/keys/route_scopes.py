@@ -100,8 +100,10 @@ _SCOPES: dict[KeyScope, str] = {
         GET       /models/{name}/aliases/{alias}/film
         GET       /models/{name}/aliases/{alias}/film.png
         GET       /models/{name}/versions/{version}/report.html
+        GET       /models/{name}/versions/{version}/README.md
         GET       /models/{name}/versions/{version}/diagram.svg
         GET       /models/{name}/aliases/{alias}/report.html
+        GET       /models/{name}/aliases/{alias}/README.md
         GET       /models/{name}/aliases/{alias}/diagram.svg
         GET       /models/{name}/aliases
         GET       /models/{name}/aliases/{alias}

@@ -1,4 +1,4 @@
-"""Routes of what a version shows of itself as a whole: its report and the drawing of its network."""
+"""Routes of what a version shows of itself as a whole: its report, its model card and the drawing of its network."""
 
 import asyncio
 import hashlib
@@ -8,6 +8,8 @@ from fastapi import APIRouter, Response
 from model_store import Manifest, ModelStore
 from service.deps import REVEALS_TEST_LABELS, StoreDep
 from service.errors import PartMissing
+from service.models.diagnoses import evaluation_of
+from service.models.model_card import CARD_FILE, model_card
 from service.models.network_diagrams import diagram_of
 from service.models.report.contents import contents_of
 from service.models.report.page import report_page
@@ -18,6 +20,7 @@ from service.web.policies import REPORT, STORED_FILE
 
 router = APIRouter(prefix="/models/{name}", tags=["models"])
 SVG = "image/svg+xml"
+MARKDOWN = "text/markdown"
 
 
 @of_version(
@@ -44,6 +47,25 @@ async def get_report(manifest: Manifest, store: StoreDep, conditions: Conditions
 
 @of_version(
     router,
+    f"/{CARD_FILE}",
+    summary="Model card of a version",
+    errors=(LabelsHidden,),
+    dependencies=[REVEALS_TEST_LABELS],
+    response_class=Response,
+    responses={200: {"content": {MARKDOWN: {}}, "description": "Markdown with metadata in YAML at its head."}},
+)
+async def get_model_card(manifest: Manifest, store: StoreDep, conditions: ConditionsDep) -> Response:
+    """What the version is, how to use its files without convserve, its results: a `README.md` as model hubs read it.
+
+    Together with the files of the version it makes a whole page of a model hub; `convserve download` writes it beside
+    them.
+    """
+    card = await asyncio.to_thread(_card, store, manifest)
+    return _sent(card, f"{MARKDOWN}; charset=utf-8", conditions, {})
+
+
+@of_version(
+    router,
     "/diagram.svg",
     summary="Drawing of a version's network",
     errors=(PartMissing,),
@@ -63,6 +85,10 @@ def answer_drawing(drawing: str, conditions: Conditions) -> Response:
 
 def _report(store: ModelStore, manifest: Manifest) -> str:
     return report_page(contents_of(store, manifest))
+
+
+def _card(store: ModelStore, manifest: Manifest) -> str:
+    return model_card(manifest, evaluation_of(store, manifest))
 
 
 def _sent(text: str, media_type: str, conditions: Conditions, headers: dict[str, str]) -> Response:

@@ -105,6 +105,7 @@ def test_files_of_a_version_are_downloaded(
 
     download_files(client_of(respond), "m/3", (), tmp_path / "new", as_json=False)
     assert (tmp_path / "new" / "b.png").read_bytes() == b"/models/m/versions/3/files/b.png"
+    assert (tmp_path / "new" / "README.md").read_bytes() == b"/models/m/versions/3/README.md"
     assert "a.json" in capsys.readouterr().out
     for named, files, out in (("m", (), tmp_path), ("m/x", (), tmp_path), ("m/3", (), Path("-"))):
         with pytest.raises(CommandFailed, match=r"expected|prints one file"):
