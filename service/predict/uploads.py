@@ -69,6 +69,8 @@ class Upload:
         return self.data
 
 
+ONE_PICTURE = frozenset({"url", "b64"})
+"""Keys of a picture that may stand alone in a body, without a list around it."""
 FOREIGN_KEYS = frozenset({"inputs", "tasks"})
 """Keys of documents that clients of other protocols send to our routes."""
 
@@ -212,12 +214,16 @@ def uploads_of(document: JsonValue, max_pictures: int, max_picture_bytes: int) -
         RequestValidationError: it has another shape.
         TooManyPictures: more than `max_pictures`.
     """
-    if isinstance(document, dict) and "url" in document and "images" not in document:
+    is_one = isinstance(document, dict) and not ONE_PICTURE.isdisjoint(document) and "images" not in document
+    if is_one:
         document = {"images": [document]}
     try:
         pictures = EncodedPictures.model_validate(document).images
     except ValidationError as error:
-        found = [{**detail, "loc": ("body", *_place(detail["loc"]))} for detail in error.errors(include_input=False)]
+        found = [
+            {**detail, "loc": ("body", *_place(detail["loc"])[2 * is_one :])}
+            for detail in error.errors(include_input=False)
+        ]
         raise RequestValidationError(found) from None
     if len(pictures) > max_pictures:
         raise TooManyPictures(max_pictures)

@@ -7,6 +7,8 @@ from starlette.types import Scope
 
 ASKED_METHOD = "convserve.asked_method"
 """Key of the client's method in the scope of a request that is answered as another method."""
+MAX_CORRECTED = 256
+"""Characters of an address for which a correction is looked for."""
 _METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 
 
@@ -26,6 +28,15 @@ def allowed_methods(scope: Scope, routes: Iterable[BaseRoute]) -> list[str]:
     known = [*routes]
     found = [method for method in _METHODS if _is_answered({**address, "method": method}, known)]
     return sorted([*found, "HEAD"]) if "GET" in found else found
+
+
+def corrected_address(scope: Scope, routes: Iterable[BaseRoute]) -> str | None:
+    """The address that was probably meant where there is none: without the slashes that it has too many."""
+    path = str(scope["path"])
+    shorter = "/" + "/".join(filter(None, path.split("/")))
+    if shorter == path or len(path) > MAX_CORRECTED:
+        return None
+    return shorter if allowed_methods({**scope, "path": shorter}, routes) else None
 
 
 def _is_answered(scope: Scope, routes: Iterable[BaseRoute]) -> bool:

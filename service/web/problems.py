@@ -17,8 +17,9 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from service.errors import UploadRejected
-from service.web.methods import allowed_methods, asked_method
-from service.web.verdicts import FRAMEWORK, UNFORESEEN, VALIDATION_FAILED, VERDICTS, Verdict, verdict_of
+from service.web.methods import allowed_methods, asked_method, corrected_address
+from service.web.unknown_fields import with_advice
+from service.web.verdicts import FRAMEWORK, NOT_FOUND, UNFORESEEN, VALIDATION_FAILED, VERDICTS, Verdict, verdict_of
 from worker.architectures import ArchitectureError
 from worker.jobs.grids import SUBMISSION_TAGS
 from worker.jobs.request import RequestInvalid, without_union_tags
@@ -144,17 +145,18 @@ async def _domain_error(request: Request, error: Exception) -> Response:
     return respond_to(error, request.scope)
 
 
-async def _validation_error(_: Request, error: Exception) -> Response:
+async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return respond_invalid(error)
+    return respond_invalid(error, request.scope)
 
 
-def respond_invalid(error: RequestValidationError) -> Response:
+def respond_invalid(error: RequestValidationError, scope: Scope | None = None) -> Response:
     """The answer to a request that does not have the expected shape."""
-    found = error.errors()
-    parts = [_field_problem(each["loc"], message_of(each)) for each in found[:MAX_ERRORS]]
+    errors = error.errors()
+    found = [with_advice(each, scope) for each in errors[:MAX_ERRORS]]
+    parts = [_field_problem(each["loc"], message_of(each)) for each in found]
     first = f"{'.'.join(map(str, parts[0].loc))}: {parts[0].message}" if parts else "it is empty"
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     return respond(problem_of(VALIDATION_FAILED, f"The request is not valid: {first}{more}", parts))
 
 
@@ -171,6 +173,8 @@ async def _framework_error(request: Request, error: Exception) -> Response:
     renderer = _renderer_for(request.scope)
     if renderer is not None:
         return renderer.respond(error.status_code, detail, headers)
+    if error.status_code == 404 and (address := corrected_address(request.scope, request.app.routes)) is not None:
+        return respond(problem_of(NOT_FOUND, f"There is nothing at this address; did you mean {address!r}?"))
     verdict = FRAMEWORK.get(error.status_code)
     if verdict is None:
         verdict = Verdict(error.status_code, f"http_{error.status_code}", "Request refused")

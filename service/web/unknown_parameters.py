@@ -45,10 +45,11 @@ def _described(route: APIRoute) -> Iterator[str]:
 
 
 def _fault(name: str, known: Collection[str]) -> dict[str, object]:
-    return {"type": "extra_forbidden", "loc": ("query", name), "msg": f"Unknown parameter; {_advice(name, known)}"}
+    return {"type": "extra_forbidden", "loc": ("query", name), "msg": f"Unknown parameter; {advice(name, known)}"}
 
 
-def _advice(name: str, known: Collection[str]) -> str:
+def advice(name: str, known: Collection[str]) -> str:
+    """What to write instead of an unknown name: the one that is most like it, or any of those that are known."""
     if not known:
         return "this address has none"
     written = name[:MAX_NAME].lower().replace("-", "_")

@@ -3,7 +3,7 @@
 Below `service/` errors carry facts only. An error that is missing from the table is unexpected: a 500 without details.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.requests import ClientDisconnect
 
@@ -171,9 +171,10 @@ PROTOCOL_STATUSES: dict[type[Exception], int] = {PictureRejected: 400, ModelUnlo
 """Statuses that differ in the public protocols; for all other errors the table above applies there too."""
 VALIDATION_FAILED = Verdict(422, "validation_failed", "Invalid request")
 UNFORESEEN = Verdict(500, "internal_error", "Internal error")
+NOT_FOUND = Verdict(404, "not_found", "Not found")
 FRAMEWORK: dict[int, Verdict] = {
     400: Verdict(400, "bad_request", "Bad request"),
-    404: Verdict(404, "not_found", "Not found", "There is nothing at this address; GET /docs lists what there is."),
+    404: replace(NOT_FOUND, detail="There is nothing at this address; GET /docs lists what there is."),
     405: Verdict(405, "method_not_allowed", "Method not allowed"),
 }
 """Errors that the web framework itself answers with."""

@@ -43,6 +43,39 @@ async def test_an_unknown_address_is_404(api: httpx.AsyncClient) -> None:
         assert response.json()["code"] == "not_found"
 
 
+async def test_an_address_with_too_many_slashes_is_told_the_right_one(api: httpx.AsyncClient) -> None:
+    for path, meant in (
+        ("/models/", "/models"),
+        ("//models", "/models"),
+        ("/models/m//versions/1/", "/models/m/versions/1"),
+    ):
+        response = await api.get(httpx.URL(f"http://localhost{path}"))
+        assert response.json()["detail"] == f"There is nothing at this address; did you mean '{meant}'?"
+    for path in ("/nothing/", "/" + "x/" * 5000):
+        assert "did you mean" not in (await api.get(path)).text
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "loc", "words"),
+    [
+        ("/jobs", {"architecture": "cnn", "dataset": "cifar10", "epoch": 3}, ["epoch"], "did you mean 'epochs'?"),
+        (
+            "/jobs",
+            {"architecture": "cnn", "dataset": "cifar10", "optimizer": {"name": "sgd", "learningrate": 1}},
+            ["optimizer", "learningrate"],
+            "did you mean 'learning_rate'?",
+        ),
+        ("/keys", {"nam": "ada", "scope": "read"}, ["nam"], "did you mean 'name'?"),
+    ],
+)
+async def test_an_unknown_field_is_told_the_one_that_was_meant(
+    api: httpx.AsyncClient, path: str, body: object, loc: list[str], words: str
+) -> None:
+    response = await api.post(path, json=body)
+    errors = {tuple(error["loc"]): error["message"] for error in response.json()["errors"]}
+    assert errors["body", *loc] == f"Unknown field; {words}"
+
+
 async def test_a_wrong_method_is_405_and_names_the_right_ones(api: httpx.AsyncClient) -> None:
     for method, path, allowed in (
         ("DELETE", "/predict", "POST, PUT"),
