@@ -25,6 +25,7 @@ from model_store.errors import (
     VersionNotFound,
 )
 from model_store.free_space import leaves_enough
+from model_store.imports import ImportStore
 from model_store.job_segments import JobSegments
 from model_store.keys import KeyStore
 from model_store.later_files import LaterFiles
@@ -49,6 +50,11 @@ class ModelStore:
     def checkpoints(self) -> CheckpointStore:
         """The checkpoints from which interrupted trainings resume."""
         return CheckpointStore(self._objects, self.require_free_space)
+
+    @property
+    def imports(self) -> ImportStore:
+        """The models that were uploaded and wait for their jobs."""
+        return ImportStore(self._objects, self.require_free_space)
 
     @property
     def later_files(self) -> LaterFiles:
@@ -229,9 +235,7 @@ class ModelStore:
             ArtifactCorrupt: the draft was committed, and its manifest is damaged.
         """
         check_model(model)
-        if give_up_draft(self._objects, model, version):
-            return None
-        return self.manifest(model, version)
+        return None if give_up_draft(self._objects, model, version) else self.manifest(model, version)
 
     def require_free_space(self, size_bytes: int = 0) -> None:
         """Check that so many bytes can be added and enough space stays free.
@@ -241,7 +245,7 @@ class ModelStore:
         """
         free_bytes = self._objects.free_bytes()
         if free_bytes is not None and not leaves_enough(free_bytes, size_bytes, self._min_free_bytes):
-            needed = f"expected {_megabytes(self._min_free_bytes + size_bytes)}, found {_megabytes(free_bytes)}"
+            needed = f"expected {(self._min_free_bytes + size_bytes) / 1e6:.0f} MB, found {free_bytes / 1e6:.0f} MB"
             raise StoreFull(self._objects.url, f"it has too little free space: {needed}")
 
     def check(self) -> None:
@@ -294,7 +298,3 @@ class ModelStore:
         stored = [file for version in versions for file in inventory.versions[version].items()]
         self._objects.delete(file.path for name, file in stored if name != MANIFEST_FILE)
         return sum(file.size_bytes for _, file in stored)
-
-
-def _megabytes(size_bytes: int) -> str:
-    return f"{size_bytes / 1e6:.0f} MB"

@@ -11,6 +11,7 @@ from service.cli.client import Client
 from service.cli.progress_view import describe, duration, figures
 from service.cli.tables import keep_whole, new_table, table_console
 from worker.comparison.run_metrics import seconds_of
+from worker.jobs.plan import TrainingPlan
 from worker.jobs.records import JobRecord
 from worker.jobs.states import JobState
 
@@ -75,19 +76,16 @@ def _row(job: JobRecord) -> tuple[str, ...]:
         job.request.architecture_name,
         job.request.dataset,
         f"{len(job.history.loss)}/{job.request.epochs}",
-        f"{job.model.test_accuracy:.4f}" if job.model else "",
+        _accuracy(job),
         _local(job.created_at),
     )
 
 
 def _facts(job: JobRecord) -> dict[str, str]:
-    request = job.request
-    optimizer = request.optimizer.model_dump(exclude_none=True)
     facts = {
         "job": job.id,
         "state": str(job.state),
-        "training": f"{request.architecture_name} on {request.dataset}, {request.epochs} epochs, "
-        f"batches of {request.batch_size}, {', '.join(f'{name} {value}' for name, value in optimizer.items())}",
+        "training": _training(job.request),
         "submitted": _local(job.created_at),
     }
     if not job.is_finished:
@@ -100,11 +98,27 @@ def _facts(job: JobRecord) -> dict[str, str]:
         )
     if job.model:
         facts["model"] = f"{job.model.name}, version {job.model.version}"
-        facts["test accuracy"] = f"{job.model.test_accuracy:.4f}"
+    if accuracy := _accuracy(job):
+        facts["test accuracy"] = accuracy
     if job.error:
         facts["error"] = f"{job.error.message} ({job.error.code})"
         facts |= {"hint": job.error.hint} if job.error.hint else {}
     return facts
+
+
+def _training(plan: TrainingPlan) -> str:
+    if plan.imported is not None:
+        return f"import of a {plan.imported.format} file of {plan.imported.size_bytes / 1e6:.1f} MB"
+    optimizer = plan.optimizer.model_dump(exclude_none=True)
+    return (
+        f"{plan.architecture_name} on {plan.dataset}, {plan.epochs} epochs, batches of {plan.batch_size}, "
+        f"{', '.join(f'{name} {value}' for name, value in optimizer.items())}"
+    )
+
+
+def _accuracy(job: JobRecord) -> str:
+    """On the test pictures; empty while there is none, and for an import that was not tested."""
+    return f"{job.model.test_accuracy:.4f}" if job.model and job.model.test_accuracy is not None else ""
 
 
 def _local(moment: datetime) -> str:

@@ -92,9 +92,10 @@ def report_end(job: JobRecord, console: Console) -> PublishedModel:
     if job.model is None:
         raise CommandFailed(f"job {job.id} was {job.state}")
     model = job.model
-    samples = job.request.test_samples
-    tested = "" if samples is None else f", on {samples:,} test pictures"
-    console.print(f"\nTest accuracy [bold]{model.test_accuracy:.4f}[/bold], test loss {model.test_loss:.4f}{tested}")
+    if model.test_accuracy is not None and model.test_loss is not None:  # an import may be without
+        samples = job.request.test_samples
+        tested = "" if samples is None else f", on {samples:,} test pictures"
+        console.print(f"\nTest accuracy [bold]{model.test_accuracy:.4f}[/bold], test loss {model.test_loss:.4f}{tested}")
     console.print(f"Published as [bold]{model.name}[/bold], version {model.version}", soft_wrap=True)
     return model
 

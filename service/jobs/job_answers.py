@@ -17,14 +17,14 @@ class JobAnswer(JobRecord):
 
     doctor: Diagnosis | None = Field(
         description="What the doctor finds, after every epoch anew; once the job has published, what was found in the "
-        "whole run. Null while the job waits, and when its dataset is gone."
+        "whole run. Null while the job waits, for an import, and when its dataset is gone."
     )
 
 
 async def job_answer(job: JobRecord, find_dataset: FindDataset, store: ModelStore) -> JobAnswer:
     """The record with a diagnosis."""
-    is_waiting = job.state is JobState.QUEUED
-    diagnosis = None if is_waiting else await asyncio.to_thread(_diagnosis, job, find_dataset, store)
+    has_nothing = job.state is JobState.QUEUED or job.kind == "import"
+    diagnosis = None if has_nothing else await asyncio.to_thread(_diagnosis, job, find_dataset, store)
     return JobAnswer.model_construct(**dict(job), doctor=diagnosis)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from worker.jobs.labels import LOCAL_OWNER, Labels
 from worker.jobs.model_names import name_of
 from worker.jobs.plan import TrainingPlan
-from worker.jobs.records import EpochMetrics, History, JobRecord, Origin
+from worker.jobs.records import EpochMetrics, History, JobKind, JobRecord, Origin
 
 
 def moment(seconds: str) -> datetime:
@@ -40,12 +40,19 @@ def job_record(
     return JobRecord.model_validate(
         values
         | {
+            "kind": _kind_of(values.get("request") or {}),
             "position": position,
             "eta_s": eta_s,
             "cancel_requested": "cancel_requested" in fields,
             "finish_requested": "finish_requested" in fields,
         }
     )
+
+
+def _kind_of(request: Mapping[str, Any]) -> JobKind:
+    if request.get("imported") is not None:
+        return "import"
+    return "training" if request.get("record") is None else "record"
 
 
 def new_fields(labels: Labels, owner: str, origin: Origin, estimated_bytes: int | None, varied: object = None) -> str:

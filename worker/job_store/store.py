@@ -60,7 +60,7 @@ class JobStore(AnnouncedWorkers):
         key = keys.hashed(idempotency_key)
         job, first_digest, *used = self._scripts.run(
             "submit",
-            keys.new_id(),
+            keys.new_id() if plan.imported is None else plan.imported.upload,
             plan.model_dump_json(),
             key,
             digest,

@@ -5,7 +5,7 @@ knows neither HTTP nor Redis nor Keras.
 """
 
 import secrets
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -23,6 +23,7 @@ from worker.architectures import (
     override,
 )
 from worker.datasets import DatasetInfo, DatasetNotFound, FindDataset, dataset_info
+from worker.imports.options import ImportedModel
 from worker.jobs.lineage import (
     DoesNotFit,
     FindVersion,
@@ -32,6 +33,7 @@ from worker.jobs.lineage import (
     parse_reference,
 )
 from worker.jobs.model_names import default_model_name, name_of
+from worker.jobs.older_records import BEFORE_OPTIONS
 from worker.jobs.option_checks import OptionMisfit, check_options
 from worker.jobs.picture_counts import batch_size_for, test_samples_of, train_samples_of, validation_of
 from worker.jobs.request import (
@@ -60,16 +62,6 @@ from worker.recipe.schedules import Schedule, filled_in
 OWN_RECIPE = Recipe(optimizer=Optimizer(name="adam"), batch_size=32, epochs=10)
 """Defaults for a network of one's own: those of the lesson's first network."""
 
-_BEFORE_OPTIONS: dict[str, Any] = {
-    "learning_rate_schedule": {"name": "constant"},
-    "augmentation": {},
-    "label_smoothing": 0.0,
-    "ema": 0.0,
-    "precision": "float32",
-}
-"""How the first version of the program trained, before a job could choose these; its records lack the fields."""
-
-
 class TrainingPlan(BaseModel):
     """A training with nothing left to choose: what a worker runs. Null means "without", never "not decided"."""
 
@@ -77,7 +69,7 @@ class TrainingPlan(BaseModel):
 
     architecture: ArchitectureChoice = Field(description="A preset's name, or the layers of a network of one's own.")
     overrides: Overrides | None = Field(default=None, description="Changes to that network.")
-    dataset: DatasetName
+    dataset: DatasetName | Literal[""] = Field(description="Empty for an import that is not evaluated.")
     epochs: int = Field(ge=1, le=1000)
     model: ModelName = Field(description="Name to publish under.")
     batch_size: int = Field(ge=1, le=8192)
@@ -127,11 +119,16 @@ class TrainingPlan(BaseModel):
         exclude_if=lambda record: record is None,
         description="Version, as `name/version`, to record; trains nothing.",
     )
+    imported: ImportedModel | None = Field(
+        default=None,
+        exclude_if=lambda imported: imported is None,
+        description="File to import; trains nothing, so that the fields of a training mean nothing.",
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _open_old_record(cls, value: Any) -> Any:  # noqa: ANN401 - any JSON value
-        return _BEFORE_OPTIONS | value if isinstance(value, dict) else value
+        return {**BEFORE_OPTIONS, **value} if isinstance(value, dict) else value
 
     @property
     def architecture_name(self) -> str:

@@ -14,6 +14,9 @@ from worker.recipe.options import EarlyStopping
 Phase = Literal["starting", "downloading", "preparing", "training", "evaluating", "exporting", "publishing"]
 
 
+JobKind = Literal["training", "import", "record"]
+
+
 class Progress(BaseModel):
     """How far a running job is."""
 
@@ -99,8 +102,8 @@ class PublishedModel(BaseModel):
 
     name: str
     version: int
-    test_loss: float
-    test_accuracy: float
+    test_loss: float | None = Field(default=None, description="Null for an import that was not evaluated.")
+    test_accuracy: float | None = Field(default=None, description="Null for an import that was not evaluated.")
 
 
 class JobFailure(BaseModel):
@@ -122,6 +125,7 @@ class JobFailure(BaseModel):
         "stalled",
         "initial_model_unavailable",
         "weights_unavailable",
+        "model_unusable",
         "internal",
     ]
     message: str
@@ -146,6 +150,9 @@ class JobRecord(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     id: str = Field(description="Name of the job.", examples=["k3v9x2m7qd"])
+    kind: JobKind = Field(
+        default="training", description="`training`, `import` of a model, or `record` of a version's layers."
+    )
     state: JobState
     request: TrainingPlan = Field(description="What was asked for, with every default filled in.")
     group: str | None = Field(default=None, description="Group of a job that came from a grid, see `GET /groups/{id}`.")

@@ -34,7 +34,7 @@ from worker.telemetry.tracing import open_tracing
 DRAFT_GIVEN_UP_S = 6 * 3600.0  # longer than any upload takes
 SWEEP_EVERY_S = 3600.0
 CLAIM_RETRY_S = 1.0
-CHECKPOINTS_IDLE_S = 3600.0
+LEFTOVERS_IDLE_S = 3600.0
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class Runner:
                 # Told to stop before the supervisor began. If it gave the job back already, this does nothing.
                 self._give_back(claim)
                 raise
-        self._drop_checkpoints(claim.job)
+        self._drop_leftovers(claim.job)
         self._prepare_spare()
         self._sweep_store_when_due()
 
@@ -146,13 +146,15 @@ class Runner:
         logger.info("job %s: version %d was already published", claim.job, published.model.version)
         return True
 
-    def _drop_checkpoints(self, job: str) -> None:
-        """Remove the checkpoints of a job that has ended."""
+    def _drop_leftovers(self, job: str) -> None:
+        """Remove the checkpoints and the uploaded file of a job that has ended."""
         try:
             if self._job_store.is_over(job):
-                open_store(self._settings.store_location).checkpoints.delete(job)
+                store = open_store(self._settings.store_location)
+                store.checkpoints.delete(job)
+                store.imports.delete(job)
         except (QueueUnavailable, StoreUnavailable) as error:
-            logger.warning("job %s: its checkpoints stay until the next sweep: %s", job, error)
+            logger.warning("job %s: its temporary files in the store stay until the next sweep: %s", job, error)
 
     def _sweep_store_when_due(self) -> None:
         """Remove what dead publishers left behind; a store that does not answer is swept another time."""
@@ -162,12 +164,12 @@ class Runner:
         store = open_store(self._settings.store_location)
         try:
             n_files = store.sweep(DRAFT_GIVEN_UP_S)
-            idle = store.checkpoints.idle_jobs(CHECKPOINTS_IDLE_S)
+            idle = {*store.checkpoints.idle_jobs(LEFTOVERS_IDLE_S), *store.imports.idle_jobs(LEFTOVERS_IDLE_S)}
         except StoreUnavailable as error:
             logger.warning("the store was not swept: %s", error)
             return
-        for job in idle:
-            self._drop_checkpoints(job)
+        for job in sorted(idle):
+            self._drop_leftovers(job)
         if n_files:
             logger.info("swept %d files of versions that were never published", n_files)
 

@@ -33,8 +33,10 @@ def settle(store: ModelStore, claim: Claim) -> Publication | None:
     model = PublishedModel(
         name=manifest.model,
         version=manifest.version,
-        test_loss=manifest.metrics["test_loss"],
-        test_accuracy=manifest.metrics["test_accuracy"],
+        test_loss=manifest.metrics.get("test_loss"),
+        test_accuracy=manifest.metrics.get("test_accuracy"),
     )
+    if HISTORY_FILE not in manifest.files:  # of an import, which has no epochs
+        return Publication(model, History())
     history = store.read(manifest.model, manifest.version, HISTORY_FILE)
     return Publication(model, History.model_validate_json(history))

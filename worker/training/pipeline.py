@@ -1,25 +1,22 @@
 """One training job from start to end: data, network, fit, test, export, publish."""
 
 import logging
-import platform
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from model_store import DoctorVerdict, Draft, StoreFull, StoreUnavailable, VersionFacts, open_store
+from model_store import DoctorVerdict, StoreUnavailable, VersionFacts, open_store
 from worker.artifacts import KERAS_FILE, ONNX_FILE
 from worker.datasets import DATASETS, Dataset, DatasetError, DownloadProgress, load_dataset, load_uploaded
 from worker.doctor.findings import Diagnosis
 from worker.estimates.keras_file import holds_optimizer
-from worker.jobs.errors import TrainingFailed, store_full
+from worker.jobs.errors import TrainingFailed
 from worker.jobs.plan import TrainingPlan
-from worker.jobs.records import History, JobFailure, Phase, Progress, PublishedModel
+from worker.jobs.records import JobFailure, Phase, Progress
 from worker.pictures.pixels import to_unit_range
 from worker.supervision.messages import Order
 from worker.training.checkpoints import Checkpoints
@@ -28,13 +25,15 @@ from worker.training.evaluation import Evaluation, evaluate
 from worker.training.export import check_exportable, export_onnx, parity
 from worker.training.film_recorder import FilmRecorder
 from worker.training.fitting import Fit, Training
-from worker.training.hardware import backend_version, device, policy_of, processor
+from worker.training.hardware import policy_of
+from worker.training.importing.import_job import run_import
 from worker.training.inside.record_job import record_version
 from worker.training.inside.recording import record_layers
 from worker.training.keras_files import save_keras
 from worker.training.network import pictures_at_once
 from worker.training.predicting import predict_pictures
 from worker.training.preparation import build_network, prepare
+from worker.training.publishing import Link, publish, runtime
 from worker.training.reports import write_reports
 from worker.training.splits import tested_pictures
 from worker.training.transfer.stages import train_on_learned_weights
@@ -49,33 +48,17 @@ LOOKED_AT, LOOKED_AT_BACKBONE = 512, 64
 backbone whose filters were not trained here is large and known: few pictures save most of the time."""
 
 
-class Link(Protocol):
-    """Receives the pipeline's reports, and decides whether it may publish."""
-
-    def progress(self, progress: Progress, history: History | None = None) -> None:
-        """Report the job's progress."""
-
-    def is_pause_asked(self) -> bool:
-        """Whether the training must save its state and end."""
-
-    def is_finish_asked(self) -> bool:
-        """Whether the training must end now, to be published."""
-
-    def may_publish(self, version: int) -> bool:
-        """Whether this version may be committed."""
-
-    def published(self, model: PublishedModel) -> None:
-        """Report that the version is committed."""
-
-
 def run(order: Order, link: Link) -> None:
-    """Train, test, export and publish; or only record the layers of a version that is published already.
+    """Train, test, export and publish; or import a model; or only record the layers of a published version.
 
     Raises:
         TrainingFailed: the job cannot continue, with the reason.
     """
     _phases(link, order.plan.epochs)("preparing")
     check_exportable()
+    if order.plan.imported is not None:
+        run_import(order, link, _load(order, link, order.plan.epochs) if order.plan.dataset else None)
+        return
     dataset = _load(order, link, order.plan.epochs)
     if order.plan.record is None:
         run_on(dataset, order, link)
@@ -120,7 +103,7 @@ def run_on(dataset: Dataset, order: Order, link: Link) -> None:
 
     enter("publishing")
     facts = _facts(order, dataset, network, fit, evaluation, difference, diagnosis)
-    _publish(order, artifacts, facts, evaluation, link)
+    publish(order, artifacts, facts, link)
 
 
 def _train(order: Order, dataset: Dataset, link: Link) -> tuple[keras.Model, Fit]:
@@ -252,49 +235,5 @@ def _facts(
         owner=order.owner,
         tags=order.tags,
         note=order.note,
-        runtime={
-            "python": platform.python_version(),
-            "keras": keras.__version__,
-            keras.backend.backend(): backend_version(),
-            "backend": keras.backend.backend(),
-            "convserve": version("convserve"),
-            "device": device(),
-            "processor": processor(),
-            "auto_precision": policy_of("auto"),
-        },
+        runtime=runtime(),
     )
-
-
-def _publish(order: Order, artifacts: Path, facts: VersionFacts, evaluation: Evaluation, link: Link) -> None:
-    try:
-        with open_store(order.store_url, order.min_free_bytes).draft(order.plan.model) as draft:
-            _upload(draft, artifacts)
-            # The last check before the version becomes visible: a job that was cancelled or lost its claim ends here.
-            if not link.may_publish(draft.number):
-                return
-            manifest = draft.commit(facts)
-    except StoreUnavailable as error:
-        raise TrainingFailed(_store_failure(error)) from error
-    link.published(
-        PublishedModel(
-            name=manifest.model,
-            version=manifest.version,
-            test_loss=evaluation.loss,
-            test_accuracy=evaluation.accuracy,
-        )
-    )
-
-
-def _store_failure(error: StoreUnavailable) -> JobFailure:
-    if isinstance(error, StoreFull):
-        return store_full("The model store does not have enough free space for the trained model.")
-    return JobFailure(
-        code="store_unavailable",
-        message="The trained model could not be written to the model store.",
-        hint="See GET /readyz and the worker's log for details, then submit the job again.",
-    )
-
-
-def _upload(draft: Draft, artifacts: Path) -> None:
-    for path in sorted(artifacts.iterdir()):
-        draft.add(path.name, path)

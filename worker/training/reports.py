@@ -65,27 +65,49 @@ def write_reports(
         probabilities: float32, shape (n_tested, n_classes), the network's outputs for `tested`.
         diagnosis: what the doctor found.
     """
-    mistakes = find_mistakes(probabilities, tested.pictures.labels, dataset.info.classes, tested.rows)
     (directory / HISTORY_FILE).write_text(_history(fit, order))
-    (directory / EVALUATION_FILE).write_text(_readable(evaluation.model_dump()))
-    (directory / MISTAKES_FILE).write_text(mistakes.model_dump_json())
     (directory / DOCTOR_FILE).write_text(diagnosis.model_dump_json(indent=1) + "\n")
-    (directory / SUMMARY_FILE).write_text(_layer_table(network))
+    (directory / SUMMARY_FILE).write_text(layer_table(network))
     subject = f"{order.plan.architecture_name} on {order.plan.dataset}"
     title = f"{subject}, test accuracy {evaluation.accuracy:.4f}"
     curves = draw_curves(fit.history, title, is_best_kept=fit.is_best_kept)
     (directory / CURVES_PICTURE).write_bytes(curves)
-    (directory / CONFUSION_MATRIX_PICTURE).write_bytes(draw_confusion_matrix(evaluation, subject))
-    (directory / CALIBRATION_PICTURE).write_bytes(draw_calibration(evaluation.calibration, subject))
     if fit.film is not None:
         (directory / FILM_FILE).write_text(fit.film.model_dump_json() + "\n")
         (directory / FILM_PICTURE).write_bytes(draw_film(fit.film, dataset.test_images, subject))
     if fit.doubtful is not None:
         (directory / DOUBTFUL_FILE).write_text(fit.doubtful.model_dump_json())
         (directory / DOUBTFUL_PICTURE).write_bytes(draw_doubtful(dataset.train_images, fit.doubtful, subject))
-    (directory / MISTAKES_PICTURE).write_bytes(draw_mistakes(dataset.test_images, mistakes, subject))
+    write_evaluation(directory, subject, dataset.test_images, tested, evaluation, probabilities)
+
+
+def write_evaluation(
+    directory: Path,
+    subject: str,
+    images: NDArray[np.uint8],
+    tested: Tested,
+    evaluation: Evaluation,
+    probabilities: NDArray[np.float32],
+) -> None:
+    """Write what the answers to the test pictures show, as numbers and as pictures.
+
+    Args:
+        directory: receives the files.
+        subject: of the pictures' titles.
+        images: uint8, shape (n, height, width, channels), all test pictures.
+        tested: those of them that were predicted.
+        evaluation: evaluation of `probabilities`.
+        probabilities: float32, shape (n, n_classes), the network's outputs for `tested`.
+    """
+    classes = evaluation.classes
+    mistakes = find_mistakes(probabilities, tested.pictures.labels, classes, tested.rows)
+    (directory / EVALUATION_FILE).write_text(_readable(evaluation.model_dump()))
+    (directory / MISTAKES_FILE).write_text(mistakes.model_dump_json())
+    (directory / CONFUSION_MATRIX_PICTURE).write_bytes(draw_confusion_matrix(evaluation, subject))
+    (directory / CALIBRATION_PICTURE).write_bytes(draw_calibration(evaluation.calibration, subject))
+    (directory / MISTAKES_PICTURE).write_bytes(draw_mistakes(images, mistakes, subject))
     (directory / PREDICTIONS_PICTURE).write_bytes(
-        draw_predictions(tested.pictures.images, tested.pictures.labels, probabilities, dataset.info.classes, subject)
+        draw_predictions(tested.pictures.images, tested.pictures.labels, probabilities, classes, subject)
     )
 
 
@@ -108,7 +130,7 @@ def _readable(numbers: dict[str, Any]) -> str:
     return LIST_OF_NUMBERS.sub(lambda found: " ".join(found[0].split()), text) + "\n"
 
 
-def _layer_table(network: keras.Model) -> str:
+def layer_table(network: keras.Model) -> str:
     """The layers with shapes and parameters, as Keras prints them for a network that is not compiled.
 
     For a compiled network, Keras would also count the optimizer's variables as parameters.
