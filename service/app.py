@@ -17,6 +17,7 @@ from service import __version__
 from service.datasets.archive_bodies import FORM_OVERHEAD_BYTES
 from service.fast.lane import LANE, FastLane
 from service.housekeeping import housekeeping
+from service.imports.model_bodies import IMPORT_OVERHEAD_BYTES
 from service.keys.gate import Gate
 from service.keys.route_scopes import Route, RouteScopes
 from service.labelling.training import Trainings
@@ -28,7 +29,7 @@ from service.layers.head_requests import HeadRequests
 from service.layers.platform_paths import PlatformPaths
 from service.openapi import TAGS, complete
 from service.predict.uploads import ForeignDocument
-from service.predict.urls import ARCHIVES, POSTED, STREAMED, VERTEX_HEALTH, VERTEX_PREDICT
+from service.predict.urls import ARCHIVES, IMPORTS, LONG_BODIES, POSTED, STREAMED, VERTEX_HEALTH, VERTEX_PREDICT
 from service.protocols import (
     cloud_routes,
     faults,
@@ -53,6 +54,7 @@ from service.routes import (
     films,
     groups,
     health,
+    imports,
     inside,
     job_lists,
     jobs,
@@ -109,6 +111,7 @@ ROUTES = (
         predict,
         convolve,
         models,
+        imports,
         aliases,
         alias_history,
         doctor,
@@ -213,7 +216,7 @@ def _add_layers(
         BodyGuard,
         streamed={STREAMED: settings.max_body_bytes, ARCHIVES: settings.max_dataset_bytes + FORM_OVERHEAD_BYTES},
         max_json_bytes=settings.max_json_bytes,
-        posted={POSTED: settings.max_body_bytes},
+        posted={POSTED: settings.max_body_bytes, IMPORTS: settings.max_model_bytes + IMPORT_OVERHEAD_BYTES},
     )
     app.add_middleware(HeadRequests)
     app.add_middleware(FrontDoor, doors=doors, gate=gate)
@@ -238,7 +241,7 @@ def _connections(settings: ApiSettings, metrics: Metrics) -> ConnectionTable:
         header_s=settings.header_timeout_s,
         idle_s=settings.keep_alive_s,
         body_s=settings.body_timeout_s,
-        long_body_paths=ARCHIVES,
+        long_body_paths=LONG_BODIES,
         long_body_s=settings.dataset_body_timeout_s,
         body_bytes_per_s=settings.min_body_bytes_per_s,
         rate_window_s=settings.body_rate_window_s,

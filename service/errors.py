@@ -177,7 +177,7 @@ class TooManyUploads(ServiceError):
     """The process already handles as many uploads as it may."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"{limit} datasets are being uploaded or converted already; try again when one is done.")
+        super().__init__(f"{limit} uploads are being received or converted already; try again when one is done.")
 
 
 class DiskFull(ServiceError):

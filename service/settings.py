@@ -113,6 +113,9 @@ class ApiSettings(LedgerSettings):
     max_dataset_bytes: int = Field(
         default=2048 * _MIB, ge=1024, description="Largest archive of an uploaded dataset, in bytes; more is 413."
     )
+    max_model_bytes: int = Field(
+        default=640 * _MIB, ge=1024, description="Largest file of a model to import, in bytes; more is 413."
+    )
     max_dataset_unpacked_bytes: int = Field(
         default=4096 * _MIB,
         ge=1024,

@@ -15,6 +15,7 @@ from service.drawing.comparison_pictures import ComparisonPictures
 from service.drawing.contact_sheets import ContactSheets
 from service.drawing.curve_pictures import CurvePictures
 from service.fetching.fetcher import FetchRules, PictureFetcher
+from service.imports.receiving import ModelUploads
 from service.inference.batch_queue import BatchRules
 from service.inference.engine import Engine, EngineRules
 from service.inference.model_memory import MemoryRules
@@ -76,6 +77,7 @@ class ServiceState:
     fetcher: PictureFetcher
     looks: Looks
     keyring: Keyring | None
+    model_uploads: ModelUploads
 
     def usage(self) -> Usage:
         """Counts what owners use."""
@@ -189,6 +191,7 @@ def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing:
             _fetcher(settings),
             looks,
             _keyring(settings, store),
+            ModelUploads(settings.datasets_path / "uploads", settings.max_dataset_uploads),
         )
     finally:
         reaper.stop()

@@ -87,6 +87,11 @@ class Client:
             pieces = iter(lambda: opened.read(UPLOAD_PIECE_BYTES), b"")
             return self._json("POST", path, content=pieces, headers=headers, params=_given(parameters))
 
+    def upload_form(self, path: str, file: Path, fields: Mapping[str, str]) -> JsonObject:
+        """Send a file as the form field `file`, with other fields. Raises `OSError` when it cannot be read."""
+        with file.open("rb") as opened:
+            return self._json("POST", path, files={"file": (file.name, opened)}, data=dict(fields))
+
     def delete(self, path: str) -> JsonObject:
         """Delete the object at a path and return the JSON object of the response."""
         return self._json("DELETE", path)

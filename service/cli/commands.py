@@ -10,6 +10,7 @@ import typer
 
 from service.cli.dataset_commands import datasets_app
 from service.cli.diagnosis_commands import doctor, report
+from service.cli.import_command import IMPORT_EXAMPLES, import_
 from service.cli.inside_commands import explain, look
 from service.cli.job_commands import cancel, finish, follow, forget, log
 from service.cli.key_commands import keys_app
@@ -140,6 +141,7 @@ def worker() -> None:
 
 
 app.command("train", rich_help_panel=USING, epilog=TRAIN_EXAMPLES)(train)
+app.command("import", rich_help_panel=USING, epilog=IMPORT_EXAMPLES)(import_)
 
 
 @app.command(rich_help_panel=USING)

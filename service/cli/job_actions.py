@@ -21,19 +21,20 @@ def follow_job(client: Client, job_id: str, as_json: bool) -> None:
         console = Console()
         report_end(watch(client, job, console), console)
         return
-    _print_changes(client, job)
+    print_changes(client, job)
 
 
 def submit_as_json(client: Client, request: JsonObject, follow: bool) -> None:
     """Submit a job and print its record, then every change if it is followed; raises as `follow_job` does."""
     job = JobRecord.model_validate(client.post("/jobs", request))
     if follow:
-        _print_changes(client, job)
+        print_changes(client, job)
     else:
         print_line(job.model_dump(mode="json"))
 
 
-def _print_changes(client: Client, job: JobRecord) -> None:
+def print_changes(client: Client, job: JobRecord) -> None:
+    """Print a job's record, then every change of it; raises as `follow_job` does."""
     follower = JobFollower(client, job)
     print_line(job.model_dump(mode="json"))
     for update in follower.updates():

@@ -95,7 +95,8 @@ def report_end(job: JobRecord, console: Console) -> PublishedModel:
     if model.test_accuracy is not None and model.test_loss is not None:  # an import may be without
         samples = job.request.test_samples
         tested = "" if samples is None else f", on {samples:,} test pictures"
-        console.print(f"\nTest accuracy [bold]{model.test_accuracy:.4f}[/bold], test loss {model.test_loss:.4f}{tested}")
+        figures = f"Test accuracy [bold]{model.test_accuracy:.4f}[/bold], test loss {model.test_loss:.4f}"
+        console.print(f"\n{figures}{tested}")
     console.print(f"Published as [bold]{model.name}[/bold], version {model.version}", soft_wrap=True)
     return model
 

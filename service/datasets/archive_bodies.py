@@ -36,12 +36,16 @@ FORM_OVERHEAD_BYTES = 256 * 1024
 _BUFFER_BYTES = 1024 * 1024
 
 
-class _Body(Protocol):
-    """Takes the body's bytes and returns those that belong to the archive; at the end, returns the other fields."""
+class ReceivedBody(Protocol):
+    """Takes the body's bytes and returns those that belong to the file; at the end, returns the other fields."""
 
-    def feed(self, chunk: bytes) -> bytes: ...
+    def feed(self, chunk: bytes) -> bytes:
+        """Take the next bytes and return those of the file."""
+        ...
 
-    def finish(self) -> dict[str, str]: ...
+    def finish(self) -> dict[str, str]:
+        """The other fields, as text, once the whole body has arrived."""
+        ...
 
 
 async def receive_archive(
@@ -64,14 +68,32 @@ async def receive_archive(
     refuse_encoded(request.headers)
     content_type = request.headers.get("content-type", "")
     kind = shown_type(content_type).lower()
-    body: _Body
+    body: ReceivedBody
     if kind == "multipart/form-data":
         body = ArchiveForm(content_type)
     elif kind in ARCHIVE_TYPES:
         read_options(query, {})  # refuse before gigabytes are sent
-        body = _WholeBody()
+        body = WholeBody()
     else:
         raise BodyTypeUnsupported(EXPECTED, kind, HINT)
+    await write_body(request, body, target, max_bytes, min_free_bytes)
+    return read_options(query, body.finish())
+
+
+async def write_body(request: Request, body: "ReceivedBody", target: Path, max_bytes: int, min_free_bytes: int) -> None:
+    """Write the file that a request brings.
+
+    Args:
+        request: with its body still unread.
+        body: tells the file's bytes from the rest.
+        target: a new file.
+        max_bytes: largest file, in bytes.
+        min_free_bytes: stay free on the target's disk.
+
+    Raises:
+        BodyTooLarge, UploadRejected: the body is too large, or malformed.
+        DiskFull: the disk has too little free space.
+    """
     announced = request.headers.get("content-length", "")
     _require_free_space(target, int(announced[:20]) if announced.isdecimal() else 0, min_free_bytes)
     try:
@@ -81,7 +103,6 @@ async def receive_archive(
         if error.errno in NO_SPACE:
             raise DiskFull from error
         raise
-    return read_options(query, body.finish())
 
 
 def read_options(query: Mapping[str, str], fields: Mapping[str, str]) -> UploadOptions:
@@ -97,7 +118,7 @@ def read_options(query: Mapping[str, str], fields: Mapping[str, str]) -> UploadO
         ) from None
 
 
-async def _write(request: Request, body: _Body, file: BinaryIO, max_bytes: int, min_free_bytes: int) -> None:
+async def _write(request: Request, body: ReceivedBody, file: BinaryIO, max_bytes: int, min_free_bytes: int) -> None:
     pending = bytearray()
     received = 0
     async for chunk in request.stream():
@@ -111,7 +132,7 @@ async def _write(request: Request, body: _Body, file: BinaryIO, max_bytes: int, 
             pending = bytearray()
     await asyncio.to_thread(_append, file, pending, min_free_bytes)
     if received + len(pending) == 0:
-        raise UploadRejected((), f"The request has no archive; expected {EXPECTED}. {HINT}")
+        raise UploadRejected((), "The request has no file; expected one as the body, or as the field 'file' of a form.")
 
 
 def _append(file: BinaryIO, data: bytearray, min_free_bytes: int) -> None:
@@ -125,21 +146,28 @@ def _require_free_space(target: Path, size_bytes: int, min_free_bytes: int) -> N
         raise DiskFull
 
 
-class _WholeBody:
-    """The archive is the body."""
+class WholeBody:
+    """The file is the body."""
+
+    filename: str | None = None
 
     def feed(self, chunk: bytes) -> bytes:
+        """All bytes are the file's."""
         return chunk
 
     def finish(self) -> dict[str, str]:
+        """There are no other fields."""
         return {}
 
 
 class ArchiveForm(FormReader):
     """A form with one file and a few short fields."""
 
-    def __init__(self, content_type: str) -> None:
+    def __init__(self, content_type: str, hint: str = HINT, max_field_bytes: int = MAX_FIELD_BYTES) -> None:
         super().__init__(content_type)
+        self.filename: str | None = None
+        self._hint = hint
+        self._max_field_bytes = max_field_bytes
         self._archive = bytearray()
         self._has_archive = False
         self._field: str | None = None
@@ -155,7 +183,7 @@ class ArchiveForm(FormReader):
         """The other fields, as text. Raises `UploadRejected`."""
         self.require_end()
         if not self._has_archive:
-            raise UploadRejected((FIELD,), f"The form has no archive; expected it as the field {FIELD!r}. {HINT}")
+            raise UploadRejected((FIELD,), f"The form has no file; expected it as the field {FIELD!r}. {self._hint}")
         try:
             return {name: value.decode() for name, value in self._fields.items()}
         except UnicodeDecodeError as error:
@@ -167,10 +195,12 @@ class ArchiveForm(FormReader):
         if (name == FIELD and self._has_archive) or name in self._fields:
             raise UploadRejected((name[:64],), f"The form has the field {name[:64]!r} twice; expected it once.")
         if name == FIELD:
-            self._has_archive = True
+            self._has_archive, self.filename = True, filename
             return
         if len(self._fields) == MAX_FIELDS or filename is not None:
-            raise UploadRejected((name[:64],), f"The form has more fields than an archive and its options. {HINT}")
+            raise UploadRejected(
+                (name[:64],), f"The form has more fields than an archive and its options. {self._hint}"
+            )
         self._fields[name] = bytearray()
 
     def part_data(self, data: memoryview) -> None:
@@ -180,8 +210,8 @@ class ArchiveForm(FormReader):
             return
         value = self._fields[self._field]
         value += data
-        if len(value) > MAX_FIELD_BYTES:
+        if len(value) > self._max_field_bytes:
             raise UploadRejected(
                 (self._field[:64],),
-                f"The field {self._field[:64]!r} is too long; expected at most {MAX_FIELD_BYTES} bytes.",
+                f"The field {self._field[:64]!r} is too long; expected at most {self._max_field_bytes:,} bytes.",
             )

@@ -134,6 +134,7 @@ _SCOPES: dict[KeyScope, str] = {
         DELETE    /jobs/{job_id}
         POST      /groups/{group_id}/cancel
         POST      /groups/{group_id}/jobs
+        POST      /models
         POST      /datasets
         DELETE    /datasets/{name}
         DELETE    /models/{name}

@@ -55,6 +55,10 @@ POSTED_ROUTES = (HUB_ROOT, HUB_LATEST, HUB_VERSION, HUB_ALIAS, INVOCATIONS, VERT
 
 ARCHIVES = re.compile(r"/datasets")
 """Paths whose routes read bodies of gigabytes themselves."""
+IMPORTS = re.compile(r"/models")
+"""Where `POST` brings a model that was trained elsewhere."""
+LONG_BODIES = re.compile(rf"{ARCHIVES.pattern}|{IMPORTS.pattern}")
+"""Paths whose bodies may take long to arrive."""
 
 
 def route_pattern(template: str, fields: Mapping[str, str] | None = None) -> str:

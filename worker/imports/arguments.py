@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from worker.architectures.grammar import Activation
+from worker.architectures.grammar import Activation, Initializer
 from worker.imports.errors import short
 from worker.imports.layer_graph import Node
 from worker.imports.steps import refused
@@ -18,6 +18,11 @@ _IGNORED = frozenset(
 _IGNORED_ENDS = ("_initializer", "_regularizer", "_constraint")
 _DTYPES = frozenset({"float16", "float32", "float64", "bfloat16", "mixed_float16", "mixed_bfloat16"})
 _ACTIVATIONS: Mapping[str, str] = {name: name for name in Activation.__args__} | {"swish": "silu"}  # type: ignore[attr-defined]
+DEFAULT_INITIALIZER = "glorot_uniform"
+_INITIALIZERS: Mapping[str, str] = {
+    "".join(part.capitalize() for part in name.split("_")): name
+    for name in Initializer.__args__  # type: ignore[attr-defined]
+}
 _RARE: Mapping[str, tuple[Any, ...]] = {
     "data_format": ("channels_last", None),
     "groups": (1, None),
@@ -97,6 +102,12 @@ class Arguments:
             raise refused(self._node, f"its activation cannot be imported; expected one of {known}, got {short(value)}")
         name = _ACTIVATIONS[value]
         return None if name == "linear" else name
+
+    def initializer(self) -> str:
+        """The grammar's name of how the kernel was drawn, which matters when it is trained again."""
+        value = self._config.get("kernel_initializer")
+        found = value.get("class_name") if isinstance(value, dict) else value
+        return _INITIALIZERS.get(found, DEFAULT_INITIALIZER) if isinstance(found, str) else DEFAULT_INITIALIZER
 
 
 def _check_dtype(node: Node) -> None:

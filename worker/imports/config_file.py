@@ -1,4 +1,4 @@
-"""Opens a `.keras` archive and reads its `config.json` as JSON, both with limits. Never unpacks by a name of the file."""
+"""Opens a `.keras` archive and reads its `config.json` as JSON, both with limits; unpacks nothing by its own name."""
 
 import json
 import math
@@ -60,7 +60,9 @@ def _members(archive: zipfile.ZipFile, limits: dict[str, int]) -> dict[str, zipf
     if sorted(names) != sorted(limits):
         shown = ", ".join(short(name) for name in names[:5])
         expected = ", ".join(sorted(limits))
-        raise ImportRefused(f"Not the files of a Keras model; expected exactly {expected}, got {shown or 'none'}.", HINT)
+        raise ImportRefused(
+            f"Not the files of a Keras model; expected exactly {expected}, got {shown or 'none'}.", HINT
+        )
     for member in found:
         _check_member(member, limits[member.filename])
     return dict(zip(names, found, strict=True))

@@ -108,7 +108,7 @@ def expects(steps: Steps, read: Reader) -> str:
         case Rescaling(scale=scale):
             return "pixels" if abs(scale) < _LIKE_PIXELS else "unit"
         case BatchNormalization() if first.arrays:
-            gamma, _, mean, variance = (read.read(stored) for stored in first.arrays)
+            gamma, _, _, variance = (read.read(stored) for stored in first.arrays)
             slopes = np.abs(gamma) / np.sqrt(np.maximum(variance, 0) + first.layer.epsilon)
             return "pixels" if bool((slopes < _LIKE_PIXELS).all()) else "unit"
     return "unit"

@@ -48,7 +48,8 @@ def translate(node: Node, shape: Shape, weights: Weights) -> Steps:
 def _conv2d(node: Node, shape: Shape, weights: Weights) -> Steps:
     arguments = Arguments(node, "filters", "kernel_size", "strides", "padding", "activation", "use_bias")
     fields = _window(arguments, "kernel_size") | {"filters": arguments.get("filters")}
-    empty = step(node, "conv2d", **fields, strides=arguments.get("strides", 1), **_ends(arguments)).layer
+    fields |= {"strides": arguments.get("strides", 1), "kernel_initializer": arguments.initializer()}
+    empty = step(node, "conv2d", **fields, **_ends(arguments)).layer
     height, width = empty.kernel_size  # type: ignore[union-attr]
     filters = empty.filters  # type: ignore[union-attr]
     return (_weighted(node, empty, weights, [(height, width, shape[-1], filters)], filters),)
@@ -80,16 +81,15 @@ def _separable(node: Node, shape: Shape, weights: Weights) -> Steps:
 
 def _dense(node: Node, shape: Shape, weights: Weights) -> Steps:
     arguments = Arguments(node, "units", "activation", "use_bias")
-    empty = step(node, "dense", units=arguments.get("units"), **_ends(arguments)).layer
+    fields = {"units": arguments.get("units"), "kernel_initializer": arguments.initializer()}
+    empty = step(node, "dense", **fields, **_ends(arguments)).layer
     units = empty.units  # type: ignore[union-attr]
     if not isinstance(units, int) or len(shape) != 1:
         raise refused(node, "a dense layer works on a vector; expected a flatten or global pooling before it")
     return (_weighted(node, empty, weights, [(shape[0], units)], units),)
 
 
-def _weighted(
-    node: Node, layer: object, weights: Weights, kernels: Sequence[tuple[int, ...]], n_outputs: int
-) -> Step:
+def _weighted(node: Node, layer: object, weights: Weights, kernels: Sequence[tuple[int, ...]], n_outputs: int) -> Step:
     shapes = [*kernels, (n_outputs,)] if layer.use_bias else kernels  # type: ignore[attr-defined]
     return Step(layer, weights.keep(node, shapes))  # type: ignore[arg-type]
 
@@ -126,7 +126,9 @@ def _average_pooling(node: Node, shape: Shape, weights: Weights) -> Steps:
 def _pooling(node: Node, layer_type: str) -> Step:
     arguments = Arguments(node, "pool_size", "strides", "padding")
     window = {"pool_size": arguments.get("pool_size", 2), "padding": arguments.get("padding", "valid")}
-    return step(node, layer_type, strides=arguments.get("strides"), **window)
+    found = step(node, layer_type, strides=arguments.get("strides"), **window).layer
+    is_usual = found.strides == found.pool_size  # type: ignore[union-attr]
+    return Step(found.model_copy(update={"strides": None}) if is_usual else found)
 
 
 def _global_average(node: Node, shape: Shape, weights: Weights) -> Steps:

@@ -45,9 +45,7 @@ def only_tensor(tensors: object, what: str) -> str:
     raise ImportRefused(f"The model's {what} cannot be read; expected one tensor, got {short(tensors)}.")
 
 
-def inputs_of(
-    layer: Mapping[str, Any], known: Mapping[str, int]
-) -> tuple[tuple[int, ...], tuple[float | None, ...]]:
+def inputs_of(layer: Mapping[str, Any], known: Mapping[str, int]) -> tuple[tuple[int, ...], tuple[float | None, ...]]:
     """The nodes that a layer gets, and the numbers among an operation's arguments."""
     what = f"layer {short(name_of(layer))}"
     calls = layer.get("inbound_nodes")

@@ -88,19 +88,18 @@ class _Builder:
     def __init__(self) -> None:
         self.nodes: list[Node] = []
 
-    def model(
-        self, entry: Mapping[str, Any], given: int | None, place: WeightsPlace, prefix: str, depth: int
-    ) -> int:
+    def model(self, entry: Mapping[str, Any], given: int | None, place: WeightsPlace, prefix: str, depth: int) -> int:
         """Add the layers of a model and return its output; `given` is the input of a nested model."""
-        name, config = short(entry.get("class_name")), mapping(entry.get("config"), "the model's config")
-        _check_origin(entry, _MODEL_MODULES, f"model {name}")
+        kind = entry.get("class_name")
+        if kind != SEQUENTIAL and (not isinstance(kind, str) or kind not in FUNCTIONAL):
+            raise ImportRefused(f"The model is of the class {short(kind)}; expected Sequential or Functional.")
+        _check_origin(entry, _MODEL_MODULES, f"model {short(kind)}")
         if depth > MAX_NESTED_MODELS:
             raise ImportRefused(f"Models are nested too deep; expected at most {MAX_NESTED_MODELS} inside one another.")
-        if entry["class_name"] == SEQUENTIAL:
+        config = mapping(entry.get("config"), "the model's config")
+        if kind == SEQUENTIAL:
             return self._sequential(entry, config, given, place, prefix, depth)
-        if entry["class_name"] in FUNCTIONAL:
-            return self._functional(config, given, place, prefix, depth)
-        raise ImportRefused(f"The model is of the class {name}; expected Sequential or Functional.")
+        return self._functional(config, given, place, prefix, depth)
 
     def _sequential(
         self,

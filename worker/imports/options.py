@@ -116,7 +116,8 @@ class ImportOptions(BaseModel):
         "size.",
     )
     layout: Layout = Field(
-        default="auto", description="Axes of an ONNX file's input: `nhwc`, `nchw`, or `auto`: by the number of channels."
+        default="auto",
+        description="Axes of an ONNX file's input: `nhwc`, `nchw`, or `auto`, which looks for the channels.",
     )
     dataset: str | None = Field(
         default=None, pattern=MODEL_PATTERN, description="Dataset on whose test pictures the model is evaluated."

@@ -23,7 +23,8 @@ _EXACT = 1e-7
 def rescaling(node: Node, shape: Shape, weights: Weights) -> Steps:
     """Keras's Rescaling, with one number or one for each channel."""
     arguments = Arguments(node, "scale", "offset")
-    scale, offset = (_numbers(node, name, arguments.get(name, default), shape) for name, default in (("scale", 1.0), ("offset", 0.0)))
+    scale = _numbers(node, "scale", arguments.get("scale", 1.0), shape)
+    offset = _numbers(node, "offset", arguments.get("offset", 0.0), shape)
     return affine(node, scale, offset, shape, weights.numbers)
 
 
@@ -66,7 +67,7 @@ def affine(
 
 def preprocessing(node: Node, scaling: PixelScaling, shape: Shape, numbers: NumbersFile) -> Steps:
     """What the client says that the model expects of pixels, as layers that take pixels in [0, 1]."""
-    scale, offset = (_of_client(values, name, shape) for name, values in (("scale", scaling.scale), ("offset", scaling.offset)))
+    scale, offset = _of_client(scaling.scale, "scale", shape), _of_client(scaling.offset, "offset", shape)
     if scaling.channels == "rgb":
         return affine(node, 255 * scale, offset, shape, numbers)
     if shape[-1] != 3:
@@ -105,7 +106,7 @@ def _numbers(node: Node, name: str, value: object, shape: Shape) -> NDArray[np.f
     if found.size in (1, shape[-1]) and found.ndim <= 4:
         found = found.reshape(()) if found.size == 1 else found.reshape(-1)
     if found.ndim > 1 or found.size not in (1, shape[-1]) or not (np.abs(found) <= 1e6).all():
-        raise refused(node, f"its {name} cannot be imported; expected one number or one for each of {shape[-1]} channels")
+        raise refused(node, f"its {name} cannot be read; expected one number or one for each of {shape[-1]} channels")
     return found
 
 

@@ -48,7 +48,11 @@ def read_apart(path: Path, imported: ImportedModel, folder: Path) -> Transcoded 
 
 
 def _result_of(path: Path, imported: ImportedModel, folder: Path) -> Result:
-    order = {"path": str(path.absolute()), "folder": str(folder.absolute()), "imported": imported.model_dump(mode="json")}
+    order = {
+        "path": str(path.absolute()),
+        "folder": str(folder.absolute()),
+        "imported": imported.model_dump(mode="json"),
+    }
     try:
         done = subprocess.run(
             [sys.executable, "-P", "-m", "worker.imports.reader"],
@@ -77,6 +81,6 @@ def _environment() -> dict[str, str]:
 
 def _died(status: int, complaint: bytes) -> ImportRefused:
     logger.warning("a reader ended with %d: %s", status, complaint[-_COMPLAINT_BYTES:].decode(errors="replace").strip())
-    if status == -signal.SIGXCPU or status == -signal.SIGKILL:
+    if status in {-signal.SIGXCPU, -signal.SIGKILL}:
         return ImportRefused(f"Reading the model took more than {READER_CPU_S} s of CPU time, or too much memory.")
     return ImportRefused("The model is damaged: the process that reads it died.")

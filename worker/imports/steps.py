@@ -38,7 +38,7 @@ class Joined:
 Steps = tuple[Step | Joined, ...]
 
 
-def step(node: Node, layer_type: str, arrays: tuple[Stored, ...] = (), **fields: Any) -> Step:
+def step(node: Node, layer_type: str, arrays: tuple[Stored, ...] = (), **fields: Any) -> Step:  # noqa: ANN401 - JSON
     """A layer of the grammar. Raises `ImportRefused` when the grammar does not have it in this form."""
     try:
         layer = _LAYER.validate_python({"type": layer_type} | fields)

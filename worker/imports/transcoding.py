@@ -38,8 +38,7 @@ def transcode(path: Path, imported: ImportedModel, folder: Path) -> Transcoded:
     """
     graph = read_graph(read_config(path, folder / "weights.h5"))
     with (folder / NUMBERS_FILE).open("xb") as file:
-        found = _described(graph, imported, Weights(folder / "weights.h5", NumbersFile(file)), folder / NUMBERS_FILE)
-    return found
+        return _described(graph, imported, Weights(folder / "weights.h5", NumbersFile(file)), folder / NUMBERS_FILE)
 
 
 def _described(graph: Graph, imported: ImportedModel, weights: Weights, numbers: Path) -> Transcoded:

@@ -62,6 +62,7 @@ from worker.recipe.schedules import Schedule, filled_in
 OWN_RECIPE = Recipe(optimizer=Optimizer(name="adam"), batch_size=32, epochs=10)
 """Defaults for a network of one's own: those of the lesson's first network."""
 
+
 class TrainingPlan(BaseModel):
     """A training with nothing left to choose: what a worker runs. Null means "without", never "not decided"."""
 
