@@ -139,7 +139,7 @@ class ImportedModel(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    upload: str = Field(pattern=r"^[0-9a-f-]{1,64}$", description="Where the store keeps the file until the job ends.")
+    upload: str = Field(pattern=r"^[a-z0-9-]{1,63}$", description="Where the store keeps the file until the job ends.")
     format: ModelFormat = Field(description="Recognised by the file's first bytes.")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Of the file, in lowercase hex.")
     size_bytes: int = Field(ge=0)
