@@ -8,6 +8,8 @@ from pathlib import Path
 from model_store import ModelStore
 from service.imports.model_bodies import ReceivedModel
 from service.jobs.queue import JobQueue
+from service.keys.callers import Caller
+from service.web.quota_errors import QuotaExceeded
 from worker.datasets import FindDataset
 from worker.job_store.keys import new_id
 from worker.jobs.errors import IdempotencyConflict
@@ -25,7 +27,7 @@ async def submit_import(
     find_dataset: FindDataset,
     idempotency_key: str,
     request_id: str,
-    owner: str,
+    caller: Caller,
 ) -> JobRecord:
     """Queue the job of a model that has arrived. The file is in the store before any worker can see the job.
 
@@ -37,10 +39,11 @@ async def submit_import(
         find_dataset: looks up the dataset to test on.
         idempotency_key: a repeated request with the same key returns the first one's job.
         request_id: of the request.
-        owner: of the job and of the version.
+        caller: owns the job and the version.
 
     Raises:
         RequestInvalid, DatasetNotReady: what was said about the model cannot work.
+        QuotaExceeded: the caller may have no more jobs.
         IdempotencyConflict: the key came before with something else.
         StoreFull, StoreUnavailable, QueueUnavailable: it cannot be kept, or queued.
     """
@@ -52,8 +55,8 @@ async def submit_import(
     labels = Labels(tags=model.options.tags, note=model.options.note)
     planned = PlannedJob(varied={}, plan=plan, labels=labels)
     try:
-        record = await queue.submit(planned, idempotency_key, _digest(model), request_id, owner)
-    except IdempotencyConflict:
+        record = await queue.submit(planned, idempotency_key, _digest(model), request_id, caller)
+    except (IdempotencyConflict, QuotaExceeded):
         await asyncio.to_thread(store.imports.delete, job)
         raise
     if record.id != job:  # a repetition: its first request brought the file

@@ -121,7 +121,7 @@ async def import_model(
             request, file, request.query_params, state.settings.max_model_bytes, state.settings.min_free_bytes
         )
         record = await submit_import(
-            model, file, store, queue, datasets.find, idempotency_key or "", request_id, caller.name
+            model, file, store, queue, datasets.find, idempotency_key or "", request_id, caller
         )
     response.headers["Location"] = f"/jobs/{record.id}"
     return record

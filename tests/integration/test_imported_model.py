@@ -42,7 +42,7 @@ def test_a_version_comes_back_as_another_and_answers_the_same(api: httpx.Client,
     assert (theirs["tags"], theirs["note"], theirs["doctor"]) == (["mine"], "from elsewhere", {"worst": "none"})
     shirt = {"file": ("shirt.png", picture(80, (28, 28)))}
     answers = [api.post(f"/models/{name}/predict", files=shirt).json() for name in (NAME, "to-take-away")]
-    probabilities = [[one["probability"] for one in answer["predictions"][0]["classes"]] for answer in answers]
+    probabilities = [[one["probability"] for one in answer["predictions"][0]["top_k"]] for answer in answers]
     assert probabilities[0] == pytest.approx(probabilities[1], abs=1e-5)
     assert api.get(f"/models/{NAME}/versions/1/layers").status_code == 200
     assert api.get(f"/models/{NAME}/versions/1/doctor").json()["findings"] == []
