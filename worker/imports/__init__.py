@@ -1,4 +1,4 @@
-"""Models trained elsewhere: read as data, checked, and described in the grammar. Nothing of a file is ever executed.
+"""Models trained elsewhere: read as data, checked, and described in the grammar, by a process of its own.
 
-A process of its own does the reading, see `reader`. This package does not import Keras.
+Not here: Keras, and anything that executes what a file says.
 """
