@@ -17,7 +17,7 @@ from model_store.objects import Objects
 logger = logging.getLogger(__name__)
 
 
-class AliasChange(BaseModel):
+class AliasChange(BaseModel, defer_build=True):
     """One entry of an alias's history."""
 
     model_config = ConfigDict(frozen=True)

@@ -53,7 +53,7 @@ class Position:
         return f"{self.epoch}-{self.step}-{self.fence}"
 
 
-class _Manifest(BaseModel):
+class _Manifest(BaseModel, defer_build=True):
     model_config = ConfigDict(frozen=True)
 
     format: Literal[1] = 1

@@ -19,7 +19,7 @@ SILENCE_S = 60.0
 Phase = Literal["reading", "decoding", "packing", "storing"]
 
 
-class ConversionFailure(BaseModel):
+class ConversionFailure(BaseModel, defer_build=True):
     """Why there is no dataset: `code` for programs, `message` and `hint` for people."""
 
     model_config = ConfigDict(frozen=True)
@@ -29,7 +29,7 @@ class ConversionFailure(BaseModel):
     hint: str | None = None
 
 
-class ConversionStatus(BaseModel):
+class ConversionStatus(BaseModel, defer_build=True):
     """The progress of an upload's conversion, or why it failed."""
 
     model_config = ConfigDict(frozen=True)
@@ -60,7 +60,7 @@ INTERRUPTED = ConversionFailure(
 )
 
 
-class DatasetFacts(BaseModel):
+class DatasetFacts(BaseModel, defer_build=True):
     """What the conversion knows about the dataset it produced."""
 
     model_config = ConfigDict(frozen=True)

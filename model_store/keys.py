@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 ROOT = "keys/"
 
 
-class KeyRecord(BaseModel):
+class KeyRecord(BaseModel, defer_build=True):
     """A key as it is stored."""
 
     model_config = ConfigDict(frozen=True)

@@ -28,7 +28,7 @@ def _not_the_manifest(name: str) -> str:
 FileName = Annotated[str, Field(pattern=FILE_PATTERN), AfterValidator(_not_the_manifest)]
 
 
-class FileEntry(BaseModel):
+class FileEntry(BaseModel, defer_build=True):
     """Size and checksum of a file at the time of its publication."""
 
     model_config = ConfigDict(frozen=True)
@@ -46,7 +46,7 @@ def _is_none(value: object) -> bool:
     return value is None
 
 
-class DoctorVerdict(BaseModel):
+class DoctorVerdict(BaseModel, defer_build=True):
     """The severest of what was found wrong with a run."""
 
     model_config = ConfigDict(frozen=True)
@@ -54,7 +54,7 @@ class DoctorVerdict(BaseModel):
     worst: Literal["error", "warning", "info", "none"] = Field(description="Severity of the worst finding.")
 
 
-class VersionFacts(BaseModel):
+class VersionFacts(BaseModel, defer_build=True):
     """What the trainer knows about the version it publishes."""
 
     model_config = ConfigDict(frozen=True)

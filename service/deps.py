@@ -52,11 +52,21 @@ FileName = Annotated[str, Path(pattern=FILE_PATTERN, description="Name of the fi
 JobId = Annotated[str, Path(pattern=NAME_PATTERN, description="Id of the job.", examples=["k3v9x2m7qd"])]
 
 
-async def get_state(request: Request) -> ServiceState:
-    """The state of this process; a coroutine, because FastAPI would run a plain function in a thread."""
+def state_of(request: Request) -> ServiceState:
+    """The state of this process."""
     state = request.app.state.service
     assert isinstance(state, ServiceState)
     return state
+
+
+async def get_state(request: Request) -> ServiceState:
+    """The state of this process.
+
+    A coroutine, as all dependencies here: FastAPI would run a plain function in a thread. The others take the request
+    and not this dependency, because FastAPI resolves each level of dependencies anew, at the start for every route and
+    later for every request.
+    """
+    return state_of(request)
 
 
 StateDep = Annotated[ServiceState, Depends(get_state)]
@@ -74,75 +84,76 @@ async def _caller(request: Request) -> Caller:
 CallerDep = Annotated[Caller, Depends(_caller)]
 
 
-async def _usage(state: StateDep) -> Usage:
-    return state.usage()
+async def _usage(request: Request) -> Usage:
+    return state_of(request).usage()
 
 
-async def _keyring(state: StateDep) -> Keyring | None:
-    return state.keyring
+async def _keyring(request: Request) -> Keyring | None:
+    return state_of(request).keyring
 
 
-async def _store(state: StateDep) -> ModelStore:
-    return state.store
+async def _store(request: Request) -> ModelStore:
+    return state_of(request).store
 
 
-async def _catalog(state: StateDep) -> Catalog:
-    return state.catalog
+async def _catalog(request: Request) -> Catalog:
+    return state_of(request).catalog
 
 
-async def _index(state: StateDep) -> Index:
-    return await state.catalog.index()
+async def _index(request: Request) -> Index:
+    return await state_of(request).catalog.index()
 
 
-async def _engine(state: StateDep) -> Engine:
-    return state.engine
+async def _engine(request: Request) -> Engine:
+    return state_of(request).engine
 
 
-async def _predictor(state: StateDep) -> Predictor:
-    return state.predictor
+async def _predictor(request: Request) -> Predictor:
+    return state_of(request).predictor
 
 
-async def _settings(state: StateDep) -> ApiSettings:
-    return state.settings
+async def _settings(request: Request) -> ApiSettings:
+    return state_of(request).settings
 
 
-async def _queue(state: StateDep) -> JobQueue:
-    return state.queue
+async def _queue(request: Request) -> JobQueue:
+    return state_of(request).queue
 
 
-async def _curves(state: StateDep) -> CurvePictures:
-    return state.curves
+async def _curves(request: Request) -> CurvePictures:
+    return state_of(request).curves
 
 
-async def _comparisons(state: StateDep) -> ComparisonPictures:
-    return state.comparisons
+async def _comparisons(request: Request) -> ComparisonPictures:
+    return state_of(request).comparisons
 
 
-async def _datasets(state: StateDep) -> DatasetListing:
-    return state.datasets
+async def _datasets(request: Request) -> DatasetListing:
+    return state_of(request).datasets
 
 
-async def _conversions(state: StateDep) -> Conversions:
-    return state.conversions
+async def _conversions(request: Request) -> Conversions:
+    return state_of(request).conversions
 
 
-async def _sheets(state: StateDep) -> ContactSheets:
-    return state.sheets
+async def _sheets(request: Request) -> ContactSheets:
+    return state_of(request).sheets
 
 
-async def _dataset_pictures(state: StateDep) -> DatasetPictures:
-    return state.dataset_pictures
+async def _dataset_pictures(request: Request) -> DatasetPictures:
+    return state_of(request).dataset_pictures
 
 
-async def _looks(state: StateDep) -> Looks:
-    return state.looks
+async def _looks(request: Request) -> Looks:
+    return state_of(request).looks
 
 
-async def _streams(state: StateDep) -> EventStreams:
-    return state.streams
+async def _streams(request: Request) -> EventStreams:
+    return state_of(request).streams
 
 
-async def _job(job_id: JobId, state: StateDep) -> JobRecord:
+async def _job(job_id: JobId, request: Request) -> JobRecord:
+    state = state_of(request)
     return await state.queue.call(state.queue.jobs.get, job_id)
 
 
@@ -151,7 +162,8 @@ async def _own_job(job: Annotated[JobRecord, Depends(_job)], caller: CallerDep) 
     return job
 
 
-async def _test_labels_of_version(request: Request, state: StateDep, caller: CallerDep) -> None:
+async def _test_labels_of_version(request: Request, caller: CallerDep) -> None:
+    state = state_of(request)
     hidden, path = state.settings.hidden_datasets(), request.path_params
     version = str(path.get("version", ""))
     if not hidden or path.get("file") in FILES_WITHOUT_LABELS or (version and not is_name(version, NUMBER_PATTERN)):
@@ -160,12 +172,12 @@ async def _test_labels_of_version(request: Request, state: StateDep, caller: Cal
     require_test_labels(caller, (await state.catalog.resolve(reference)).dataset, hidden)
 
 
-async def _require_free_space(state: StateDep) -> None:
-    await asyncio.to_thread(state.store.require_free_space)
+async def _require_free_space(request: Request) -> None:
+    await asyncio.to_thread(state_of(request).store.require_free_space)
 
 
-async def _uploads(request: Request, state: StateDep) -> list[Upload]:
-    return await _read(request, state, None)
+async def _uploads(request: Request) -> list[Upload]:
+    return await _read(request, state_of(request), None)
 
 
 async def _read(request: Request, state: ServiceState, take_options: TakeOptions | None) -> list[Upload]:

@@ -17,7 +17,7 @@ NOT_HERE = "Its files are not on this server's disk yet; the first job that need
 DatasetState = Literal["ready", "converting", "failed"]
 
 
-class DatasetClass(BaseModel):
+class DatasetClass(BaseModel, defer_build=True):
     """One class and its pictures."""
 
     label: str = Field(examples=["Ankle boot"])
@@ -25,7 +25,7 @@ class DatasetClass(BaseModel):
     test: int = Field(description="Pictures in the test split.", examples=[1000])
 
 
-class ConversionProgress(BaseModel):
+class ConversionProgress(BaseModel, defer_build=True):
     """Progress of an upload's conversion."""
 
     phase: str = Field(description="`reading`, `decoding`, `packing` or `storing`.", examples=["decoding"])
@@ -33,7 +33,7 @@ class ConversionProgress(BaseModel):
     total: int = Field(description="Files to process in this phase.")
 
 
-class DatasetAnswer(BaseModel):
+class DatasetAnswer(BaseModel, defer_build=True):
     """A dataset, or an upload that is becoming one."""
 
     name: str = Field(examples=["fashion_mnist"])
@@ -83,7 +83,7 @@ class DatasetAnswer(BaseModel):
     created_at: datetime | None = Field(default=None, description="Of an uploaded dataset or an upload.")
 
 
-class DatasetList(BaseModel):
+class DatasetList(BaseModel, defer_build=True):
     """All datasets."""
 
     datasets: list[DatasetAnswer]

@@ -10,7 +10,7 @@ from worker.inside.record import NetworkRecord
 Nested = list[float] | list[list[float]] | list[list[list[float]]] | list[list[list[list[float]]]]
 
 
-class LayerLine(BaseModel):
+class LayerLine(BaseModel, defer_build=True):
     """One layer of a version."""
 
     name: str = Field(examples=["conv2d_1"])
@@ -32,7 +32,7 @@ class LayerLine(BaseModel):
     explainable: bool = Field(description="Grad-CAM can look at this layer.")
 
 
-class LayerList(BaseModel):
+class LayerList(BaseModel, defer_build=True):
     """The layers of a version, from the picture to the answer."""
 
     model: str
@@ -41,7 +41,7 @@ class LayerList(BaseModel):
     layers: list[LayerLine]
 
 
-class Kernels(BaseModel):
+class Kernels(BaseModel, defer_build=True):
     """The kernels of a layer, as Keras has them."""
 
     layer: str = Field(examples=["conv2d"])
@@ -55,7 +55,7 @@ class Kernels(BaseModel):
     deviation: float
 
 
-class MapSummary(BaseModel):
+class MapSummary(BaseModel, defer_build=True):
     """One channel's map in a few numbers."""
 
     channel: int
@@ -65,7 +65,7 @@ class MapSummary(BaseModel):
     deviation: float
 
 
-class LayerMapsAnswer(BaseModel):
+class LayerMapsAnswer(BaseModel, defer_build=True):
     """What one layer makes of the picture."""
 
     name: str = Field(examples=["conv2d"])
@@ -76,7 +76,7 @@ class LayerMapsAnswer(BaseModel):
     )
 
 
-class MapsAnswer(BaseModel):
+class MapsAnswer(BaseModel, defer_build=True):
     """What every layer makes of a picture."""
 
     model: str
@@ -87,7 +87,7 @@ class MapsAnswer(BaseModel):
     layers: list[LayerMapsAnswer]
 
 
-class Explanation(BaseModel):
+class Explanation(BaseModel, defer_build=True):
     """Where in a picture the evidence for a class is."""
 
     model: str
@@ -109,14 +109,14 @@ class Explanation(BaseModel):
     )
 
 
-class Original(BaseModel):
+class Original(BaseModel, defer_build=True):
     """The answer for the picture as it came."""
 
     label: str
     probability: float
 
 
-class ChangeLine(BaseModel):
+class ChangeLine(BaseModel, defer_build=True):
     """The answer after one change."""
 
     change: str = Field(examples=["shift"])
@@ -126,7 +126,7 @@ class ChangeLine(BaseModel):
     original_probability: float = Field(description="Of the label that the picture had before the change.")
 
 
-class WhatIf(BaseModel):
+class WhatIf(BaseModel, defer_build=True):
     """How the answer changes with the picture, or without a filter."""
 
     model: str

@@ -29,7 +29,7 @@ Amount = int | float | list[int] | list[tuple[str, int]]
 """How much of a change, as it was asked for."""
 
 
-class Changes(BaseModel):
+class Changes(BaseModel, defer_build=True):
     """What to try; each amount gives one answer."""
 
     model_config = ConfigDict(extra="forbid")

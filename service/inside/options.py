@@ -13,7 +13,7 @@ Method = Literal["occlusion", "gradcam"]
 Options = TypeVar("Options", bound=BaseModel)
 
 
-class MapsOptions(BaseModel):
+class MapsOptions(BaseModel, defer_build=True):
     """What to show of the maps."""
 
     model_config = ConfigDict(extra="forbid")
@@ -24,7 +24,7 @@ class MapsOptions(BaseModel):
     format: Format = Field(default="json", description="`png`: tiles of one layer, or an overview of all.")
 
 
-class ExplainOptions(BaseModel):
+class ExplainOptions(BaseModel, defer_build=True):
     """How to explain."""
 
     model_config = ConfigDict(extra="forbid")

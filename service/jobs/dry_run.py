@@ -16,7 +16,7 @@ MANIFESTS_READ = 100
 """The newest versions show how fast trainings are here; reading more only costs time."""
 
 
-class PlannedTraining(BaseModel):
+class PlannedTraining(BaseModel, defer_build=True):
     """A training that would be queued."""
 
     varied: dict[str, JsonValue] = Field(description="The grid's fields, with this job's values; empty without a grid.")
@@ -24,7 +24,7 @@ class PlannedTraining(BaseModel):
     estimate: Estimate
 
 
-class DryRun(BaseModel):
+class DryRun(BaseModel, defer_build=True):
     """What a submission would do; nothing was queued."""
 
     jobs: list[PlannedTraining] = Field(description="One, or as many as the grid has combinations.")

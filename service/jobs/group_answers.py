@@ -12,7 +12,7 @@ from worker.jobs.records import JobFailure, JobRecord, PublishedModel
 from worker.jobs.states import JobState
 
 
-class GroupMember(BaseModel):
+class GroupMember(BaseModel, defer_build=True):
     """A job of a group, in short."""
 
     id: str
@@ -25,7 +25,7 @@ class GroupMember(BaseModel):
     error: JobFailure | None
 
 
-class BestMember(BaseModel):
+class BestMember(BaseModel, defer_build=True):
     """The best job of a group so far."""
 
     job: str
@@ -37,7 +37,7 @@ class BestMember(BaseModel):
     model: PublishedModel | None
 
 
-class Group(BaseModel):
+class Group(BaseModel, defer_build=True):
     """Jobs that were submitted together as one grid."""
 
     id: str = Field(description="Name of the group.", examples=["k3v9x2m7qd"])
@@ -54,7 +54,7 @@ class Group(BaseModel):
     jobs: list[GroupMember] = Field(description="In the order of the grid, whose last field varies fastest.")
 
 
-class GroupList(BaseModel):
+class GroupList(BaseModel, defer_build=True):
     """A page of groups, newest first."""
 
     groups: list[GroupLine]

@@ -62,14 +62,14 @@ class JobQuery:
         return f"/jobs?{urlencode(self.given | more, doseq=True)}"
 
 
-class Changed(BaseModel):
+class Changed(BaseModel, defer_build=True):
     """What became of a request to change many jobs."""
 
     matched: int = Field(description="Jobs that the filters match and the caller may change.")
     changed: int = Field(description="Jobs that were changed; repeat the request while it is smaller than `matched`.")
 
 
-class Page(BaseModel):
+class Page(BaseModel, defer_build=True):
     """Jobs of one page, how many match in all, and whether more follow."""
 
     jobs: list[JobRecord]

@@ -11,7 +11,7 @@ from worker.jobs.states import JobState
 LONGEST_SETTING = 80
 
 
-class JobRow(BaseModel):
+class JobRow(BaseModel, defer_build=True):
     """A job in short."""
 
     id: str

@@ -11,7 +11,7 @@ from service.keys.callers import KeyScope
 from service.settings import QuotaName
 
 
-class KeyRequest(BaseModel):
+class KeyRequest(BaseModel, defer_build=True):
     """A key to be made."""
 
     model_config = ConfigDict(extra="forbid")
@@ -36,7 +36,7 @@ class KeyRequest(BaseModel):
     )
 
 
-class Key(BaseModel):
+class Key(BaseModel, defer_build=True):
     """A key, without the key itself."""
 
     name: str = Field(description="Owner of what is made with the key.", examples=["ada"])
@@ -55,7 +55,7 @@ class CreatedKey(Key):
     key: str = Field(description="The key. It is shown this once, and stored nowhere.", examples=["cvs_…"])
 
 
-class KeyList(BaseModel):
+class KeyList(BaseModel, defer_build=True):
     """All keys, by name; of each name the newest."""
 
     keys: list[Key]

@@ -25,7 +25,7 @@ MAX_TASKS = 20_000
 MAX_LABEL = 100
 
 
-class Project(BaseModel):
+class Project(BaseModel, defer_build=True):
     """One project.
 
     Attributes:

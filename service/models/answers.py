@@ -12,7 +12,7 @@ from service.models.index import ModelEntry
 PASSED_OVER = "The finding for which the version does not answer by default; null if it may."
 
 
-class VersionLine(BaseModel):
+class VersionLine(BaseModel, defer_build=True):
     """A version in a model's list."""
 
     version: int = Field(examples=[1])
@@ -30,7 +30,7 @@ class VersionLine(BaseModel):
     note: str | None = Field(description="Of the job.")
 
 
-class Model(BaseModel):
+class Model(BaseModel, defer_build=True):
     """A model: its versions, ascending, and its aliases."""
 
     name: str = Field(examples=["fashion_mnist-lenet5-fashion"])
@@ -51,7 +51,7 @@ class Model(BaseModel):
     aliases: dict[str, int] = Field(examples=[{"production": 1}])
 
 
-class ModelList(BaseModel):
+class ModelList(BaseModel, defer_build=True):
     """All models, by name."""
 
     models: list[Model]
@@ -67,7 +67,7 @@ class Version(Manifest):
     size_bytes: int = Field(description="All its files together.")
 
 
-class AliasTarget(BaseModel):
+class AliasTarget(BaseModel, defer_build=True):
     """Where an alias is to point."""
 
     model_config = {"extra": "forbid"}
@@ -75,7 +75,7 @@ class AliasTarget(BaseModel):
     version: int = Field(ge=1, le=999_999_999, strict=True, examples=[3])
 
 
-class Alias(BaseModel):
+class Alias(BaseModel, defer_build=True):
     """An alias, and where it has pointed."""
 
     alias: str = Field(examples=["production"])
@@ -83,7 +83,7 @@ class Alias(BaseModel):
     history: list[AliasChange] = Field(description="Every change, oldest first; `version` is null for a removal.")
 
 
-class AliasHistory(BaseModel):
+class AliasHistory(BaseModel, defer_build=True):
     """Where an alias points now, and where it has pointed."""
 
     alias: str = Field(examples=["production"])
@@ -91,7 +91,7 @@ class AliasHistory(BaseModel):
     history: list[AliasChange] = Field(description="Every change, oldest first; `version` is null for a removal.")
 
 
-class AliasList(BaseModel):
+class AliasList(BaseModel, defer_build=True):
     """Where a model's aliases point."""
 
     aliases: dict[str, int] = Field(examples=[{"production": 3}])

@@ -8,7 +8,7 @@ from model_store import Manifest
 from service.models.index import Index, is_tested_whole
 
 
-class LeaderboardRow(BaseModel):
+class LeaderboardRow(BaseModel, defer_build=True):
     """An owner's best version."""
 
     rank: int = Field(description="From 1; equal accuracies have the same rank.")
@@ -22,7 +22,7 @@ class LeaderboardRow(BaseModel):
     versions: int = Field(description="Versions of the owner that were compared.")
 
 
-class Leaderboard(BaseModel):
+class Leaderboard(BaseModel, defer_build=True):
     """Owners by the accuracy of their best version, the best first."""
 
     dataset: str

@@ -11,7 +11,7 @@ from worker.reports.mistakes import Mistake, Mistakes
 PICTURE_URL = "/datasets/{dataset}/pictures/test/{index}.png"
 
 
-class OtherAnswer(BaseModel):
+class OtherAnswer(BaseModel, defer_build=True):
     """What another version says about a picture."""
 
     predicted: str | None = Field(
@@ -34,7 +34,7 @@ class MistakeRow(Mistake):
     other: OtherAnswer | None = Field(default=None, description="What the version named by `of` says.")
 
 
-class MistakeList(BaseModel):
+class MistakeList(BaseModel, defer_build=True):
     """Mistakes of a version on the test split, the most confident first."""
 
     pictures: int = Field(description="Pictures of the test split that were tested.")

@@ -15,7 +15,7 @@ from service.models.index import Index, ModelEntry, accuracy_rank
 logger = logging.getLogger(__name__)
 
 
-class RetentionRules(BaseModel):
+class RetentionRules(BaseModel, defer_build=True):
     """What is kept. A version goes only if none of the rules that are given keeps it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,7 +37,7 @@ class RetentionRules(BaseModel):
         return self.keep_best is None and self.older_than_days is None
 
 
-class RemovedVersion(BaseModel):
+class RemovedVersion(BaseModel, defer_build=True):
     """A version that no rule keeps."""
 
     model: str
@@ -47,7 +47,7 @@ class RemovedVersion(BaseModel):
     published_at: datetime
 
 
-class RetentionAnswer(BaseModel):
+class RetentionAnswer(BaseModel, defer_build=True):
     """What was deleted, or would be."""
 
     dry_run: bool = Field(description="Nothing was deleted.")

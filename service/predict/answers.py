@@ -23,7 +23,7 @@ SORTED_AS_A_LIST = 32
 """Python sorts this many numbers in less time than numpy needs to start."""
 
 
-class ClassProbability(BaseModel):
+class ClassProbability(BaseModel, defer_build=True):
     """One class and how probable it is."""
 
     label: str = Field(examples=["Ankle boot"])
@@ -36,7 +36,7 @@ def _is_missing(value: object) -> bool:
     return value is None
 
 
-class PictureAnswer(BaseModel):
+class PictureAnswer(BaseModel, defer_build=True):
     """What one picture shows."""
 
     label: str | None = Field(description="Null only when the answer is `not_sure`.", examples=["Ankle boot"])
@@ -65,21 +65,21 @@ class PictureAnswer(BaseModel):
     )
 
 
-class PictureFault(BaseModel):
+class PictureFault(BaseModel, defer_build=True):
     """Why one picture of several has no answer."""
 
     code: str = Field(examples=["picture_invalid"])
     message: str
 
 
-class PictureFailure(BaseModel):
+class PictureFailure(BaseModel, defer_build=True):
     """A picture of several that could not be read; the others have their answers."""
 
     filename: str | None
     error: PictureFault
 
 
-class Prediction(BaseModel):
+class Prediction(BaseModel, defer_build=True):
     """Answers in the order in which the pictures came."""
 
     model: str = Field(examples=["fashion_mnist-lenet5-fashion"])

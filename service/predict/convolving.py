@@ -28,7 +28,7 @@ Row = Annotated[list[Weight], Field(min_length=1, max_length=LARGEST_KERNEL)]
 Matrix = Annotated[list[Row], Field(min_length=1, max_length=LARGEST_KERNEL)]
 
 
-class ConvolveOptions(BaseModel):
+class ConvolveOptions(BaseModel, defer_build=True):
     """What is done to the picture."""
 
     model_config = ConfigDict(extra="forbid")
@@ -65,7 +65,7 @@ class ConvolveCall(EncodedPictures, ConvolveOptions):
     """A JSON body with one picture, and what is done to it."""
 
 
-class ConvolveAnswer(BaseModel):
+class ConvolveAnswer(BaseModel, defer_build=True):
     """A picture after convolution and, if it was asked for, pooling."""
 
     kernel: list[list[float]] = Field(description="Rows of weights.")

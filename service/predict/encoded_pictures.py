@@ -10,7 +10,7 @@ ENCODED, LINKED = "encoded", "linked"
 """The two kinds of pictures; pydantic writes them into the place of an error."""
 
 
-class EncodedPicture(BaseModel):
+class EncodedPicture(BaseModel, defer_build=True):
     """One picture in a JSON body."""
 
     model_config = ConfigDict(extra="forbid")
@@ -24,7 +24,7 @@ class EncodedPicture(BaseModel):
     )
 
 
-class LinkedPicture(BaseModel):
+class LinkedPicture(BaseModel, defer_build=True):
     """One picture in a JSON body, by its URL; only where `CONVSERVE_PICTURE_URLS` is on."""
 
     model_config = ConfigDict(extra="forbid")
@@ -42,7 +42,7 @@ def _kind_of(picture: object) -> str:
     return LINKED if is_linked else ENCODED
 
 
-class EncodedPictures(BaseModel):
+class EncodedPictures(BaseModel, defer_build=True):
     """A JSON body with pictures."""
 
     model_config = ConfigDict(extra="forbid")

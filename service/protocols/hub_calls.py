@@ -22,7 +22,7 @@ SOFTMAX = "softmax"
 """The function that turns a network's outputs into probabilities here; published networks end with it."""
 
 
-class HubParameters(BaseModel):
+class HubParameters(BaseModel, defer_build=True):
     """Parameters of an image classification."""
 
     model_config = ConfigDict(extra="ignore")
@@ -33,7 +33,7 @@ class HubParameters(BaseModel):
     )
 
 
-class HubCall(BaseModel):
+class HubCall(BaseModel, defer_build=True):
     """A picture as `huggingface_hub` sends it when there are parameters."""
 
     model_config = ConfigDict(extra="ignore")
@@ -42,7 +42,7 @@ class HubCall(BaseModel):
     parameters: HubParameters | None = None
 
 
-class HubLabel(BaseModel):
+class HubLabel(BaseModel, defer_build=True):
     """A class and how probable it is."""
 
     label: str = Field(examples=["Ankle boot"])

@@ -38,14 +38,14 @@ TRAIN = "START_TRAINING"
 router = APIRouter(tags=["other clients"])
 
 
-class BackendHealth(BaseModel):
+class BackendHealth(BaseModel, defer_build=True):
     """The backend answers."""
 
     status: str = "UP"
     model_class: str = "convserve"
 
 
-class BackendSetup(BaseModel):
+class BackendSetup(BaseModel, defer_build=True):
     """A project that wants suggestions."""
 
     model_config = ConfigDict(extra="ignore", protected_namespaces=())
@@ -57,7 +57,7 @@ class BackendSetup(BaseModel):
     )
 
 
-class BackendVersion(BaseModel):
+class BackendVersion(BaseModel, defer_build=True):
     """The version that makes suggestions."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -65,7 +65,7 @@ class BackendVersion(BaseModel):
     model_version: str = Field(description="`name/version`, or `INITIAL`.", examples=["label-studio-1/3"])
 
 
-class WebhookEvent(BaseModel):
+class WebhookEvent(BaseModel, defer_build=True):
     """What happened in a project. Fields that are not named here are ignored."""
 
     model_config = ConfigDict(extra="ignore")
@@ -77,7 +77,7 @@ class WebhookEvent(BaseModel):
     annotations: list[Any] | None = Field(default=None, description="Those that were deleted; `task` is used.")
 
 
-class WebhookAnswer(BaseModel):
+class WebhookAnswer(BaseModel, defer_build=True):
     """What the event led to."""
 
     status: str = Field(description="`noted`, `ignored`, `training`, or `busy` while a training is being prepared.")

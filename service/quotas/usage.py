@@ -29,7 +29,7 @@ class JobUsage(NamedTuple):
     each_s: float
 
 
-class Used(BaseModel):
+class Used(BaseModel, defer_build=True):
     """What the owner of a key uses; the fields of the queue are null while it does not answer."""
 
     jobs: int | None = Field(description="Jobs that wait or run.")

@@ -70,7 +70,7 @@ async def _dataset(datasets: DatasetsDep, dataset: DatasetQuery = None) -> Datas
 DatasetDep = Annotated[DatasetInfo | None, Depends(_dataset)]
 
 
-class Recipe(BaseModel):
+class Recipe(BaseModel, defer_build=True):
     """How a network is trained when a job does not say otherwise."""
 
     optimizer: str = Field(description="Keras's name of the optimizer.")
@@ -88,7 +88,7 @@ class Recipe(BaseModel):
     precision: Precision
 
 
-class PresetLine(BaseModel):
+class PresetLine(BaseModel, defer_build=True):
     """A preset in the list, with counts for one input shape and number of classes."""
 
     name: str = Field(examples=["lenet5-fashion"])
@@ -103,7 +103,7 @@ class PresetLine(BaseModel):
     flops: int = Field(description="For inference on one picture; a multiplication and an addition count as two.")
 
 
-class PresetList(BaseModel):
+class PresetList(BaseModel, defer_build=True):
     """All presets."""
 
     architectures: list[PresetLine]

@@ -38,7 +38,7 @@ REFUSALS = (
 Split = Annotated[SplitName, Query(description="`train`, `test`, or the dataset's own `validation` if it has one.")]
 
 
-class PictureRow(BaseModel):
+class PictureRow(BaseModel, defer_build=True):
     """One picture of a dataset."""
 
     index: int = Field(description="Its position in the split, from 0.", examples=[0])
@@ -50,7 +50,7 @@ class PictureRow(BaseModel):
     )
 
 
-class PictureList(BaseModel):
+class PictureList(BaseModel, defer_build=True):
     """A page of the pictures of one split, in the order of the split."""
 
     dataset: str

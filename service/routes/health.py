@@ -11,13 +11,13 @@ from service.state import ServiceState
 from worker.jobs.errors import QueueUnavailable
 
 
-class Alive(BaseModel):
+class Alive(BaseModel, defer_build=True):
     """The process is alive."""
 
     status: Literal["alive"] = "alive"
 
 
-class DamagedVersion(BaseModel):
+class DamagedVersion(BaseModel, defer_build=True):
     """A version that is not served because its files differ from what was published."""
 
     model: str
@@ -25,7 +25,7 @@ class DamagedVersion(BaseModel):
     file: str
 
 
-class Readiness(BaseModel):
+class Readiness(BaseModel, defer_build=True):
     """Whether this process can answer, and which parts of it work."""
 
     status: Literal["ready", "unavailable"]

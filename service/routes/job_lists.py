@@ -47,7 +47,7 @@ async def _query(
 JobQueryDep = Annotated[JobQuery, Depends(_query)]
 
 
-class JobList(BaseModel):
+class JobList(BaseModel, defer_build=True):
     """A page of jobs, newest first."""
 
     jobs: list[JobRecord]
@@ -57,7 +57,7 @@ class JobList(BaseModel):
     next: str | None = Field(description="Path of the next page; null on the last one.")
 
 
-class JobRows(BaseModel):
+class JobRows(BaseModel, defer_build=True):
     """A page of jobs in short, newest first."""
 
     jobs: list[JobRow]

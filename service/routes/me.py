@@ -12,7 +12,7 @@ from service.web.problem_docs import problem_responses
 router = APIRouter(tags=["keys"])
 
 
-class Limits(BaseModel):
+class Limits(BaseModel, defer_build=True):
     """What a key allows its owner; null: as much as the server can do."""
 
     jobs: float | None = Field(default=None, description="Jobs that wait or run.")
@@ -22,7 +22,7 @@ class Limits(BaseModel):
     predict_per_s: float | None = Field(default=None, description="Predictions per second and API process.")
 
 
-class Me(BaseModel):
+class Me(BaseModel, defer_build=True):
     """The caller of a request."""
 
     name: str = Field(description="Owner of what is made with the key; `local` where no keys are needed.")

@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 
 from model_store import AliasNotFound, ArtifactCorrupt, Manifest, ModelNotFound, StoreUnavailable, VersionNotFound
-from service.deps import AliasName, CatalogDep, ModelName, VersionNumber
+from service.deps import AliasName, ModelName, VersionNumber, state_of
 from service.errors import VersionPassedOver
 from service.models.index import Reference
 from service.web.problem_docs import problem_responses
@@ -18,12 +18,12 @@ NAMED = (ModelNotFound, VersionNotFound, AliasNotFound, ArtifactCorrupt, Version
 """The errors of finding the version, which any route below one may answer with."""
 
 
-async def _by_number(name: ModelName, version: VersionNumber, catalog: CatalogDep) -> Manifest:
-    return await catalog.resolve(Reference(name, version=version))
+async def _by_number(name: ModelName, version: VersionNumber, request: Request) -> Manifest:
+    return await state_of(request).catalog.resolve(Reference(name, version=version))
 
 
-async def _by_alias(name: ModelName, alias: AliasName, catalog: CatalogDep) -> Manifest:
-    return await catalog.resolve(Reference(name, alias=alias))
+async def _by_alias(name: ModelName, alias: AliasName, request: Request) -> Manifest:
+    return await state_of(request).catalog.resolve(Reference(name, alias=alias))
 
 
 OfVersion = Annotated[Manifest, Depends(_by_number)]

@@ -11,7 +11,7 @@ from worker.jobs.workers import Worker
 router = APIRouter(prefix="/workers", tags=["jobs"])
 
 
-class WorkerList(BaseModel):
+class WorkerList(BaseModel, defer_build=True):
     """The workers that are alive."""
 
     workers: list[Worker]

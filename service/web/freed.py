@@ -3,7 +3,7 @@
 from pydantic import BaseModel, Field
 
 
-class Freed(BaseModel):
+class Freed(BaseModel, defer_build=True):
     """How much disk space a deletion freed."""
 
     freed_bytes: int = Field(examples=[1_204_511])

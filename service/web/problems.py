@@ -39,7 +39,7 @@ MAX_ERRORS_BYTES = 2500
 Loc = Sequence[str | int]
 
 
-class FieldProblem(BaseModel):
+class FieldProblem(BaseModel, defer_build=True):
     """What is wrong with one part of a request."""
 
     loc: list[str | int] = Field(
@@ -49,7 +49,7 @@ class FieldProblem(BaseModel):
     message: str = Field(examples=["Input should be greater than or equal to 1"])
 
 
-class Problem(BaseModel):
+class Problem(BaseModel, defer_build=True):
     """Every error's body, after RFC 9457."""
 
     type: str = Field(

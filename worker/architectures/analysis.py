@@ -24,7 +24,7 @@ MAX_VALUES = 200_000_000
 """Output values of all layers for one picture, which training keeps: VGG16 has 15 million."""
 
 
-class LayerRow(BaseModel):
+class LayerRow(BaseModel, defer_build=True):
     """One line of the layer table."""
 
     model_config = ConfigDict(frozen=True)
@@ -37,7 +37,7 @@ class LayerRow(BaseModel):
     flops: int = Field(description="For one picture in inference; a multiplication and an addition are two.")
 
 
-class Analysis(BaseModel):
+class Analysis(BaseModel, defer_build=True):
     """A network's layer table and totals, for one input shape and number of classes."""
 
     model_config = ConfigDict(frozen=True)

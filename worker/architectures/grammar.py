@@ -56,7 +56,7 @@ PoolSize = Annotated[tuple[int, int], Sides(1, 512)]
 Factor = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
 
 
-class _Layer(BaseModel):
+class _Layer(BaseModel, defer_build=True):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 

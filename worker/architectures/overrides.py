@@ -45,7 +45,7 @@ def _as_size(value: object) -> object:
         ) from None
 
 
-class Overrides(BaseModel):
+class Overrides(BaseModel, defer_build=True):
     """What to change in a network before it is trained. Fields that are left out change nothing."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

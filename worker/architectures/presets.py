@@ -28,7 +28,7 @@ from worker.recipe.options import Augmentation, Optimizer, Precision
 from worker.recipe.schedules import Constant, Cosine, OneCycle, Schedule
 
 
-class Recipe(BaseModel):
+class Recipe(BaseModel, defer_build=True):
     """How a network is trained unless a job says otherwise."""
 
     model_config = ConfigDict(frozen=True)
@@ -43,7 +43,7 @@ class Recipe(BaseModel):
     precision: Precision = "float32"
 
 
-class Preset(BaseModel):
+class Preset(BaseModel, defer_build=True):
     """A named network with its source, its recipe and the input it was designed for."""
 
     model_config = ConfigDict(frozen=True)

@@ -17,7 +17,7 @@ from worker.jobs.records import History, JobFailure, JobRecord, PublishedModel
 from worker.jobs.states import JobState
 
 
-class Run(BaseModel):
+class Run(BaseModel, defer_build=True):
     """One job of a comparison."""
 
     model_config = ConfigDict(frozen=True)
@@ -34,7 +34,7 @@ class Run(BaseModel):
     error: JobFailure | None
 
 
-class Spread(BaseModel):
+class Spread(BaseModel, defer_build=True):
     """One number over the runs of a setting."""
 
     model_config = ConfigDict(frozen=True)
@@ -46,7 +46,7 @@ class Spread(BaseModel):
     highest: float
 
 
-class Setting(BaseModel):
+class Setting(BaseModel, defer_build=True):
     """Runs that differ only by their seed."""
 
     model_config = ConfigDict(frozen=True)
@@ -59,7 +59,7 @@ class Setting(BaseModel):
     metrics: dict[MetricName, Spread]
 
 
-class Comparison(BaseModel):
+class Comparison(BaseModel, defer_build=True):
     """Runs side by side."""
 
     model_config = ConfigDict(frozen=True)

@@ -18,7 +18,7 @@ Kind = Literal["clear", "partly_clear", "no_clear_difference", "cannot_tell", "o
 CONFIDENCE = 0.95
 
 
-class Contender(BaseModel):
+class Contender(BaseModel, defer_build=True):
     """A setting in a comparison: its name, and one value per seed."""
 
     model_config = ConfigDict(frozen=True)
@@ -32,7 +32,7 @@ class Contender(BaseModel):
         return sum(self.values) / len(self.values)
 
 
-class Difference(BaseModel):
+class Difference(BaseModel, defer_build=True):
     """The lead of the best setting over another one."""
 
     model_config = ConfigDict(frozen=True)
@@ -45,7 +45,7 @@ class Difference(BaseModel):
     clear: bool | None = Field(description="Whether the interval excludes zero; null without an interval.")
 
 
-class Verdict(BaseModel):
+class Verdict(BaseModel, defer_build=True):
     """Whether the settings differ by more than the noise."""
 
     model_config = ConfigDict(frozen=True)

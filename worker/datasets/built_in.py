@@ -50,7 +50,7 @@ CIFAR100_CLASSES = (
 FASHION_LICENCE = "MIT, Copyright (c) 2017 Zalando SE"
 
 
-class DatasetInfo(BaseModel):
+class DatasetInfo(BaseModel, defer_build=True):
     """What is known about a dataset without reading it."""
 
     model_config = ConfigDict(frozen=True)

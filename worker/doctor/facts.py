@@ -20,7 +20,7 @@ FEW_STEPS = 100
 """A run of fewer optimizer steps is a trial of the software: that it has not learned yet is no fault."""
 
 
-class TestFacts(BaseModel):
+class TestFacts(BaseModel, defer_build=True):
     """The evaluation on the test split, in the few numbers that rules need."""
 
     __test__ = False  # not a class of tests, whatever pytest thinks
@@ -39,7 +39,7 @@ class TestFacts(BaseModel):
         return sum(self.truth)
 
 
-class DataFacts(BaseModel):
+class DataFacts(BaseModel, defer_build=True):
     """The dataset of a run."""
 
     model_config = ConfigDict(frozen=True)
@@ -51,7 +51,7 @@ class DataFacts(BaseModel):
     )
 
 
-class FilterFacts(BaseModel):
+class FilterFacts(BaseModel, defer_build=True):
     """The filters of one layer, as seen on some test pictures."""
 
     model_config = ConfigDict(frozen=True)
@@ -61,7 +61,7 @@ class FilterFacts(BaseModel):
     dead: tuple[int, ...] = Field(description="Filters whose output is the same everywhere, on every picture.")
 
 
-class RunFacts(BaseModel):
+class RunFacts(BaseModel, defer_build=True):
     """Everything the rules may ask about one run."""
 
     model_config = ConfigDict(frozen=True)
@@ -117,7 +117,7 @@ class RunFacts(BaseModel):
         return submission({name: value for name, value in (self.request | changes).items() if value is not None})
 
 
-class Judged(BaseModel):
+class Judged(BaseModel, defer_build=True):
     """How good the network is on pictures it was not trained on: the test split, or validation while it runs."""
 
     model_config = ConfigDict(frozen=True)

@@ -27,7 +27,7 @@ FindingCode = Literal[
 _ORDER: tuple[Severity, ...] = ("error", "warning", "info")
 
 
-class Try(BaseModel):
+class Try(BaseModel, defer_build=True):
     """Something to do about a finding."""
 
     model_config = ConfigDict(frozen=True)
@@ -35,7 +35,7 @@ class Try(BaseModel):
     curl: str = Field(description="A command for a server on this machine; change the address for another one.")
 
 
-class Finding(BaseModel):
+class Finding(BaseModel, defer_build=True):
     """One thing that a rule found."""
 
     # `try` is a keyword in Python, so the attribute has an underscore; JSON never has.
@@ -52,7 +52,7 @@ class Finding(BaseModel):
     try_: Try = Field(alias="try", description="A command that follows the advice.")
 
 
-class Diagnosis(BaseModel):
+class Diagnosis(BaseModel, defer_build=True):
     """All findings of a run, the most severe first."""
 
     model_config = ConfigDict(frozen=True)

@@ -31,7 +31,7 @@ processor with AMX; on a GPU it was not measured."""
 RUNS_USED = 5
 
 
-class Workload(BaseModel):
+class Workload(BaseModel, defer_build=True):
     """The work of a training."""
 
     model_config = ConfigDict(frozen=True)
@@ -71,7 +71,7 @@ class Workload(BaseModel):
         return FIRST_STEP_S + head_s + (self.epochs - self.head_epochs) * self.epoch_s
 
 
-class PastRun(BaseModel):
+class PastRun(BaseModel, defer_build=True):
     """A past training, and how long its `fit` took."""
 
     model_config = ConfigDict(frozen=True)
@@ -99,7 +99,7 @@ class PastRun(BaseModel):
         return max(0.0, self.fit_seconds - self.workload.epochs * self.epoch_seconds)
 
 
-class TimeEstimate(BaseModel):
+class TimeEstimate(BaseModel, defer_build=True):
     """Seconds of training, including validation; reading data, evaluation and publishing come on top."""
 
     model_config = ConfigDict(frozen=True)

@@ -19,7 +19,7 @@ from worker.recipe.schedules import CurvePoint, curve
 CURVE_POINTS = 50
 
 
-class Estimate(BaseModel):
+class Estimate(BaseModel, defer_build=True):
     """What a training will need."""
 
     model_config = ConfigDict(frozen=True)

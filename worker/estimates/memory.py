@@ -29,7 +29,7 @@ KERAS_FILE_BYTES, KERAS_LAYER_BYTES = 16_000, 4_000
 ONNX_FILE_BYTES, ONNX_LAYER_BYTES = 2_000, 700
 
 
-class MemoryEstimate(BaseModel):
+class MemoryEstimate(BaseModel, defer_build=True):
     """Bytes of memory: of the GPU if there is one, else of the machine."""
 
     model_config = ConfigDict(frozen=True)
@@ -55,7 +55,7 @@ class MemoryEstimate(BaseModel):
     total: int
 
 
-class FileSizes(BaseModel):
+class FileSizes(BaseModel, defer_build=True):
     """Sizes in bytes of the files to be published."""
 
     model_config = ConfigDict(frozen=True)

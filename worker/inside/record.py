@@ -19,7 +19,7 @@ PUSHED = "pushed_"
 """Prefix of the tensors that a tail or the switches compute again."""
 
 
-class KernelTensor(BaseModel):
+class KernelTensor(BaseModel, defer_build=True):
     """Where a layer's kernel is."""
 
     model_config = ConfigDict(frozen=True)
@@ -30,7 +30,7 @@ class KernelTensor(BaseModel):
     )
 
 
-class LayerRecord(BaseModel):
+class LayerRecord(BaseModel, defer_build=True):
     """One layer of the network."""
 
     model_config = ConfigDict(frozen=True)
@@ -61,7 +61,7 @@ class LayerRecord(BaseModel):
         return 0 if self.tensor is None or self.type == "flatten" else self.output_shape[-1]
 
 
-class NetworkRecord(BaseModel):
+class NetworkRecord(BaseModel, defer_build=True):
     """Everything that the API needs to know to look inside a version."""
 
     model_config = ConfigDict(frozen=True)
@@ -82,7 +82,7 @@ class NetworkRecord(BaseModel):
         return tuple(layer.name for layer in self.layers if layer.is_explainable)
 
 
-class Tails(BaseModel):
+class Tails(BaseModel, defer_build=True):
     """Bytes that are appended to the ONNX file so that maps can be changed on the way.
 
     A tail is a protobuf message of the same kind as the file, and messages merge when they are concatenated: it adds

@@ -25,7 +25,7 @@ from worker.jobs.records import NO_ORIGIN, JobRecord, Origin
 from worker.jobs.states import JobState
 
 
-class Addition(BaseModel):
+class Addition(BaseModel, defer_build=True):
     """Jobs that were added to a group later."""
 
     model_config = ConfigDict(frozen=True)
@@ -34,7 +34,7 @@ class Addition(BaseModel):
     jobs: int = Field(description="How many.")
 
 
-class GroupRecord(BaseModel):
+class GroupRecord(BaseModel, defer_build=True):
     """A group and its jobs as they are now."""
 
     model_config = ConfigDict(frozen=True)
@@ -47,7 +47,7 @@ class GroupRecord(BaseModel):
     jobs: tuple[JobRecord, ...] = Field(description="In the order of the grid, forgotten ones left out.")
 
 
-class GroupLine(BaseModel):
+class GroupLine(BaseModel, defer_build=True):
     """A group in a list."""
 
     model_config = ConfigDict(frozen=True)

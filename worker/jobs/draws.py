@@ -19,7 +19,7 @@ DIGITS = 4
 """Significant digits of a number that is drawn: more would say nothing, and be hard to read."""
 
 
-class ValueRange(BaseModel):
+class ValueRange(BaseModel, defer_build=True):
     """Numbers to draw from."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,7 +49,7 @@ class ValueRange(BaseModel):
         return round(value) if self.integer else value
 
 
-class RandomSearch(BaseModel):
+class RandomSearch(BaseModel, defer_build=True):
     """How many combinations to draw."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -37,7 +37,7 @@ ValuesOrRange = Annotated[
 Grid = Mapping[str, Sequence[JsonValue] | ValueRange]
 
 
-class GridRequest(BaseModel):
+class GridRequest(BaseModel, defer_build=True):
     """Many trainings at once: the fields of one, and a grid of values for some of them.
 
     A field that the grid varies may be left out. If it is given, the grid's values replace it. A part of the optimizer,
@@ -71,7 +71,7 @@ SUBMISSION_TAGS = frozenset({"one-job", "many-jobs"})
 """Tags that pydantic puts first in an error's path; the request has no such level."""
 
 
-class PlannedJob(BaseModel):
+class PlannedJob(BaseModel, defer_build=True):
     """A job to be submitted: its complete plan, what is said about it, and the memory it needs if that is known."""
 
     model_config = ConfigDict(frozen=True)

@@ -19,7 +19,7 @@ Tag = Annotated[str, StringConstraints(pattern=TAG_PATTERN)]
 Tags = Annotated[tuple[Tag, ...], Field(max_length=MOST_TAGS)]
 
 
-class Labels(BaseModel):
+class Labels(BaseModel, defer_build=True):
     """What a client may say about a job beside its training."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -63,7 +63,7 @@ OWN_RECIPE = Recipe(optimizer=Optimizer(name="adam"), batch_size=32, epochs=10)
 """Defaults for a network of one's own: those of the lesson's first network."""
 
 
-class TrainingPlan(BaseModel):
+class TrainingPlan(BaseModel, defer_build=True):
     """A training with nothing left to choose: what a worker runs. Null means "without", never "not decided"."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -17,7 +17,7 @@ Phase = Literal["starting", "downloading", "preparing", "training", "evaluating"
 JobKind = Literal["training", "import", "record"]
 
 
-class Progress(BaseModel):
+class Progress(BaseModel, defer_build=True):
     """How far a running job is."""
 
     model_config = ConfigDict(frozen=True)
@@ -34,7 +34,7 @@ class Progress(BaseModel):
     message: str | None = Field(default=None, description="More about the phase, such as bytes downloaded.")
 
 
-class History(BaseModel):
+class History(BaseModel, defer_build=True):
     """One value per finished epoch."""
 
     model_config = ConfigDict(frozen=True)
@@ -79,7 +79,7 @@ class History(BaseModel):
         return cls.model_validate(known | {"best_epoch": best_epoch})
 
 
-class EpochMetrics(BaseModel):
+class EpochMetrics(BaseModel, defer_build=True):
     """Metrics of one epoch: the data of an `epoch` event, and an entry of the history as it is stored."""
 
     model_config = ConfigDict(frozen=True)
@@ -95,7 +95,7 @@ class EpochMetrics(BaseModel):
 EPOCH_COLUMNS = tuple(name for name in EpochMetrics.model_fields if name != "epoch")
 
 
-class PublishedModel(BaseModel):
+class PublishedModel(BaseModel, defer_build=True):
     """The version a job published, and how good it is on the test split."""
 
     model_config = ConfigDict(frozen=True)
@@ -106,7 +106,7 @@ class PublishedModel(BaseModel):
     test_accuracy: float | None = Field(default=None, description="Null for an import that was not evaluated.")
 
 
-class JobFailure(BaseModel):
+class JobFailure(BaseModel, defer_build=True):
     """Why a job failed, as data: `code` for programs, `message` and `hint` for people."""
 
     model_config = ConfigDict(frozen=True)
@@ -132,7 +132,7 @@ class JobFailure(BaseModel):
     hint: str | None = None
 
 
-class Origin(BaseModel):
+class Origin(BaseModel, defer_build=True):
     """The request that submitted a job, so that logs and traces of the worker can be linked to it."""
 
     model_config = ConfigDict(frozen=True)
@@ -144,7 +144,7 @@ class Origin(BaseModel):
 NO_ORIGIN = Origin()
 
 
-class JobRecord(BaseModel):
+class JobRecord(BaseModel, defer_build=True):
     """Everything that is known about one job."""
 
     model_config = ConfigDict(frozen=True)
@@ -198,7 +198,7 @@ class JobRecord(BaseModel):
         return self.state in FINISHED
 
 
-class Claim(BaseModel):
+class Claim(BaseModel, defer_build=True):
     """A worker's right to run a job, until the lease runs out or another claim follows."""
 
     model_config = ConfigDict(frozen=True)
@@ -219,7 +219,7 @@ class Claim(BaseModel):
     )
 
 
-class QueueOverview(BaseModel):
+class QueueOverview(BaseModel, defer_build=True):
     """All jobs at one moment, in a few numbers."""
 
     model_config = ConfigDict(frozen=True)

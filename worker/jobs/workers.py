@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from worker.jobs.records import Progress
 
 
-class Gpu(BaseModel):
+class Gpu(BaseModel, defer_build=True):
     """A GPU of a worker's machine, as NVIDIA's management library sees it."""
 
     model_config = ConfigDict(frozen=True)
@@ -18,7 +18,7 @@ class Gpu(BaseModel):
     utilization: float | None = Field(description="Share of the last second in which it computed; null if unknown.")
 
 
-class WorkerFacts(BaseModel):
+class WorkerFacts(BaseModel, defer_build=True):
     """What a worker announces about itself."""
 
     model_config = ConfigDict(frozen=True)
@@ -28,7 +28,7 @@ class WorkerFacts(BaseModel):
     gpus: tuple[Gpu, ...] = ()
 
 
-class RunningJob(BaseModel):
+class RunningJob(BaseModel, defer_build=True):
     """The job that a worker runs."""
 
     model_config = ConfigDict(frozen=True)
@@ -43,7 +43,7 @@ class RunningJob(BaseModel):
     progress: Progress
 
 
-class Worker(BaseModel):
+class Worker(BaseModel, defer_build=True):
     """A worker that is alive."""
 
     model_config = ConfigDict(frozen=True)

@@ -27,7 +27,7 @@ class DoesNotFit(ValueError):
     """The kernel or the pool is larger than what it slides over."""
 
 
-class ConvolutionStep(BaseModel):
+class ConvolutionStep(BaseModel, defer_build=True):
     """One operation and what it does to the shape."""
 
     operation: Literal["convolution", "pooling"]

@@ -27,7 +27,7 @@ Balanced = Literal["balanced"]
 Weights = Annotated[dict[Label, Weight], Field(min_length=1, max_length=1000)]
 
 
-class Optimizer(BaseModel):
+class Optimizer(BaseModel, defer_build=True):
     """An optimizer by its Keras name, with the settings that differ from Keras's defaults."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -83,7 +83,7 @@ def complete_optimizer(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     return Optimizer.model_validate(value).filled_in() if isinstance(value, dict) else value
 
 
-class EarlyStopping(BaseModel):
+class EarlyStopping(BaseModel, defer_build=True):
     """When to stop before the last epoch. The weights of the best epoch are published."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -102,7 +102,7 @@ class EarlyStopping(BaseModel):
         return gain > self.min_delta
 
 
-class Augmentation(BaseModel):
+class Augmentation(BaseModel, defer_build=True):
     """Random changes of the training pictures, new ones in every epoch. Validation and test pictures never change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

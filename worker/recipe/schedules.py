@@ -25,7 +25,7 @@ class Arithmetic(Protocol):
     where: Any
 
 
-class _Schedule(BaseModel):
+class _Schedule(BaseModel, defer_build=True):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def fraction(self, at: Any, epochs: int, xp: Arithmetic) -> Any:  # noqa: ANN401 - a number or a tensor
@@ -134,7 +134,7 @@ SCHEDULE_NAMES = frozenset({"constant", "step", "exponential", "cosine", "one_cy
 """Tags that pydantic inserts after `learning_rate_schedule` in an error's path; the request has no such level."""
 
 
-class CurvePoint(BaseModel):
+class CurvePoint(BaseModel, defer_build=True):
     """The learning rate at one step."""
 
     model_config = ConfigDict(frozen=True)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 MOST_DOUBTFUL = 2000
 
 
-class DoubtfulLabel(BaseModel):
+class DoubtfulLabel(BaseModel, defer_build=True):
     """One training picture that looks like another class."""
 
     model_config = ConfigDict(frozen=True)
@@ -24,7 +24,7 @@ class DoubtfulLabel(BaseModel):
     suggested_probability: float = Field(description="Probability of the suggested class.")
 
 
-class DoubtfulLabels(BaseModel):
+class DoubtfulLabels(BaseModel, defer_build=True):
     """The doubtful labels of the pictures that a version was trained on."""
 
     model_config = ConfigDict(frozen=True)

@@ -15,7 +15,7 @@ MOST_KERNELS = 32
 Kernel = tuple[tuple[tuple[float, ...], ...], ...]
 
 
-class FilmPicture(BaseModel):
+class FilmPicture(BaseModel, defer_build=True):
     """One picture that the network was shown in every frame."""
 
     model_config = ConfigDict(frozen=True)
@@ -25,7 +25,7 @@ class FilmPicture(BaseModel):
     probabilities: tuple[tuple[float, ...], ...] = Field(description="By frame, then by class.")
 
 
-class Film(BaseModel):
+class Film(BaseModel, defer_build=True):
     """Frames of one training, in the order of their epochs.
 
     The pictures are of the test split, one of each class first; they are only shown. The confusion matrix is of

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 MOST_MISTAKES = 2000  # about 300 kB of JSON; all mistakes of a network with an accuracy of 80 % on 10,000 pictures
 
 
-class Mistake(BaseModel):
+class Mistake(BaseModel, defer_build=True):
     """One picture that the network classified wrongly."""
 
     model_config = ConfigDict(frozen=True)
@@ -22,7 +22,7 @@ class Mistake(BaseModel):
     true_probability: float = Field(description="Probability of the picture's class.")
 
 
-class Mistakes(BaseModel):
+class Mistakes(BaseModel, defer_build=True):
     """The mistakes of one version."""
 
     model_config = ConfigDict(frozen=True)

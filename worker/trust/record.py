@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class TrustRecord(BaseModel):
+class TrustRecord(BaseModel, defer_build=True):
     """Measured at publication on pictures that the network was not trained on, never on the test split."""
 
     model_config = ConfigDict(frozen=True)

@@ -14,7 +14,7 @@ from worker.datasets.upload.options import UploadLimits, UploadOptions
 from worker.datasets.upload.report import DatasetReport
 
 
-class _Message(BaseModel):
+class _Message(BaseModel, defer_build=True):
     model_config = ConfigDict(frozen=True)
 
 

@@ -81,7 +81,7 @@ Side = Annotated[int, Field(ge=4, le=MAX_SIDE)]
 Text = Annotated[str, Field(max_length=500), AfterValidator(_printable)]
 
 
-class UploadOptions(BaseModel):
+class UploadOptions(BaseModel, defer_build=True):
     """How an archive becomes a dataset."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -119,7 +119,7 @@ class UploadOptions(BaseModel):
     note: Text = Field(default="", description="A remark for people.")
 
 
-class UploadLimits(BaseModel):
+class UploadLimits(BaseModel, defer_build=True):
     """How much an archive may contain, and its conversion may cost."""
 
     model_config = ConfigDict(frozen=True)

@@ -26,7 +26,7 @@ Reason = Literal[
 ]
 
 
-class SkippedFile(BaseModel):
+class SkippedFile(BaseModel, defer_build=True):
     """One file of the archive that is not in the dataset."""
 
     model_config = ConfigDict(frozen=True)
@@ -36,7 +36,7 @@ class SkippedFile(BaseModel):
     message: str | None = Field(default=None, description="Details, where they are known.")
 
 
-class Duplicates(BaseModel):
+class Duplicates(BaseModel, defer_build=True):
     """Pictures that are equal pixel for pixel after conversion. All of them are kept."""
 
     model_config = ConfigDict(frozen=True)
@@ -53,7 +53,7 @@ class Duplicates(BaseModel):
 NO_DUPLICATES = Duplicates(train=0, test=0, across_splits=0, across_classes=0, examples=())
 
 
-class DatasetReport(BaseModel):
+class DatasetReport(BaseModel, defer_build=True):
     """What the conversion noticed."""
 
     model_config = ConfigDict(frozen=True)
