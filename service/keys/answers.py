@@ -11,7 +11,7 @@ from service.keys.callers import KeyScope
 from service.settings import QuotaName
 
 
-class KeyRequest(BaseModel, defer_build=True):
+class KeyRequest(BaseModel):
     """A key to be made."""
 
     model_config = ConfigDict(extra="forbid")

@@ -67,7 +67,7 @@ class Version(Manifest):
     size_bytes: int = Field(description="All its files together.")
 
 
-class AliasTarget(BaseModel, defer_build=True):
+class AliasTarget(BaseModel):
     """Where an alias is to point."""
 
     model_config = {"extra": "forbid"}

@@ -15,7 +15,7 @@ from service.models.index import Index, ModelEntry, accuracy_rank
 logger = logging.getLogger(__name__)
 
 
-class RetentionRules(BaseModel, defer_build=True):
+class RetentionRules(BaseModel):
     """What is kept. A version goes only if none of the rules that are given keeps it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -45,7 +45,7 @@ class BackendHealth(BaseModel, defer_build=True):
     model_class: str = "convserve"
 
 
-class BackendSetup(BaseModel, defer_build=True):
+class BackendSetup(BaseModel):
     """A project that wants suggestions."""
 
     model_config = ConfigDict(extra="ignore", protected_namespaces=())
@@ -65,7 +65,7 @@ class BackendVersion(BaseModel, defer_build=True):
     model_version: str = Field(description="`name/version`, or `INITIAL`.", examples=["label-studio-1/3"])
 
 
-class WebhookEvent(BaseModel, defer_build=True):
+class WebhookEvent(BaseModel):
     """What happened in a project. Fields that are not named here are ignored."""
 
     model_config = ConfigDict(extra="ignore")

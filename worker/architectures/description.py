@@ -57,7 +57,7 @@ def _lists_inside(entry: object) -> Iterator[object]:
             yield from (entry.get("layers"), entry.get("shortcut"))
 
 
-class Architecture(BaseModel, defer_build=True):
+class Architecture(BaseModel):
     """A network's description: data that can be stored, sent, checked and built."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

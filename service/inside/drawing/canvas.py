@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from service.inside.drawing.fonts import font, runs
 
@@ -23,6 +23,8 @@ class Canvas:
 
     def __init__(self, width: int, height: int) -> None:
         """Sides in pixels."""
+        from PIL import ImageDraw  # noqa: PLC0415 - loads FreeType, as in `fonts`
+
         self._image = Image.new("RGB", (width, height), PAPER)
         self._draw = ImageDraw.Draw(self._image)
 
@@ -71,7 +73,7 @@ def png_file(image: Image.Image) -> bytes:
 def _ascent(size: int) -> float:
     """From the top of a line to its baseline, on which letters of all fonts stand."""
     face = font(size)
-    return face.getmetrics()[0] if isinstance(face, ImageFont.FreeTypeFont) else size
+    return face.getmetrics()[0] if hasattr(face, "getmetrics") else size
 
 
 def text_width(text: str, size: int) -> float:

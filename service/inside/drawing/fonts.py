@@ -1,7 +1,8 @@
 """Fonts for the drawings: DejaVu for most scripts, and a Chinese, Japanese and Korean font where one is installed.
 
 DejaVu's file comes with matplotlib, which is installed for live curves and is only looked up here, not imported. A font
-for Chinese, Japanese and Korean labels is found by `worker.pictures.cjk_font`.
+for Chinese, Japanese and Korean labels is found by `worker.pictures.cjk_font`. FreeType is loaded with the first font:
+most API processes never draw.
 """
 
 import importlib.util
@@ -9,12 +10,14 @@ import unicodedata
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-
-from PIL import ImageFont
+from typing import TYPE_CHECKING, TypeAlias
 
 from worker.pictures.cjk_font import SYSTEM_DIRECTORIES, cjk_font, first_file
 
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+if TYPE_CHECKING:
+    from PIL import ImageFont
+
+Font: TypeAlias = "ImageFont.FreeTypeFont | ImageFont.ImageFont"
 
 _CJK = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC", "FULLWIDTH", "HALFWIDTH")
 
@@ -22,6 +25,8 @@ _CJK = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC", "FUL
 @cache
 def font(size: int, *, is_cjk: bool = False) -> Font:
     """A font of this size in pixels; if none is installed for Chinese, Japanese and Korean, the one for the rest."""
+    from PIL import ImageFont  # noqa: PLC0415 - see the module's docstring
+
     path = (cjk_font() if is_cjk else None) or _latin_path()
     if path is None:
         return ImageFont.load_default(size)

@@ -3,6 +3,7 @@
 import codecs
 import re
 import unicodedata
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -11,28 +12,13 @@ from model_store.names import MODEL_PATTERN
 from worker.patterns import MOST_TAGS, TAG_PATTERN
 
 Colour = Literal["auto", "rgb", "greyscale"]
-CODE_PAGES = frozenset(
-    codecs.lookup(name).name
-    for name in (
-        *[
-            "ascii",
-            "utf-8",
-            "big5",
-            "gbk",
-            "gb2312",
-            "gb18030",
-            "euc-jp",
-            "euc-kr",
-            "shift_jis",
-            "koi8-r",
-            "koi8-u",
-            "mac-roman",
-            "mac-cyrillic",
-        ],
-        *(f"cp{number}" for number in (437, 720, 737, 775, 850, 852, 855, 857, 858, *range(860, 867), 869, 874)),
-        *(f"cp{number}" for number in (932, 936, 949, 950, *range(1250, 1259))),
-        *(f"iso8859-{number}" for number in range(1, 17) if number != 12),
-    )
+
+_CODE_PAGES = (
+    *("ascii", "utf-8", "big5", "gbk", "gb2312", "gb18030", "euc-jp", "euc-kr", "shift_jis", "koi8-r", "koi8-u"),
+    *("mac-roman", "mac-cyrillic"),
+    *(f"cp{number}" for number in (437, 720, 737, 775, 850, 852, 855, 857, 858, *range(860, 867), 869, 874)),
+    *(f"cp{number}" for number in (932, 936, 949, 950, *range(1250, 1259))),
+    *(f"iso8859-{number}" for number in range(1, 17) if number != 12),
 )
 """Encodings of names in archives. Python also has some that are no text (`zip`, `rot13`)."""
 MAX_SIDE = 512
@@ -60,13 +46,19 @@ def _printable(text: str) -> str:
     return clean
 
 
+@cache
+def _code_pages() -> frozenset[str]:
+    """As Python names them; not looked up at the start, because each is a module."""
+    return frozenset(codecs.lookup(name).name for name in _CODE_PAGES)
+
+
 def _code_page(name: str) -> str:
     """The name of a code page, as Python knows it."""
     try:
         found = codecs.lookup(name).name
     except (LookupError, ValueError):
         found = ""
-    if found not in CODE_PAGES:
+    if found not in _code_pages():
         raise ValueError(f"expected a code page such as cp437, cp866, cp932, gbk or mac-roman, got {name[:40]!r}")
     return found
 
