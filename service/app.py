@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 
-import service.absent  # noqa: F401 - before everything that imports redis or declares routes
+import service.web.absent  # noqa: F401 - before everything that imports redis or declares routes
 from model_store import ModelStore, open_store
 from service import __version__
 from service.datasets.archive_bodies import FORM_OVERHEAD_BYTES

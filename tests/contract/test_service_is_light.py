@@ -12,7 +12,7 @@ HEAVY = (
         "xml.etree.ElementTree",
         "encodings.big5",
     ),  # imported by the routes that use them
-    *("pydantic.v1", "opentelemetry.sdk.metrics"),  # see service/absent.py
+    *("pydantic.v1", "opentelemetry.sdk.metrics"),  # see service/web/absent.py
 )
 BUILT_AT_START = 40
 """Models of ours that may have their validators before a request needs them: those of settings, presets and request
