@@ -16,7 +16,10 @@ from typing import BinaryIO
 
 from pydantic import BaseModel, Field
 
+from model_store.manifest import LOCAL_OWNER
 from service.errors import CallRejected
+from service.keys.callers import Caller
+from service.keys.ownership import require_owner
 from worker.jobs.request import ModelName
 
 MAX_PROJECTS = 200
@@ -36,15 +39,25 @@ class Project(BaseModel, defer_build=True):
         epochs: of a training.
         untrained: annotations since the last training.
         datasets: that were made of it, the oldest first.
+        owner: name of the first key that changed it; `local` before that, when every key may.
     """
 
     id: int
+    owner: str = LOCAL_OWNER
     label_config: str = ""
     model: ModelName
     architecture: str = "fast"
     epochs: int = Field(default=15, ge=1, le=200)
     untrained: int = 0
     datasets: list[str] = []
+
+
+def owned(project: Project, caller: Caller) -> Project:
+    """The project as the caller may change it: it gets an owner if it has none. Raises `NotOwner`."""
+    if project.owner == LOCAL_OWNER:
+        return project.model_copy(update={"owner": caller.name})
+    require_owner(caller, project.owner, f"Label Studio project {project.id}")
+    return project
 
 
 class Projects:

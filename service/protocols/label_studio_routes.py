@@ -15,17 +15,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from model_store import StoreFull
+from model_store.manifest import LOCAL_OWNER
 from service.deps import CallerDep, StateDep
 from service.errors import CallRejected, PictureNotFetched
 from service.labelling.label_config import read_interface
 from service.labelling.pictures import picture_of
-from service.labelling.projects import Project, Projects
+from service.labelling.projects import Project, Projects, owned
 from service.labelling.suggestions import model_version, suggestions
 from service.labelling.training import Trainings, require_allowed
 from service.models.index import Reference
 from service.protocols.calls import answer_json
 from service.protocols.posted import Document
 from service.state import ServiceState
+from service.web.key_errors import NotOwner
 from service.web.problem_docs import problem_responses
 from service.web.quota_errors import QuotaExceeded, StorageExceeded
 from worker.jobs.errors import QueueUnavailable
@@ -90,14 +92,17 @@ async def label_studio_health() -> BackendHealth:
     return BackendHealth()
 
 
-@router.post("/setup", summary="Connect a project (Label Studio)", responses=problem_responses(CallRejected))
-async def label_studio_setup(setup: BackendSetup, state: StateDep) -> BackendVersion:
-    """Remember how the project asks for the class of a picture, and say which version makes suggestions."""
+@router.post("/setup", summary="Connect a project (Label Studio)", responses=problem_responses(CallRejected, NotOwner))
+async def label_studio_setup(setup: BackendSetup, state: StateDep, caller: CallerDep) -> BackendVersion:
+    """Remember how the project asks for the class of a picture, and say which version makes suggestions.
+
+    The project belongs to the key that connects it; only that key and an admin's change it.
+    """
     read_interface(setup.label_config)
     wishes = {**_wishes(setup.extra_params), "label_config": setup.label_config}
 
     def connected(project: Project) -> Project:
-        return Project.model_validate({**project.model_dump(), **wishes})
+        return Project.model_validate({**owned(project, caller).model_dump(), **wishes})
 
     try:
         changed = await asyncio.to_thread(projects_of(state).change, project_id(setup.project), connected)
@@ -111,7 +116,14 @@ async def label_studio_setup(setup: BackendSetup, state: StateDep) -> BackendVer
     "/webhook",
     summary="Take an annotation, or start a training (Label Studio)",
     responses=problem_responses(
-        CallRejected, PictureNotFetched, PictureTooLarge, QuotaExceeded, StorageExceeded, QueueUnavailable, StoreFull
+        CallRejected,
+        NotOwner,
+        PictureNotFetched,
+        PictureTooLarge,
+        QuotaExceeded,
+        StorageExceeded,
+        QueueUnavailable,
+        StoreFull,
     ),
 )
 async def label_studio_webhook(
@@ -124,13 +136,13 @@ async def label_studio_webhook(
     the caller's key no training starts, and annotations are kept.
     """
     projects = projects_of(state)
-    project = projects.get(project_id(event.project.get("id")))
+    project = owned(projects.get(project_id(event.project.get("id"))), caller)
     project.label_config = str(event.project.get("label_config") or project.label_config)
     if event.action in ANNOTATED | DELETED:
         was_changed = await (_annotate if event.action in ANNOTATED else _forget)(state, projects, project, event)
         if not was_changed:
             return WebhookAnswer(status="ignored", untrained=project.untrained)
-        project = await asyncio.to_thread(projects.change, project.id, partial(_counted, project.label_config))
+        project = await asyncio.to_thread(projects.change, project.id, partial(_counted, project))
     elif event.action != TRAIN:
         return WebhookAnswer(status="ignored", untrained=project.untrained)
     every = state.settings.label_studio_train_every
@@ -182,12 +194,13 @@ def _wishes(extra_params: dict[str, Any] | str | None) -> dict[str, Any]:
     return {name: wishes[name] for name in ("model", "architecture", "epochs") if name in wishes}
 
 
-def _configured(label_config: str, project: Project) -> Project:
-    return project.model_copy(update={"label_config": label_config})
+def _configured(seen: Project, project: Project) -> Project:
+    owner = seen.owner if project.owner == LOCAL_OWNER else project.owner
+    return project.model_copy(update={"label_config": seen.label_config, "owner": owner})
 
 
-def _counted(label_config: str, project: Project) -> Project:
-    return project.model_copy(update={"label_config": label_config, "untrained": project.untrained + 1})
+def _counted(seen: Project, project: Project) -> Project:
+    return _configured(seen, project).model_copy(update={"untrained": project.untrained + 1})
 
 
 async def _annotate(state: ServiceState, projects: Projects, project: Project, event: WebhookEvent) -> bool:
@@ -202,7 +215,7 @@ async def _annotate(state: ServiceState, projects: Projects, project: Project, e
         picture = await picture_of(state, task.get("data"), interface.field)
     except PictureRejected as error:
         raise type(error)(f"task {task.get('id')}: {error.reason}") from None
-    await asyncio.to_thread(projects.change, project.id, partial(_configured, project.label_config))
+    await asyncio.to_thread(projects.change, project.id, partial(_configured, project))
     return await asyncio.to_thread(projects.annotate, project, project_id(task.get("id")), label, picture)
 
 

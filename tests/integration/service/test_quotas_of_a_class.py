@@ -147,6 +147,10 @@ def test_a_training_of_label_studio_is_a_job_of_its_caller_that_counts(key: AsOw
     assert fay.post("/webhook", json=begin).json()["status"] == "training"
     wait_until(lambda: fay.get("/me").json()["used"]["jobs"] == 1, PATIENCE_S)
     assert [job["owner"] for job in fay.get("/jobs?model=label-studio-77").json()["jobs"]] == ["fay"]
+    stranger = key("fritz")
+    taken = {"project": "77", "schema": CONFIG, "extra_params": {"model": "of-fritz"}}
+    for address, body in (("/setup", taken), ("/webhook", begin), ("/webhook", annotated(1, project))):
+        assert stranger.post(address, json=body).json()["code"] == "not_owner"
     mine = [found for found in fay.get("/datasets").json()["datasets"] if found["owner"] == "fay"]
     assert len(mine) == 1
     assert quota(fay.post("/webhook", json=begin).json()) == ["quota_exceeded", 1, 1]
