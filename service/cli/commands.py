@@ -238,6 +238,14 @@ app.add_typer(keys_app, rich_help_panel=SERVING)
 
 
 @app.command(rich_help_panel=SERVING)
+def check(as_json: AsJson = False) -> None:
+    """Check this machine: settings, disk, store, Redis, clock, GPU; with a fix for everything that is found."""
+    from service.cli.checkup.command import run_check
+
+    run_check(as_json=as_json)
+
+
+@app.command(rich_help_panel=SERVING)
 def demo(
     directory: Annotated[Path, typer.Option("--dir", help="Directory for the demo's files.")] = Path("convserve-demo"),
 ) -> None:
