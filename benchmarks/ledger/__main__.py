@@ -32,7 +32,6 @@ from worker.job_store.store import JobStore
 from worker.jobs.records import Progress
 from worker.jobs.states import JobState
 from worker.ledger.archive import Archive
-from worker.ledger.index import LedgerIndex
 
 LONG_EPOCHS = 1000
 WARM_UP = 2
@@ -196,7 +195,7 @@ def main() -> None:
         n_before = 0
         for n_finished in sorted(asked.finished):
             began_at = time.monotonic()
-            fill_ledger(store_url, LedgerIndex(index), n_before + 1, n_finished)
+            fill_ledger(store_url, index, n_before + 1, n_finished)
             filled_s, n_before = time.monotonic() - began_at, n_finished
             step = measured(client, jobs, n_finished, asked) | {
                 "routes ms": routes(client, Path(directory), broker.url, asked.calls),

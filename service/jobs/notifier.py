@@ -52,6 +52,8 @@ class Notifier(threading.Thread):
             except QueueUnavailable as error:
                 logger.debug("notices wait, Redis does not answer: %s", error.reason)
             except Exception:  # the thread's boundary: other notices must go out
+                if self._stopped.is_set():
+                    return  # the connection was closed at the end of the process
                 logger.exception("sending notices failed; it is tried again")
 
     def stop(self) -> None:

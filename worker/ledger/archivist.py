@@ -47,6 +47,8 @@ class Archivist(threading.Thread):
             except QueueUnavailable as error:
                 logger.debug("finished jobs stay in Redis for now: %s", error.reason)
             except Exception:  # the thread's boundary: without an archivist, Redis would fill up
+                if self._stopped.is_set():
+                    return  # the connection was closed at the end of the process
                 logger.exception("finished jobs were not moved to the store; it is tried again")
             if self._stopped.wait(INTERVAL_S):
                 return
