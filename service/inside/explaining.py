@@ -153,7 +153,8 @@ def _by_grad_cam(
         raise ValueError("Grad-CAM needs the record of the version")
     layer = layer_to_explain(record, question.options.layer)
     session = tail_session(sessions, manifest, layer, question.tails)
-    grid = grad_cam(session, record, layer, question.image[np.newaxis], class_index)
+    is_exact = layer.name in question.tails.exact
+    grid = grad_cam(session, record, layer, question.image[np.newaxis], class_index, is_exact=is_exact)
     answer = Explanation(
         model=manifest.model,
         version=manifest.version,

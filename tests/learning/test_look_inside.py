@@ -5,7 +5,7 @@ import base64
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import keras
@@ -17,14 +17,19 @@ from PIL import Image
 
 from model_store import ModelStore, VersionFacts, open_store
 from service.app import create_app
+from service.inside.grad_cam import grad_cam, tail_session
+from service.inside.sessions import InsideSessions
 from service.settings import ApiSettings
-from tests.learning.gradients import grad_cam_by_keras
+from tests.learning.gradients import grad_cam_by_keras, grad_cam_of_any_network
 from tests.learning.trainings import SAMPLE, planned, trained
+from tests.unit.service.tiny_networks import publish
 from worker.architectures import Architecture, analyse
+from worker.architectures.grammar import Activation
 from worker.artifacts import LAYERS_FILE, ONNX_FILE, TAILS_FILE
-from worker.inside.record import NetworkRecord
+from worker.inside.record import NetworkRecord, Tails
 from worker.pictures.pixels import to_unit_range
 from worker.training.export import export_onnx
+from worker.training.inside import slopes
 from worker.training.inside.recording import mean_of, write_record
 from worker.training.network import build_model
 
@@ -261,6 +266,56 @@ def test_grad_cam_agrees_with_gradients_of_keras(api: Api, network: keras.Model)
         assert answer["empty"] == (not expected.any())
         if expected.any():
             assert np.corrcoef(np.ravel(answer["grid"]), expected.ravel())[0, 1] >= 0.999
+
+
+@pytest.mark.parametrize("activation", get_args(Activation))
+def test_grad_cam_agrees_with_keras_behind_every_activation(activation: Activation, tmp_path: Path) -> None:
+    behind = [
+        {"type": "max_pooling2d", "pool_size": 3, "strides": 2},
+        {"type": "conv2d", "filters": 5, "kernel_size": 3, "activation": activation},
+        {"type": "flatten"},
+        OUTPUT,
+    ]
+    layers = [{"type": "conv2d", "filters": 4, "kernel_size": 3, "activation": "relu"}, *behind]
+    keras.utils.set_random_seed(2)
+    network = build_model(Architecture.model_validate({"layers": layers}), (12, 11, 3), 4)
+    images = np.random.default_rng(1).random((3, 12, 11, 3), dtype=np.float32)
+
+    found, exact = grad_cam_of(network, Architecture.model_validate({"layers": layers}), images, "conv2d", tmp_path)
+
+    assert "conv2d" in exact
+    expected = grad_cam_of_any_network(network, "conv2d", images[:1], 0)
+    np.testing.assert_allclose(found, expected, atol=1e-5 * expected.max())
+
+
+def test_grad_cam_pushes_channels_where_a_rule_is_missing(
+    network: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(slopes._RULES, "Tanh")  # as a file that was written by another exporter
+
+    found, exact = grad_cam_of(network, planned().network, IMAGES[:3], "conv2d", tmp_path)
+
+    assert "conv2d" not in exact
+    expected = grad_cam_of_any_network(network, "conv2d", IMAGES[:1], 0)
+    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] >= 0.999
+
+
+def grad_cam_of(
+    network: keras.Model, architecture: Architecture, images: NDArray[np.float32], name: str, directory: Path
+) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """Ours, of the first picture and the first class, and the layers whose tails are exact."""
+    shape, n_classes = (images.shape[1], images.shape[2], images.shape[3]), network.output_shape[-1]
+    export_onnx(network, directory / ONNX_FILE)
+    mean = mean_of((images * 255).astype(np.uint8))
+    write_record(directory, network, directory / ONNX_FILE, analyse(architecture, shape, n_classes), images, mean)
+    store = open_store("memory://")
+    publish(store, "one", {ONNX_FILE: (directory / ONNX_FILE).read_bytes()}, input_shape=shape)
+    record = NetworkRecord.model_validate_json((directory / LAYERS_FILE).read_bytes())
+    tails = Tails.model_validate_json((directory / TAILS_FILE).read_bytes())
+    layer = record.layer(name)
+    assert layer is not None
+    session = tail_session(InsideSessions(store, 10**9), store.manifest("one", 1), layer, tails)
+    return grad_cam(session, record, layer, images[:1], 0, is_exact=name in tails.exact), tails.exact
 
 
 def test_occlusion_is_a_plain_loop(api: Api, network: keras.Model) -> None:

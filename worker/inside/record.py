@@ -10,8 +10,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 PUSH = "push"
-"""The input that a tail adds to the network, float32, shape (n, channels, 1, 1): it is added to the layer's maps before
-the rest of the network goes on."""
+"""The input that a tail adds to the network, float32, shape (n, channels, 1, 1): how much each channel of the layer's
+maps changes."""
 KEEP = "keep_"
 """Prefix of the inputs that the switches add, one for each tensor: what the tensor is multiplied by. float32, as many
 axes as the tensor, and all sides 1 but that of the channels."""
@@ -86,8 +86,10 @@ class Tails(BaseModel, defer_build=True):
     """Bytes that are appended to the ONNX file so that maps can be changed on the way.
 
     A tail is a protobuf message of the same kind as the file, and messages merge when they are concatenated: it adds
-    the input `push` and a copy of the nodes behind a layer, which shares the file's weights. The switches are a copy of
-    all nodes, in which each channel of each layer can be switched off.
+    the input `push`, and nodes that share the file's weights. An exact tail gives the slope of each logit when the maps
+    behind a layer change by `push`. The other tails are copies of the nodes behind the layer, with `push` added to its
+    maps; older releases wrote only these. The switches are a copy of all nodes, in which each channel of each layer can
+    be switched off.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -95,6 +97,7 @@ class Tails(BaseModel, defer_build=True):
     tails: dict[str, str] = Field(description="By layer: zlib, then base64.")
     switches: str = Field(description="Zlib, then base64.")
     switched: tuple[str, ...] = Field(description="The tensors that have an input `keep_…`.")
+    exact: tuple[str, ...] = Field(default=(), description="The layers whose tails give slopes.")
 
     def of(self, layer: str) -> bytes | None:
         """The tail of a layer, if it has one."""

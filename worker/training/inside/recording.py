@@ -115,6 +115,7 @@ def write_record(
         tails={name: packed(tail.data) for name, tail in tails.items()},
         switches=packed(switches.data),
         switched=switches.tensors,
+        exact=tuple(name for name, tail in tails.items() if tail.is_exact),
     )
     (directory / TAILS_FILE).write_text(data.model_dump_json())
     logger.info("recorded %d of %d layers, and %d tails", len(places), len(layers), len(tails))
@@ -149,7 +150,7 @@ def _is_explainable(analysis: Analysis, position: int, tails: Mapping[str, Tail]
     is_of_interest = row.type not in {"resizing", "zero_padding2d"} and max(row.output_shape[:2]) > 1
     later = (layer.type for layer in analysis.layers[position + 1 :])
     follower = next((layer_type for layer_type in later if layer_type not in _PASSES_ON), "")
-    return tail is not None and tail.is_cut and is_of_interest and follower != "activation"
+    return tail is not None and is_of_interest and follower != "activation"
 
 
 def _tails(graph: onnx.GraphProto, places: Mapping[str, Place], analysis: Analysis, logits: str) -> dict[str, Tail]:
@@ -159,7 +160,7 @@ def _tails(graph: onnx.GraphProto, places: Mapping[str, Place], analysis: Analys
         if row.name not in places or len(row.output_shape) != 3:
             continue
         tail = tail_of(graph, places[row.name], row.output_shape[-1], logits)
-        if tail is not None and n_bytes + len(tail.data) <= MOST_TAIL_BYTES:
+        if tail is not None and tail.is_cut and n_bytes + len(tail.data) <= MOST_TAIL_BYTES:
             tails[row.name] = tail
             n_bytes += len(tail.data)
     return tails
