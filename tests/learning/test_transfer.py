@@ -41,13 +41,13 @@ TWO_KINDS = replace(
 
 
 class Listener:
-    """A link that remembers what it is told, and may ask for a pause."""
+    """A link that remembers what it is told, and may ask for a pause, or after an epoch for the end."""
 
-    def __init__(self, pause_at: int | None = None) -> None:
+    def __init__(self, pause_at: int | None = None, finish_after: int | None = None) -> None:
         self.told: list[Progress] = []
         self.history = History()
         self.model = PublishedModel(name="none", version=0, test_loss=0, test_accuracy=0)
-        self._looks, self._pause_at = 0, pause_at
+        self._looks, self._pause_at, self._finish_after = 0, pause_at, finish_after
 
     def progress(self, progress: Progress, history: History | None = None) -> None:
         self.told.append(progress)
@@ -58,7 +58,7 @@ class Listener:
         return self._looks == self._pause_at
 
     def is_finish_asked(self) -> bool:
-        return False
+        return self._finish_after is not None and len(self.history.loss) >= self._finish_after
 
     def may_publish(self, version: int) -> bool:
         return True
@@ -74,10 +74,10 @@ def run(plan: TrainingPlan, directory: Path, job: str, dataset: Dataset = TWO_KI
 
 
 def trained(
-    plan: TrainingPlan, directory: Path, job: str, pause_at: int | None = None
+    plan: TrainingPlan, directory: Path, job: str, pause_at: int | None = None, finish_after: int | None = None
 ) -> tuple[keras.Model, Fit, Listener]:
     """Everything but evaluating and publishing, which are the same for every training and take longest."""
-    order, listener = order_of(plan, directory, job), Listener(pause_at)
+    order, listener = order_of(plan, directory, job), Listener(pause_at, finish_after)
     kept = open_store(order.store_url).checkpoints
     checkpoints = Checkpoints(kept, job, 1, Path(order.work_dir), TWO_KINDS.fingerprint)
     network, fit = train_on_learned_weights(order, TWO_KINDS, listener, checkpoints)
@@ -203,6 +203,22 @@ def test_the_last_blocks_are_trained_after_the_head(
     assert len(fit.history.loss) == 4
     assert fit.history.learning_rate == pytest.approx([0.001, 0.001, 0.0001, 0.0001])
     assert {progress.epoch for progress in listener.told if progress.phase == "training"} == {1, 2, 3, 4}
+
+
+@pytest.mark.parametrize("finish_after", [1, 2])
+def test_an_end_that_is_asked_for_while_the_head_is_trained_publishes_the_head(
+    backbone: Listener, directory: Path, store: ModelStore, finish_after: int
+) -> None:
+    plan = body(train="last_blocks")
+    assert plan.head_epochs == 2
+    before = network_of(store, directory, "clothes", 1)
+
+    after, fit, _ = trained(plan, directory, f"finished-{finish_after}", finish_after=finish_after)
+
+    assert len(fit.history.loss) == 2  # of an epoch that was begun, one batch is trained, and it is validated
+    for layer in before.layers[1:-1]:
+        for found, expected in zip(after.get_layer(layer.name).get_weights(), layer.get_weights(), strict=True):
+            assert np.array_equal(found, expected), layer.name
 
 
 def test_a_pause_loses_neither_features_nor_epochs(

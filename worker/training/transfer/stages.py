@@ -11,7 +11,6 @@ import keras
 from worker.datasets import Dataset
 from worker.jobs.plan import TrainingPlan
 from worker.jobs.transfer import FINE_TUNING_RATE
-from worker.reports.doubtful_labels import DoubtfulLabels
 from worker.supervision.messages import Order
 from worker.training.checkpoints import Account, Checkpoints, Start
 from worker.training.compiling import compile_network, inner_optimizer
@@ -80,28 +79,29 @@ def _fine_tune(network: keras.Model, order: Order, dataset: Dataset, link: Link,
     compile_network(network, plan, data.steps_per_epoch)
     start, doubtful = checkpoints.restore(network), None
     if not (start.epoch or start.step):
-        start, doubtful = _after_head(network, order, dataset, link)
+        head = _head_before(network, order, dataset, link)
+        if link.is_finish_asked():
+            return head  # what there is of the head is the result: not a single step of fine-tuning
+        start, doubtful = _start_behind(head, plan), head.doubtful
         inner_optimizer(network).iterations.assign(start.epoch * data.steps_per_epoch)
     asked = (link.is_pause_asked, link.is_finish_asked)
     fit = Training(network, data, validation, plan, checkpoints, link.progress, *asked, start=start).run()
     return replace(fit, doubtful=doubtful)
 
 
-def _after_head(
-    network: keras.Model, order: Order, dataset: Dataset, link: Link
-) -> tuple[Start, DoubtfulLabels | None]:
-    """Train the head, which takes seconds and needs no checkpoint; return where fine-tuning starts.
-
-    Early stopping looks at fine-tuning alone.
-    """
-    stopping = order.plan.early_stopping
+def _head_before(network: keras.Model, order: Order, dataset: Dataset, link: Link) -> Fit:
+    """Train the head, which takes seconds and needs no checkpoint. Early stopping looks at fine-tuning alone."""
     head_order = order.model_copy(update={"plan": order.plan.model_copy(update={"early_stopping": None})})
-    fit = _fit_head(network, head_order, dataset, link, None)
-    account = fit.account
-    if stopping is not None:
+    return _fit_head(network, head_order, dataset, link, None)
+
+
+def _start_behind(head: Fit, plan: TrainingPlan) -> Start:
+    """Where fine-tuning starts."""
+    account = head.account
+    if plan.early_stopping is not None:
         history = account.history.model_copy(update={"best_epoch": None})
         account = account.model_copy(update={"history": history})
-    return Start(epoch=order.plan.head_epochs, account=account), fit.doubtful
+    return Start(epoch=plan.head_epochs, account=account)
 
 
 def _with_low_rate(plan: TrainingPlan) -> TrainingPlan:
