@@ -173,9 +173,7 @@ class ModelMemory:
         if ONNX_FILE not in manifest.files:
             raise ArtifactCorrupt(manifest.model, manifest.version, ONNX_FILE)
         data = self._store.read(manifest.model, manifest.version, ONNX_FILE)
-        scorer = None
-        if UNUSUAL_FILE in manifest.files:
-            scorer = self._store.read(manifest.model, manifest.version, UNUSUAL_FILE)
+        scorer = self._store.read_or_find(manifest, UNUSUAL_FILE)
         network = Network(manifest, data, self._n_threads, scorer)
         # It is called after the last user is gone: a batch, or a request that was let in before the unloading.
         weakref.finalize(network, at_its_end).atexit = False

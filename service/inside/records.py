@@ -54,8 +54,7 @@ class Records:
         return record
 
     def _parsed(self, manifest: Manifest, file: str, parse: Callable[[bytes], T]) -> T:
-        at = (manifest.model, manifest.version, file)
-        data = self._store.read(*at) if file in manifest.files else self._store.later_files.find(*at)
+        data = self._store.read_or_find(manifest, file)
         if data is None:
             raise NotRecorded(manifest.model, manifest.version)
         try:

@@ -69,15 +69,15 @@ class TrustRecords:
         key = (manifest.model, manifest.version)
         record = self._records.get(key)
         if record is None:
-            if TRUST_FILE not in manifest.files:
-                raise TrustNotRecorded(*key, _why_not(manifest))
             record = self._records[key] = await asyncio.to_thread(self._read, manifest)
             if len(self._records) > RECORDS_CACHED:
                 self._records.popitem(last=False)
         return record
 
     def _read(self, manifest: Manifest) -> TrustRecord:
-        data = self._store.read(manifest.model, manifest.version, TRUST_FILE)
+        data = self._store.read_or_find(manifest, TRUST_FILE)
+        if data is None:
+            raise TrustNotRecorded(manifest.model, manifest.version, _why_not(manifest))
         try:
             return TrustRecord.model_validate_json(data)
         except ValueError as error:
@@ -92,5 +92,6 @@ def _why_not(manifest: Manifest) -> str:
         )
     return (
         "it was published by an older release, imported, or continued from a version that was trained on its "
-        "validation pictures; train it again without initial_model"
+        f"validation pictures; POST /models/{manifest.model}/versions/{manifest.version}/record records what an older "
+        "release did not; otherwise train it again without initial_model"
     )

@@ -49,7 +49,7 @@ backbone whose filters were not trained here is large and known: few pictures sa
 
 
 def run(order: Order, link: Link) -> None:
-    """Train, test, export and publish; or import a model; or only record the layers of a published version.
+    """Train, test, export and publish; or import a model; or only record what a published version lacks.
 
     Raises:
         TrainingFailed: the job cannot continue, with the reason.
@@ -65,7 +65,7 @@ def run(order: Order, link: Link) -> None:
         return
     _phases(link, order.plan.epochs)("exporting")
     store = open_store(order.store_url, order.min_free_bytes)
-    link.published(record_version(order.plan.record, dataset, store, Path(order.work_dir)))
+    link.published(record_version(order.plan, dataset, store, Path(order.work_dir)))
 
 
 def run_on(dataset: Dataset, order: Order, link: Link) -> None:
@@ -99,7 +99,7 @@ def run_on(dataset: Dataset, order: Order, link: Link) -> None:
     record_layers(artifacts, network, plan, dataset, some)
     diagnosis = examine(plan, dataset, fit, evaluation, artifacts)
     write_reports(artifacts, order, dataset, tested, network, fit, evaluation, probabilities, diagnosis)
-    record_trust(artifacts, order, dataset, network)
+    record_trust(artifacts, plan, open_store(order.store_url), dataset, network)
 
     enter("publishing")
     facts = _facts(order, dataset, network, fit, evaluation, difference, diagnosis)

@@ -102,10 +102,23 @@ async def test_the_versions_own_threshold_is_used_when_asked_for(api: httpx.Asyn
     assert found["set"]
 
 
+async def test_what_was_recorded_later_counts_as_if_the_version_had_it(
+    api: httpx.AsyncClient, store: ModelStore, trusted: TrustRecord
+) -> None:
+    publish(store, "old", {"model.onnx": brightness_network(SHARPNESS)})
+    path = "/models/old/predict"
+    assert (await api.post(f"{path}?coverage=0.9", files=PICTURE)).status_code == 409
+
+    store.later_files.put("old", 1, "trust.json", trusted.model_dump_json().encode())
+
+    assert await answer(api, "coverage=0.9", path) == await answer(api, "coverage=0.9")
+
+
 async def test_a_version_without_a_record_says_what_to_do(api: httpx.AsyncClient, store: ModelStore) -> None:
     publish(store, "old")
     publish(store, "judged", recipe={"validation": "test"})
-    for model, advice in (("old", "train it again"), ("judged", "validation 0.1")):
+    advices = [("old", "POST /models/old/versions/1/record"), ("old", "train it again"), ("judged", "validation 0.1")]
+    for model, advice in advices:
         for query in ("coverage=0.95", "not_sure_below=auto"):
             response = await api.post(f"/models/{model}/predict?{query}", files=PICTURE)
             assert (response.status_code, response.json()["code"]) == (409, "not_recorded")
