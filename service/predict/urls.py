@@ -22,14 +22,11 @@ PREDICT_ROUTES = (PREDICT, PREDICT_LATEST, PREDICT_VERSION, PREDICT_ALIAS)
 CONVOLVE = "/convolve"
 """Asks no model, but takes pictures like a prediction, and is admitted like one."""
 
-MAPS_OF_VERSION, MAPS_OF_ALIAS = "/models/{name}/versions/{version}/maps", "/models/{name}/aliases/{alias}/maps"
-EXPLAIN_OF_VERSION = "/models/{name}/versions/{version}/explain"
-EXPLAIN_OF_ALIAS = "/models/{name}/aliases/{alias}/explain"
-WHAT_IF_OF_VERSION = "/models/{name}/versions/{version}/what-if"
-WHAT_IF_OF_ALIAS = "/models/{name}/aliases/{alias}/what-if"
-LOOKS = (
-    *(MAPS_OF_VERSION, MAPS_OF_ALIAS, EXPLAIN_OF_VERSION, EXPLAIN_OF_ALIAS),
-    *(WHAT_IF_OF_VERSION, WHAT_IF_OF_ALIAS),
+MAPS, EXPLAIN, WHAT_IF = "/maps", "/explain", "/what-if"
+LOOKS = tuple(
+    f"/models/{{name}}/{version}{look}"
+    for look in (MAPS, EXPLAIN, WHAT_IF)
+    for version in ("versions/{version}", "aliases/{alias}")
 )
 """Looks inside a network at a picture: they take pictures like predictions, and are admitted like them."""
 

@@ -28,7 +28,8 @@ async def _by_alias(name: ModelName, alias: AliasName, request: Request) -> Mani
 
 OfVersion = Annotated[Manifest, Depends(_by_number)]
 OfAlias = Annotated[Manifest, Depends(_by_alias)]
-_TARGETS = (("/versions/{version}", OfVersion, ""), ("/aliases/{alias}", OfAlias, " behind an alias"))
+_TARGETS = (("/versions/{version}", OfVersion, "", ""), ("/aliases/{alias}", OfAlias, ", by alias", "_behind_an_alias"))
+"""Path, dependency, and what the summary and the name of the route end with."""
 
 
 def of_version(
@@ -54,12 +55,12 @@ def of_version(
     """
 
     def register(endpoint: Endpoint) -> Endpoint:
-        for target, dependency, suffix in _TARGETS:
+        for target, dependency, summary_end, name_end in _TARGETS:
             router.add_api_route(
                 target + ending,
-                _with_version(endpoint, dependency, suffix),
+                _with_version(endpoint, dependency, name_end),
                 methods=list(methods),
-                summary=summary + suffix,
+                summary=summary + summary_end,
                 responses={**problem_responses(*dict.fromkeys((*NAMED, *errors))), **(responses or {})},
                 **options,
             )
@@ -68,7 +69,7 @@ def of_version(
     return register
 
 
-def _with_version(endpoint: Endpoint, dependency: Any, suffix: str) -> Endpoint:  # noqa: ANN401 - an annotation
+def _with_version(endpoint: Endpoint, dependency: Any, name_end: str) -> Endpoint:  # noqa: ANN401 - an annotation
     @wraps(endpoint)
     async def call(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - whatever the endpoint takes
         return await endpoint(*arguments, **named)
@@ -79,5 +80,5 @@ def _with_version(endpoint: Endpoint, dependency: Any, suffix: str) -> Endpoint:
         for parameter in signature.parameters.values()
     ]
     call.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # FastAPI reads it
-    call.__name__ = endpoint.__name__ + suffix.replace(" ", "_")
+    call.__name__ = endpoint.__name__ + name_end
     return call

@@ -95,6 +95,6 @@ def test_what_is_shown_of_a_preset_is_what_keras_computes(
         session = tail_session(sessions, manifest, layer, tails)
         found = grad_cam(session, record, layer, images[:1], class_index, is_exact=True)
         wanted = grad_cam_of_any_network(network, name, images[:1], class_index)
-        np.testing.assert_allclose(found, wanted, atol=1e-3 * wanted.max(initial=0), err_msg=name)
+        np.testing.assert_allclose(found, wanted, atol=0.01 * wanted.max(initial=0), err_msg=name)
         if wanted.std() > 1e-3 * wanted.max(initial=0) > 0:  # a map that is the same everywhere correlates with nothing
             assert np.corrcoef(found.ravel(), wanted.ravel())[0, 1] >= 0.9999, name
