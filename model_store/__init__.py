@@ -32,6 +32,7 @@ from model_store.errors import (
 from model_store.keys import KeyRecord, KeyStore
 from model_store.manifest import DoctorVerdict, FileEntry, Manifest, VersionFacts
 from model_store.opening import open_store
+from model_store.recorded import read_recorded
 from model_store.store import ModelStore
 
 __all__ = [
@@ -69,4 +70,5 @@ __all__ = [
     "VersionInUse",
     "VersionNotFound",
     "open_store",
+    "read_recorded",
 ]

@@ -130,16 +130,6 @@ class ModelStore:
         with self._unless_deleted(model, version):
             return read_artifact(self._objects, self.manifest(model, version), file)
 
-    def read_or_find(self, manifest: Manifest, file: str) -> bytes | None:
-        """A file that the version was published with or that was added later; None if there is neither.
-
-        Raises:
-            ArtifactCorrupt: its bytes are not the published ones, or not those that were added.
-            StoreUnavailable: the storage does not answer.
-        """
-        at = (manifest.model, manifest.version, file)
-        return self.read(*at) if file in manifest.files else self.later_files.find(*at)
-
     def stream(self, model: str, version: int, file: str) -> Iterator[bytes]:
         """A file in chunks, for downloads; never held in memory as a whole.
 

@@ -15,7 +15,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from model_store import ArtifactCorrupt, Manifest, ModelStore
+from model_store import ArtifactCorrupt, Manifest, ModelStore, read_recorded
 from service.inference.batch_queue import BatchQueue
 from service.inference.c_memory import give_back
 from service.inference.network import Network
@@ -173,7 +173,7 @@ class ModelMemory:
         if ONNX_FILE not in manifest.files:
             raise ArtifactCorrupt(manifest.model, manifest.version, ONNX_FILE)
         data = self._store.read(manifest.model, manifest.version, ONNX_FILE)
-        scorer = self._store.read_or_find(manifest, UNUSUAL_FILE)
+        scorer = read_recorded(self._store, manifest, UNUSUAL_FILE)
         network = Network(manifest, data, self._n_threads, scorer)
         # It is called after the last user is gone: a batch, or a request that was let in before the unloading.
         weakref.finalize(network, at_its_end).atexit = False

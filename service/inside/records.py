@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from model_store import ArtifactCorrupt, Manifest, ModelStore
+from model_store import ArtifactCorrupt, Manifest, ModelStore, read_recorded
 from worker.artifacts import LAYERS_FILE, TAILS_FILE
 from worker.inside.errors import NotRecorded
 from worker.inside.record import NetworkRecord, Tails
@@ -54,7 +54,7 @@ class Records:
         return record
 
     def _parsed(self, manifest: Manifest, file: str, parse: Callable[[bytes], T]) -> T:
-        data = self._store.read_or_find(manifest, file)
+        data = read_recorded(self._store, manifest, file)
         if data is None:
             raise NotRecorded(manifest.model, manifest.version)
         try:

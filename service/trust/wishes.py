@@ -4,7 +4,7 @@ import asyncio
 from collections import OrderedDict
 from typing import Literal, NamedTuple
 
-from model_store import ArtifactCorrupt, Manifest, ModelStore
+from model_store import ArtifactCorrupt, Manifest, ModelStore, read_recorded
 from worker.artifacts import TRUST_FILE
 from worker.trust.conformal import threshold
 from worker.trust.errors import TrustNotRecorded
@@ -75,7 +75,7 @@ class TrustRecords:
         return record
 
     def _read(self, manifest: Manifest) -> TrustRecord:
-        data = self._store.read_or_find(manifest, TRUST_FILE)
+        data = read_recorded(self._store, manifest, TRUST_FILE)
         if data is None:
             raise TrustNotRecorded(manifest.model, manifest.version, _why_not(manifest))
         try:
