@@ -151,10 +151,6 @@ def _round_trip(name: str, directory: Path, store: ModelStore) -> None:
     assert version.architecture["layers"] == plan.network.model_dump(mode="json", exclude_defaults=True)["layers"]
 
 
-def test_a_small_preset_makes_the_round_trip(tmp_path: Path, store: ModelStore) -> None:
-    _round_trip("fast", tmp_path, store)
-
-
 @pytest.mark.long
 @pytest.mark.parametrize("name", sorted(PRESETS))
 def test_every_preset_makes_the_round_trip(name: str, tmp_path: Path, store: ModelStore) -> None:
@@ -177,20 +173,3 @@ def test_a_network_with_squeeze_and_excitation_is_refused_by_the_layer(tmp_path:
     keras.applications.EfficientNetB0(weights=None, input_shape=(64, 64, 3), classes=3).save(tmp_path / "model.keras")
     with pytest.raises(TrainingFailed, match=r"Layer 'block1a_se_reshape' \(Reshape\)"):
         imported(tmp_path / "model.keras", tmp_path, store)
-
-
-def test_a_model_is_tested_on_a_dataset_whose_pictures_are_brought_to_its_size(
-    tmp_path: Path, store: ModelStore
-) -> None:
-    network = keras.Sequential(
-        [
-            keras.Input((32, 32, 3)),
-            layers.GlobalAveragePooling2D(),
-            layers.Dense(10, activation="softmax"),
-        ]
-    )
-    network.save(tmp_path / "model.keras")
-    version = imported(tmp_path / "model.keras", tmp_path, store, dataset="fashion_mnist_sample", name="tested")
-    assert 0 <= version.metrics["test_accuracy"] <= 1
-    assert version.classes == dataset_info("fashion_mnist_sample").classes
-    assert {"evaluation.json", "mistakes.json", "confusion-matrix.png"} <= set(version.files)

@@ -39,8 +39,10 @@ READER_MEMORY_BYTES = 5 * 2**28
 """Address space of the process that reads a Keras file: 1.25 GiB. The largest array of VGG16 has 411 million bytes."""
 GRAPH_MEMORY_BYTES = 6 * 2**30
 """Address space of the process that checks and tries out an ONNX file; threads and libraries reserve much of it."""
-PROBE_RESIDENT_BYTES = 4 * 2**30
-"""Memory that this process may really use, the weights several times included."""
+PROBE_LOAD_BYTES = 2**29
+"""Memory that opening a graph may take, besides four times the size of its file."""
+PROBE_ACTIVATION_BYTES = 2**30
+"""Memory that eight pictures may take in a graph: VGG16 takes a quarter of it."""
 READER_CPU_S = 60
 READER_WALL_S = 240.0
 """Longer than the CPU time, because the machine may be busy."""

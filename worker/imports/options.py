@@ -5,8 +5,10 @@ import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from model_store.names import MODEL_PATTERN
+from worker.imports.errors import short
 from worker.imports.limits import LONGEST_CLASS, MAX_CLASSES, MAX_SIDE
 from worker.patterns import TAG_PATTERN
 
@@ -70,8 +72,23 @@ SCALINGS: dict[str, PixelScaling] = {
 """`unit`: [0, 1]. `symmetric`: [-1, 1]. `imagenet`: mean 0, deviation 1 over ImageNet, as PyTorch's models expect.
 `caffe`: blue first, less the mean of ImageNet, as Keras's ResNet and VGG expect."""
 
+
+def _preprocessing(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """A name, or an object that is read here so that an error has its own path."""
+    read = _from_json(value)
+    if isinstance(read, dict):
+        return PixelScaling.model_validate(read)
+    if not isinstance(read, PixelScaling) and read not in ("auto", *SCALINGS):
+        raise PydanticCustomError(
+            "preprocessing",
+            "no such preprocessing; expected auto, {known}, or an object with scale, offset and channels, got {got}",
+            {"known": ", ".join(SCALINGS), "got": short(read)},
+        )
+    return read
+
+
 Preprocessing = Annotated[
-    Literal["auto", "unit", "pixels", "symmetric", "imagenet", "caffe"] | PixelScaling, BeforeValidator(_from_json)
+    Literal["auto", "unit", "pixels", "symmetric", "imagenet", "caffe"] | PixelScaling, BeforeValidator(_preprocessing)
 ]
 ClassName = Annotated[str, Field(min_length=1, max_length=LONGEST_CLASS)]
 Classes = Annotated[tuple[ClassName, ...], BeforeValidator(_names), Field(min_length=2, max_length=MAX_CLASSES)]

@@ -36,9 +36,8 @@ class Checked(_Answer):
     n_classes: int
     parameters: int
     preprocessing: str
-    difference: float = Field(description="Largest one between the file's answers and those of the served graph.")
-    seconds: float = Field(description="Of one picture.")
-    resident_bytes: int = Field(description="Memory of the process that tried it out.")
+    difference: float = Field(description="Largest one between answers to pictures that come together and one by one.")
+    seconds: float = Field(description="CPU time of one picture.")
     remarks: tuple[str, ...] = ()
 
 

@@ -250,6 +250,9 @@ def _initial_version(reference: str | None, find_version: FindVersion) -> Manife
     manifest = find_version(parse_reference(reference))
     if manifest is None:
         raise RequestInvalid(("initial_model",), f"no such version; expected a published one, got {reference!r}")
+    if not manifest.architecture:
+        message = f"cannot be trained; expected a version with layers, got {reference!r}, an imported ONNX file"
+        raise RequestInvalid(("initial_model",), message)
     return manifest
 
 
