@@ -59,5 +59,11 @@ def test_a_dataset_gives_its_classes_or_refuses_others() -> None:
     assert plan.imported.classes == dataset_info("fashion_mnist").classes
     with pytest.raises(RequestInvalid, match="other classes"):
         plan_import(
-            ImportOptions(dataset="fashion_mnist", classes=("a", "b")), "abc23", "keras", "0" * 64, 1, None, dataset_info
+            ImportOptions(dataset="fashion_mnist", classes=("a", "b")),
+            "abc23",
+            "keras",
+            "0" * 64,
+            1,
+            None,
+            dataset_info,
         )
