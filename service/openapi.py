@@ -1,5 +1,6 @@
 """Adds what FastAPI omits from the OpenAPI document. `service.cli.openapi` writes the document to its file."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -31,13 +32,19 @@ NEVER_ANSWERED = ("HTTPValidationError", "ValidationError")
 """Schemas of FastAPI's own error body, which no route here uses."""
 
 
-def complete(app: FastAPI) -> None:
-    """Complete the application's document."""
+def complete(app: FastAPI, paths: Sequence[str]) -> None:
+    """Complete the application's document.
+
+    Args:
+        app: the application.
+        paths: of all its routes, in the order of the document, which is not the order in which they are tried.
+    """
     generate = app.openapi
 
     def whole_document() -> dict[str, Any]:
         if app.openapi_schema is None:
             document = generate()
+            document["paths"] = {path: document["paths"][path] for path in paths if path in document["paths"]}
             _complete_operations(document["paths"])
             describe_keys(document)
             components = document.setdefault("components", {})

@@ -7,7 +7,7 @@ thread hands it to the caller; an error of the network is raised by `Batch.run` 
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
@@ -39,14 +39,14 @@ class Run(NamedTuple):
     Attributes:
         probabilities: float32, shape (n, n_classes), of all parts that could be prepared.
         began_at: by `time.perf_counter`, as `ended_at`.
-        scores: float32, shape (n,), how unusual each picture is; None when the network cannot tell.
+        scores: how unusual each picture is; none when the network cannot tell.
         unusual: bool, shape (n,), which pictures are; None when none is.
     """
 
     probabilities: NDArray[np.float32]
     began_at: float
     ended_at: float
-    scores: NDArray[np.float32] | None = None
+    scores: Sequence[float] = ()
     unusual: NDArray[np.bool_] | None = None
 
     @property
@@ -116,8 +116,10 @@ class Batch:
             return Run(network.run(_joined(ready)), began_at, time.perf_counter())
         probabilities, scores = network.run_scored(_joined(ready))
         ended_at = time.perf_counter()
-        unusual = scores > 1 if scores is not None and scores.max() > 1 else None
-        return Run(probabilities, began_at, ended_at, scores, unusual)
+        if scores is None:
+            return Run(probabilities, began_at, ended_at)
+        numbers: list[float] = scores.tolist()
+        return Run(probabilities, began_at, ended_at, numbers, scores > 1 if max(numbers) > 1 else None)
 
     def deliver(self, run: Run | None) -> None:
         """Give every caller its share, or the error of its own pictures; on the event loop's thread."""

@@ -168,7 +168,7 @@ class Engine:
 
         def on_batch(run: Run, queue_s: float) -> None:
             self._stages.batch(model, len(run.probabilities), queue_s, run.compute_s)
-            if watch is not None and run.scores is not None:
+            if watch is not None and run.scores:
                 watch.see(run.scores)
                 if run.unusual is not None:
                     self._stages.unusual(model, int(run.unusual.sum()))

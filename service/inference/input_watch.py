@@ -40,9 +40,9 @@ class InputWatch:
         self._n_new = 0
         self._is_shifted = False
 
-    def see(self, scores: NDArray[np.float32]) -> None:
+    def see(self, scores: Sequence[float]) -> None:
         """Note the scores of some answers; costs a microsecond, and forty at every fiftieth answer."""
-        self._scores.extend(scores.tolist())
+        self._scores.extend(scores)
         self._n_new += len(scores)
         if self._n_new >= COMPARED_EVERY and len(self._scores) == N_ANSWERS:
             self._n_new = 0

@@ -11,8 +11,8 @@ USUAL = [step / 20 for step in range(1, 20)]  # of numbers that are even between
 RANDOM = np.random.default_rng(4)
 
 
-def some(low: float, high: float, n: int = N_ANSWERS) -> "np.typing.NDArray[np.float32]":
-    return RANDOM.uniform(low, high, n).astype(np.float32)
+def some(low: float, high: float, n: int = N_ANSWERS) -> list[float]:
+    return RANDOM.uniform(low, high, n).astype(np.float32).tolist()  # type: ignore[no-any-return]
 
 
 def test_the_distance_is_that_of_the_two_distributions() -> None:
