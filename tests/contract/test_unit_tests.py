@@ -1,4 +1,4 @@
-"""`unit` means no sleep, no process, no wall clock: read from the source; `tests/unit/conftest.py` refuses the rest."""
+"""`unit` means no sleep, process, wall clock or Keras: read from the source; `tests/unit/conftest.py` refuses more."""
 
 import ast
 from collections.abc import Iterator
@@ -54,6 +54,34 @@ def test_a_unit_test_needs_no_process_no_clock_and_no_sleep(path: Path) -> None:
     if path == PROJECT / "tests" / "unit" / "conftest.py":  # it forbids processes, so it names them
         found = [line for line in found if CURE["process"] not in line]
     assert not found, "\n".join(found)
+
+
+def test_no_unit_test_imports_keras() -> None:
+    """With TensorFlow, its import takes every process of `make check` five seconds and more of processor time."""
+    below = {_module(path): _imports(path) for root in ("worker/training", "tests") for path in _sources(root)}
+    slow = {"keras", "tensorflow", *(name for name, imports in below.items() if "keras" in imports)}
+    while more := {name for name, imports in below.items() if imports & slow} - slow:
+        slow |= more
+    assert not sorted(name for name in slow if name.startswith("tests.unit."))
+
+
+def _sources(root: str) -> list[Path]:
+    return sorted((PROJECT / root).rglob("*.py"))
+
+
+def _module(path: Path) -> str:
+    return ".".join(path.relative_to(PROJECT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _imports(path: Path) -> set[str]:
+    """Modules that this one imports when it is imported; of packages, those that are named."""
+    found: set[str] = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{name.name}" for name in node.names)}
+    return found
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from model_store import open_store
-from tests.learning.trainings import SAMPLE, planned, trained
+from tests.learning.trainings import trained
+from tests.plans import SAMPLE, planned
 from worker.doctor.facts import RunFacts
 from worker.jobs.errors import TrainingPaused
 from worker.jobs.plan import TrainingPlan

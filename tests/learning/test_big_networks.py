@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.learning.trainings import SAMPLE, planned, trained
+from tests.learning.trainings import trained
+from tests.plans import SAMPLE, planned
 from worker.datasets import Dataset
 from worker.datasets.dataset import LabelledImages, assemble
 from worker.training import splits

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.learning.trainings import planned, trained
+from tests.learning.trainings import trained
+from tests.plans import planned
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 

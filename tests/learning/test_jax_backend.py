@@ -13,7 +13,8 @@ pytestmark = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason=
 
 SCRIPT = """
 import keras
-from tests.learning.trainings import SAMPLE, planned, trained
+from tests.learning.trainings import trained
+from tests.plans import SAMPLE, planned
 from worker.jobs.errors import TrainingFailed
 from worker.training.export import check_exportable
 from worker.training.splits import test_split

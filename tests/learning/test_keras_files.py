@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.learning.trainings import SAMPLE, planned
+from tests.plans import SAMPLE, planned
 from worker.training.keras_files import save_keras
 from worker.training.preparation import build_network
 

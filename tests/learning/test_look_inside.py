@@ -21,7 +21,8 @@ from service.inside.grad_cam import grad_cam, tail_session
 from service.inside.sessions import InsideSessions
 from service.settings import ApiSettings
 from tests.learning.gradients import grad_cam_by_keras, grad_cam_of_any_network
-from tests.learning.trainings import SAMPLE, planned, trained
+from tests.learning.trainings import trained
+from tests.plans import SAMPLE, planned
 from tests.unit.service.tiny_networks import publish
 from worker.architectures import Architecture, analyse
 from worker.architectures.grammar import Activation

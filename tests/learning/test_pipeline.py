@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 
 from model_store import Manifest, ModelStore, open_store
-from tests.learning.trainings import SAMPLE, planned
+from tests.plans import SAMPLE, planned
 from worker.doctor.findings import Diagnosis
 from worker.jobs.errors import TrainingFailed
 from worker.jobs.plan import TrainingPlan
@@ -22,7 +22,7 @@ from worker.training import pipeline
 from worker.training.evaluation import Evaluation
 from worker.training.export import parity
 from worker.training.splits import training_splits
-from worker.training.trust.recording import measured
+from worker.trust.measuring import measured
 from worker.trust.record import TrustRecord
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from tests.learning.trainings import SAMPLE, planned, trained
+from tests.learning.trainings import trained
+from tests.plans import SAMPLE, planned
 from worker.recipe.schedules import rate
 from worker.training import splits
 from worker.training.preparation import prepare

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from model_store import ModelStore, open_store
-from tests.learning.trainings import SAMPLE, planned
+from tests.plans import SAMPLE, planned
 from worker.datasets import Dataset, DatasetUnavailable
 from worker.jobs.errors import TrainingFailed, TrainingPaused
 from worker.jobs.plan import TrainingPlan

@@ -1,32 +1,15 @@
 """Small trainings on real pictures, without a server: what the learning tests share."""
 
 import itertools
-from pathlib import Path
 
 import keras
 
-from worker.datasets import Dataset, load_dataset
-from worker.jobs.plan import TrainingPlan, plan
-from worker.jobs.request import JobRequest
+from tests.plans import SAMPLE
+from worker.datasets import Dataset
+from worker.jobs.plan import TrainingPlan
 from worker.training.checkpoints import Checkpoints
 from worker.training.fitting import Fit, Training
 from worker.training.preparation import prepare
-
-SAMPLE = load_dataset("fashion_mnist_sample", Path("unused"))
-
-
-def planned(**body: object) -> TrainingPlan:
-    """A few hundred pictures of the sample, unless the body says otherwise."""
-    defaults = {
-        "architecture": "lenet5-fashion",
-        "dataset": "fashion_mnist_sample",
-        "epochs": 2,
-        "train_samples": 600,
-        "optimizer": "adam",
-        "batch_size": 32,
-        "seed": 1,
-    }
-    return plan(JobRequest.model_validate(defaults | body))
 
 
 def trained(

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, Protocol, Self
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -158,6 +157,8 @@ class Feed:
 
         With TensorFlow, TensorFlow itself cuts the chunks into batches, so that no step needs Python.
         """
+        import keras  # noqa: PLC0415 - the rest of this module is used and tested without it
+
         if keras.backend.backend() == "tensorflow":
             return _tensorflow_batches(self.chunks, self._data.batch_size, self._data.row_shapes)
         return _sliced(self.chunks(), self._data.batch_size)

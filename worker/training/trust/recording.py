@@ -5,7 +5,6 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from model_store import ModelStore
 from worker.artifacts import TRUST_FILE, UNUSUAL_FILE
@@ -16,14 +15,9 @@ from worker.training.predicting import predict_pictures
 from worker.training.splits import chosen_rows
 from worker.training.trust.untouched import drawn_rows, held_out_pictures, reason_against
 from worker.training.trust.unusual import MOST_TRAINING, unusual_network
-from worker.trust.conformal import scores_of_mistakes
-from worker.trust.precision import PRECISION, sureness
-from worker.trust.record import TrustRecord
+from worker.trust.measuring import measured
 
 logger = logging.getLogger(__name__)
-
-DIGITS = 6
-"""Significant digits of a score: fewer bytes, and no set of 10,000 pictures depends on the seventh."""
 
 
 def record_trust(
@@ -60,22 +54,3 @@ def _record_unusual(directory: Path, plan: TrainingPlan, dataset: Dataset, held_
         logger.info("unusual pictures are not told: too few pictures are held out")
     else:
         (directory / UNUSUAL_FILE).write_bytes(scorer)
-
-
-def measured(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> TrustRecord:
-    """The record of a network, from its answers to pictures that it was not trained on.
-
-    Args:
-        probabilities: float32, shape (n, n_classes), rows sum to 1.
-        labels: int64, shape (n,), the right classes.
-    """
-    mistakes = scores_of_mistakes(probabilities, labels)
-    sure = sureness(probabilities, labels)
-    return TrustRecord(
-        pictures=len(labels),
-        accuracy=1 - len(mistakes) / len(labels),
-        mistakes=tuple(float(f"{score:.{DIGITS}g}") for score in mistakes),
-        precision=PRECISION,
-        not_sure_below=None if sure is None else sure.least,
-        answered=None if sure is None else sure.share,
-    )

@@ -13,8 +13,8 @@ from model_store import ModelStore
 from service.predict.answers import Prediction
 from service.predict.urls import PREDICT_ROUTES
 from tests.unit.service.tiny_networks import CLASSES, brightness_network, encode, grey_picture, publish
-from worker.training.trust.recording import measured
 from worker.training.trust.unusual import unusual_network
+from worker.trust.measuring import measured
 from worker.trust.record import TrustRecord
 
 pytestmark = pytest.mark.anyio

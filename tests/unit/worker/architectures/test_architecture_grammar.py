@@ -1,6 +1,7 @@
 """What is a well-formed description, and that a hostile one is refused at its place, at once."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -157,15 +158,18 @@ def test_composites_stand_in_one_another_four_times_and_no_more() -> None:
 
 
 @pytest.mark.parametrize(
-    "layers",
+    "described",
     [
-        pytest.param([FLATTEN] * 1_000_000, id="a million layers"),
-        pytest.param([{"type": "branches", "branches": [[FLATTEN] * 1000] * 1000}], id="a million layers in branches"),
-        pytest.param([{"type": "branches", "branches": [[]] * 1_000_000}], id="a million branches"),
-        pytest.param([nested(100_000)], id="nested a hundred thousand deep"),
+        pytest.param(lambda: [FLATTEN] * 1_000_000, id="a million layers"),
+        pytest.param(
+            lambda: [{"type": "branches", "branches": [[FLATTEN] * 1000] * 1000}], id="a million layers in branches"
+        ),
+        pytest.param(lambda: [{"type": "branches", "branches": [[]] * 1_000_000}], id="a million branches"),
+        pytest.param(lambda: [nested(100_000)], id="nested a hundred thousand deep"),
     ],
 )
-def test_an_enormous_description_is_refused_at_once(layers: list[Any]) -> None:
+def test_an_enormous_description_is_refused_at_once(described: Callable[[], list[Any]]) -> None:
+    layers = described()
     with at_most_cpu_s(2), pytest.raises(ValidationError):
         Architecture.model_validate({"layers": layers})
 

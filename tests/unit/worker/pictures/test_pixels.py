@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from tests.archives import huge_webp
 from tests.cpu_time import at_most_cpu_s
 from tests.paths import SHARED_DATA
 from worker.pictures.fitting import TURNS
@@ -386,7 +387,7 @@ def test_a_header_with_nothing_but_noise_behind_it_is_refused_or_decoded(kind: s
         png_header(8_193, 1),
         png_header(6_000, 4_001),
         bmp_header(50_000, 50_000),
-        encode(Image.new("RGB", (16_383, 16_383)), "WEBP", lossless=True, method=0),
+        huge_webp(16_383, 16_383),
     ],
     ids=["50000", "13000", "9400", "8193x1", "24.006 MP", "BMP", "WebP"],
 )

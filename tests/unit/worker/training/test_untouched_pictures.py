@@ -3,7 +3,7 @@
 import pytest
 
 from model_store import ModelStore, open_store
-from tests.learning.trainings import SAMPLE, planned
+from tests.plans import SAMPLE, planned
 from tests.unit.service.tiny_networks import publish
 from worker.jobs.plan import TrainingPlan
 from worker.training.trust.untouched import reason_against

@@ -7,7 +7,7 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
-from tests.learning.trainings import SAMPLE
+from tests.plans import SAMPLE
 from worker.artifacts import INPUT_TENSOR, UNUSUAL_TENSOR, USUAL_SCORES
 from worker.training.trust.unusual import QUANTILES, unusual_network
 
