@@ -3,12 +3,15 @@
 import io
 import json
 import zipfile
+from pathlib import Path
 
 import httpx
 import pytest
+from convserve import Client
 
 from tests.archives import picture
-from tests.running import submit, wait_for
+from tests.integration.test_command_line import convserve
+from tests.running import Stack, submit, wait_for
 
 NAME = "brought-along"
 
@@ -49,6 +52,24 @@ def test_a_version_comes_back_as_another_and_answers_the_same(api: httpx.Client,
     assert api.get(f"/models/{NAME}/versions/1/report.html").status_code == 200
 
 
+@pytest.mark.usefixtures("exported")
+def test_an_onnx_file_is_served_as_it_is(api: httpx.Client) -> None:
+    content = api.get("/models/to-take-away/versions/1/files/model.onnx").content
+    sent = send(api, content, "Graph only.onnx", dataset="fashion_mnist_sample")
+    job = wait_for(api, sent.json()["id"])
+    assert job["state"] == "succeeded", job["error"]
+    theirs, ours = (api.get(f"/models/{name}/versions/1").json() for name in ("graph-only", "to-take-away"))
+    assert theirs["metrics"]["test_accuracy"] == pytest.approx(ours["metrics"]["test_accuracy"])
+    assert (theirs["architecture"], theirs["recipe"]["imported"]["format"]) == ({}, "onnx")
+    assert api.post("/models/graph-only/predict", files={"file": ("a.png", picture(80, (28, 28)))}).status_code == 200
+    assert api.get("/models/graph-only/versions/1/report.html").status_code == 200
+    assert api.get("/models/graph-only/versions/1/layers").json()["code"] == "not_recorded"
+    refused = api.post("/models/graph-only/versions/1/record")
+    assert (refused.status_code, refused.json()["errors"][0]["loc"][-1]) == (422, "version")
+    again = {"initial_model": "graph-only/1", "dataset": "fashion_mnist_sample", "epochs": 1}
+    assert api.post("/jobs", json=again).json()["errors"][0]["loc"][-1] == "initial_model"
+
+
 def test_a_layer_that_runs_code_ends_the_job_with_its_name(api: httpx.Client, exported: bytes) -> None:
     with zipfile.ZipFile(io.BytesIO(exported)) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
@@ -66,6 +87,22 @@ def test_a_layer_that_runs_code_ends_the_job_with_its_name(api: httpx.Client, ex
     assert (job["state"], job["error"]["code"]) == ("failed", "model_unusable")
     assert "(Lambda)" in job["error"]["message"]
     assert api.get("/models/never").status_code == 404
+
+
+def test_the_command_and_the_client_import(stack: Stack, exported: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "Boots.keras"
+    file.write_bytes(exported)
+    classes = tmp_path / "classes.txt"
+    classes.write_text("\n".join(f"kind {number}" for number in range(10)))
+    done = convserve("import", str(file), "--classes", str(classes), "--tag", "shell", "--url", stack.url)
+    assert done.returncode == 0, done.stderr
+    assert "Published as boots, version 1" in done.stdout
+    with Client(stack.url) as client:
+        job = client.import_model(file, name="boots", classes=[f"kind {number}" for number in range(10)])
+        assert job.wait(progress=False).model == "boots/2"
+    refused = convserve("import", str(classes), "--url", stack.url)
+    assert refused.returncode != 0
+    assert "neither a Keras model nor an ONNX file" in refused.stderr
 
 
 def test_a_repeated_request_returns_the_first_job(api: httpx.Client, exported: bytes) -> None:

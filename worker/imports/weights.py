@@ -48,12 +48,16 @@ class NumbersFile:
 
     def add(self, values: NDArray[Any]) -> Stored:
         """Append an array. Raises `ImportRefused` when there are too many numbers in all."""
+        self.require(values.size)
         stored = Stored(self.count, tuple(values.shape))
         self.count += values.size
-        if self.count > MAX_PARAMETERS:
-            raise ImportRefused(f"The model has too many parameters; expected at most {MAX_PARAMETERS:,}, got more.")
         np.ascontiguousarray(values, "<f4").tofile(self._file)
         return stored
+
+    def require(self, n_more: int) -> None:
+        """Raise `ImportRefused` unless so many numbers may be added."""
+        if self.count + n_more > MAX_PARAMETERS:
+            raise ImportRefused(f"The model has too many parameters; expected at most {MAX_PARAMETERS:,}, got more.")
 
     def flush(self) -> None:
         """Make everything that was added readable."""
@@ -110,6 +114,7 @@ class Weights:
         names = [str(number) for number in range(len(found) if or_more else len(shapes))]
         if set(names) != set(found) or len(names) < len(shapes):
             raise ImportRefused(f"{_cap(node)}: expected {len(shapes)} arrays of weights, got {len(found)}.")
+        self.numbers.require(sum(prod(shape) for shape in shapes))
         return [self._read(node, found[str(number)], shape) for number, shape in enumerate(shapes)]
 
     def keep(self, node: Node, shapes: Sequence[tuple[int, ...]]) -> tuple[Stored, ...]:

@@ -169,6 +169,15 @@ class AsyncClient:
         ids = await self.send(calls.train_grid(grid, architecture, dataset, group, options))
         return [AsyncJob(self, await self.send(calls.job(job_id))) for job_id in ids]
 
+    async def import_model(self, file: str | os.PathLike[str], **options: object) -> AsyncJob:
+        """Publish a model that was trained elsewhere: a Keras or an ONNX file.
+
+        Args:
+            file: its path.
+            options: any of the import: `classes`, `preprocessing`, `name`, `dataset`, …
+        """
+        return AsyncJob(self, await self.send(calls.import_model(file, options)))
+
     async def job(self, job_id: str) -> AsyncJob:
         """A job by its id."""
         return AsyncJob(self, await self.send(calls.job(job_id)))

@@ -3,6 +3,7 @@
 Both clients send the same calls, one with `await`; nothing in here touches the network.
 """
 
+import json
 import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping
@@ -147,6 +148,14 @@ def upload(archive: str | os.PathLike[str], name: str, options: JsonObject) -> C
     """Send a zip of pictures as a dataset. It is read at once; `curl -T` sends larger ones in pieces."""
     sent = {"params": {"name": name, **_given(options)}, "headers": {"Content-Type": "application/zip"}}
     return Call("POST", "/datasets", json_of, {**sent, "content": Path(archive).read_bytes()}, is_repeatable=False)
+
+
+def import_model(file: str | os.PathLike[str], options: JsonObject) -> Call[JobFacts]:
+    """Send a model that was trained elsewhere; a key of its own makes a repetition harmless."""
+    path = Path(file)
+    sent = {"files": {"file": (path.name, path.read_bytes())}, "data": {"options": json.dumps(_given(options))}}
+    headers = {"Idempotency-Key": secrets.token_hex(16)}
+    return Call("POST", "/models", lambda found: job_facts(found.json()), {**sent, "headers": headers})
 
 
 def version_path(model: str) -> str:

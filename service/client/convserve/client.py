@@ -168,6 +168,15 @@ class Client:
         ids = self.send(calls.train_grid(grid, architecture, dataset, group, options))
         return [Job(self, self.send(calls.job(job_id))) for job_id in ids]
 
+    def import_model(self, file: str | os.PathLike[str], **options: object) -> Job:
+        """Publish a model that was trained elsewhere: a Keras or an ONNX file.
+
+        Args:
+            file: its path.
+            options: any of the import: `classes`, `preprocessing`, `name`, `dataset`, …
+        """
+        return Job(self, self.send(calls.import_model(file, options)))
+
     def job(self, job_id: str) -> Job:
         """A job by its id."""
         return Job(self, self.send(calls.job(job_id)))

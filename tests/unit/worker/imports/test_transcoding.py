@@ -224,3 +224,53 @@ def test_layers_of_nested_models_find_their_weights(tmp_path: Path) -> None:
     nested = {"layers/sequential/layers/conv2d": arrays["layers/conv2d"], "layers/dense": arrays["layers/dense"]}
     found = read(tmp_path, config, nested)
     assert np.array_equal(numbers(tmp_path, found, "0"), arrays["layers/conv2d"][0])
+
+
+def test_a_file_of_an_older_keras_is_read_too(tmp_path: Path) -> None:
+    _, arrays = small_network()
+
+    def called(entry: dict[str, Any], *inputs: str) -> dict[str, Any]:
+        return {**entry, "inbound_nodes": [[[name, 0, 0, {}] for name in inputs]]}
+
+    images = {**layer("InputLayer", "images", batch_input_shape=[None, 8, 8, 3]), "inbound_nodes": []}
+    config = functional(
+        "images",
+        "out",
+        images,
+        called(layer("Conv2D", "conv", **CONV), "images"),
+        called(layer("Flatten", "flat"), "conv"),
+        called(layer("Dense", "out", **DENSE), "flat"),
+    )
+    config["module"] = "keras.src.engine.functional"
+    config["config"] |= {"input_layers": [["images", 0, 0]], "output_layers": [["out", 0, 0]]}
+    older = {place.replace("layers", "_layer_checkpoint_dependencies"): values for place, values in arrays.items()}
+    file = weights_file(older, lambda opened: opened.pop("layers"))
+    found = transcode(written(tmp_path, archive(config, file)), said(), tmp_path)
+    assert np.array_equal(numbers(tmp_path, found, "2"), arrays["layers/dense"][0])
+
+
+def test_numbers_between_layers_become_a_scaling(tmp_path: Path) -> None:
+    _, arrays = small_network()
+
+    def operation(kind: str, name: str, given: str, number: float) -> dict[str, Any]:
+        entry = after({**layer(kind, name), "module": "keras.src.ops.numpy", "registered_name": kind}, given)
+        entry["inbound_nodes"][0]["args"].append(number)
+        return entry
+
+    config = functional(
+        "images",
+        "out",
+        pictures(),
+        operation("TrueDivide", "half", "images", 127.5),
+        operation("Subtract", "shift", "half", 1),
+        after(layer("Conv2D", "conv", **CONV), "shift"),
+        after(layer("Flatten", "flat"), "conv"),
+        after(layer("Dense", "out", **DENSE), "flat"),
+    )
+    found = read(tmp_path, config, arrays)
+    assert found.preprocessing == "pixels"
+    first, second = found.architecture.layers[:2]
+    assert (first.type, round(first.scale, 6), first.offset, second.type) == (  # type: ignore[union-attr]
+        *("rescaling", 2.0),
+        *(-1.0, "conv2d"),
+    )
