@@ -115,6 +115,12 @@ def _foreign() -> onnx.ModelProto:
     return found
 
 
+def test_operators_that_are_only_declared_do_no_harm(tmp_path: Path) -> None:
+    found = model(usual_nodes())
+    found.opset_import.append(helper.make_opsetid("ai.onnx.ml", 2))
+    assert check(tmp_path, found).n_classes == CLASSES
+
+
 def _function() -> onnx.ModelProto:
     found = model(usual_nodes())
     found.functions.append(
