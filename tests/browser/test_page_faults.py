@@ -2,10 +2,8 @@
 
 import re
 import time
-from typing import Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.fake_server import LONG_NAME, ORIGIN, PIXEL, FakeServer, job, jobs_of, predicted, version
@@ -248,61 +246,3 @@ def tab_to(page: Page, name: str, steps: int = 80) -> None:
         ):
             return
     raise AssertionError(f"{name} cannot be reached by Tab")
-
-
-PAGE_BYTES = 150_000
-SCREENS = {
-    "runs": "#/",
-    "new": "#/new",
-    "run": "#/run/job000009",
-    "failed": "#/run/job000003",
-    "compare": "#/compare?jobs=job000001,job000002",
-    "models": "#/models",
-    "model": "#/model/clothes/1?true=T-shirt/top&predicted=帽子と靴",
-    "look": "#/look/clothes/1?dataset=fashion_mnist_sample&index=1",
-    "data": "#/data",
-    "dataset": "#/data/fashion_mnist_sample",
-    "learn": "#/learn",
-    "class": "#/class",
-}
-
-
-@pytest.mark.parametrize("screen", SCREENS)
-def test_a_screen_fits_a_phone_and_says_nothing_to_the_console(
-    page: Page, fake: FakeServer, console: list[str], screen: str
-) -> None:
-    page.set_viewport_size({"width": 390, "height": 844})
-    page.goto(f"{ORIGIN}/{SCREENS[screen]}")
-    expect(page.locator("main table, main h2").first).to_be_visible()
-    expect(page.get_by_role("status").filter(has_text=re.compile("^(Reading|Opening)"))).to_have_count(0)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert console == []
-    assert fake.bundle_bytes <= PAGE_BYTES
-
-
-AXE = Axe()
-Scheme = Literal["light", "dark"]
-LOOKS = [
-    [("light", 1400), ("dark", 390)],
-    pytest.param([("light", 390), ("dark", 1400)], marks=pytest.mark.long),
-]
-
-
-@pytest.mark.usefixtures("fake")
-@pytest.mark.parametrize("looks", LOOKS)
-@pytest.mark.parametrize("screen", SCREENS)
-def test_a_screen_has_no_serious_fault_of_accessibility(
-    page: Page, screen: str, looks: list[tuple[Scheme, int]]
-) -> None:
-    page.goto(f"{ORIGIN}/{SCREENS[screen]}")
-    expect(page.locator("main table, main h2").first).to_be_visible()
-    expect(page.get_by_role("status").filter(has_text=re.compile("^(Reading|Opening)"))).to_have_count(0)
-    faults = []
-    for scheme, width in looks:
-        page.emulate_media(color_scheme=scheme)
-        page.set_viewport_size({"width": width, "height": 900})
-        results = AXE.run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]})
-        for violation in results.response["violations"]:
-            if violation["impact"] in ("serious", "critical"):
-                faults += [(scheme, width, violation["id"], node["html"][:200]) for node in violation["nodes"]]
-    assert faults == []
