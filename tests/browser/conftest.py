@@ -19,6 +19,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 BUNDLE = PROJECT / "service" / "static" / "index.html"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 MISSING = "the page is NOT tested: {}"
+LONGEST = "test_page_flows.py"
 TIMEOUT_MS = 20_000
 """For a busy machine; what is fast is measured by the tests themselves."""
 
@@ -27,7 +28,8 @@ TIMEOUT_MS = 20_000
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the tests of the page last: the event loop of Playwright stays, and other tests could not start theirs."""
     here = Path(__file__).parent
-    items.sort(key=lambda item: here in item.path.parents)
+    # Of these, those first that train: they take longest, and two processes share the tests.
+    items.sort(key=lambda item: (here in item.path.parents, item.path.name != LONGEST and here in item.path.parents))
     reason = None
     if CHROMIUM is None:
         reason = MISSING.format("there is no chromium (`apt-get install chromium`)")
@@ -81,9 +83,9 @@ def fake(context: BrowserContext) -> Iterator[FakeServer]:
     server = FakeServer(BUNDLE.parent)
     context.route(f"{ORIGIN}/**", server.answer)
     yield server
-    for stream in server.streams:
+    for route in [*server.streams, *(route for held in server.held.values() for route, _ in held)]:
         with contextlib.suppress(Error):
-            stream.abort()
+            route.abort()
     context.unroute_all(behavior="ignoreErrors")
 
 

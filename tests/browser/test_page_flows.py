@@ -2,25 +2,45 @@
 
 import io
 import json
+import signal
+import threading
+import time
 import zipfile
+from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
-from tests.running import Stack
+from tests.browser.fake_server import PIXEL
+from tests.busy_machine import exit_code, is_within, settings_when_busy
+from tests.running import STOP_TIMEOUT_S, Stack, running_stack, submit
 
 TRAINING_MS = 300_000
 """A training of seconds, on a busy machine."""
 PICTURES = 400
 EPOCHS = 2
+TABS = 8
+EPOCH_S = 1.0
+"""From an event to the screen."""
+ADMIN_KEY = "a-key-of-the-teacher"
 
 
-def make_it_short(route: Route) -> None:
-    """The request of the page, with fewer pictures and epochs."""
-    body = json.loads(route.request.post_data or "{}")
-    route.continue_(post_data=json.dumps(body | {"epochs": EPOCHS, "train_samples": PICTURES, "model": "clothes"}))
+def make_it_short(page: Page, **changes: object) -> None:
+    """Trainings of this page have fewer pictures and epochs."""
+
+    def shorter(route: Route) -> None:
+        if route.request.method != "POST":
+            route.continue_()
+            return
+        body = json.loads(route.request.post_data or "{}")
+        if "grid" in body:
+            body["grid"] |= {"seed": [1]}
+        route.continue_(post_data=json.dumps(body | {"epochs": EPOCHS, "train_samples": PICTURES} | changes))
+
+    page.route("**/jobs", shorter)
 
 
 def train(page: Page) -> None:
@@ -28,21 +48,82 @@ def train(page: Page) -> None:
     expect(page.get_by_role("link", name="Try it on a picture")).to_be_visible(timeout=TRAINING_MS)
 
 
-def test_from_an_empty_server_to_a_model_and_back(
-    page: Page, stack: Stack, api: httpx.Client, console: list[str]
-) -> None:
-    page.route("**/jobs", lambda route: make_it_short(route) if route.request.method == "POST" else route.continue_())
+def drop(page: Page, name: str, content: bytes) -> None:
+    """Drop a file on the place for pictures."""
+    transfer = page.evaluate_handle(
+        """([name, bytes]) => {
+          const transfer = new DataTransfer();
+          transfer.items.add(new File([new Uint8Array(bytes)], name, { type: "image/png" }));
+          return transfer;
+        }""",
+        [name, list(content)],
+    )
+    page.locator(".drop").dispatch_event("drop", {"dataTransfer": transfer})
 
-    # Three clicks to the first prediction.
+
+class SentEpochs(threading.Thread):
+    """When the server sent the event of each epoch, by its number."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(daemon=True)
+        self._url = url
+        self.at: dict[int, float] = {}
+
+    def run(self) -> None:
+        kind = ""
+        with httpx.stream("GET", f"{self._url}/events", timeout=None) as answer:
+            for line in answer.iter_lines():
+                name, _, value = line.partition(":")
+                kind = value.strip() if name == "event" else kind
+                if name == "data" and kind == "epoch":
+                    self.at.setdefault(json.loads(value)["epoch"], time.time())
+                    if len(self.at) == EPOCHS:
+                        return
+
+
+WATCH_EPOCHS = """() => {
+  window.shownAt = {};
+  const look = () => {
+    const label = document.querySelector("[aria-labelledby=panel-accuracy] [role=img]")?.ariaLabel ?? "";
+    const shown = Number(/, (\\d+) epoch/.exec(label)?.[1] ?? 0);
+    for (let epoch = 1; epoch <= shown; epoch++) window.shownAt[epoch] ??= Date.now();
+  };
+  new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributes: true });
+}"""
+
+
+def assert_epochs_were_live(page: Page, sent: SentEpochs) -> None:
+    sent.join(timeout=10)
+    shown = {int(epoch): at / 1000 for epoch, at in page.evaluate("window.shownAt").items()}
+    assert shown.keys() == sent.at.keys() == {*range(1, EPOCHS + 1)}
+    for epoch, at in shown.items():
+        assert is_within(at - sent.at[epoch], EPOCH_S), f"epoch {epoch} was shown {at - sent.at[epoch]:.2f} s later"
+
+
+def test_from_an_empty_server_to_a_model_and_back(
+    page: Page, context: BrowserContext, stack: Stack, api: httpx.Client, console: list[str]
+) -> None:
+    make_it_short(page, model="clothes")
+    sent = SentEpochs(stack.url)
+    sent.start()
+
+    # Three clicks to the first prediction; every epoch is on the screen as it comes.
     page.goto(f"{stack.url}/")
+    page.evaluate(WATCH_EPOCHS)
     page.get_by_role("button", name="Train a first network").click()
     expect(page.get_by_role("region", name="Accuracy", exact=True)).to_be_visible()
     train(page)
+    assert_epochs_were_live(page, sent)
     page.get_by_role("region", name="Accuracy", exact=True).get_by_role("button", name="Table").click()
     expect(page.get_by_role("region", name="Accuracy", exact=True).locator("tbody tr")).to_have_count(EPOCHS)
     page.get_by_role("link", name="Try it on a picture").click()
+    answer = page.get_by_role("region", name="Answer", exact=True)
+    drop(page, "mine.png", PIXEL)
+    expect(page.get_by_role("img", name="Your picture: mine.png")).to_be_visible()
+    expect(answer.locator(".said strong")).not_to_be_empty()
     page.get_by_role("button", name="Test picture 0").click()
-    expect(page.get_by_role("region", name="Answer", exact=True).locator(".said strong")).not_to_be_empty()
+    expect(page.get_by_role("img", name="test picture 0", exact=False).first).to_be_visible()
+    expect(answer.locator(".said strong")).not_to_be_empty()
 
     # Inside: why, the maps of a layer, and the answer without one of its filters.
     expect(page.get_by_role("img", name="rests on")).to_be_visible()
@@ -57,9 +138,9 @@ def test_from_an_empty_server_to_a_model_and_back(
     mistakes = page.get_by_role("list", name="Mistakes").get_by_role("listitem")
     expect(mistakes).to_have_count(count)
     mistakes.first.get_by_role("link").click()
-    expect(page.get_by_role("region", name="Answer", exact=True)).to_contain_text("it shows")
+    expect(answer).to_contain_text("it shows")
 
-    # A second version: promoted, rolled back, deleted.
+    # A second version, watched in eight tabs: promoted, rolled back, deleted.
     page.goto(f"{stack.url}/#/model/clothes/1")
     versions = page.get_by_role("region", name="Versions and aliases")
     versions.get_by_role("button", name="Promote version 1").click()
@@ -67,7 +148,13 @@ def test_from_an_empty_server_to_a_model_and_back(
     page.get_by_role("link", name="Its run").click()
     page.get_by_role("button", name="Run again with another seed").click()
     expect(page.get_by_text("Published as version 1")).to_have_count(0)
+    tabs = [context.new_page() for _ in range(TABS - 1)]
+    for tab in tabs:
+        tab.goto(page.url)
     train(page)
+    for tab in tabs:
+        train(tab)
+        tab.close()
     page.get_by_role("link", name="See the model").click()
     expect(versions).to_contain_text("changes the test accuracy by")
     versions.get_by_role("button", name="Promote version 2").click()
@@ -101,7 +188,9 @@ def messy_zip() -> bytes:
     return archive.getvalue()
 
 
-def test_a_messy_zip_becomes_a_dataset_with_a_report(page: Page, stack: Stack, api: httpx.Client) -> None:
+def test_a_messy_zip_becomes_a_dataset_with_a_report_and_a_model(
+    page: Page, stack: Stack, api: httpx.Client, console: list[str]
+) -> None:
     page.goto(f"{stack.url}/#/data")
     page.get_by_label("Zip", exact=True).set_input_files(
         {"name": "My Hats.zip", "mimeType": "application/zip", "buffer": messy_zip()}
@@ -116,6 +205,12 @@ def test_a_messy_zip_becomes_a_dataset_with_a_report(page: Page, stack: Stack, a
     expect(page.get_by_role("region", name="Pictures").get_by_role("listitem").first).to_contain_text("靴")
     page.get_by_role("link", name="Train on it").click()
     expect(page.get_by_label("Dataset")).to_have_value("my-hats")
+    page.get_by_role("spinbutton", name="Epochs").fill("1")
+    page.get_by_role("button", name="Start the run").click()
+    train(page)
+    page.get_by_role("link", name="See the model").click()
+    matrix = page.get_by_role("region", name="Confusion matrix")
+    expect(matrix.get_by_role("rowheader")).to_have_text(["帽子", "靴"])
     page.goto(f"{stack.url}/#/data/my-hats")
     page.get_by_role("button", name="Delete").click()
     dialog = page.get_by_role("dialog", name="Delete")
@@ -123,3 +218,104 @@ def test_a_messy_zip_becomes_a_dataset_with_a_report(page: Page, stack: Stack, a
     dialog.get_by_role("button", name="Delete").click()
     expect(page.get_by_role("link", name="my-hats")).to_have_count(0)
     assert api.get("/datasets/my-hats").status_code == 404
+    assert console == []
+
+
+def test_the_lesson_from_a_kernel_to_a_verdict(page: Page, stack: Stack, console: list[str]) -> None:
+    make_it_short(page)
+    page.goto(f"{stack.url}/#/learn")
+    drop(page, "mine.png", PIXEL)
+    expect(page.get_by_role("img", name="mine.png")).to_be_visible()
+
+    # A convolution answers while its kernel is typed.
+    convolution = page.get_by_role("region", name="Convolution", exact=True)
+    after = convolution.get_by_role("img", name="After the convolution")
+    expect(convolution).to_contain_text("8 × 8 × 1 → 8 × 8 × 1")  # noqa: RUF001
+    before = after.get_attribute("src")
+    convolution.get_by_label("Row 2, column 2").fill("5")
+    expect(after).not_to_have_attribute("src", before or "")
+    convolution.get_by_label("stride", exact=True).select_option("2")
+    convolution.get_by_label("padding", exact=True).select_option("valid")
+    expect(convolution).to_contain_text("8 × 8 × 1 → 3 × 3 × 1")  # noqa: RUF001
+    expect(convolution).to_contain_text("(8 + 0 - 3) / 2, rounded down, + 1 = 3")
+    convolution.get_by_label("Row 1, column 1").fill("much")
+    expect(convolution).to_contain_text("Each of the nine fields needs a number.")
+    convolution.get_by_role("button", name="blur").click()
+    expect(convolution.get_by_role("alert")).to_have_count(0)
+    page.get_by_role("region", name="Pooling", exact=True).get_by_label("of squares of").select_option("4")
+    expect(page.get_by_role("region", name="Pooling", exact=True)).to_contain_text("8 × 8 × 1 → 2 × 2 × 1")  # noqa: RUF001
+    page.get_by_label("kernel side k").fill("5")
+    arithmetic = page.get_by_role("region", name="How large is what comes out?")
+    expect(arithmetic).to_contain_text("⌊(28 − 5) / 1⌋ + 1 = 24")  # noqa: RUF001
+
+    # An experiment answers the question, and the comparison says more.
+    question = page.get_by_role("region", name="tanh or ReLU?")
+    question.get_by_role("button", name="Run the experiment").click()
+    expect(question.get_by_role("status")).to_contain_text("2 of 2 runs ended", timeout=TRAINING_MS)
+    expect(question.locator(".verdict")).to_contain_text("One run each: cannot tell.")
+    question.get_by_role("link", name="All of the comparison").click()
+    expect(page.get_by_role("region", name="Verdict")).to_contain_text("cannot tell")
+    settings = page.get_by_role("region", name="Settings", exact=True).first.locator("tbody tr")
+    expect(settings).to_have_count(2)
+    expect(page.get_by_role("region", name="Only what differs")).to_contain_text("activation")
+    curves = page.get_by_role("region", name="Validation accuracy", exact=True)
+    curves.get_by_role("button", name="relu").click()
+    expect(curves.get_by_role("button", name="relu")).to_have_attribute("aria-pressed", "false")
+    assert console == []
+
+
+def test_a_server_that_was_killed_comes_back_with_keys_for_a_class(
+    page: Page, browser: Browser, browser_context_args: dict[str, Any], stack: Stack, api: httpx.Client
+) -> None:
+    api.post(f"/jobs/{submit(api)['id']}/cancel")
+    page.goto(f"{stack.url}/#/")
+    rows = page.get_by_role("region", name="Runs").locator("tbody tr")
+    expect(rows.first).to_be_visible()
+    count = rows.count()
+    stack.process.send_signal(signal.SIGKILL)
+    exit_code(stack.process, STOP_TIMEOUT_S)
+    banner = page.get_by_text("The server does not answer.")
+    expect(banner).to_be_visible()
+    expect(rows).to_have_count(count)
+
+    port = urlsplit(stack.url).port
+    again = settings_when_busy() | {"CONVSERVE_ADMIN_KEY": ADMIN_KEY}
+    with running_stack(stack.data_dir, stack.log.with_name("again.txt"), port=port, **again):
+        sign_in(page, ADMIN_KEY)
+        expect(banner).to_have_count(0)
+        expect(rows).to_have_count(count)
+
+        # The teacher makes a key, and the student's browser trains with it.
+        page.get_by_role("link", name="Class").click()
+        page.get_by_label("Name", exact=True).fill("ada")
+        page.get_by_role("button", name="Create a key").click()
+        key = page.get_by_role("region", name="New key").inner_text()
+        student = browser.new_context(**browser_context_args).new_page()
+        make_it_short(student, epochs=1000)
+        student.goto(f"{stack.url}/#/new")
+        sign_in(student, key)
+        student.get_by_role("button", name="Start the run").click()
+        expect(student.get_by_role("heading", level=1)).to_contain_text("Run ")
+        ada = page.get_by_role("region", name="Owners").locator("tbody tr").filter(has_text="ada")
+        expect(ada.get_by_role("cell").first).to_have_text("1")
+        expect(page.get_by_role("group", name="The server now")).to_contain_text("by ada")
+        student.locator("main").get_by_role("button", name="Cancel").click()
+        expect(student.locator(".progress-line")).to_contain_text("Cancelled", timeout=TRAINING_MS)
+        student.get_by_role("link", name="Class").click()
+        expect(student.get_by_role("region", name="Your key")).to_contain_text("You are ada")
+        expect(student.get_by_role("region", name="Keys")).to_have_count(0)
+
+        # A key that was revoked opens nothing any more; the stream of events tells the page.
+        page.get_by_role("button", name="Revoke").click()
+        page.get_by_role("dialog", name="Revoke").get_by_role("button", name="Revoke").click()
+        expect(page.get_by_role("region", name="Keys").last.get_by_text("revoked")).to_be_visible()
+        expect(student.get_by_role("dialog", name="Sign in")).to_contain_text("does not know this key")
+        student.context.close()
+
+
+def sign_in(page: Page, key: str) -> None:
+    dialog = page.get_by_role("dialog", name="Sign in")
+    expect(dialog).to_contain_text("This server asks for a key.")
+    dialog.get_by_label("Key").fill(key)
+    dialog.get_by_role("button", name="Sign in").click()
+    expect(dialog).to_have_count(0)

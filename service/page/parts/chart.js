@@ -2,6 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import { html } from "../core/html.js";
+import { plural } from "../core/words.js";
 
 /** @typedef {{name: string, values: (number | null)[], colour: number, isDashed?: boolean, low?: (number | null)[], high?: (number | null)[], best?: number | null}} Curve */
 
@@ -92,7 +93,7 @@ export function Chart({ title, curves, asPercent = false, unit = "" }) {
   return html`<figure class="chart">
     <figcaption><strong>${title}</strong>
       <button type="button" class="small" aria-expanded=${hasTable} onClick=${() => setTable(!hasTable)}>${hasTable ? "Hide table" : "Table"}</button></figcaption>
-    <div class="canvas" ref=${holder} role="img" aria-label=${`${title}: ${curves.map(({ name, values }) => `${name} ${write(values.at(-1))} at the end`).join(", ")}`}></div>
+    <div class="canvas" ref=${holder} role="img" aria-label=${`${title}, ${plural(data[0].length, "epoch")}: ${curves.map(({ name, values }) => `${name} ${write(values.at(-1))} at the end`).join(", ")}`}></div>
     <div class="legend">${curves.map((curve) => html`<button type="button" key=${curve.name} aria-pressed=${!hidden[curve.name]} onClick=${() => setHidden({ ...hidden, [curve.name]: !hidden[curve.name] })}>
       <svg width="28" height="10" aria-hidden="true"><line x1="0" x2="28" y1="5" y2="5" stroke=${colourOf(curve.colour, isDark)} stroke-width="3" stroke-dasharray=${curve.isDashed ? "6 4" : ""} /></svg>
       ${curve.name}</button>`)}</div>

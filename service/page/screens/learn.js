@@ -1,6 +1,6 @@
 // The lesson, live: convolution and pooling on your own picture, the arithmetic of shapes, and two questions that an
 // experiment answers.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { at, post, query } from "../core/api.js";
 import { useAnswer } from "../core/answers.js";
 import { html } from "../core/html.js";
@@ -19,9 +19,11 @@ const NAMES = { blur: "blur", sharpen: "sharpen", edge: "edges", vertical: "vert
 
 export function Learn() {
   const [picture, take] = usePicture();
-  useEffect(() => { testPicture(SAMPLE, "test", 7).then((blob) => take(blob, "a test picture")).catch(() => {}); }, []);
+  const isOwn = useRef(false);
+  const takeOwn = (blob, name) => { isOwn.current = true; take(blob, name); };
+  useEffect(() => { testPicture(SAMPLE, "test", 7).then((blob) => { if (!isOwn.current) take(blob, "a test picture"); }).catch(() => {}); }, []);
   return html`<p class="lead">A convolutional network is made of a few small ideas. Try each on a picture of your own; then ask two questions, and let an experiment answer.</p>
-    <div class="columns"><${Panel} title="Your picture"><${PictureInput} take=${take}>${picture ? html`<img class="given" src=${picture.url} alt=${picture.name} />` : null}<//><//>
+    <div class="columns"><${Panel} title="Your picture"><${PictureInput} take=${takeOwn}>${picture ? html`<img class="given" src=${picture.url} alt=${picture.name} />` : null}<//><//>
       <${Arithmetic} /></div>
     <${Convolution} picture=${picture} />
     <${Pooling} picture=${picture} />
@@ -70,8 +72,8 @@ function Convolution({ picture }) {
       <p class="choices" role="group" aria-label="Kernels to begin with">${Object.entries(KERNELS).map(([name, values]) => html`<button type="button" key=${name} onClick=${() => setKernel(values.map((row) => row.map((value) => String(Number(value.toFixed(2))))))}>${NAMES[name]}</button>`)}</p>
       <table class="kernel-editor" aria-label="Kernel"><tbody>${kernel.map((row, y) => html`<tr key=${y}>${row.map((value, x) => html`<td key=${x}><input value=${value} inputmode="decimal" aria-label=${`Row ${y + 1}, column ${x + 1}`} onInput=${set(y, x)} /></td>`)}</tr>`)}</tbody></table>
       ${isWhole ? null : html`<${Fault} error=${{ message: "Each of the nine fields needs a number." }} />`}
-      <p class="field"><label><${Term} name="stride" /> <select value=${stride} onChange=${(event) => setStride(event.currentTarget.value)}>${["1", "2", "3"].map((value) => html`<option key=${value}>${value}</option>`)}</select></label>
-        <label><${Term} name="padding" /> <select value=${padding} onChange=${(event) => setPadding(event.currentTarget.value)}><option>same</option><option>valid</option></select></label></p></div>
+      <p class="field"><span><${Term} name="stride" /> <select aria-label="stride" value=${stride} onChange=${(event) => setStride(event.currentTarget.value)}>${["1", "2", "3"].map((value) => html`<option key=${value}>${value}</option>`)}</select></span>
+        <span><${Term} name="padding" /> <select aria-label="padding" value=${padding} onChange=${(event) => setPadding(event.currentTarget.value)}><option>same</option><option>valid</option></select></span></p></div>
       <${Demonstration} picture=${picture} options=${options} name="the convolution" /></div>
     <${Tour} method="POST" path=${asQuery(options)} file="picture.png" save="result.png" />
   <//>`;
