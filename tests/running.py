@@ -31,16 +31,15 @@ class Stack:
 
 
 class running_stack:  # noqa: N801 - used as a context manager
-    """Starts `convserve up` on a free port, or a given one, and stops it with SIGTERM."""
+    """Starts `convserve up` on a free port, or that of CONVSERVE_PORT, and stops it with SIGTERM."""
 
-    def __init__(self, data_dir: Path, log: Path, *, port: int | None = None, **environment: str) -> None:
-        self._port = port
+    def __init__(self, data_dir: Path, log: Path, **environment: str) -> None:
         self._data_dir = data_dir
         self._log = log
         self._environment = environment
 
     def __enter__(self) -> Stack:
-        port = self._port or free_port()
+        port = int(self._environment.get("CONVSERVE_PORT") or free_port())
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CONVSERVE_")}
         environment |= {"CONVSERVE_DATA_DIR": str(self._data_dir), "CONVSERVE_PORT": str(port)} | self._environment
         with self._log.open("wb") as log:

@@ -279,8 +279,8 @@ def test_a_server_that_was_killed_comes_back_with_keys_for_a_class(
     expect(rows).to_have_count(count)
 
     port = urlsplit(stack.url).port
-    again = settings_when_busy() | {"CONVSERVE_ADMIN_KEY": ADMIN_KEY}
-    with running_stack(stack.data_dir, stack.log.with_name("again.txt"), port=port, **again):
+    again = settings_when_busy() | {"CONVSERVE_ADMIN_KEY": ADMIN_KEY, "CONVSERVE_PORT": str(port)}
+    with running_stack(stack.data_dir, stack.log.with_name("again.txt"), **again):
         sign_in(page, ADMIN_KEY)
         expect(banner).to_have_count(0)
         expect(rows).to_have_count(count)
