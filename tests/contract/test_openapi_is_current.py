@@ -118,3 +118,18 @@ def test_a_union_has_no_constant() -> None:
     members = [member for union in unions(DOCUMENT_NOW["components"]["schemas"]) for member in union]
     assert not [member for member in members if "const" in member]
     assert {"type": "string", "enum": ["classes"]} in members
+
+
+def test_an_operation_with_a_form_has_no_json() -> None:
+    """Clients of openapi-generator would send JSON, and no form."""
+    for path, operations in DOCUMENT_NOW["paths"].items():
+        content = operations.get("post", {}).get("requestBody", {}).get("content", {})
+        if path.endswith("/predict") and "multipart/form-data" in content:
+            assert "application/json" not in content
+            assert "application/json" in operations["put"]["requestBody"]["content"]
+
+
+def test_a_name_that_stands_for_an_object_fits_the_schema() -> None:
+    fields = DOCUMENT_NOW["components"]["schemas"]["JobRequest"]["properties"]
+    for field, name in (("optimizer", "adam"), ("learning_rate_schedule", "cosine")):
+        assert any(name in kind.get("enum", ()) for kind in fields[field]["anyOf"])

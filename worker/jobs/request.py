@@ -18,6 +18,7 @@ from worker.recipe.options import (
     Balanced,
     EarlyStopping,
     Optimizer,
+    OptimizerName,
     Precision,
     PretrainedWeights,
     TrainedPart,
@@ -25,7 +26,7 @@ from worker.recipe.options import (
     class_weights_kind,
     expand_early_stopping,
 )
-from worker.recipe.schedules import SCHEDULE_NAMES, Schedule, expand_name
+from worker.recipe.schedules import SCHEDULE_NAMES, Schedule, ScheduleName, expand_name
 
 FEWEST_STEPS, SMALLEST_BATCH = 40, 8
 """Measured with `fast` in its six epochs on 200 pictures of Fashion-MNIST: val_accuracy 0.16 to 0.20 with its recipe's
@@ -95,7 +96,9 @@ class JobRequest(Labels):
         description="Default: the preset's recipe; with few training pictures a smaller power of two, "
         f"at least {SMALLEST_BATCH}, so that an epoch has about {FEWEST_STEPS} steps.",
     )
-    optimizer: Annotated[Optimizer | None, BeforeValidator(expand_name)] = Field(
+    optimizer: Annotated[
+        Optimizer | None, BeforeValidator(expand_name, json_schema_input_type=OptimizerName | Optimizer | None)
+    ] = Field(
         default=None,
         description="A name (`adam`, `adamw`, `rmsprop`, `sgd`) or an object with its settings. "
         "Default: the preset's recipe.",
@@ -120,13 +123,18 @@ class JobRequest(Labels):
         "the whole test split.",
         examples=[200],
     )
-    learning_rate_schedule: Annotated[Schedule | None, BeforeValidator(expand_name)] = Field(
+    learning_rate_schedule: Annotated[
+        Schedule | None, BeforeValidator(expand_name, json_schema_input_type=ScheduleName | Schedule | None)
+    ] = Field(
         default=None,
         description="How the learning rate changes, by name or as an object with settings; the optimizer's rate is its "
         "highest value. Default: the preset's recipe, mostly `constant`.",
         examples=["cosine", {"name": "one_cycle", "peak_at": 0.3}],
     )
-    early_stopping: Annotated[EarlyStopping | None, BeforeValidator(expand_early_stopping)] = Field(
+    early_stopping: Annotated[
+        EarlyStopping | None,
+        BeforeValidator(expand_early_stopping, json_schema_input_type=bool | EarlyStopping | None),
+    ] = Field(
         default=None,
         description="`true` or an object: stop when no epoch has been better for a while, and publish the best one. "
         "Off by default: the last epoch is published, and the best one is only marked.",

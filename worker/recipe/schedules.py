@@ -5,7 +5,7 @@ module they calculate with as an argument: `numpy` for the curve, `keras.ops` fo
 """
 
 import math
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol, get_args
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -130,7 +130,8 @@ class OneCycle(_Schedule):
 
 
 Schedule = Annotated[Constant | Step | Exponential | Cosine | OneCycle, Field(discriminator="name")]
-SCHEDULE_NAMES = frozenset({"constant", "step", "exponential", "cosine", "one_cycle"})
+ScheduleName = Literal["constant", "step", "exponential", "cosine", "one_cycle"]
+SCHEDULE_NAMES = frozenset(get_args(ScheduleName))
 """Tags that pydantic inserts after `learning_rate_schedule` in an error's path; the request has no such level."""
 
 
