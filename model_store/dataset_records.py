@@ -37,6 +37,7 @@ class ConversionStatus(BaseModel, defer_build=True):
     upload: str = Field(description="Id of the upload; ids sort by time.")
     owner: str = LOCAL_OWNER
     size_bytes: int = Field(default=0, description="Of the archive; once it is converted, of the dataset.")
+    version: int = Field(default=1, description="Version of the dataset that it becomes.")
     state: Literal["converting", "failed"] = "converting"
     phase: Phase = "reading"
     done: int = Field(default=0, description="Files processed in this phase.")
@@ -91,6 +92,9 @@ class DatasetManifest(DatasetFacts):
 
     format: Literal[1] = 1
     name: str
+    version: int = Field(
+        default=1, description="Versions after the first have the pictures of the one before, and more."
+    )
     upload: str
     owner: str = Field(
         default=LOCAL_OWNER,

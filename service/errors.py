@@ -188,10 +188,17 @@ class DiskFull(ServiceError):
 
 
 class DatasetBuiltIn(ServiceError):
-    """A dataset that comes with the program cannot be deleted."""
+    """A dataset that comes with the program cannot be deleted, and does not grow."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(f"Dataset {name!r} comes with the program and cannot be deleted.")
+    def __init__(self, name: str, what: str = "be deleted") -> None:
+        super().__init__(f"Dataset {name!r} comes with the program and cannot {what}.")
+
+
+class OnlyVersion(ServiceError):
+    """The last version of a dataset is deleted with the dataset."""
+
+    def __init__(self, name: str, version: int) -> None:
+        super().__init__(f"Version {version} is the only one of dataset {name!r}; delete the dataset instead.")
 
 
 class ModelInUse(ServiceError):

@@ -12,7 +12,7 @@ from service.cli.options import AsJson, Url
 
 Name = Annotated[str, typer.Argument(help="Name of a dataset.")]
 
-datasets_app = typer.Typer(name="datasets", help="List, show, upload and delete datasets.", no_args_is_help=True)
+datasets_app = typer.Typer(name="datasets", help="List, show, upload, add to, delete datasets.", no_args_is_help=True)
 
 
 @datasets_app.command("list")
@@ -79,6 +79,24 @@ def upload(
     }
     with connect(url) as client, as_archive(archive) as packed:
         upload_dataset(client, packed, options)
+
+
+@datasets_app.command(epilog="[bold]Example[/bold]\n\n  convserve datasets add pets ./more-photos")
+def add(
+    name: Name,
+    archive: Annotated[Path, typer.Argument(help="Folder, zip or tar with a folder of pictures for each class.")],
+    encoding: Annotated[
+        str | None, typer.Option(help="Code page of names in the archive that are not UTF-8, such as cp932.")
+    ] = None,
+    url: Url = None,
+) -> None:
+    """Add pictures to a dataset, and wait until its new version is ready. Pictures that it has already are left out."""
+    from service.cli.dataset_list import add_pictures
+    from service.cli.own_photos import as_archive
+    from service.cli.server import connect
+
+    with connect(url) as client, as_archive(archive) as packed:
+        add_pictures(client, name, packed, {"encoding": encoding})
 
 
 @datasets_app.command()

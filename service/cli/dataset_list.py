@@ -1,4 +1,4 @@
-"""`convserve datasets`: lists and shows datasets, uploads pictures as a dataset, deletes datasets."""
+"""`convserve datasets`: lists and shows datasets, uploads pictures as a dataset or adds them to one, deletes."""
 
 import json
 import time
@@ -47,6 +47,10 @@ def show_dataset(client: Client, name: str, as_json: bool) -> None:
     for line in dataset["classes"]:
         table.add_row(escape(line["label"]), f"{line['train']:,}", f"{line['test']:,}")
     console.print(table)
+    versions = dataset.get("versions", [])
+    if len(versions) > 1:
+        grown = ", ".join(f"{one['version']}: {one['train']:,} + {one['test']:,}" for one in versions)
+        console.print(f"Versions (training + test pictures): {grown}", highlight=False)
     if dataset["error"]:
         console.print(f"[red]{escape(dataset['error']['message'])}[/red]")
     for remark in _remarks(dataset["report"] or {}):
@@ -78,6 +82,35 @@ def upload_dataset(
             Console().print(escape(remark))
         raise CommandFailed(f"the conversion failed: {dataset['error']['message']}", dataset["error"]["hint"])
     show_dataset(client, str(dataset["name"]), as_json=False)
+
+
+def add_pictures(
+    client: Client, name: str, archive: Path, options: Mapping[str, object], sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """Send an archive whose pictures become a new version of a dataset, and wait until it is there.
+
+    Raises:
+        CommandFailed: the file cannot be read, the server refuses it, or the conversion fails.
+    """
+    try:
+        dataset = client.upload(f"/datasets/{name}/pictures", archive, "application/zip", options)
+    except OSError as error:
+        raise CommandFailed(f"cannot read {archive}: {error.strerror}") from error
+    before = dataset["versions"][-1]
+    wanted = dataset["addition"]["version"] if dataset["addition"] else before["version"]
+    with Progress(TextColumn("{task.description}"), BarColumn(), transient=True) as progress:
+        task = progress.add_task("reading", total=1)
+        while dataset["addition"] and dataset["addition"]["state"] == "converting":
+            now = dataset["addition"]["progress"]
+            progress.update(task, description=now["phase"], completed=now["done"], total=max(now["total"], 1))
+            sleep(POLL_S)
+            dataset = client.get(f"/datasets/{name}")
+    failed = dataset["addition"]
+    if failed and failed["version"] == wanted:
+        for remark in _remarks(failed["report"] or {}):
+            Console().print(escape(remark))
+        raise CommandFailed(f"the pictures were not added: {failed['error']['message']}", failed["error"]["hint"])
+    show_dataset(client, name, as_json=False)
 
 
 def delete_dataset(client: Client, name: str) -> None:

@@ -1,5 +1,6 @@
 """Answers of the dataset routes, built from a built-in dataset, an uploaded one, or a conversion."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -33,12 +34,45 @@ class ConversionProgress(BaseModel, defer_build=True):
     total: int = Field(description="Files to process in this phase.")
 
 
+class DatasetVersion(BaseModel, defer_build=True):
+    """One version of an uploaded dataset. A version never changes."""
+
+    version: int
+    fingerprint: str = Field(description="As in the manifests of the models that were trained on it.")
+    classes: int
+    train: int
+    test: int
+    validation: int
+    size_bytes: int
+    created_at: datetime
+
+
+class DatasetAddition(BaseModel, defer_build=True):
+    """Pictures that are being added to a dataset, or that could not be."""
+
+    version: int = Field(description="The version that they become.")
+    state: Literal["converting", "failed"]
+    progress: ConversionProgress | None = None
+    error: ConversionFailure | None = Field(default=None, description="When `failed`.")
+    report: DatasetReport | None = Field(default=None, description="When `failed`: what the conversion noticed.")
+
+
 class DatasetAnswer(BaseModel, defer_build=True):
     """A dataset, or an upload that is becoming one."""
 
     name: str = Field(examples=["fashion_mnist"])
     title: str
     state: DatasetState = Field(default="ready", description="Only a `ready` dataset has facts and can be trained on.")
+    version: int | None = Field(
+        default=None, description="Of an uploaded dataset: the version described here, by default the newest."
+    )
+    versions: list[DatasetVersion] = Field(
+        default=[],
+        description="Of an uploaded dataset: all versions, the first one first. Adding pictures makes a version.",
+    )
+    addition: DatasetAddition | None = Field(
+        default=None, description="Pictures that are being added, or the last ones that could not be."
+    )
     owner: str | None = Field(
         default=None,
         description="Name of the key that uploaded it; `local` without keys, null for a built-in dataset.",
@@ -100,9 +134,20 @@ def built_in_answer(info: DatasetInfo, available: bool) -> DatasetAnswer:
     )
 
 
-def uploaded_answer(manifest: DatasetManifest) -> DatasetAnswer:
-    """The answer for a published upload."""
+def uploaded_answer(
+    manifest: DatasetManifest, versions: Sequence[DatasetManifest] = (), addition: ConversionStatus | None = None
+) -> DatasetAnswer:
+    """The answer for a published upload.
+
+    Args:
+        manifest: of the version to describe.
+        versions: all versions, ascending.
+        addition: what is being added, or could not be.
+    """
     return DatasetAnswer(
+        version=manifest.version,
+        versions=[_version(found) for found in versions or (manifest,)],
+        addition=None if addition is None else _addition(addition),
         **_facts(info_of(manifest)),
         owner=manifest.owner,
         tags=list(manifest.tags),
@@ -114,6 +159,32 @@ def uploaded_answer(manifest: DatasetManifest) -> DatasetAnswer:
         options=manifest.options,
         size_bytes=total_bytes(manifest.files),
         created_at=manifest.published_at,
+    )
+
+
+def _version(manifest: DatasetManifest) -> DatasetVersion:
+    return DatasetVersion(
+        version=manifest.version,
+        fingerprint=manifest.fingerprint,
+        classes=len(manifest.classes),
+        train=sum(manifest.train_per_class),
+        test=sum(manifest.test_per_class),
+        validation=sum(manifest.validation_per_class or ()),
+        size_bytes=total_bytes(manifest.files),
+        created_at=manifest.published_at,
+    )
+
+
+def _addition(status: ConversionStatus) -> DatasetAddition:
+    is_converting = status.state == "converting"
+    progress = ConversionProgress(phase=status.phase, done=status.done, total=status.total)
+    report = None if status.report is None or is_converting else DatasetReport.model_validate(status.report)
+    return DatasetAddition(
+        version=status.version,
+        state=status.state,
+        progress=progress if is_converting else None,
+        error=status.error,
+        report=report,
     )
 
 

@@ -9,7 +9,6 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,21 +16,23 @@ from model_store import (
     ConversionFailure,
     ConversionStatus,
     DatasetFacts,
+    DatasetManifest,
     DatasetStore,
     StoreUnavailable,
     UploadWithdrawn,
 )
 from model_store.dataset_records import INTERRUPTED
 from service.datasets import scratch
+from service.datasets.conversion import Conversion, counted_otherwise, stopped
 from service.datasets.conversion_failures import failure_of
 from service.datasets.converter import Converter
-from service.datasets.makers import LOCAL_MAKER, Admit, Maker
+from service.datasets.growth import copy_base
+from service.datasets.makers import LOCAL_MAKER, Maker
 from service.datasets.scratch import Scratch
 from service.errors import ArchiveUnusable, TooManyUploads
 from worker.datasets.upload.messages import Advanced, ConversionOrder, Converted, Refused
 from worker.datasets.upload.options import UploadLimits, UploadOptions
 from worker.datasets.upload.packing import PREVIEW_FILE
-from worker.datasets.upload.report import DatasetReport
 from worker.datasets.uploaded import array_files
 
 logger = logging.getLogger(__name__)
@@ -44,25 +45,6 @@ HEARTBEAT_S = 5.0
 SILENCE_S = 60.0
 """A converter reports twice a second; one that is stuck in a single picture for this long is ended."""
 LEFTOVERS_S = 3600.0
-
-
-@dataclass
-class _Conversion:
-    """One conversion under way, the status that the store should have, and what asks whether its bytes are allowed."""
-
-    name: str
-    folder: Scratch
-    converter: Converter
-    status: ConversionStatus
-    admit: Admit
-
-    def advance(self, **changes: object) -> None:
-        self.status = self.status.model_copy(update={**changes, "heartbeat_at": datetime.now(UTC)})
-
-    def note(self, report: DatasetReport | None) -> None:
-        """Keep what the converter noticed, which is all that is left of it if it fails."""
-        if report is not None:
-            self.advance(report=report.model_dump(mode="json"))
 
 
 class Conversions:
@@ -117,8 +99,20 @@ class Conversions:
         finally:
             self._receiving -= 1
 
-    async def start(self, folder: Scratch, options: UploadOptions, maker: Maker = LOCAL_MAKER) -> ConversionStatus:
+    async def start(
+        self,
+        folder: Scratch,
+        options: UploadOptions,
+        maker: Maker = LOCAL_MAKER,
+        grown: DatasetManifest | None = None,
+    ) -> ConversionStatus:
         """Convert a received archive; returns once the converter has accepted it.
+
+        Args:
+            folder: has the archive.
+            options: how it becomes a dataset.
+            maker: whose dataset it is.
+            grown: the version that the pictures are added to, if it is no new dataset.
 
         Raises:
             TooManyUploads: no slot became free in time.
@@ -133,30 +127,39 @@ class Conversions:
         except TimeoutError:
             raise TooManyUploads(MOST_AT_ONCE) from None
         try:
-            return await self._start(folder, options, maker)
+            return await self._start(folder, options, maker, grown)
         except BaseException:
             self._slots.release()
             raise
 
-    async def _start(self, folder: Scratch, options: UploadOptions, maker: Maker) -> ConversionStatus:
+    async def _start(
+        self, folder: Scratch, options: UploadOptions, maker: Maker, grown: DatasetManifest | None
+    ) -> ConversionStatus:
         folder.result.mkdir()
+        base, version = None, 1
+        if grown is not None:
+            free_bytes = self._limits.min_free_bytes
+            base = await asyncio.to_thread(copy_base, self._store, grown, folder.path, free_bytes)
+            version = await asyncio.to_thread(self._store.next_version, grown.name)
         order = ConversionOrder(
             archive=str(folder.archive.absolute()),
             folder=str(folder.result.absolute()),
             options=options,
             limits=self._limits,
+            base=base,
         )
         converter = await Converter.started(order, self._silence_s)
         try:
             accepted = await converter.accepted()
             now = datetime.now(UTC)
-            facts = {"upload": folder.id, "owner": maker.owner, "size_bytes": folder.archive.stat().st_size}
+            size_bytes = folder.archive.stat().st_size
+            facts = {"upload": folder.id, "owner": maker.owner, "size_bytes": size_bytes, "version": version}
             status = ConversionStatus(**facts, started_at=now, heartbeat_at=now, total=accepted.files)
             await self._begin(options.name, status, maker)
         except BaseException:
             await converter.end()
             raise
-        self._supervise(_Conversion(options.name, folder, converter, status, maker.admit))
+        self._supervise(Conversion(options.name, folder, converter, status, maker.admit))
         logger.info("dataset %s: converting %d files", options.name, accepted.files)
         return status
 
@@ -164,12 +167,12 @@ class Conversions:
         """Announce the upload, then see whether its bytes are allowed: two uploads at once see each other."""
         await asyncio.to_thread(self._store.begin, name, status)
         try:
-            await maker.admit(status.size_bytes, name)
+            await maker.admit(status.size_bytes, counted_otherwise(name, status))
         except BaseException:
-            await asyncio.to_thread(self._store.delete, name)
+            await asyncio.to_thread(self._store.withdraw, name, status)
             raise
 
-    def _supervise(self, conversion: _Conversion) -> None:
+    def _supervise(self, conversion: Conversion) -> None:
         self._taken_over.add(conversion.folder.id)
         work = asyncio.create_task(self._convert(conversion))
         runner = asyncio.create_task(self._run(conversion, work), name=conversion.name)
@@ -207,7 +210,7 @@ class Conversions:
         self._sweep()
         return Scratch(self._scratch_dir)
 
-    async def _run(self, conversion: _Conversion, work: asyncio.Task[None]) -> None:
+    async def _run(self, conversion: Conversion, work: asyncio.Task[None]) -> None:
         heartbeat = asyncio.create_task(self._beat(conversion))
         failure: ConversionFailure | None = INTERRUPTED
         try:
@@ -225,14 +228,14 @@ class Conversions:
             level = logging.ERROR if failure.code == "internal" else logging.INFO
             logger.log(level, "dataset %s: %s", conversion.name, failure.message, exc_info=level == logging.ERROR)
         finally:
-            await _stopped(work)
-            await _stopped(heartbeat)
+            await stopped(work)
+            await stopped(heartbeat)
             await conversion.converter.end()
             self._slots.release()
             await asyncio.to_thread(self._clean_up, conversion, failure)
             self._taken_over.discard(conversion.folder.id)
 
-    def _clean_up(self, conversion: _Conversion, failure: ConversionFailure | None) -> None:
+    def _clean_up(self, conversion: Conversion, failure: ConversionFailure | None) -> None:
         """Delete the directory, and record the failure if there was one."""
         conversion.folder.remove()
         if failure is None:
@@ -244,7 +247,7 @@ class Conversions:
             except StoreUnavailable as error:
                 logger.warning("the end of dataset %s's conversion cannot be recorded: %s", conversion.name, error)
 
-    async def _convert(self, conversion: _Conversion) -> None:
+    async def _convert(self, conversion: Conversion) -> None:
         facts = await self._facts(conversion)
         files = {
             file: conversion.folder.result / file for file in (*array_files(facts.validation_per_class), PREVIEW_FILE)
@@ -252,10 +255,16 @@ class Conversions:
         size = sum(file.stat().st_size for file in files.values())
         conversion.advance(phase="storing", done=0, total=len(files), size_bytes=size)
         await asyncio.to_thread(self._store.report, conversion.name, conversion.status)
-        await conversion.admit(size, conversion.name)
+        await conversion.admit(size, counted_otherwise(conversion.name, conversion.status))
         publishing = asyncio.create_task(
             asyncio.to_thread(
-                self._store.publish, conversion.name, conversion.status.upload, facts, files, conversion.status.owner
+                self._store.publish,
+                conversion.name,
+                conversion.status.upload,
+                facts,
+                files,
+                conversion.status.owner,
+                conversion.status.version,
             )
         )
         try:
@@ -263,7 +272,7 @@ class Conversions:
         finally:
             await asyncio.wait({publishing})  # a thread cannot be cancelled, and it still reads the files
 
-    async def _facts(self, conversion: _Conversion) -> DatasetFacts:
+    async def _facts(self, conversion: Conversion) -> DatasetFacts:
         """The facts about the dataset, once the converter is done."""
         while True:
             match await conversion.converter.next_message():
@@ -277,7 +286,7 @@ class Conversions:
                     conversion.advance(report=message.facts.report)
                     return message.facts
 
-    async def _beat(self, conversion: _Conversion) -> None:
+    async def _beat(self, conversion: Conversion) -> None:
         """Keep the status in the store current. Raises `UploadWithdrawn`."""
         while True:
             await asyncio.sleep(HEARTBEAT_S if conversion.status.done else 0.5)
@@ -286,11 +295,3 @@ class Conversions:
                 await asyncio.to_thread(self._store.report, conversion.name, conversion.status)
             except StoreUnavailable as error:
                 logger.warning("the status of dataset %s cannot be written: %s", conversion.name, error)
-
-
-async def _stopped(task: asyncio.Task[None]) -> None:
-    """End a task whose outcome no longer matters."""
-    task.cancel()
-    await asyncio.wait({task})
-    if not task.cancelled():
-        task.exception()

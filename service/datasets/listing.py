@@ -12,7 +12,7 @@ from service.datasets.answers import (
     damaged_answer,
     uploaded_answer,
 )
-from worker.datasets import DATASETS, DatasetInfo, DatasetNotFound, find_dataset, is_available
+from worker.datasets import DATASETS, DatasetInfo, DatasetNotFound, find_dataset, is_available, reference_to
 
 
 class DatasetListing:
@@ -34,9 +34,9 @@ class DatasetListing:
         """Every dataset: the built-in ones, then the uploaded ones by name. Raises `StoreUnavailable`."""
         return await asyncio.to_thread(self._all)
 
-    async def one(self, name: str) -> DatasetAnswer:
-        """One dataset. Raises `DatasetNotFound`, `StoreUnavailable`."""
-        return await asyncio.to_thread(self._one, name)
+    async def one(self, name: str, version: int | None = None) -> DatasetAnswer:
+        """One dataset, in its newest version by default. Raises `DatasetNotFound`, `StoreUnavailable`."""
+        return await asyncio.to_thread(self._one, name, version)
 
     def _all(self) -> list[DatasetAnswer]:
         answers = [self._built_in(name) for name in DATASETS]
@@ -47,13 +47,17 @@ class DatasetListing:
                 continue  # deleted since it was listed
         return answers
 
-    def _one(self, name: str) -> DatasetAnswer:
-        return self._built_in(name) if name in DATASETS else self._uploaded(name)
+    def _one(self, name: str, version: int | None) -> DatasetAnswer:
+        if name not in DATASETS:
+            return self._uploaded(name, version)
+        if version is not None:
+            raise DatasetNotFound(reference_to(name, version), [name])
+        return self._built_in(name)
 
     def _built_in(self, name: str) -> DatasetAnswer:
         return built_in_answer(DATASETS[name], is_available(name, self._datasets_dir))
 
-    def _uploaded(self, name: str) -> DatasetAnswer:
+    def _uploaded(self, name: str, version: int | None = None) -> DatasetAnswer:
         try:
             found = self._store.find(name)
         except DatasetDamaged as error:
@@ -62,8 +66,21 @@ class DatasetListing:
             raise DatasetNotFound(name, DATASETS) from error
         match found:
             case DatasetManifest():
-                return uploaded_answer(found)
+                versions = self._store.versions(name)
+                described = next((one for one in versions if one.version == version), None) if version else found
+                if described is None:
+                    raise DatasetNotFound(
+                        reference_to(name, version), [reference_to(name, one.version) for one in versions]
+                    )
+                return uploaded_answer(described, versions, self._addition(name))
             case ConversionStatus():
                 return conversion_answer(name, found.as_seen(datetime.now(UTC)))
             case None:
                 raise DatasetNotFound(name, [*DATASETS, *self._store.names()])
+
+    def _addition(self, name: str) -> ConversionStatus | None:
+        try:
+            status = self._store.addition(name)
+        except DatasetDamaged:
+            return None
+        return None if status is None else status.as_seen(datetime.now(UTC))

@@ -90,7 +90,7 @@ class DatasetPictures:
         self._one_at_a_time = asyncio.Lock()
 
     async def one(self, name: str, split: SplitName, index: int) -> DatasetPicture:
-        """One picture.
+        """One picture of a dataset, or of one of its versions (`pets/2`).
 
         Raises:
             DatasetNotFound: no dataset has this name.
@@ -135,7 +135,7 @@ class DatasetPictures:
             raise DatasetNotReady(info.name, NOT_FETCHED)
         await asyncio.to_thread(self._require_space, info)
         if info.name not in DATASETS:
-            await asyncio.to_thread(load_uploaded, info.name, self._store, self._datasets_dir)
+            await asyncio.to_thread(load_uploaded, info.name, self._store, self._datasets_dir, version=info.version)
             return
         try:
             await drawn("worker.datasets.unpacked", info.name, str(self._datasets_dir))

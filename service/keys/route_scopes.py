@@ -137,6 +137,8 @@ _SCOPES: dict[KeyScope, str] = {
         POST      /models
         POST      /datasets
         DELETE    /datasets/{name}
+        POST      /datasets/{name}/pictures
+        DELETE    /datasets/{name}/versions/{version}
         DELETE    /models/{name}
         DELETE    /models/{name}/versions/{version}
         PUT       /models/{name}/aliases/{alias}

@@ -99,4 +99,4 @@ class Usage:
             return 0
         if isinstance(found, ConversionStatus):
             return found.size_bytes if found.as_seen(now).state == "converting" else 0
-        return total_bytes(found.files)
+        return sum(total_bytes(manifest.files) for manifest in self._datasets.versions(name))

@@ -16,7 +16,14 @@ from service.models.test_labels import require_test_labels
 from service.web.byte_ranges import ConditionsDep, answer_bytes
 from service.web.key_errors import LabelsHidden
 from service.web.problem_docs import problem_responses
-from worker.datasets import DatasetCorrupt, DatasetInfo, DatasetNotFound, DatasetNotReady, DatasetUnavailable
+from worker.datasets import (
+    DatasetCorrupt,
+    DatasetInfo,
+    DatasetNotFound,
+    DatasetNotReady,
+    DatasetUnavailable,
+    reference_to,
+)
 from worker.datasets.unpacked import SplitName
 from worker.pictures.hard_pixels import png_of
 
@@ -35,6 +42,9 @@ REFUSALS = (
     StoreUnavailable,
 )
 
+Version = Annotated[
+    int | None, Query(ge=1, le=10**6, description="Of an uploaded dataset. Default: the newest version.")
+]
 Split = Annotated[SplitName, Query(description="`train`, `test`, or the dataset's own `validation` if it has one.")]
 
 
@@ -74,12 +84,15 @@ async def list_pictures(
     ] = None,
     offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    version: Version = None,
 ) -> PictureList:
     """Pictures of one split with their labels and addresses, in the order in which trainings count them."""
     if split == "test":
         require_test_labels(caller, name, settings.hidden_datasets())
-    wanted = None if label is None else _class_index(await pictures.find(name), label)
-    return _listed(split, offset, limit, await pictures.page(name, split, wanted, offset, limit))
+    reference = reference_to(name, version)
+    wanted = None if label is None else _class_index(await pictures.find(reference), label)
+    page = await pictures.page(reference, split, wanted, offset, limit)
+    return _listed(split, offset, limit, page, version)
 
 
 @router.get(
@@ -102,25 +115,27 @@ async def get_picture(
     scale: Annotated[
         int, Query(ge=1, le=MOST_SCALE, description="Every pixel becomes a square of this many pixels a side.")
     ] = 1,
+    version: Version = None,
 ) -> Response:
     """One picture, its pixels exactly as trainings get them.
 
     With `scale` it is enlarged without smoothing, to at most 2048 pixels a side.
     """
-    picture = await pictures.one(name, split, index)
+    picture = await pictures.one(reference_to(name, version), split, index)
     _require_fitting(picture, scale)
     data = await asyncio.to_thread(png_of, picture.pixels, scale)
     return answer_bytes(data, f'"{hashlib.sha256(data).hexdigest()}"', "image/png", conditions)
 
 
-def _listed(split: SplitName, offset: int, limit: int, page: PicturePage) -> PictureList:
+def _listed(split: SplitName, offset: int, limit: int, page: PicturePage, version: int | None) -> PictureList:
     name, classes = page.info.name, page.info.classes
+    query = "" if version is None else f"?version={version}"
     rows = [
         PictureRow(
             index=index,
             label=classes[class_index],
             class_index=class_index,
-            url=PICTURE_URL.format(name=name, split=split, index=index),
+            url=PICTURE_URL.format(name=name, split=split, index=index) + query,
         )
         for index, class_index in page.rows
     ]

@@ -167,9 +167,18 @@ async def upload_dataset(
 
 
 @router.get("/{name}", summary="One dataset", responses=problem_responses(DatasetNotFound, StoreUnavailable))
-async def get_dataset(name: str, datasets: DatasetsDep) -> DatasetAnswer:
-    """Pictures per class, shape, mean and deviation, fingerprint, licence, source; for an upload also its state."""
-    return await datasets.one(name)
+async def get_dataset(
+    name: str,
+    datasets: DatasetsDep,
+    version: Annotated[
+        int | None, Query(ge=1, le=10**6, description="Of an uploaded dataset. Default: the newest version.")
+    ] = None,
+) -> DatasetAnswer:
+    """Pictures per class, shape, mean and deviation, fingerprint, licence, source; for an upload also its state.
+
+    An uploaded dataset has versions: adding pictures makes a new one. Models name the one that they were trained on.
+    """
+    return await datasets.one(name, version)
 
 
 @router.delete(
@@ -188,7 +197,7 @@ async def delete_dataset(
     """
     if name in DATASETS:
         raise DatasetBuiltIn(name)
-    require_owner(caller, await asyncio.to_thread(_owner_of, store.datasets, name), f"dataset {name!r}")
+    require_owner(caller, await asyncio.to_thread(owner_of, store.datasets, name), f"dataset {name!r}")
     await _refuse_used(name, queue)
     await conversions.cancel(name)
     try:
@@ -225,7 +234,7 @@ async def _refuse_taken(name: str, store: StoreDep) -> None:
     await asyncio.to_thread(store.datasets.refuse_taken, name)
 
 
-def _owner_of(datasets: DatasetStore, name: str) -> str:
+def owner_of(datasets: DatasetStore, name: str) -> str:
     """Owner of a dataset or an upload; of what cannot be read, `local`, so that an admin can delete it."""
     try:
         found = datasets.find(name)

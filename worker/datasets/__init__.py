@@ -8,7 +8,7 @@ from worker.datasets.dataset import Dataset
 from worker.datasets.download import DownloadProgress
 from worker.datasets.errors import DatasetCorrupt, DatasetError, DatasetNotFound, DatasetNotReady, DatasetUnavailable
 from worker.datasets.loading import is_available, load_dataset
-from worker.datasets.uploaded import FindDataset, find_dataset, load_uploaded
+from worker.datasets.uploaded import FindDataset, find_dataset, load_uploaded, reference_to
 
 __all__ = [
     "DATASETS",
@@ -26,4 +26,5 @@ __all__ = [
     "is_available",
     "load_dataset",
     "load_uploaded",
+    "reference_to",
 ]

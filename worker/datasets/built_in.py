@@ -56,6 +56,7 @@ class DatasetInfo(BaseModel, defer_build=True):
     model_config = ConfigDict(frozen=True)
 
     name: str
+    version: int | None = Field(default=None, description="Version of an uploaded dataset; null for built-in ones.")
     title: str
     classes: tuple[str, ...] = Field(description="Labels in the order of their index.")
     image_shape: tuple[int, int, int] = Field(description="Height, width, channels.")

@@ -33,12 +33,22 @@ FILES = ("train-images.npy", "train-labels.npy", "test-images.npy", "test-labels
 """Files of a packed dataset, in the order of its fingerprint."""
 VALIDATION_FILES = ("validation-images.npy", "validation-labels.npy")
 """Files of a validation split, which few archives have; they end the fingerprint."""
+MOST_DIGITS = 8
 FOLDER = "uploaded"
 """Directory of the copies inside the datasets directory; it can be deleted at any time."""
 
 
+def reference_to(name: str, version: int | None) -> str:
+    """How `find_dataset` is told which version is meant: `pets/2`; the newest one is `pets`."""
+    return name if version is None else f"{name}/{version}"
+
+
 def find_dataset(name: str, store: DatasetStore) -> DatasetInfo:
     """What is known about a dataset, built in or uploaded.
+
+    Args:
+        name: of the dataset, or of one of its versions: `pets/2`.
+        store: has the uploaded datasets.
 
     Raises:
         DatasetNotFound: no dataset has this name.
@@ -48,13 +58,19 @@ def find_dataset(name: str, store: DatasetStore) -> DatasetInfo:
     """
     if name in DATASETS:
         return DATASETS[name]
-    return info_of(_manifest(name, store))
+    plain, _, version = name.partition("/")
+    if not version:
+        return info_of(_manifest(name, store))
+    if plain in DATASETS or not (version.isdecimal() and len(version) < MOST_DIGITS):
+        raise DatasetNotFound(name, [f"{plain} without a version"])
+    return info_of(_manifest(plain, store, int(version)))
 
 
 def info_of(manifest: DatasetManifest) -> DatasetInfo:
     """An uploaded dataset's facts, in the form used for built-in datasets."""
     return DatasetInfo(
         name=manifest.name,
+        version=manifest.version,
         title=manifest.title,
         classes=manifest.classes,
         image_shape=manifest.image_shape,
@@ -75,7 +91,11 @@ def array_files(validation_per_class: Sequence[int] | None) -> tuple[str, ...]:
 
 
 def load_uploaded(
-    name: str, store: DatasetStore, datasets_dir: Path, on_bytes: Callable[[int, int], None] | None = None
+    name: str,
+    store: DatasetStore,
+    datasets_dir: Path,
+    on_bytes: Callable[[int, int], None] | None = None,
+    version: int | None = None,
 ) -> Dataset:
     """Both splits of an uploaded dataset, as read-only memory-mapped arrays: only pictures that are read use memory.
 
@@ -84,6 +104,7 @@ def load_uploaded(
         store: holds the packed dataset.
         datasets_dir: receives the copy.
         on_bytes: called with the number of bytes copied and the number of bytes in total.
+        version: of the dataset; by default the newest one.
 
     Raises:
         DatasetNotFound, DatasetNotReady: there is no such dataset, or it is not ready.
@@ -91,7 +112,7 @@ def load_uploaded(
         DatasetUnavailable: the store does not answer, or the copy cannot be written.
     """
     try:
-        manifest = _manifest(name, store)
+        manifest = _manifest(name, store, version)
         folder = datasets_dir / FOLDER / manifest.fingerprint
         try:
             return _opened(manifest, folder)
@@ -117,16 +138,22 @@ FindDataset = Callable[[str], DatasetInfo]
 UPLOAD_AGAIN = "Delete the dataset with DELETE /datasets/{name}, and upload it again."
 
 
-def _manifest(name: str, store: DatasetStore) -> DatasetManifest:
+def _manifest(name: str, store: DatasetStore, version: int | None = None) -> DatasetManifest:
     try:
-        found = store.find(name)
+        found = store.find(name) if version is None else store.manifest(name, version)
     except InvalidName as error:
         raise DatasetNotFound(name, DATASETS) from error
+    except DatasetMissing as error:
+        raise DatasetNotFound(reference_to(name, version), _versions(name, store)) from error
     except DatasetDamaged as error:
         raise DatasetCorrupt(name, error.file, error.reason, UPLOAD_AGAIN) from error
     if isinstance(found, DatasetManifest):
         return found
     raise _reason_for_absence(name, store, found)
+
+
+def _versions(name: str, store: DatasetStore) -> list[str]:
+    return [reference_to(name, manifest.version) for manifest in store.versions(name)] or [*DATASETS]
 
 
 def _reason_for_absence(name: str, store: DatasetStore, status: ConversionStatus | None) -> DatasetError:
@@ -164,18 +191,11 @@ def _remove_unused(copies: Path, store: DatasetStore) -> None:
     A training that still reads a removed copy keeps its memory-mapped pages.
     """
     found = list(copies.iterdir())
-    used = {manifest.fingerprint for name in store.names() if (manifest := _manifest_or_none(name, store))}
+    used = {manifest.fingerprint for name in store.names() for manifest in store.versions(name)}
     for folder in found:
         with suppress(FileNotFoundError):  # another process may remove it at the same time
             if is_abandoned(folder) if is_staged(folder) else folder.name not in used:
                 shutil.rmtree(folder, ignore_errors=True)
-
-
-def _manifest_or_none(name: str, store: DatasetStore) -> DatasetManifest | None:
-    try:
-        return store.manifest(name)
-    except (DatasetMissing, DatasetDamaged):
-        return None
 
 
 def _opened(manifest: DatasetManifest, folder: Path) -> Dataset:

@@ -22,8 +22,9 @@ from worker.architectures import (
     get_preset,
     override,
 )
-from worker.datasets import DatasetInfo, DatasetNotFound, FindDataset, dataset_info
+from worker.datasets import DatasetInfo, FindDataset, dataset_info
 from worker.imports.options import ImportedModel
+from worker.jobs.dataset_choice import chosen_dataset
 from worker.jobs.lineage import (
     DoesNotFit,
     FindVersion,
@@ -71,6 +72,11 @@ class TrainingPlan(BaseModel, defer_build=True):
     architecture: ArchitectureChoice = Field(description="A preset's name, or the layers of a network of one's own.")
     overrides: Overrides | None = Field(default=None, description="Changes to that network.")
     dataset: DatasetName | Literal[""] = Field(description="Empty for an import that is not evaluated.")
+    dataset_version: int | None = Field(
+        default=None,
+        exclude_if=lambda version: version is None,
+        description="Version of an uploaded dataset: the newest one when the job was submitted, unless it named one.",
+    )
     epochs: int = Field(ge=1, le=1000)
     model: ModelName = Field(description="Name to publish under.")
     batch_size: int = Field(ge=1, le=8192)
@@ -169,7 +175,7 @@ def plan(
         RequestInvalid: no such preset, dataset or version; a network that does not fit the dataset or the version; too
             few pictures; options that contradict each other or the dataset.
     """
-    info = _dataset(request.dataset, find_dataset)
+    info = chosen_dataset(request, find_dataset)
     initial = _initial_version(request.initial_model, find_version)
     architecture = _architecture(request, initial)
     recipe, preset = _recipe(architecture)
@@ -189,6 +195,7 @@ def plan(
             "weights": transfer.weights,
             "train": transfer.train,
             "test_samples": test_samples_of(request, info),
+            "dataset_version": info.version,
         }
     )
     _check_options(planned, info)
@@ -234,13 +241,6 @@ def _overridden(architecture: str | Architecture, overrides: Overrides | None) -
 
 def _described(architecture: str | Architecture) -> Architecture:
     return get_preset(architecture).architecture if isinstance(architecture, str) else architecture
-
-
-def _dataset(name: str, find_dataset: FindDataset) -> DatasetInfo:
-    try:
-        return find_dataset(name)
-    except DatasetNotFound as error:
-        raise RequestInvalid(("dataset",), str(error)) from error
 
 
 def _initial_version(reference: str | None, find_version: FindVersion) -> Manifest | None:

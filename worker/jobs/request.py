@@ -83,6 +83,9 @@ class JobRequest(Labels):
         examples=[{"activation": "relu"}, {"depth": 2, "width": 0.5}, {"input_size": "native"}],
     )
     dataset: DatasetName = Field(description="Name of a dataset, see `GET /datasets`.")
+    dataset_version: int | None = Field(
+        default=None, ge=1, le=10**6, description="Version of an uploaded dataset. Default: the newest one."
+    )
     epochs: int | None = Field(default=None, ge=1, le=1000, description="Default: the preset's recipe.")
     model: ModelName | None = Field(
         default=None,

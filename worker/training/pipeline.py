@@ -176,7 +176,7 @@ def _load(order: Order, link: Link, epochs: int) -> Dataset:
     try:
         if name in DATASETS:
             return load_dataset(name, datasets_dir, on_progress=on_progress, mirror=order.sources.get(name))
-        return load_uploaded(name, open_store(order.store_url).datasets, datasets_dir)
+        return load_uploaded(name, open_store(order.store_url).datasets, datasets_dir, None, order.plan.dataset_version)
     except (DatasetError, StoreUnavailable) as error:
         # The job's reader may not be the server's operator: show the name of the setting instead of the directory.
         hint = str(getattr(error, "hint", "")).replace(order.datasets_dir, "$CONVSERVE_DATASETS_DIR") or None

@@ -152,3 +152,72 @@ class DatasetsBehaviour:
         assert store.datasets.sweep(older_than_s=3600) == 0
         assert store.datasets.sweep(older_than_s=-60) == 2
         assert stored(objects) == kept | {"datasets/cars/uploads/1/status.json"}
+
+    def grown(self, store: ModelStore, files: dict[str, Path], upload: str = "2") -> int:
+        """The number of one more version of a dataset."""
+        number = store.datasets.next_version("pets")
+        store.datasets.begin("pets", status(upload, version=number))
+        store.datasets.publish("pets", upload, FACTS, files, version=number)
+        return number
+
+    def test_a_dataset_has_versions_and_the_newest_counts(self, store: ModelStore, files: dict[str, Path]) -> None:
+        store.datasets.begin("pets", status())
+        store.datasets.publish("pets", "1", FACTS, files)
+        assert [self.grown(store, files, upload) for upload in ("2", "3")] == [2, 3]
+        assert [found.version for found in store.datasets.versions("pets")] == [1, 2, 3]
+        assert store.datasets.manifest("pets").upload == "3"
+        first = store.datasets.manifest("pets", 1)
+        assert (first.upload, first.version) == ("1", 1)
+        for found in store.datasets.versions("pets"):
+            assert len(b"".join(store.datasets.stream(found, "train-images.npy"))) > 1000
+        with pytest.raises(DatasetMissing):
+            store.datasets.manifest("pets", 4)
+        store.datasets.delete("pets")
+        assert store.datasets.names() == []
+
+    def test_a_version_can_be_deleted_and_its_number_is_not_given_again(
+        self, objects: Objects, store: ModelStore, files: dict[str, Path]
+    ) -> None:
+        store.datasets.begin("pets", status())
+        store.datasets.publish("pets", "1", FACTS, files)
+        self.grown(store, files)
+        assert store.datasets.delete_version("pets", 2) > 2000
+        assert [found.version for found in store.datasets.versions("pets")] == [1]
+        assert self.grown(store, files, "3") == 3
+        store.datasets.delete_version("pets", 1)
+        assert store.datasets.manifest("pets").version == 3
+        assert not [path for path in stored(objects) if "/uploads/" in path]
+        with pytest.raises(DatasetTaken):
+            store.datasets.refuse_taken("pets")
+
+    def test_one_addition_at_a_time_and_what_failed_ones_left_is_removed(
+        self, objects: Objects, store: ModelStore, files: dict[str, Path]
+    ) -> None:
+        store.datasets.begin("pets", status())
+        store.datasets.publish("pets", "1", FACTS, files)
+        self.grown(store, files)
+        kept = stored(objects)
+        store.datasets.begin("pets", status("3", version=3))
+        found = store.datasets.addition("pets")
+        assert found is not None
+        assert found.version == 3
+        with pytest.raises(DatasetTaken, match="pictures are being added"):
+            store.datasets.begin("pets", status("4", version=3))
+        objects.put("datasets/pets/additions/3/train-images.npy", b"half")
+        store.datasets.report("pets", status("3", version=3, **FAILED))
+        store.datasets.begin("pets", status("4", version=3))
+        assert stored(objects) == kept | {"datasets/pets/additions/4/status.json"}
+        assert store.datasets.sweep(older_than_s=-60) == 1
+        assert stored(objects) == kept
+
+    def test_a_damaged_version_keeps_all_files_from_being_swept(
+        self, objects: Objects, store: ModelStore, files: dict[str, Path]
+    ) -> None:
+        store.datasets.begin("pets", status())
+        store.datasets.publish("pets", "1", FACTS, files)
+        self.grown(store, files)
+        objects.put("datasets/pets/versions/000002.json", b"{")
+        kept = stored(objects)
+        assert store.datasets.sweep(older_than_s=-60) == 0
+        assert stored(objects) == kept
+        assert [found.version for found in store.datasets.versions("pets")] == [1]

@@ -24,6 +24,7 @@ from worker.datasets.upload.folders import arrange
 from worker.datasets.upload.foreign.as_zip import AsZip, as_zip
 from worker.datasets.upload.foreign.packing_zip import BoundedZip
 from worker.datasets.upload.foreign.picture_tables import tables_in, write_tables
+from worker.datasets.upload.labels import MIN_CLASSES
 from worker.datasets.upload.messages import Accepted, Advanced, ConversionOrder, Converted, ConverterMessage, Refused
 from worker.datasets.upload.report import DatasetReport, SkippedLog
 from worker.datasets.upload.surveying import OnPicture, survey
@@ -91,7 +92,7 @@ def _look_into(archive: BinaryIO, order: ConversionOrder, warnings: tuple[str, .
     """What the archive's directory says. Raises `ArchiveRejected`."""
     entries = _entries(archive, order)
     skipped = SkippedLog()
-    content = arrange(archive, entries, skipped, order.options.encoding)
+    content = arrange(archive, entries, skipped, order.options.encoding, MIN_CLASSES if order.base is None else 1)
     content = replace(content, warnings=(*warnings, *content.warnings))
     return Findings(content, sum(not entry.is_folder for entry in entries), skipped)
 

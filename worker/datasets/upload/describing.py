@@ -1,6 +1,7 @@
 """Turns decoded pictures into a described dataset: classes, splits, arrays, contact sheet, report."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -8,16 +9,19 @@ from numpy.typing import NDArray
 
 from model_store import DatasetFacts
 from worker.datasets.contact_sheet import COLUMNS, Row, draw_contact_sheet, heading_of
+from worker.datasets.upload.array_files import ArrayFile
 from worker.datasets.upload.decoding import Decoded
 from worker.datasets.upload.drawing_splits import draw_test_split
 from worker.datasets.upload.errors import ArchiveRejected, shown
 from worker.datasets.upload.findings import Findings
 from worker.datasets.upload.folders import Content
-from worker.datasets.upload.labels import MIN_CLASSES
+from worker.datasets.upload.growing import Before, classes_after, new_rows, open_before
+from worker.datasets.upload.labels import MAX_CLASSES, MIN_CLASSES
 from worker.datasets.upload.messages import ConversionOrder
-from worker.datasets.upload.packing import PREVIEW_FILE, Packed, pack, read_records
+from worker.datasets.upload.packing import PREVIEW_FILE, SPLIT_ORDER, pack
 from worker.datasets.upload.report import SMALL_CLASS, DatasetReport, Duplicates, Split, find_duplicates
 from worker.datasets.upload.surveying import OnPicture
+from worker.datasets.uploaded import FILES
 
 MOST_NAMED = 5
 """Classes in an error message."""
@@ -37,26 +41,28 @@ def pack_and_describe(
         ArchiveRejected: fewer than two classes have pictures, or a split would be empty.
         OSError: the disk is full.
     """
+    with ExitStack() as opened:
+        return _described(order, findings, decoded, on_picture, open_before(order.base, opened))
+
+
+def _described(
+    order: ConversionOrder, findings: Findings, decoded: Decoded, on_picture: OnPicture, before: Before | None
+) -> DatasetFacts:
     options = order.options
-    labels, classes = _used_classes(findings, decoded)
-    split_of = _splits(order, findings.content, decoded, labels)
-    _refuse_empty_split(split_of)
+    labels, classes = _used_classes(findings, decoded, before)
+    is_new = [True] * len(decoded) if before is None else new_rows(before, decoded, labels, findings)
+    split_of = _splits(order, findings.content, decoded, labels, len(classes), is_new)
+    if before is None:
+        _refuse_empty_split(split_of)
     n_channels = 1 if decoded.shape[2] == 1 or (options.colour == "auto" and decoded.is_grey) else 3
-    packed = pack(
-        decoded,
-        labels,
-        split_of,
-        n_channels,
-        options.seed,
-        Path(order.folder),
-        on_picture,
-    )
+    folder = Path(order.folder)
+    packed = pack(decoded, labels, split_of, n_channels, options.seed, folder, on_picture, before)
     train, test, validation = (
-        tuple(np.bincount(labels[rows], minlength=len(classes)).tolist())
-        for rows in (packed.train_rows, packed.test_rows, packed.validation_rows)
+        _counts(split, labels[rows], len(classes), before)
+        for split, rows in zip(SPLIT_ORDER, (packed.train_rows, packed.test_rows, packed.validation_rows), strict=True)
     )
-    _draw_preview(order, decoded, packed, labels, classes, train, test)
-    duplicates = find_duplicates(decoded.digests, list(labels), split_of, decoded.names)
+    _draw_preview(order, packed.image_shape, classes, train, test)
+    duplicates = _duplicates(decoded, labels, split_of, before)
     report = _report(findings, classes, train, test, sum(validation), duplicates)
     height, width, _ = packed.image_shape
     chosen = {"image_size": [height, width], "colour": "greyscale" if n_channels == 1 else "rgb"}
@@ -79,24 +85,61 @@ def pack_and_describe(
     )
 
 
-def _used_classes(findings: Findings, decoded: Decoded) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """The labels, renumbered to leave out classes without pictures, and the remaining classes."""
+def _used_classes(
+    findings: Findings, decoded: Decoded, before: Before | None
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """The labels, renumbered to leave out classes without pictures, and the classes of the dataset."""
     labels = np.asarray(decoded.labels, dtype=np.int64)
     used = np.unique(labels)
-    if len(used) < MIN_CLASSES:
+    fewest = MIN_CLASSES if before is None else 1
+    if len(used) < fewest:
         without = ", ".join(map(shown, findings.classes_without_pictures()[:MOST_NAMED]))
         raise ArchiveRejected(
             f"The archive has usable pictures in {len(used)} class folder{'s' * (len(used) != 1)}; expected at least "
-            f"{MIN_CLASSES}. Pictures are JPEG, PNG, WebP or BMP files. No usable picture is in: {without}.",
+            f"{fewest}. Pictures are JPEG, PNG, WebP or BMP files. No usable picture is in: {without}.",
             "too_few_classes",
             "The report names skipped files and says why they are not usable.",
         )
-    return np.searchsorted(used, labels), tuple(findings.content.classes[index] for index in used)
+    found = tuple(findings.content.classes[index] for index in used)
+    if before is None:
+        return np.searchsorted(used, labels), found
+    classes, indices = classes_after(before, found)
+    if len(classes) > MAX_CLASSES:
+        raise ArchiveRejected(f"The dataset would have {len(classes)} classes; expected at most {MAX_CLASSES}.")
+    return np.asarray(indices, dtype=np.int64)[np.searchsorted(used, labels)], classes
 
 
-def _splits(order: ConversionOrder, content: Content, decoded: Decoded, labels: NDArray[np.int64]) -> Sequence[Split]:
+def _counts(split: Split, labels: NDArray[np.int64], n_classes: int, before: Before | None) -> tuple[int, ...]:
+    """Pictures of each class in a split, old and new ones."""
+    counts = np.bincount(labels, minlength=n_classes)
+    return tuple((counts if before is None else counts + before.counts(split, n_classes)).tolist())
+
+
+def _duplicates(
+    decoded: Decoded, labels: NDArray[np.int64], split_of: Sequence[Split | None], before: Before | None
+) -> Duplicates:
+    if before is None:
+        return find_duplicates(decoded.digests, labels.tolist(), split_of, decoded.names)
+    return find_duplicates(
+        [*before.digests, *decoded.digests],
+        [*before.all_labels, *labels.tolist()],
+        [*before.split_of, *split_of],
+        [*before.names, *decoded.names],
+    )
+
+
+def _splits(
+    order: ConversionOrder,
+    content: Content,
+    decoded: Decoded,
+    labels: NDArray[np.int64],
+    n_classes: int,
+    is_new: Sequence[bool],
+) -> Sequence[Split | None]:
     """The split of each record: as the archive has it; the test split is drawn from the rest when it has none."""
-    assigned: list[Split] = [split or "train" for split in decoded.splits]
+    assigned: list[Split | None] = [
+        (split or "train") if used else None for split, used in zip(decoded.splits, is_new, strict=True)
+    ]
     if content.has_split("test"):
         return assigned
     rest = [row for row, split in enumerate(assigned) if split == "train"]
@@ -104,7 +147,7 @@ def _splits(order: ConversionOrder, content: Content, decoded: Decoded, labels: 
     drawn = draw_test_split(
         labels[rest].tolist(),
         [decoded.digests[row] for row in rest],
-        len(content.classes),
+        n_classes,
         options.test_share,
         options.seed,
     )
@@ -114,7 +157,7 @@ def _splits(order: ConversionOrder, content: Content, decoded: Decoded, labels: 
     return assigned
 
 
-def _refuse_empty_split(split_of: Sequence[Split]) -> None:
+def _refuse_empty_split(split_of: Sequence[Split | None]) -> None:
     missing = [name for split, name in (("train", "training"), ("test", "test")) if split not in split_of]
     if missing:
         raise ArchiveRejected(
@@ -126,26 +169,25 @@ def _refuse_empty_split(split_of: Sequence[Split]) -> None:
 
 def _draw_preview(
     order: ConversionOrder,
-    decoded: Decoded,
-    packed: Packed,
-    labels: NDArray[np.int64],
+    image_shape: tuple[int, int, int],
     classes: tuple[str, ...],
     train: tuple[int, ...],
     test: tuple[int, ...],
 ) -> None:
-    """Training pictures of each class; test pictures for a class that has no training pictures."""
-    in_order = np.concatenate([packed.train_rows, packed.test_rows])
-    heading = heading_of(order.options.name, packed.image_shape, sum(train), sum(test))
-    with decoded.path.open("rb", buffering=0) as records:
+    """Training pictures of each class; test pictures for a class that has too few training pictures."""
+    folder = Path(order.folder)
+    heading = heading_of(order.options.name, image_shape, sum(train), sum(test))
+    train_labels, test_labels = (np.load(folder / file, allow_pickle=False) for file in (FILES[1], FILES[3]))
+    with ArrayFile(folder / FILES[0]) as train_images, ArrayFile(folder / FILES[2]) as test_images:
 
         def row(index: int) -> Row:
-            chosen = in_order[labels[in_order] == index][:COLUMNS]
-            images = read_records(records, decoded.shape, chosen)[..., : packed.image_shape[2]]
+            first = np.flatnonzero(train_labels == index)[:COLUMNS]
+            more = np.flatnonzero(test_labels == index)[: COLUMNS - len(first)]
+            images = np.concatenate([train_images.rows(first), test_images.rows(more)])
             return Row(classes[index], train[index], test[index], images)
 
-        rows = map(row, range(len(classes)))
-        sheet = draw_contact_sheet(heading, rows, len(classes), packed.image_shape)
-    (Path(order.folder) / PREVIEW_FILE).write_bytes(sheet)
+        sheet = draw_contact_sheet(heading, map(row, range(len(classes))), len(classes), image_shape)
+    (folder / PREVIEW_FILE).write_bytes(sheet)
 
 
 def _report(

@@ -69,7 +69,13 @@ class Content:
         return any(member.split == split for member in self.members)
 
 
-def arrange(archive: BinaryIO, entries: Sequence[Entry], skipped: SkippedLog, encoding: str | None = None) -> Content:
+def arrange(
+    archive: BinaryIO,
+    entries: Sequence[Entry],
+    skipped: SkippedLog,
+    encoding: str | None = None,
+    fewest: int = MIN_CLASSES,
+) -> Content:
     """Sort the files into classes and splits.
 
     Args:
@@ -77,6 +83,7 @@ def arrange(archive: BinaryIO, entries: Sequence[Entry], skipped: SkippedLog, en
         entries: of the whole archive.
         skipped: records every file that is not used.
         encoding: code page of names that are not UTF-8; `entries` were read with it.
+        fewest: classes that there must be; one is enough for a dataset that grows.
 
     Raises:
         ArchiveRejected: a dangerous name, or neither class folders nor a table of labels.
@@ -85,14 +92,14 @@ def arrange(archive: BinaryIO, entries: Sequence[Entry], skipped: SkippedLog, en
     pictures = _without_doubled_splits(found, [file for file in found.files if may_be_picture(archive, file[1])])
     paths = [parts for parts, _ in pictures]
     of_classes = [parts for parts in paths if not _is_in_documents(parts)] or paths
-    layout = find_layout(of_classes)
+    layout = find_layout(of_classes, fewest)
     warnings = _warnings_about_names(found, encoding)
-    if len(layout.classes) < MIN_CLASSES or say_nothing(layout.classes) or are_numbered(layout.classes):
-        table = find_label_table(archive, found.files, paths, encoding)
-        if table is not None and _is_better(table, layout, len(pictures)):
+    if len(layout.classes) < fewest or say_nothing(layout.classes) or are_numbered(layout.classes):
+        table = find_label_table(archive, found.files, paths, encoding, fewest)
+        if table is not None and _is_better(table, layout, len(pictures), fewest):
             return _by_table(table, pictures, found, skipped, warnings)
     _skip_outside(layout, set(paths), found, skipped)
-    _require_class_folders(layout, pictures, found, skipped)
+    _require_class_folders(layout, pictures, found, skipped, fewest)
     warnings = (*warnings, *_warnings_about(layout, len(pictures)))
     return _by_folders(layout, pictures, _empty_folders(layout, of_classes, found), found, warnings)
 
@@ -112,9 +119,9 @@ def _is_in_documents(parts: Parts) -> bool:
     return any(part.casefold() in DOCUMENT_FOLDERS for part in parts[:-1])
 
 
-def _is_better(table: LabelTable, layout: Layout, n_pictures: int) -> bool:
+def _is_better(table: LabelTable, layout: Layout, n_pictures: int, fewest: int) -> bool:
     """Whether a table says more than the folders: always, unless they may be classes that are called by numbers."""
-    if len(layout.classes) < MIN_CLASSES or say_nothing(layout.classes):
+    if len(layout.classes) < fewest or say_nothing(layout.classes):
         return True
     return table.has_known_title and 2 * len(table.labels) >= n_pictures
 
@@ -196,9 +203,11 @@ def _skip_outside(layout: Layout, pictures: set[Parts], found: ArchiveFiles, ski
             skipped.add(entry.name, "outside_classes")
 
 
-def _require_class_folders(layout: Layout, pictures: Sequence[File], found: ArchiveFiles, skipped: SkippedLog) -> None:
+def _require_class_folders(
+    layout: Layout, pictures: Sequence[File], found: ArchiveFiles, skipped: SkippedLog, fewest: int
+) -> None:
     n_classes = len(layout.classes)
-    if MIN_CLASSES <= n_classes <= MAX_CLASSES:
+    if fewest <= n_classes <= MAX_CLASSES:
         if say_nothing(layout.classes):
             raise _flat(layout)
         if 2 * layout.n_pictures <= len(pictures) - layout.n_unseen:
@@ -212,9 +221,9 @@ def _require_class_folders(layout: Layout, pictures: Sequence[File], found: Arch
     named = ", ".join(map(shown, tops[:8])) or "none"
     left_out = ", ".join(f"{n} {reason.replace('_', ' ')}" for reason, n in sorted(skipped.counts.items()))
     raise ArchiveRejected(
-        f"The archive has {n_classes} class folder{'s' * (n_classes != 1)}; {EXPECTED}, {MIN_CLASSES} to {MAX_CLASSES} "
+        f"The archive has {n_classes} class folder{'s' * (n_classes != 1)}; {EXPECTED}, {fewest} to {MAX_CLASSES} "
         f"classes. Folders at the top: {named}." + (f" Files left out: {left_out}." if left_out else ""),
-        "too_few_classes" if n_classes < MIN_CLASSES else "archive_rejected",
+        "too_few_classes" if n_classes < fewest else "archive_rejected",
     )
 
 

@@ -74,18 +74,19 @@ class Layout:
         return self.splits[parts[self.split_at]] if self.splits else None
 
 
-def find_layout(pictures: Sequence[Parts]) -> Layout:
+def find_layout(pictures: Sequence[Parts], fewest: int = MIN_CLASSES) -> Layout:
     """The layout that most pictures fit; with too few classes, when there is no better one.
 
     Args:
         pictures: paths of all files that may be pictures.
+        fewest: classes that there must be.
     """
     found = [
         *_with_splits(pictures, split_at=-3, class_at=-2),
         *_with_splits(pictures, split_at=-2, class_at=-3),
         *_with_classes(pictures),
     ]
-    usable = [layout for layout in found if len(layout.classes) >= MIN_CLASSES]
+    usable = [layout for layout in found if len(layout.classes) >= fewest]
     best = max(usable or found, key=lambda layout: (layout.n_pictures, -len(layout.prefix)), default=None)
     return _without_unseen(best, pictures) if best else Layout((), {}, frozenset(), 0)
 

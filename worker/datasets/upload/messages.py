@@ -18,6 +18,14 @@ class _Message(BaseModel, defer_build=True):
     model_config = ConfigDict(frozen=True)
 
 
+class Base(_Message):
+    """The version of a dataset that grows."""
+
+    folder: str = Field(description="Directory with copies of its arrays.")
+    version: int
+    classes: tuple[str, ...]
+
+
 class ConversionOrder(_Message):
     """To the converter: what to convert."""
 
@@ -25,6 +33,7 @@ class ConversionOrder(_Message):
     folder: str = Field(description="Empty directory for the result.")
     options: UploadOptions
     limits: UploadLimits
+    base: Base | None = Field(default=None, description="What the pictures are added to; null for a new dataset.")
     niceness: int = Field(default=10, description="Training and predicting have priority.")
 
 

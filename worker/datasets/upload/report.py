@@ -23,6 +23,7 @@ Reason = Literal[
     "not_a_picture",
     "damaged_picture",
     "too_large",
+    "already_there",
 ]
 
 
@@ -89,9 +90,13 @@ class SkippedLog:
 
 
 def find_duplicates(
-    digests: Sequence[bytes], labels: Sequence[int], split_of: Sequence[Split], names: Sequence[str]
+    digests: Sequence[bytes], labels: Sequence[int], split_of: Sequence[Split | None], names: Sequence[str]
 ) -> Duplicates:
-    """Count pictures with equal digests. All sequences have one item per picture."""
+    """Count pictures with equal digests. Sequences have one item per picture; those without a split do not count."""
+    used = [row for row, split in enumerate(split_of) if split is not None]
+    if len(used) < len(split_of):
+        digests, labels = [digests[row] for row in used], [labels[row] for row in used]
+        split_of, names = [split_of[row] for row in used], [names[row] for row in used]
     groups = {digest: rows for digest, rows in _rows_by_digest(digests).items() if len(rows) > 1}
     train = test = across_splits = across_classes = 0
     for rows in groups.values():
@@ -120,7 +125,7 @@ def _rows_by_digest(digests: Sequence[bytes]) -> Mapping[bytes, list[int]]:
     return found
 
 
-def _severity(rows: Sequence[int], labels: Sequence[int], split_of: Sequence[Split]) -> int:
+def _severity(rows: Sequence[int], labels: Sequence[int], split_of: Sequence[Split | None]) -> int:
     """Sort key of examples: contradicting labels first, then leaks into the test split, then plain repetition."""
     if len({labels[row] for row in rows}) > 1:
         return 0

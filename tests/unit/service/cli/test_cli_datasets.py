@@ -119,3 +119,34 @@ def test_an_upload_that_fails_shows_what_was_noticed(
 def test_a_deletion_says_what_it_gained(client_of: ClientOf, capsys: pytest.CaptureFixture[str]) -> None:
     dataset_list.delete_dataset(client_of(lambda _: httpx.Response(200, json={"freed_bytes": 1_500_000})), "pets")
     assert capsys.readouterr().out == "pets deleted, 1.5 MB freed\n"
+
+
+def test_adding_pictures_waits_for_the_new_version_and_shows_it(
+    client_of: ClientOf, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = tmp_path / "more.zip"
+    archive.write_bytes(b"PK")
+    first = {"version": 1, "train": 88, "test": 22}
+    second = {"version": 2, "train": 96, "test": 24}
+    addition = {"version": 2, "state": "converting", "progress": {"phase": "decoding", "done": 1, "total": 9}}
+    asked: list[str] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        asked.append(f"{request.method} {request.url.path}")
+        if request.method == "POST":
+            return httpx.Response(202, json=READY | {"versions": [first], "addition": addition})
+        return httpx.Response(200, json=READY | {"versions": [first, second], "addition": None})
+
+    dataset_list.add_pictures(client_of(respond), "pets", archive, {}, sleep=lambda _: None)
+    assert asked == ["POST /datasets/pets/pictures", "GET /datasets/pets", "GET /datasets/pets"]
+    assert "1: 88 + 22, 2: 96 + 24" in capsys.readouterr().out
+
+
+def test_pictures_that_are_not_added_end_with_the_reason(client_of: ClientOf, tmp_path: Path) -> None:
+    archive = tmp_path / "more.zip"
+    archive.write_bytes(b"PK")
+    error = {"code": "nothing_new", "message": "All 9 pictures are in the dataset already.", "hint": None}
+    failed = {"version": 2, "state": "failed", "progress": None, "error": error, "report": None}
+    answer = READY | {"versions": [{"version": 1, "train": 88, "test": 22}], "addition": failed}
+    with pytest.raises(CommandFailed, match="not added: All 9 pictures"):
+        dataset_list.add_pictures(client_of(lambda _: httpx.Response(202, json=answer)), "pets", archive, {})

@@ -71,15 +71,20 @@ class _Found:
 
 
 def find_label_table(
-    archive: BinaryIO, files: Iterable[tuple[Parts, Entry]], pictures: Sequence[Parts], encoding: str | None
+    archive: BinaryIO,
+    files: Iterable[tuple[Parts, Entry]],
+    pictures: Sequence[Parts],
+    encoding: str | None,
+    fewest: int = MIN_CLASSES,
 ) -> LabelTable | None:
-    """The tables that label most pictures with at least two labels; None when there are none.
+    """The tables that label most pictures with enough labels; None when there are none.
 
     Args:
         archive: open for reading.
         files: all files of the archive that are in use, with their paths.
         pictures: paths of those that may be pictures.
         encoding: of a table that is not UTF-8.
+        fewest: labels that there must be.
 
     Raises:
         ArchiveRejected: a table's bytes are damaged.
@@ -98,7 +103,7 @@ def find_label_table(
         if found is not None:
             groups[found.column and title_of(found.column)].append(found)
     together = [_together(group) for group in groups.values()]
-    usable = [table for table in together if len(set(table.labels.values())) >= MIN_CLASSES]
+    usable = [table for table in together if len(set(table.labels.values())) >= fewest]
     return max(usable, key=lambda table: len(table.labels), default=None)
 
 

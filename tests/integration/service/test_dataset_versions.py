@@ -1,0 +1,117 @@
+"""Datasets grow over HTTP, with real converter processes and a store in memory."""
+
+import asyncio
+import io
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from model_store import ModelStore
+from service.settings import ApiSettings
+from tests.archives import encoded_noise, zipped
+from tests.busy_machine import PATIENCE_S
+from tests.integration.service.uploading import ZIP, converted, leftovers, upload
+
+pytestmark = pytest.mark.anyio
+
+
+def noise(label: str, numbers: range, first: int) -> dict[str, bytes]:
+    return {f"{label}/{number}.png": encoded_noise(first + number, 12) for number in numbers}
+
+
+FIRST = noise("cat", range(5), 0) | noise("dog", range(5), 100)
+
+
+async def add(api: httpx.AsyncClient, files: dict[str, bytes], **query: str) -> httpx.Response:
+    return await api.post("/datasets/pets/pictures", params=query, content=zipped(files), headers=ZIP)
+
+
+async def added(api: httpx.AsyncClient) -> dict[str, Any]:
+    """The dataset once nothing is being added."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            answer: dict[str, Any] = (await api.get("/datasets/pets")).json()
+            if answer["addition"] is None or answer["addition"]["state"] != "converting":
+                return answer
+            await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+async def pets(api: httpx.AsyncClient) -> dict[str, Any]:
+    assert (await upload(api, zipped(FIRST))).status_code == 202
+    dataset = await converted(api)
+    assert dataset["state"] == "ready"
+    return dataset
+
+
+async def pixels(api: httpx.AsyncClient, path: str) -> list[list[list[int]]]:
+    answer = await api.get(path)
+    assert answer.status_code == 200, answer.text
+    found: list[list[list[int]]] = np.asarray(Image.open(io.BytesIO(answer.content))).tolist()
+    return found
+
+
+async def test_added_pictures_become_a_version_and_the_first_one_stays(
+    api: httpx.AsyncClient, pets: dict[str, Any], settings: ApiSettings, store: ModelStore
+) -> None:
+    assert ([one["version"] for one in pets["versions"]], pets["version"]) == ([1], 1)
+    answer = await add(api, FIRST | noise("ant", range(5), 200))
+    assert (answer.status_code, answer.headers["location"]) == (202, "/datasets/pets")
+    assert answer.json()["state"] == "ready"
+    assert answer.json()["addition"]["version"] == 2
+    grown = await added(api)
+    assert grown["addition"] is None
+    assert [(one["version"], one["train"], one["test"]) for one in grown["versions"]] == [(1, 8, 2), (2, 12, 3)]
+    assert grown["fingerprint"] != pets["fingerprint"]
+    assert [one["label"] for one in grown["classes"]] == ["cat", "dog", "ant"]
+    assert grown["report"]["skipped"] == {"already_there": 10}
+    before = (await api.get("/datasets/pets?version=1")).json()
+    assert (before["fingerprint"], before["train"]) == (pets["fingerprint"], 8)
+    assert (await api.get("/datasets/pets?version=3")).status_code == 404
+    assert leftovers(settings, store) == ["pets"]
+    first = await pixels(api, "/datasets/pets/pictures/test/1.png?version=1")
+    assert await pixels(api, "/datasets/pets/pictures/test/1.png") == first
+    page = (await api.get("/datasets/pets/pictures?split=test&version=1")).json()
+    assert (page["total"], page["pictures"][0]["url"]) == (2, "/datasets/pets/pictures/test/0.png?version=1")
+    assert (await api.get("/datasets/pets/preview.png")).status_code == 200
+
+
+async def test_jobs_take_the_newest_version_unless_they_name_one(api: httpx.AsyncClient, pets: dict[str, Any]) -> None:
+    assert (await add(api, noise("cat", range(5, 10), 0))).status_code == 202
+    await added(api)
+    job: dict[str, Any] = {"architecture": "lenet5-fashion", "dataset": "pets", "epochs": 1}
+    for asked, expected, samples in ((None, 2, 12), (1, 1, 8), (2, 2, 12)):
+        answer = await api.post("/jobs?dry_run=true", json=job | ({"dataset_version": asked} if asked else {}))
+        assert answer.status_code == 200, answer.text
+        (planned,) = answer.json()["jobs"]
+        assert (planned["request"]["dataset_version"], planned["request"]["train_samples"]) == (expected, samples)
+    refusal = await api.post("/jobs?dry_run=true", json=job | {"dataset_version": 3})
+    assert refusal.status_code == 422
+    assert "pets/1, pets/2" in refusal.text
+
+
+async def test_what_is_not_added_says_why_and_the_dataset_stays_as_it_is(
+    api: httpx.AsyncClient, pets: dict[str, Any]
+) -> None:
+    assert (await add(api, FIRST)).status_code == 202
+    failed = await added(api)
+    assert (failed["state"], failed["version"], failed["fingerprint"]) == ("ready", 1, pets["fingerprint"])
+    assert failed["addition"]["error"]["code"] == "nothing_new"
+    assert failed["addition"]["report"]["skipped"] == {"already_there": 10}
+    assert (await add(api, {"1.png": encoded_noise(1)})).json()["code"] == "archive_rejected"
+    assert (await add(api, FIRST, image_size="64")).status_code == 422
+    assert (await api.post("/datasets/cats/pictures", content=zipped(FIRST), headers=ZIP)).status_code == 404
+    built_in = await api.post("/datasets/cifar10/pictures", content=zipped(FIRST), headers=ZIP)
+    assert (built_in.status_code, built_in.json()["code"]) == (409, "dataset_built_in")
+    assert (await add(api, noise("cat", range(5, 7), 0))).status_code == 202
+    assert (await added(api))["version"] == 2
+
+
+async def test_a_version_can_be_deleted_but_not_the_only_one(api: httpx.AsyncClient, pets: dict[str, Any]) -> None:
+    only = await api.delete("/datasets/pets/versions/1")
+    assert (only.status_code, only.json()["code"]) == (409, "only_version")
+    assert (await api.delete("/datasets/pets/versions/2")).status_code == 404
+    assert pets["version"] == 1
