@@ -64,6 +64,7 @@ class ServiceState:
     engine: Engine
     decoder: Decoder
     predictor: Predictor
+    trust: TrustRecords
     queue: JobQueue
     curves: CurvePictures
     comparisons: ComparisonPictures
@@ -150,7 +151,8 @@ def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing:
     )
     decode_rules = DecodeRules(settings.decode_threads, settings.decode_memory_bytes, settings.decode_queue_s)
     decoder = Decoder(stages, limits, decode_rules, settings.max_request_pixels)
-    predictor = Predictor(catalog, engine, decoder, TrustRecords(store))
+    trust = TrustRecords(store)
+    predictor = Predictor(catalog, engine, decoder, trust)
     looks = Looks(InsideSessions(store, settings.model_memory_bytes), Records(store), engine, decoder)
     catalog.on_lost(looks.forget)
     redis_client = connect(settings.redis_url)
@@ -179,6 +181,7 @@ def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing:
             engine,
             decoder,
             predictor,
+            trust,
             queue,
             *pictures,
             metrics,

@@ -150,7 +150,7 @@ class FastLane:
             raise NotSimple
         call = self._heads.read(body, length.decode("latin-1"), manifest.input_shape)
         pixels = call.pixels
-        if pixels.dtype != np.uint8 or not 0 < len(pixels) <= MAX_PICTURES or not _is_all_binary(call):
+        if pixels.dtype != np.uint8 or not 0 < len(pixels) <= MAX_PICTURES or not _is_simple(call):
             raise NotSimple
 
         def finish(answer: Answer) -> Reply:
@@ -163,8 +163,8 @@ class FastLane:
         return Asked(asked, finish)
 
 
-def _is_all_binary(call: InferCall) -> bool:
-    return all(wish.is_binary and not wish.n_classes for wish in call.outputs)
+def _is_simple(call: InferCall) -> bool:
+    return call.coverage is None and all(wish.is_binary and not wish.n_classes for wish in call.outputs)
 
 
 def _timing(answer: Answer) -> bytes:

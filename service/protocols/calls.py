@@ -21,6 +21,7 @@ from service.protocols.encodings import decompressed, is_plain
 from service.protocols.pictures import Pictures
 from service.protocols.tensors import Pixels
 from service.state import ServiceState
+from service.trust.wishes import TrustWish
 
 BATCH = 64
 """Pictures given to the network at once: its intermediate results are many times the size of its input."""
@@ -79,6 +80,15 @@ async def probabilities_of(state: ServiceState, manifest: Manifest, pictures: Pi
     pixels = await _decoded(state, manifest, pictures) if isinstance(pictures, list) else pictures
     parts = [await state.engine.infer(manifest, pixels[at : at + BATCH]) for at in range(0, len(pixels), BATCH)]
     return np.concatenate(parts) if parts else np.empty((0, len(manifest.classes)), np.float32)
+
+
+async def threshold_of(state: ServiceState, manifest: Manifest, coverage: float | None) -> float | None:
+    """What a class needs to be in a set of classes; None if no sets are asked for.
+
+    Raises:
+        TrustNotRecorded: the version has not recorded it.
+    """
+    return None if coverage is None else (await state.trust.limits(manifest, TrustWish(coverage))).least_tail
 
 
 async def write_answer(state: ServiceState, probabilities: NDArray[np.float32], write: Callable[[], T]) -> T:

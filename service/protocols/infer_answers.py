@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from model_store import Manifest
 from service.errors import CallRejected
+from service.protocols.coverage import SET
 from service.protocols.infer_calls import LENGTH_HEADER, InferCall, OutputWish
 from worker.artifacts import OUTPUT_TENSOR
 
@@ -27,13 +28,16 @@ class InferAnswer:
     headers: dict[str, str]
 
 
-def write_infer_answer(call: InferCall, manifest: Manifest, probabilities: NDArray[np.float32]) -> InferAnswer:
+def write_infer_answer(
+    call: InferCall, manifest: Manifest, probabilities: NDArray[np.float32], sets: NDArray[np.bool_] | None = None
+) -> InferAnswer:
     """Write the response.
 
     Args:
         call: the request.
         manifest: of the version that answers.
         probabilities: float32, shape (n, n_classes).
+        sets: shape (n, n_classes), which classes are in each picture's set; None for an answer without sets.
 
     Raises:
         CallRejected: the network gives no finite numbers for these pixels.
@@ -41,6 +45,8 @@ def write_infer_answer(call: InferCall, manifest: Manifest, probabilities: NDArr
     if not np.isfinite(probabilities).all():
         raise CallRejected("the network gives no probabilities for these pixels; expected finite values from 0 to 1")
     written = [_output(wish, probabilities, manifest.classes) for wish in call.outputs]
+    if sets is not None:
+        written.append(_set_output(call, sets))
     head: dict[str, Any] = {"model_name": manifest.model, "model_version": str(manifest.version)}
     if call.id is not None:
         head["id"] = call.id
@@ -74,6 +80,13 @@ def _output(
     if wish.is_binary:
         return _placed(described, wish, [], probabilities.astype("<f4", copy=False).tobytes())
     return _placed(described, wish, probabilities.ravel().tolist(), b"")
+
+
+def _set_output(call: InferCall, sets: NDArray[np.bool_]) -> tuple[dict[str, Any], bytes]:
+    """A tensor in the order of the probabilities; in bytes when the other outputs are."""
+    described: dict[str, Any] = {"name": SET, "datatype": "BOOL", "shape": list(sets.shape)}
+    wish = OutputWish(is_binary=all(wish.is_binary for wish in call.outputs))
+    return _placed(described, wish, [] if wish.is_binary else sets.ravel().tolist(), sets.tobytes())
 
 
 def _placed(described: dict[str, Any], wish: OutputWish, data: list[Any], raw: bytes) -> tuple[dict[str, Any], bytes]:

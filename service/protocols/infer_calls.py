@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from service.errors import CallRejected
+from service.protocols.coverage import COVERAGE, read_coverage
 from service.protocols.fields import JsonObject, optional, read_object, required
 from service.protocols.tensors import Pixels, batch_shape, from_bytes, from_list
 from worker.artifacts import INPUT_TENSOR, OUTPUT_TENSOR
@@ -39,6 +40,7 @@ class InferCall:
     pixels: Pixels
     outputs: tuple[OutputWish, ...]
     id: str | None = None
+    coverage: float | None = None
 
 
 def read_infer_call(body: bytes, json_length: str | None, input_shape: tuple[int, ...]) -> InferCall:
@@ -58,13 +60,15 @@ def read_infer_call(body: bytes, json_length: str | None, input_shape: tuple[int
         return InferCall(from_bytes(tail, "FP32", (1, *input_shape)), (OutputWish(is_binary=True),))
     request = read_object(body[:length] if tail else body)
     identity = None if request.get("id") is None else required(request, "id", str)
-    return InferCall(_pixels(request, tail, input_shape), _outputs(request), identity)
+    coverage = read_coverage(optional(request, "parameters", dict, {}).get(COVERAGE))
+    return InferCall(_pixels(request, tail, input_shape), _outputs(request), identity, coverage)
 
 
 class _KnownCall(NamedTuple):
     shape: tuple[int, ...]
     outputs: tuple[OutputWish, ...]
     id: str | None
+    coverage: float | None
 
 
 class KnownHeads:
@@ -83,13 +87,13 @@ class KnownHeads:
         known = self._calls.get(key)
         if known is not None:
             pixels = np.frombuffer(body, np.uint8, offset=length).reshape(known.shape)
-            return InferCall(pixels, known.outputs, known.id)
+            return InferCall(pixels, known.outputs, known.id, known.coverage)
         call = read_infer_call(body, json_length, input_shape)
         # Bytes after the JSON are the tensor, and a UINT8 tensor has no invalid values.
         if 0 < length < len(body) and length <= MAX_KNOWN_HEAD and call.pixels.dtype == np.uint8:
             if len(self._calls) >= HEADS_KNOWN:
                 self._calls.clear()
-            self._calls[key] = _KnownCall(call.pixels.shape, call.outputs, call.id)
+            self._calls[key] = _KnownCall(call.pixels.shape, call.outputs, call.id, call.coverage)
         return call
 
 

@@ -15,7 +15,8 @@ from service.deps import StateDep
 from service.models.index import Reference
 from service.predict.urls import INFER_LATEST, INFER_PREFIX, INFER_VERSION
 from service.protocols import faults
-from service.protocols.calls import answer_json, named_version, probabilities_of, read_call, write_answer
+from service.protocols.calls import answer_json, named_version, probabilities_of, read_call, threshold_of, write_answer
+from service.protocols.coverage import sets_of
 from service.protocols.encodings import chosen_encoding, compressed
 from service.protocols.infer_answers import InferAnswer, write_infer_answer
 from service.protocols.infer_calls import LENGTH_HEADER, read_infer_call
@@ -76,14 +77,16 @@ async def model_ready(state: StateDep, reference: ReferenceDep) -> Response:
 @router.post(INFER_LATEST)
 @router.post(INFER_VERSION)
 async def infer(request: Request, state: StateDep, reference: ReferenceDep) -> Response:
-    """Probabilities, as JSON or binary tensor, or the names of the most probable classes."""
+    """Probabilities, as JSON or binary tensor, or the names of the most probable classes; with `coverage` also sets."""
     manifest = await state.predictor.serving(reference)
     length = request.headers.get(LENGTH_HEADER)
     call = await read_call(request, state, lambda body: read_infer_call(body, length, manifest.input_shape), length)
+    least = await threshold_of(state, manifest, call.coverage)
     probabilities = await probabilities_of(state, manifest, call.pixels)
+    sets = sets_of(probabilities, least)
     encoding = chosen_encoding(request.headers.get("accept-encoding", ""))
     return await write_answer(
-        state, probabilities, lambda: _encoded(write_infer_answer(call, manifest, probabilities), encoding)
+        state, probabilities, lambda: _encoded(write_infer_answer(call, manifest, probabilities, sets), encoding)
     )
 
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from model_store import Manifest
 from service.models.index import ModelEntry
-from service.protocols.serving_calls import SIGNATURE
+from service.protocols.coverage import SET
+from service.protocols.serving_calls import COLUMNS, SIGNATURE
 from worker.artifacts import INPUT_TENSOR, OUTPUT_TENSOR
 
 _OK = {"error_code": "OK", "error_message": ""}
@@ -42,9 +43,37 @@ def metadata_answer(manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def labelled(classes: Sequence[str], probabilities: NDArray[np.float32]) -> list[list[tuple[str, float]]]:
-    """Every class of every picture with its probability, in the order of the classes."""
-    return [list(zip(classes, row, strict=True)) for row in probabilities.tolist()]
+def predict_answer(
+    key: str, classes: Sequence[str], probabilities: NDArray[np.float32], sets: NDArray[np.bool_] | None
+) -> dict[str, Any]:
+    """Probabilities in rows (`predictions`) or in columns (`outputs`).
+
+    Two outputs have names, as TensorFlow Serving writes them: an object for each row, or an object of columns.
+
+    Args:
+        key: under which the answer is expected.
+        classes: labels in the order of the columns.
+        probabilities: float32, shape (n, n_classes).
+        sets: which classes are in each picture's set; None for an answer with probabilities alone.
+    """
+    rows = probabilities.tolist()
+    if sets is None:
+        return {key: rows}
+    named = [[classes[index] for index in np.flatnonzero(members).tolist()] for members in sets]
+    if key == COLUMNS:
+        return {key: {OUTPUT_TENSOR: rows, SET: named}}
+    return {key: [{OUTPUT_TENSOR: row, SET: labels} for row, labels in zip(rows, named, strict=True)]}
+
+
+def labelled(
+    classes: Sequence[str], probabilities: NDArray[np.float32], sets: NDArray[np.bool_] | None
+) -> list[list[tuple[str, float]]]:
+    """The classes of every picture with their probabilities, in the order of the classes: all, or those of its set."""
+    members = np.ones(probabilities.shape, np.bool_) if sets is None else sets
+    return [
+        [(label, score) for label, score, is_member in zip(classes, row, chosen, strict=True) if is_member]
+        for row, chosen in zip(probabilities.tolist(), members.tolist(), strict=True)
+    ]
 
 
 def _version_status(entry: ModelEntry, number: int, is_unloaded: bool) -> dict[str, Any]:

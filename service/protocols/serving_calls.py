@@ -13,6 +13,8 @@ from service.protocols.pictures import Pictures, is_file, named_image, pictures_
 from worker.artifacts import INPUT_TENSOR
 
 SIGNATURE = "serving_default"
+ROWS, COLUMNS = "predictions", "outputs"
+"""Keys of an answer."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,8 @@ def predict_call_of(request: JsonObject, input_shape: tuple[int, ...]) -> Predic
     if ("instances" in request) == ("inputs" in request):
         raise CallRejected("the request does not say what to predict; expected either 'instances' or 'inputs'")
     if "instances" in request:
-        return PredictCall(pictures_of(_rows(required(request, "instances", list)), input_shape), "predictions")
-    return PredictCall(pictures_of(_column(request["inputs"]), input_shape), "outputs")
+        return PredictCall(pictures_of(_rows(required(request, "instances", list)), input_shape), ROWS)
+    return PredictCall(pictures_of(_column(request["inputs"]), input_shape), COLUMNS)
 
 
 def read_classify_call(body: bytes, input_shape: tuple[int, ...]) -> Pictures:

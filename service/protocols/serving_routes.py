@@ -17,8 +17,9 @@ from service.deps import StateDep
 from service.errors import CallRejected
 from service.models.index import Reference
 from service.predict.urls import SERVING_CLASSIFY, SERVING_MODEL, SERVING_PREDICT, SERVING_REGRESS
-from service.protocols.calls import answer_json, probabilities_of, read_call, write_answer
-from service.protocols.serving_answers import labelled, metadata_answer, status_answer
+from service.protocols.calls import answer_json, probabilities_of, read_call, threshold_of, write_answer
+from service.protocols.coverage import COVERAGE, queried_coverage, sets_of
+from service.protocols.serving_answers import labelled, metadata_answer, predict_answer, status_answer
 from service.protocols.serving_calls import read_classify_call, read_predict_call
 from service.state import ServiceState
 
@@ -44,19 +45,27 @@ def _route(method: str, ending: str) -> Callable[[Endpoint], Endpoint]:
 async def serving_predict(request: Request, state: StateDep) -> Response:
     """Probabilities of pictures in rows or columns."""
     manifest = await _serving(request, state)
+    least = await threshold_of(state, manifest, _coverage(request))
     call = await read_call(request, state, lambda body: read_predict_call(body, manifest.input_shape))
     probabilities = await probabilities_of(state, manifest, call.pictures)
-    return await write_answer(state, probabilities, lambda: answer_json({call.answer_key: probabilities.tolist()}))
+    sets = sets_of(probabilities, least)
+    return await write_answer(
+        state,
+        probabilities,
+        lambda: answer_json(predict_answer(call.answer_key, manifest.classes, probabilities, sets)),
+    )
 
 
 @_route("POST", SERVING_CLASSIFY)
 async def serving_classify(request: Request, state: StateDep) -> Response:
-    """Every class with its probability, in the order of the classes."""
+    """Every class with its probability, in the order of the classes; with `coverage`, those of the set."""
     manifest = await _serving(request, state)
+    least = await threshold_of(state, manifest, _coverage(request))
     pictures = await read_call(request, state, lambda body: read_classify_call(body, manifest.input_shape))
     probabilities = await probabilities_of(state, manifest, pictures)
+    sets = sets_of(probabilities, least)
     return await write_answer(
-        state, probabilities, lambda: answer_json({"results": labelled(manifest.classes, probabilities)})
+        state, probabilities, lambda: answer_json({"results": labelled(manifest.classes, probabilities, sets)})
     )
 
 
@@ -118,6 +127,10 @@ async def _serving(request: Request, state: ServiceState) -> Manifest:
         return await state.predictor.serving(target)
     except AliasNotFound as error:
         raise CallRejected(str(error)) from None  # 400: what TensorFlow Serving answers for an unknown label
+
+
+def _coverage(request: Request) -> float | None:
+    return queried_coverage(request.query_params.get(COVERAGE))
 
 
 async def _resolved(state: ServiceState, target: Reference) -> Manifest:

@@ -70,6 +70,22 @@ def threshold(mistakes: Sequence[float], n_pictures: int, coverage: float) -> fl
     return mistakes[rank - 1] if rank <= len(mistakes) else math.inf
 
 
+def members_of_sets(probabilities: NDArray[np.floating], least: float) -> NDArray[np.bool_]:
+    """Which classes are in the set of each picture.
+
+    Args:
+        probabilities: shape (n, n_classes).
+        least: the threshold.
+
+    Returns:
+        Shape (n, n_classes).
+    """
+    members = tail_masses(probabilities) >= least
+    if len(members):
+        members[np.arange(len(members)), probabilities.argmax(axis=1)] = True
+    return members
+
+
 def classes_of_sets(probabilities: NDArray[np.floating], least: float) -> list[list[int]]:
     """The set of each picture: indices of classes, the most probable first.
 
@@ -78,6 +94,5 @@ def classes_of_sets(probabilities: NDArray[np.floating], least: float) -> list[l
         least: the threshold.
     """
     order = np.argsort(-probabilities, axis=1, kind="stable")
-    masses = np.take_along_axis(tail_masses(probabilities), order, axis=1)
-    sizes = np.maximum(1, (masses >= least).sum(axis=1))
+    sizes = members_of_sets(probabilities, least).sum(axis=1)
     return [row[:size].tolist() for row, size in zip(order, sizes, strict=True)]

@@ -80,6 +80,66 @@ async def test_a_set_has_the_classes_that_are_needed_on_every_route(
     assert "not_sure" not in wide
 
 
+async def test_clients_of_public_protocols_get_sets_in_their_own_grammar(
+    api: httpx.AsyncClient, trusted: TrustRecord
+) -> None:
+    pixels = np.full((1, 4, 4, 3), 113 / 255, np.float32)
+    expected = (await answer(api, "coverage=0.99"))["set"]
+    tensor = {"name": "images", "shape": [1, 4, 4, 3], "datatype": "FP32", "data": pixels.ravel().tolist()}
+    asked = {"inputs": [tensor], "parameters": {"coverage": 0.99}}
+    probabilities, members = (await api.post("/v2/models/shades/infer", json=asked)).json()["outputs"]
+    assert (members["name"], members["datatype"], members["shape"]) == ("set", "BOOL", [1, len(CLASSES)])
+    assert {CLASSES[at] for at, is_member in enumerate(members["data"]) if is_member} == set(expected)
+    path, rows = "/v1/models/shades:predict", {"instances": pixels.tolist()}
+    (row,) = (await api.post(f"{path}?coverage=0.99", json=rows)).json()["predictions"]
+    assert (row["probabilities"], set(row["set"])) == (pytest.approx(probabilities["data"]), set(expected))
+    columns = (await api.post(f"{path}?coverage=0.99", json={"inputs": pixels.tolist()})).json()["outputs"]
+    assert columns == {"probabilities": [row["probabilities"]], "set": [row["set"]]}
+    plain = (await api.post(path, json=rows)).json()
+    assert plain == {"predictions": [row["probabilities"]]}
+    examples = {"examples": [{"images": pixels.ravel().tolist()}]}
+    (named,) = (await api.post("/v1/models/shades:classify?coverage=0.99", json=examples)).json()["results"]
+    assert [label for label, _ in named] == row["set"]
+
+
+@pytest.mark.usefixtures("trusted")
+async def test_sets_come_as_bytes_where_probabilities_do(api: httpx.AsyncClient) -> None:
+    head = {
+        "inputs": [
+            {"name": "images", "shape": [2, 4, 4, 3], "datatype": "UINT8", "parameters": {"binary_data_size": 96}}
+        ],
+        "parameters": {"coverage": 0.99, "binary_data_output": True},
+    }
+    text = json.dumps(head).encode()
+    headers = {"inference-header-content-length": str(len(text))}
+    for _ in range(2):  # the second time, the head is known
+        found = await api.post("/v2/models/shades/infer", content=text + bytes([113]) * 96, headers=headers)
+        length = int(found.headers["inference-header-content-length"])
+        outputs = json.loads(found.content[:length])["outputs"]
+        assert [output["parameters"]["binary_data_size"] for output in outputs] == [8 * len(CLASSES), 2 * len(CLASSES)]
+        members = np.frombuffer(found.content, np.bool_, offset=length + 8 * len(CLASSES)).reshape(2, -1)
+        assert members[:, 4].all()
+        assert np.array_equal(members[0], members[1])
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize("coverage", ["0", "1", "nan", "many"])
+async def test_a_coverage_that_means_nothing_is_400_in_public_protocols(api: httpx.AsyncClient, coverage: str) -> None:
+    rows = {"instances": np.zeros((1, 4, 4, 3)).tolist()}
+    found = await api.post(f"/v1/models/shades:predict?coverage={coverage}", json=rows)
+    assert (found.status_code, list(found.json())) == (400, ["error"])
+    tensor = {"name": "images", "shape": [1, 4, 4, 3], "datatype": "FP32", "data": [0.0] * 48}
+    found = await api.post("/v2/models/shades/infer", json={"inputs": [tensor], "parameters": {"coverage": coverage}})
+    assert (found.status_code, list(found.json())) == (400, ["error"])
+
+
+async def test_a_version_without_a_record_is_409_in_public_protocols(api: httpx.AsyncClient, store: ModelStore) -> None:
+    publish(store, "old", {"model.onnx": brightness_network(SHARPNESS)})
+    rows = {"instances": np.zeros((1, 4, 4, 3)).tolist()}
+    found = await api.post("/v1/models/old:predict?coverage=0.9", json=rows)
+    assert (found.status_code, "POST /models/old/versions/1/record" in found.json()["error"]) == (409, True)
+
+
 @pytest.mark.usefixtures("trusted")
 async def test_too_few_pictures_promise_nothing_but_all_classes(api: httpx.AsyncClient) -> None:
     assert len((await answer(api, "coverage=0.999"))["set"]) == len(CLASSES)
