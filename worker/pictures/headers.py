@@ -46,6 +46,12 @@ _JPEG_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # neither stuffing nor 
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers of a frame's header, of every coding
 _OS2_HEADER = (12).to_bytes(4, "little")
 _JPEG_PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+_JPEG_BASELINE = 0xC0
+_JPEG_WITHOUT_EFFECT = frozenset({0xC4, 0xDB, 0xDD, 0xE0, 0xFE})
+"""Segments of tables, of JFIF and of comments."""
+_JPEG_SEGMENT = struct.Struct(">BBH")
+_JPEG_SIZES = struct.Struct(">BHHB")
+MAX_SIMPLE_SEGMENTS = 32
 _JPEG_SCAN, _JPEG_END, _JPEG_BARE = 0xDA, 0xD9, (0x01, 0xD8)
 
 
@@ -75,7 +81,7 @@ def picture_size(data: bytes) -> tuple[int, int]:
         case "WEBP":
             return _webp_size(data)
         case "JPEG":
-            frame = jpeg_frame(data)
+            frame = simple_jpeg_frame(data) or jpeg_frame(data)
             return UNTOLD_SIZE if frame is None else (frame.width, frame.height)
     return 0, 0
 
@@ -102,6 +108,40 @@ class JpegFrame(NamedTuple):
     components: int
     samples: float
     is_buffered: bool
+
+
+class SimpleFrame(NamedTuple):
+    """What a simple JPEG says about its picture: sides in pixels; 1 component is grey, 3 are colour."""
+
+    width: int
+    height: int
+    components: int
+
+
+def simple_jpeg_frame(data: bytes) -> SimpleFrame | None:
+    """The frame of a simple JPEG: baseline, 8 bits, grey or colour, in one scan, with nothing but tables before it.
+
+    None of every other file: of any kind of metadata, for example, which may say which way up the picture is.
+    """
+    frame, position = None, 2
+    try:
+        for _ in range(MAX_SIMPLE_SEGMENTS):
+            start, code, length = _JPEG_SEGMENT.unpack_from(data, position)
+            if start != 0xFF:
+                return None
+            if code == _JPEG_BASELINE and frame is None:
+                depth, height, width, components = _JPEG_SIZES.unpack_from(data, position + 4)
+                if depth != 8 or components not in (1, 3) or not width or not height:
+                    return None
+                frame = SimpleFrame(width, height, components)
+            elif code == _JPEG_SCAN:
+                return frame if frame is not None and data[position + 4] == frame.components else None
+            elif code not in _JPEG_WITHOUT_EFFECT:
+                return None
+            position += 2 + length
+    except (struct.error, IndexError):
+        pass  # cut short
+    return None
 
 
 def jpeg_frame(data: bytes) -> JpegFrame | None:

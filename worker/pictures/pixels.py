@@ -22,6 +22,7 @@ from worker.pictures.fitting import in_shape, whole_shape
 from worker.pictures.headers import foreign_format, is_laborious, picture_format
 from worker.pictures.orientation import orientation_of
 from worker.pictures.silence import silence_pillow
+from worker.pictures.simple_jpeg import read_simple_jpeg, simple_frame_within
 from worker.pictures.simple_png import raw_pixels, read_equal_pngs, read_simple_png
 
 FORMATS = {"JPEG": "JPEG", "PNG": "PNG", "WEBP": "WebP", "BMP": "BMP"}
@@ -139,7 +140,21 @@ def decode_picture(data: bytes, image_shape: tuple[int, int, int], limits: Pictu
             simple = read_simple_png(data, limits.max_side, limits.max_pixels)
             if simple is not None:
                 return in_shape(simple, 1, image_shape)
+        elif kind == "JPEG":
+            pixels = _simple_jpeg(data, image_shape, limits)
+            if pixels is not None:
+                return pixels
         return _decode(data, kind, image_shape, limits, lambda _picture, _turn: image_shape)
+
+
+def _simple_jpeg(data: bytes, image_shape: tuple[int, int, int], limits: PictureLimits) -> NDArray[np.uint8] | None:
+    frame = simple_frame_within(data, limits.max_side, limits.max_pixels)
+    if frame is None or jpeg_scale(frame.width, frame.height, image_shape) > 1:
+        return None
+    pixels = read_simple_jpeg(data, frame)
+    if pixels is None or pixels.shape == image_shape:
+        return pixels
+    return in_shape(Image.fromarray(pixels if frame.components == 3 else pixels[:, :, 0]), 1, image_shape)
 
 
 def decode_whole(data: bytes, max_side: int, limits: PictureLimits) -> NDArray[np.uint8]:
