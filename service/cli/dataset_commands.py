@@ -57,6 +57,7 @@ def upload(
     source: Annotated[str | None, typer.Option(help="Where the pictures come from.")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="Word to find the dataset by; may be repeated.")] = None,
     note: Annotated[str | None, typer.Option(help="A remark.")] = None,
+    as_json: AsJson = False,
     url: Url = None,
 ) -> None:
     """Upload class folders, as they are or in a zip or tar, and wait until the dataset is ready."""
@@ -78,7 +79,7 @@ def upload(
         "note": note,
     }
     with connect(url) as client, as_archive(archive) as packed:
-        upload_dataset(client, packed, options)
+        upload_dataset(client, packed, options, as_json=as_json)
 
 
 @datasets_app.command(epilog="[bold]Example[/bold]\n\n  convserve datasets add pets ./more-photos")
@@ -88,6 +89,7 @@ def add(
     encoding: Annotated[
         str | None, typer.Option(help="Code page of names in the archive that are not UTF-8, such as cp932.")
     ] = None,
+    as_json: AsJson = False,
     url: Url = None,
 ) -> None:
     """Add pictures to a dataset, and wait until its new version is ready. Pictures that it has already are left out."""
@@ -96,14 +98,14 @@ def add(
     from service.cli.server import connect
 
     with connect(url) as client, as_archive(archive) as packed:
-        add_pictures(client, name, packed, {"encoding": encoding})
+        add_pictures(client, name, packed, {"encoding": encoding}, as_json=as_json)
 
 
 @datasets_app.command()
-def delete(name: Name, url: Url = None) -> None:
+def delete(name: Name, as_json: AsJson = False, url: Url = None) -> None:
     """Delete an uploaded dataset, or stop its conversion."""
     from service.cli.dataset_list import delete_dataset
     from service.cli.server import connect
 
     with connect(url) as client:
-        delete_dataset(client, name)
+        delete_dataset(client, name, as_json)

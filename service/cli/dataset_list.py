@@ -12,6 +12,7 @@ from rich.table import Table
 
 from service.cli.client import Client, JsonObject
 from service.cli.errors import CommandFailed
+from service.cli.json_lines import print_line
 
 POLL_S = 0.3
 
@@ -58,7 +59,12 @@ def show_dataset(client: Client, name: str, as_json: bool) -> None:
 
 
 def upload_dataset(
-    client: Client, archive: Path, options: Mapping[str, object], sleep: Callable[[float], None] = time.sleep
+    client: Client,
+    archive: Path,
+    options: Mapping[str, object],
+    sleep: Callable[[float], None] = time.sleep,
+    *,
+    as_json: bool = False,
 ) -> None:
     """Send an archive, and show the progress of its conversion until it ends.
 
@@ -70,7 +76,7 @@ def upload_dataset(
     except OSError as error:
         raise CommandFailed(f"cannot read {archive}: {error.strerror}") from error
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f}"))
-    with Progress(*columns, transient=True) as progress:
+    with Progress(*columns, transient=True, disable=as_json) as progress:
         task = progress.add_task("reading", total=1)
         while dataset["state"] == "converting":
             now = dataset["progress"]
@@ -79,13 +85,19 @@ def upload_dataset(
             dataset = client.get(f"/datasets/{dataset['name']}")
     if dataset["state"] == "failed":
         for remark in _remarks(dataset["report"] or {}):
-            Console().print(escape(remark))
+            Console(stderr=as_json).print(escape(remark))
         raise CommandFailed(f"the conversion failed: {dataset['error']['message']}", dataset["error"]["hint"])
-    show_dataset(client, str(dataset["name"]), as_json=False)
+    show_dataset(client, str(dataset["name"]), as_json=as_json)
 
 
 def add_pictures(
-    client: Client, name: str, archive: Path, options: Mapping[str, object], sleep: Callable[[float], None] = time.sleep
+    client: Client,
+    name: str,
+    archive: Path,
+    options: Mapping[str, object],
+    sleep: Callable[[float], None] = time.sleep,
+    *,
+    as_json: bool = False,
 ) -> None:
     """Send an archive whose pictures become a new version of a dataset, and wait until it is there.
 
@@ -98,7 +110,7 @@ def add_pictures(
         raise CommandFailed(f"cannot read {archive}: {error.strerror}") from error
     before = dataset["versions"][-1]
     wanted = dataset["addition"]["version"] if dataset["addition"] else before["version"]
-    with Progress(TextColumn("{task.description}"), BarColumn(), transient=True) as progress:
+    with Progress(TextColumn("{task.description}"), BarColumn(), transient=True, disable=as_json) as progress:
         task = progress.add_task("reading", total=1)
         while dataset["addition"] and dataset["addition"]["state"] == "converting":
             now = dataset["addition"]["progress"]
@@ -108,15 +120,18 @@ def add_pictures(
     failed = dataset["addition"]
     if failed and failed["version"] == wanted:
         for remark in _remarks(failed["report"] or {}):
-            Console().print(escape(remark))
+            Console(stderr=as_json).print(escape(remark))
         raise CommandFailed(f"the pictures were not added: {failed['error']['message']}", failed["error"]["hint"])
-    show_dataset(client, name, as_json=False)
+    show_dataset(client, name, as_json=as_json)
 
 
-def delete_dataset(client: Client, name: str) -> None:
+def delete_dataset(client: Client, name: str, as_json: bool = False) -> None:
     """Delete a dataset, and show how many bytes that freed."""
-    freed = client.delete(f"/datasets/{name}")["freed_bytes"]
-    Console().print(f"{name} deleted, {freed / 1e6:.1f} MB freed")
+    answer = client.delete(f"/datasets/{name}")
+    if as_json:
+        print_line(answer)
+    else:
+        Console().print(f"{name} deleted, {answer['freed_bytes'] / 1e6:.1f} MB freed")
 
 
 def _shape(dataset: JsonObject) -> str:

@@ -9,6 +9,7 @@ from rich.markup import escape
 from service.cli.client import Client, JsonObject
 from service.cli.errors import CommandFailed
 from service.cli.files import write_file
+from service.cli.json_lines import print_line
 from worker.jobs.lineage import parse_reference
 
 STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
@@ -44,7 +45,7 @@ def show_diagnosis(client: Client, reference: str, as_json: bool) -> None:
         console.print(f"This version does not answer by default, because of {found['passed_over']}.", soft_wrap=True)
 
 
-def save_report(client: Client, reference: str, out: Path | None) -> None:
+def save_report(client: Client, reference: str, out: Path | None, as_json: bool = False) -> None:
     """Write the report of a version to a file.
 
     Raises:
@@ -53,6 +54,9 @@ def save_report(client: Client, reference: str, out: Path | None) -> None:
     page = client.download(f"{version_path(reference)}/report.html")
     target = out or Path(reference.replace("/", "-v").replace("@", "-") + "-report.html")
     write_file(target, page)
+    if as_json:
+        print_line({"file": str(target)})
+        return
     Console().print(str(target), highlight=False, markup=False, soft_wrap=True)
 
 

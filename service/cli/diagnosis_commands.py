@@ -34,6 +34,7 @@ def report(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="File to write; default: VERSION with -report.html.")
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the name of the file as JSON.")] = False,
     url: Url = None,
 ) -> None:
     """Save everything about a version in one HTML file that opens without a server."""
@@ -41,4 +42,4 @@ def report(
     from service.cli.server import connect
 
     with connect(url) as client:
-        save_report(client, version, out)
+        save_report(client, version, out, as_json)

@@ -10,7 +10,8 @@ from rich.markup import escape
 from service.cli.client import Client
 from service.cli.errors import CommandFailed
 from service.cli.files import read_file
-from service.cli.job_actions import print_changes, print_line
+from service.cli.job_actions import print_changes
+from service.cli.json_lines import print_line
 from service.cli.train import report_end, watch
 from worker.jobs.records import JobRecord
 

@@ -15,6 +15,8 @@ Model = Annotated[str | None, typer.Option(help="Name of the model; default: the
 Version = Annotated[int | None, typer.Option(help="Version of the --model; default: the newest.")]
 Alias = Annotated[str | None, typer.Option(help="Alias of the --model, instead of a version.")]
 
+Numbers = Annotated[bool, typer.Option("--json", help="Print the numbers as JSON instead of drawing.")]
+
 
 def look(
     picture: Picture,
@@ -25,14 +27,18 @@ def look(
     model: Model = None,
     version: Version = None,
     alias: Alias = None,
+    as_json: Numbers = False,
     url: Url = None,
 ) -> None:
     """Draw what every layer of a network makes of a picture."""
-    from service.cli.drawings import draw
+    from service.cli.drawings import draw, print_numbers
     from service.cli.server import connect
 
     with connect(url) as client:
-        draw(client, "maps", picture, out, "look", (model, version, alias), layer=layer)
+        if as_json:
+            print_numbers(client, "maps", picture, (model, version, alias), layer=layer)
+        else:
+            draw(client, "maps", picture, out, "look", (model, version, alias), layer=layer)
 
 
 def explain(
@@ -48,12 +54,16 @@ def explain(
     model: Model = None,
     version: Version = None,
     alias: Alias = None,
+    as_json: Numbers = False,
     url: Url = None,
 ) -> None:
     """Draw where in a picture the evidence for the answer is."""
-    from service.cli.drawings import draw
+    from service.cli.drawings import draw, print_numbers
     from service.cli.server import connect
 
     with connect(url) as client:
         asked = {"method": method, "label": label, "layer": layer}
-        draw(client, "explain", picture, out, "why", (model, version, alias), **asked)
+        if as_json:
+            print_numbers(client, "explain", picture, (model, version, alias), **asked)
+        else:
+            draw(client, "explain", picture, out, "why", (model, version, alias), **asked)

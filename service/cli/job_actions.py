@@ -1,6 +1,5 @@
 """Follows, cancels and deletes jobs for the command line, and prints their logs."""
 
-import json
 import sys
 from collections.abc import Sequence
 
@@ -10,6 +9,7 @@ from service.cli.client import Client, JsonObject
 from service.cli.errors import CommandFailed
 from service.cli.follow import JobFollower
 from service.cli.job_list import cancel_job
+from service.cli.json_lines import print_line
 from service.cli.train import report_end, watch
 from worker.jobs.records import JobRecord
 
@@ -43,9 +43,13 @@ def print_changes(client: Client, job: JobRecord) -> None:
         raise CommandFailed(f"job {job.id} {follower.job.state}")
 
 
-def print_log(client: Client, job_id: str) -> None:
-    """Print a job's log as it is."""
-    sys.stdout.buffer.write(client.download(f"/jobs/{job_id}/log"))
+def print_log(client: Client, job_id: str, as_json: bool = False) -> None:
+    """Print a job's log as it is, or its lines as JSON."""
+    found = client.download(f"/jobs/{job_id}/log")
+    if as_json:
+        print_line({"job": job_id, "lines": found.decode(errors="replace").splitlines()})
+        return
+    sys.stdout.buffer.write(found)
     sys.stdout.buffer.flush()
 
 
@@ -79,9 +83,3 @@ def forget_jobs(client: Client, jobs: Sequence[str], as_json: bool) -> None:
             print_line({"job": job, "deleted": True})
         else:
             Console().print(f"Job {job} is deleted.", soft_wrap=True, highlight=False)
-
-
-def print_line(content: JsonObject) -> None:
-    """One JSON object on one line."""
-    sys.stdout.write(json.dumps(content, ensure_ascii=False) + "\n")
-    sys.stdout.flush()

@@ -26,13 +26,13 @@ def follow(job: Job, as_json: AsJson = False, url: Url = None) -> None:
         follow_job(client, job, as_json)
 
 
-def log(job: Job, url: Url = None) -> None:
+def log(job: Job, as_json: AsJson = False, url: Url = None) -> None:
     """Print the log of a job."""
     from service.cli.job_actions import print_log
     from service.cli.server import connect
 
     with connect(url) as client:
-        print_log(client, job)
+        print_log(client, job, as_json)
 
 
 def cancel(jobs: Jobs, as_json: AsJson = False, url: Url = None) -> None:

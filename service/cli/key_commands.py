@@ -59,8 +59,8 @@ def list_(as_json: AsJson = False, data_dir: DataDir = None, url: Url = None) ->
 
 
 @keys_app.command()
-def revoke(name: Name, data_dir: DataDir = None, url: Url = None) -> None:
+def revoke(name: Name, as_json: AsJson = False, data_dir: DataDir = None, url: Url = None) -> None:
     """End a key: within two seconds it opens nothing. What was made with it stays."""
     from service.cli.key_list import key_source, revoke_key
 
-    revoke_key(key_source(url, data_dir), name)
+    revoke_key(key_source(url, data_dir), name, as_json)

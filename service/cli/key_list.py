@@ -81,9 +81,12 @@ def list_keys(source: KeySource, as_json: bool) -> None:
     table_console().print(table)
 
 
-def revoke_key(source: KeySource, name: str) -> None:
+def revoke_key(source: KeySource, name: str, as_json: bool = False) -> None:
     """End a key, and say so."""
     revoked = source.revoke(name)
+    if as_json:
+        typer.echo(json.dumps(revoked))
+        return
     typer.echo(f"The key of {revoked['name']} is revoked; within two seconds it opens nothing.")
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from service.cli.client import Client
 from service.cli.errors import CommandFailed
 from service.cli.files import make_directory, write_file
-from service.cli.job_actions import print_line
+from service.cli.json_lines import print_line
 from service.cli.tables import new_table, table_console
 from service.models.model_card import CARD_FILE
 

@@ -83,7 +83,8 @@ def train(
 ) -> None:
     """Submit a training job and follow it to its end. Pictures of your own are uploaded first."""
     from service.cli.comparison import grid_of, place_of, submit_grid, with_fields
-    from service.cli.job_actions import print_line, submit_as_json
+    from service.cli.job_actions import submit_as_json
+    from service.cli.json_lines import print_line
     from service.cli.own_photos import architecture_and_pictures, upload_pictures
     from service.cli.server import connect
     from service.cli.train import job_request, run_train

@@ -80,7 +80,8 @@ def judge(contenders: Sequence[Contender], metric: Metric, more: str = "") -> Ve
     n_pairs = len(ranked) * len(others) // 2
     differences = [_difference(leader, other, metric, n_pairs) for other in others]
     kind = _kind(differences)
-    text = _text_of(kind, leader, differences, metric)
+    is_one_each = all(len(contender.values) == 1 for contender in ranked)
+    text = _text_of(kind, leader, differences, metric, is_one_each)
     if kind != "clear" and more:
         text = f"{text} {more}"
     return _verdict(kind, text, leader.label, differences)
@@ -126,12 +127,15 @@ def _alone(only: Contender, metric: Metric) -> str:
     )
 
 
-def _text_of(kind: Kind, leader: Contender, differences: Sequence[Difference], metric: Metric) -> str:
+def _text_of(
+    kind: Kind, leader: Contender, differences: Sequence[Difference], metric: Metric, is_one_each: bool
+) -> str:
     first = differences[0]
     if kind == "cannot_tell":
+        runs, single = ("One run each", "a single run each does") if is_one_each else ("Too few runs", "one run does")
         return (
-            f"One run each: cannot tell. {leader.label} is ahead of {first.behind} by "
-            f"{metric.difference(first.difference)} in {metric.title}, but a single run each does not "
+            f"{runs}: cannot tell. {leader.label} is ahead of {first.behind} by "
+            f"{metric.difference(first.difference)} in {metric.title}, but {single} not "
             "show how much of that is due to the seed."
         )
     if len(differences) == 1:

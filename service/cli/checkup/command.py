@@ -13,7 +13,7 @@ from service.cli.checkup.redis import check_redis
 from service.cli.checkup.settings import check_exposure, check_settings
 from service.cli.environment import read_settings
 from service.cli.errors import CommandFailed
-from service.cli.job_actions import print_line
+from service.cli.json_lines import print_line
 from service.settings import ApiSettings
 from worker.settings import use_umask
 

@@ -83,16 +83,18 @@ def test_jobs_are_cancelled_forgotten_and_their_log_is_printed(
     finish_jobs(client, ["c"], as_json=False)
     forget_jobs(client, ["a"], as_json=True)
     print_log(client, "a")
+    print_log(client, "a", as_json=True)
     assert asked == [
         "POST /jobs/a/cancel",
         "POST /jobs/b/cancel",
         "POST /jobs/c/finish",
         "DELETE /jobs/a",
-        "GET /jobs/a/log",
+        *["GET /jobs/a/log"] * 2,
     ]
     lines = capfdbinary.readouterr().out.decode().splitlines()
     assert [json.loads(line) for line in lines[3:4]] == [{"job": "a", "deleted": True}]
     assert lines[4] == "epoch 1 é"
+    assert json.loads(lines[5]) == {"job": "a", "lines": ["epoch 1 é"]}
 
 
 def test_files_of_a_version_are_downloaded(

@@ -119,6 +119,8 @@ def test_an_upload_that_fails_shows_what_was_noticed(
 def test_a_deletion_says_what_it_gained(client_of: ClientOf, capsys: pytest.CaptureFixture[str]) -> None:
     dataset_list.delete_dataset(client_of(lambda _: httpx.Response(200, json={"freed_bytes": 1_500_000})), "pets")
     assert capsys.readouterr().out == "pets deleted, 1.5 MB freed\n"
+    dataset_list.delete_dataset(client_of(lambda _: httpx.Response(200, json={"freed_bytes": 9})), "pets", as_json=True)
+    assert capsys.readouterr().out == '{"freed_bytes": 9}\n'
 
 
 def test_adding_pictures_waits_for_the_new_version_and_shows_it(

@@ -1,5 +1,6 @@
 """`convserve doctor` and `convserve report`, against a server that exists only in memory."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,5 +67,7 @@ def test_a_report_is_saved(
     assert (tmp_path / "shirts-v3-report.html").read_bytes() == b"<!doctype html>"
     save_report(client_of(respond), "shirts@best", tmp_path / "own.html")
     assert "own.html" in capsys.readouterr().out
+    save_report(client_of(respond), "shirts", None, as_json=True)
+    assert json.loads(capsys.readouterr().out) == {"file": "shirts-report.html"}
     with pytest.raises(CommandFailed, match="cannot write"):
         save_report(client_of(respond), "shirts", tmp_path / "missing" / "own.html")

@@ -1,5 +1,6 @@
 """Where `convserve look` and `convserve explain` ask, and what they write."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import httpx
 import pytest
 
 from service.cli.client import Client
-from service.cli.drawings import draw
+from service.cli.drawings import draw, print_numbers
 from service.cli.errors import CommandFailed
 
 ClientOf = Callable[[Callable[[httpx.Request], httpx.Response]], Client]
@@ -42,3 +43,13 @@ def test_an_alias_needs_no_prediction(client_of: ClientOf, tmp_path: Path) -> No
 def test_a_picture_that_cannot_be_read_is_named(client_of: ClientOf, tmp_path: Path) -> None:
     with pytest.raises(CommandFailed, match=r"nothing\.png"):
         draw(client_of(lambda _: httpx.Response(500)), "maps", tmp_path / "nothing.png", None, "look", ("a", 1, None))
+
+
+def test_the_numbers_behind_a_drawing_are_printed(
+    client_of: ClientOf, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "boot.jpg").write_bytes(b"picture")
+    client = client_of(lambda request: httpx.Response(200, json={"asked": str(request.url)}))
+    print_numbers(client, "explain", tmp_path / "boot.jpg", ("shoes", 3, None), method="gradcam", label=None)
+    said = json.loads(capsys.readouterr().out)["asked"]
+    assert said.endswith("/models/shoes/versions/3/explain?method=gradcam")

@@ -1,8 +1,10 @@
 """The command line itself: what it offers, and what it refuses before anything is started."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from service.cli import main
@@ -81,3 +83,21 @@ def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     with pytest.raises(SystemExit):
         main(["api"])
     assert capsys.readouterr().err.startswith("convserve: CONVSERVE_PORT: input should be a valid integer")
+
+
+WITHOUT_ANSWER = {"up", "api", "worker", "demo"}
+"""Commands that run a server."""
+
+
+def test_every_command_that_asks_a_server_prints_json_when_asked() -> None:
+    found: dict[str, set[str]] = {}
+
+    def walk(command: Any, name: str) -> None:  # noqa: ANN401 - click's commands, of either kind
+        if hasattr(command, "commands"):
+            for below, each in command.commands.items():
+                walk(each, f"{name} {below}".strip())
+        else:
+            found[name] = {option for parameter in command.params for option in parameter.opts}
+
+    walk(get_command(app), "")
+    assert {name for name, options in found.items() if "--json" not in options} == WITHOUT_ANSWER

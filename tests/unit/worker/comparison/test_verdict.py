@@ -76,6 +76,9 @@ def test_one_run_each_cannot_tell_however_large_the_difference() -> None:
     assert verdict.kind == "cannot_tell"
     assert verdict.text.startswith("One run each: cannot tell.")
     assert verdict.differences[0].clear is None
+    uneven = judge([contender("tanh", 0.1), contender("relu", 0.9, 0.8)], ACCURACY)
+    assert uneven.text.startswith("Too few runs: cannot tell.")
+    assert "one run does not show" in uneven.text
 
 
 def test_a_lower_loss_is_ahead() -> None:
