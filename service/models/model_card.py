@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from model_store import Manifest
+from service.models.origins import origin_of
 from worker.artifacts import (
     CONFUSION_MATRIX_PICTURE,
     CURVES_PICTURE,
@@ -43,16 +44,17 @@ def model_card(manifest: Manifest, evaluation: Evaluation | None) -> str:
         _description(manifest, evaluation),
         _usage(manifest),
         () if evaluation is None else _results(manifest, evaluation),
-        _training(manifest),
+        () if origin_of(manifest) else _training(manifest),
     )
     return "\n".join("\n".join((*part, "")) for part in parts if part)
 
 
 def _metadata(manifest: Manifest, evaluation: Evaluation | None) -> Iterator[str]:
     yield "---"
-    yield "library_name: keras"
+    libraries = ["onnx"] if origin_of(manifest) and KERAS_FILE not in manifest.files else ["keras", "onnx"]
+    yield f"library_name: {libraries[0]}"
     yield "pipeline_tag: image-classification"
-    yield f"tags: {_yaml(['convserve', 'image-classification', 'keras', 'onnx', *manifest.tags])}"
+    yield f"tags: {_yaml(['convserve', 'image-classification', *libraries, *manifest.tags])}"
     if evaluation is not None:
         dataset = {"name": manifest.dataset, "type": manifest.dataset, "split": "test"}
         yield "metrics: [accuracy]"
@@ -72,18 +74,22 @@ def _yaml(value: object) -> str:
 
 def _description(manifest: Manifest, evaluation: Evaluation | None) -> Iterator[str]:
     height, width, channels = manifest.input_shape
+    origin = origin_of(manifest)
     yield f"# {_text(manifest.model)}, version {manifest.version}"
     yield ""
     yield f"Classifies pictures into {len(manifest.classes)} classes: {_listed(manifest.classes)}."
     yield ""
     yield (
         f"A network of {manifest.parameters:,} parameters for {'grey' if channels == 1 else 'RGB'} pictures of "
-        f"{width} x {height} pixels, trained on the dataset {_text(manifest.dataset)}."
+        f"{width} x {height} pixels{'' if origin else f', trained on the dataset {_text(manifest.dataset)}'}."
     )
+    if origin:
+        yield origin
     if evaluation is not None:
         pictures = sum(score["support"] for score in evaluation["per_class"])
         right = f"{evaluation['accuracy']:.1%}"
-        yield f"Of {pictures:,} test pictures, none of them trained on, it classified {right} correctly."
+        untouched = f"of the dataset {_text(manifest.dataset)}" if origin else "none of them trained on"
+        yield f"Of {pictures:,} test pictures, {untouched}, it classified {right} correctly."
     if manifest.note is not None:
         yield ""
         yield f"> {_text(' '.join(manifest.note.split()))}"

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from model_store import Manifest
+from service.models.origins import origin_of
 from service.models.report.contents import Contents
 from service.models.report.markup import code, facts, folded, grid, paragraph, picture, section, text
 from worker.artifacts import (
@@ -36,8 +37,8 @@ def opening(contents: Contents) -> str:
         (_worst(contents), "doctor"),
     ]
     figures = "".join(f"<div><b>{text(found[0])}</b>{text(found[1])}</div>" for found in shown if found)
-    network_name = manifest.recipe.get("architecture", "network")
-    about = f"{network_name} on {manifest.dataset}, published {manifest.published_at:%d %B %Y, %H:%M} UTC"
+    trained = f"{manifest.recipe.get('architecture', 'network')} on {manifest.dataset}"
+    about = f"{origin_of(manifest) or f'{trained},'} published {manifest.published_at:%d %B %Y, %H:%M} UTC"
     return (
         f"<h1>{text(manifest.model)}, version {manifest.version}</h1>{paragraph(about, 'quiet')}"
         f'<div class="figures">{figures}</div>{_passed_over(contents)}'
@@ -123,13 +124,16 @@ def machine(contents: Contents) -> str:
 def repeat(contents: Contents) -> str:
     """The command that runs the same training again, and the files to compare with."""
     manifest = contents.manifest
-    command = submission(repeating_body(manifest))
-    hint = f"The same seed gives the same data order and first weights; it was job {manifest.job}."
+    if origin_of(manifest):
+        how = paragraph(f"Send the same file to POST /models; it was job {manifest.job}.")
+    else:
+        hint = f"The same seed gives the same data order and first weights; it was job {manifest.job}."
+        how = paragraph(hint) + code(submission(repeating_body(manifest)))
     files = grid(
         ("file", "bytes", "SHA-256"),
         [(name, f"{file.size_bytes:,}", file.sha256) for name, file in sorted(manifest.files.items())],
     )
-    return section("repeat", "Repeat it", paragraph(hint) + code(command) + folded("Files", files))
+    return section("repeat", "Repeat it", how + folded("Files", files))
 
 
 def _worst(contents: Contents) -> str:
