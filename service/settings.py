@@ -45,9 +45,9 @@ class ApiSettings(LedgerSettings):
     )
     quotas: dict[ScopeName, dict[QuotaName, Annotated[float, Field(ge=0)]]] = Field(
         default={"train": {"jobs": 500, "dataset_bytes": 20e9, "model_bytes": 20e9}},
-        description="What keys of a scope allow their owners, as JSON: `jobs` (that wait or run), `waiting_s` (seconds "
-        "that a worker will need for those that wait), `dataset_bytes`, `model_bytes`, `predict_per_s` (in each API "
-        "process). What is missing is not limited; a key may have limits of its own.",
+        description="What keys of a scope allow their owners, as JSON: `jobs` (that wait or run), `waiting_s` "
+        "(estimated seconds that a worker will need for those that wait), `dataset_bytes`, `model_bytes`, "
+        "`predict_per_s` (in each API process). What is missing is not limited; a key may have limits of its own.",
     )
     hidden_test_labels: str = Field(
         default="",

@@ -21,7 +21,7 @@ GIGABYTE = 1e9
 async def with_memory(
     jobs: Sequence[PlannedJob], queue: JobQueue, setting_bytes: int | None, find_dataset: FindDataset
 ) -> list[PlannedJob]:
-    """Estimate the memory of jobs before they are queued.
+    """Estimate the memory of jobs, and their time, before they are queued.
 
     Args:
         jobs: planned.
@@ -43,10 +43,11 @@ async def with_memory(
 def _with_memory(jobs: Sequence[PlannedJob], most_bytes: int | None, find_dataset: FindDataset) -> list[PlannedJob]:
     estimated = []
     for job in jobs:
-        needed = _needed(job.plan, find_dataset)
+        found = estimate(job.plan, find_dataset(job.plan.dataset), past=[])
+        needed = found.memory.total
         if most_bytes is not None and needed > most_bytes:
             raise RequestInvalid(*_refusal(job.plan, needed, most_bytes, find_dataset))
-        estimated.append(job.model_copy(update={"estimated_bytes": needed}))
+        estimated.append(job.model_copy(update={"estimated_bytes": needed, "estimated_s": found.time.seconds}))
     return estimated
 
 

@@ -81,7 +81,7 @@ class JobQueue:
         """Write the job of a caller, then wake a worker. Raises `IdempotencyConflict`, `QuotaExceeded`."""
         with self._tracing.span("submit job", kind="producer") as span:
             origin = Origin(request_id=request_id, traceparent=self._tracing.traceparent())
-            said = (job.estimated_bytes, job.labels, caller.name, _allowance(caller))
+            said = (job.estimated_bytes, job.labels, caller.name, _allowance(caller), job.estimated_s)
             with _quota_errors():
                 record = await self.call(self.jobs.submit, job.plan, idempotency_key, digest, origin, *said)
             span.set("convserve.job", record.id)

@@ -28,7 +28,7 @@ async def require_jobs(caller: Caller, usage: Usage, n_more: int) -> None:
         used = await usage.jobs(caller.name)
         if most_jobs is not None and used.jobs + n_more > most_jobs:
             raise QuotaExceeded("jobs that wait or run", most_jobs, used.jobs, used.each_s)
-        if most_s is not None and used.waiting_s + n_more * used.each_s > most_s:
+        if most_s is not None and used.waiting_s >= most_s:
             raise QuotaExceeded("seconds of waiting jobs", most_s, used.waiting_s, used.each_s)
     await _require_bytes(caller, "model_bytes", "versions", usage.model_bytes, 1)
 

@@ -10,9 +10,7 @@ from model_store import ConversionStatus, DatasetDamaged, DatasetStore
 from model_store.manifest import total_bytes
 from service.jobs.queue import JobQueue
 from service.models.catalog import Catalog
-from worker.job_store.filters import JobFilter
 from worker.jobs.errors import QueueUnavailable
-from worker.jobs.states import JobState
 
 
 class JobUsage(NamedTuple):
@@ -80,11 +78,7 @@ class Usage:
         return sum(total_bytes(manifest.files) for manifest in versions if manifest.owner == owner)
 
     def _jobs(self, owner: str) -> JobUsage:
-        jobs = self._queue.jobs
-        _, waiting = jobs.find(JobFilter((JobState.QUEUED,), owner), limit=1)
-        _, running = jobs.find(JobFilter((JobState.RUNNING,), owner), limit=1)
-        each_s = jobs.expected_s()
-        return JobUsage(waiting + running, waiting * each_s, each_s)
+        return JobUsage(*self._queue.jobs.in_queue(owner))
 
     def _dataset_bytes(self, owner: str, but_for: str) -> int:
         now = datetime.now(UTC)

@@ -9,7 +9,15 @@ from worker.job_store.claims import MAX_ATTEMPTS
 from worker.job_store.connection import connect
 from worker.job_store.keys import events_key, job_key
 from worker.job_store.store import JobStore
-from worker.jobs.errors import ClaimLost, IdempotencyConflict, JobNotFinished, JobNotFound, QueueUnavailable
+from worker.jobs.allowances import Allowance
+from worker.jobs.errors import (
+    AllowanceExceeded,
+    ClaimLost,
+    IdempotencyConflict,
+    JobNotFinished,
+    JobNotFound,
+    QueueUnavailable,
+)
 from worker.jobs.labels import Labels
 from worker.jobs.plan import plan
 from worker.jobs.records import Claim, History, JobFailure, JobRecord, Origin, Progress, PublishedModel
@@ -343,3 +351,32 @@ def test_a_claim_knows_how_long_earlier_attempts_ran(job_store: JobStore, client
     waited = submitted(job_store).id
     job_store.cancel(waited)
     assert client.hget(job_key(waited), "ran_s") is None
+
+
+def test_what_waits_is_estimated_by_the_work_and_corrected_by_what_trainings_took(
+    job_store: JobStore, client: redis.Redis
+) -> None:
+    for estimated_s in (100.0, 300.0):
+        job_store.submit(PLAN, owner="ann", estimated_s=estimated_s)
+    assert job_store.in_queue("ann") == (2, 400, 60)
+    claim = job_store.claim()
+    assert claim is not None
+    assert job_store.in_queue("ann") == (2, 300, 60)
+    client.hincrbyfloat(job_key(claim.job), "started_at", -20)  # it has taken a fifth of its estimate
+    assert job_store.succeed(claim, MODEL)
+    jobs, waiting_s, each_s = job_store.in_queue("ann")
+    assert jobs == 1
+    assert waiting_s == pytest.approx(60, rel=0.2)
+    assert each_s == pytest.approx(20, rel=0.2)
+    job_store.submit(PLAN, owner="ben")
+    assert job_store.in_queue("ben") == (1, each_s, each_s)
+
+
+def test_an_allowance_of_seconds_counts_the_work_of_the_new_job(job_store: JobStore) -> None:
+    allowance = Allowance(waiting_s=1000)
+    job_store.submit(PLAN, owner="ann", allowance=allowance, estimated_s=900)
+    with pytest.raises(AllowanceExceeded) as refused:
+        job_store.submit(PLAN, owner="ann", allowance=allowance, estimated_s=200)
+    assert (refused.value.limit, refused.value.used) == (1000, 900)
+    job_store.submit(PLAN, owner="ann", allowance=allowance, estimated_s=50)
+    job_store.submit(PLAN, owner="ben", allowance=allowance, estimated_s=900)

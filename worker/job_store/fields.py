@@ -55,13 +55,21 @@ def _kind_of(request: Mapping[str, Any]) -> JobKind:
     return "training" if request.get("record") is None else "record"
 
 
-def new_fields(labels: Labels, owner: str, origin: Origin, estimated_bytes: int | None, varied: object = None) -> str:
+def new_fields(
+    labels: Labels,
+    owner: str,
+    origin: Origin,
+    estimated_bytes: int | None,
+    estimated_s: float | None,
+    varied: object = None,
+) -> str:
     """The fields of a new job that it has from its submission, as a JSON object of texts; empty ones are left out."""
     fields = {
         "owner": owner,
         "submitted_by": origin.request_id,
         "traceparent": origin.traceparent,
         "estimated_bytes": estimated_bytes,
+        "estimated_s": estimated_s,
         "tags": json.dumps(labels.tags) if labels.tags else None,
         "note": labels.note,
         "priority": labels.priority,

@@ -13,7 +13,7 @@
 -- Answers  {'added', id of the group, digest}: of the group or job known under the idempotency key if there is one;
 --          {'gone'} when there is no such group; {'full', number of its jobs} when they would be too many;
 --          {'beyond', jobs of the owner, seconds of the waiting ones, seconds of each} when the owner has too many
--- Touches  job events feed jobs queued waits index queue waiting sequence group group_jobs idempotency pace
+-- Touches  job events feed jobs queued waits index queue waiting sequence group group_jobs idempotency pace correction
 
 local id, sha, digest = ARGV[1], ARGV[3], ARGV[4]
 
@@ -29,7 +29,9 @@ end
 
 local n_new, n_known = (#ARGV - 8) / 4, redis.call('LLEN', key.group_jobs(id))
 if n_known + n_new > tonumber(ARGV[2]) then return {'full', n_known} end
-local used = beyond_allowance(ARGV[6], n_new, ARGV[7], ARGV[8])
+local new = {}
+for i = 11, #ARGV, 4 do table.insert(new, ARGV[i]) end
+local used = beyond_allowance(ARGV[6], new, ARGV[7], ARGV[8])
 if used then return {'beyond', unpack(used)} end
 
 if sha ~= '' then

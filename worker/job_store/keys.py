@@ -4,9 +4,6 @@ import hashlib
 import secrets
 
 PREFIX = "convserve:"
-PACE = f"{PREFIX}pace"
-UNKNOWN_PACE_S = 60.0
-"""What a training is expected to take before one has ended, as in the scripts' prelude."""
 QUEUED = f"{PREFIX}queued"
 RUNNING = f"{PREFIX}running"
 WAITS = f"{PREFIX}waits"

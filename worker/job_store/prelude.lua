@@ -6,7 +6,8 @@
 --
 -- Keys (all with the prefix KEYS[1], which is 'convserve:'; one server or one primary with replicas, not a cluster):
 --   job:<id>           hash    the job: id, state, request (JSON), created_at, queued_at, started_at, finished_at,
---                              attempt, ran_s (seconds of earlier attempts), estimated_bytes (of memory), submitted_by,
+--                              attempt, ran_s (seconds of earlier attempts), estimated_bytes (of memory), estimated_s (of
+--                              time, by a formula), submitted_by,
 --                              traceparent, group, varied (JSON), progress, model, error (JSON each), best_epoch;
 --                              owner, tags (JSON), note, priority, notify, idempotency (SHA-256 of the key); facets (JSON:
 --                              names of the indexes that it is always in) and indexed (the state under which it is in
@@ -27,6 +28,7 @@
 --   waiting            zset    owners with jobs that wait
 --   usage              hash    by owner: seconds of worker time used lately, and when they were last counted
 --   pace               number  of seconds that a training takes, the latest ones counting most
+--   correction         number  of seconds that a training takes per second of its estimate, the latest counting most
 --   sequence           number  of the job submitted last
 --   fences             number  of the latest claim; each claim is fenced by its own
 --   group:<id>         hash    a grid: id, request (JSON), created_at, submitted_by; additions (JSON: when how many jobs
@@ -59,6 +61,7 @@ local key = {
   waiting = prefix .. 'waiting',
   usage = prefix .. 'usage',
   pace = prefix .. 'pace',
+  correction = prefix .. 'correction',
   sequence = prefix .. 'sequence',
   fences = prefix .. 'fences',
   group = function(id) return prefix .. 'group:' .. id end,
@@ -115,6 +118,17 @@ end
 -- Seconds that a training is expected to take: as the latest ones took, or a minute before one has ended.
 local function expected_s()
   return tonumber(redis.call('GET', key.pace) or 60)
+end
+
+-- Seconds that a job with this estimate is expected to take; without an estimate, as the latest trainings took.
+local function corrected_s(estimated_s)
+  if not estimated_s then return expected_s() end
+  return tonumber(estimated_s) * tonumber(redis.call('GET', key.correction) or 1)
+end
+
+-- A mean in which the latest value counts a fifth.
+local function followed(mean, value)
+  return string.format('%.6g', 0.8 * tonumber(mean or value) + 0.2 * value)
 end
 
 -- Seconds of worker time that an owner has used lately: they halve with every half-life.
@@ -175,14 +189,17 @@ end
 
 -- Take a job out of the state it is in and put it, queued or finished, into another one.
 local function enter(id, state, half_life_s)
-  local found = redis.call('HMGET', key.job(id), 'state', 'started_at')
+  local found = redis.call('HMGET', key.job(id), 'state', 'started_at', 'estimated_s')
   if found[1] == 'running' and found[2] then
     local ran_s = now() - tonumber(found[2])
     redis.call('HINCRBYFLOAT', key.job(id), 'ran_s', string.format('%.3f', ran_s))
     settle_usage(id, half_life_s, true)
     if state == 'succeeded' then
-      local mean_s = tonumber(redis.call('GET', key.pace) or ran_s)
-      redis.call('SET', key.pace, string.format('%.3f', 0.8 * mean_s + 0.2 * ran_s))
+      redis.call('SET', key.pace, followed(redis.call('GET', key.pace), ran_s))
+      if found[3] then
+        local ratio = ran_s / math.max(tonumber(found[3]), 1)
+        redis.call('SET', key.correction, followed(redis.call('GET', key.correction), ratio))
+      end
     end
   end
   redis.call('HSET', key.job(id), 'state', state)
@@ -242,16 +259,24 @@ local function leave_group(id, group)
   end
 end
 
--- What an owner has in the queue, if that and `n` more jobs are beyond the limits, each of which may be '' for none:
--- {jobs, seconds of those that wait, seconds of each}; else nil.
-local function beyond_allowance(owner, n, most_jobs, most_waiting_s)
+-- What an owner has in the queue: the number of jobs, and the seconds that those are expected to take that wait.
+local function in_queue(owner)
+  local waiting_s, running = 0, redis.call('ZCARD', key.index('state=running,owner=' .. owner))
+  local waiting = redis.call('ZRANGE', key.queue(owner), 0, -1)
+  for _, id in ipairs(waiting) do waiting_s = waiting_s + corrected_s(redis.call('HGET', key.job(id), 'estimated_s')) end
+  return #waiting + running, waiting_s
+end
+
+-- What an owner has in the queue, if that and more jobs are beyond the limits, each of which may be '' for none:
+-- {jobs, seconds of those that wait, seconds of a training}; else nil. `new` are the fields of the new jobs (JSON).
+local function beyond_allowance(owner, new, most_jobs, most_waiting_s)
   if most_jobs == '' and most_waiting_s == '' then return nil end
-  local waiting = redis.call('ZCARD', key.index('state=queued,owner=' .. owner))
-  local running = redis.call('ZCARD', key.index('state=running,owner=' .. owner))
-  local each_s = expected_s()
-  local is_beyond = most_jobs ~= '' and waiting + running + n > tonumber(most_jobs)
-    or most_waiting_s ~= '' and (waiting + n) * each_s > tonumber(most_waiting_s)
-  return is_beyond and {waiting + running, tostring(waiting * each_s), tostring(each_s)} or nil
+  local jobs, waiting_s = in_queue(owner)
+  local new_s = 0
+  for _, fields in ipairs(new) do new_s = new_s + corrected_s(cjson.decode(fields).estimated_s) end
+  local is_beyond = most_jobs ~= '' and jobs + #new > tonumber(most_jobs)
+    or most_waiting_s ~= '' and waiting_s + new_s > tonumber(most_waiting_s)
+  return is_beyond and {jobs, tostring(waiting_s), tostring(expected_s())} or nil
 end
 
 -- Write a new job as queued. `fields` are names and values of its hash that are its own; `facets` are JSON.

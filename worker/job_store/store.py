@@ -38,6 +38,7 @@ class JobStore(AnnouncedWorkers):
         labels: Labels = NO_LABELS,
         owner: str = LOCAL_OWNER,
         allowance: Allowance = UNLIMITED,
+        estimated_s: float | None = None,
     ) -> JobRecord:
         """Write a new job as `queued`.
 
@@ -50,6 +51,7 @@ class JobStore(AnnouncedWorkers):
             labels: what the client says about it.
             owner: whose turn the job takes.
             allowance: what the owner may have in the queue.
+            estimated_s: of the training; None when it is not known.
 
         Raises:
             IdempotencyConflict: the key came before with a different request.
@@ -65,7 +67,7 @@ class JobStore(AnnouncedWorkers):
             key,
             digest,
             IDEMPOTENCY_KEPT_S,
-            new_fields(labels, owner, origin, estimated_bytes),
+            new_fields(labels, owner, origin, estimated_bytes, estimated_s),
             facets_of(plan, owner, labels.tags, None),
             owner,
             *allowance.limits,
@@ -160,10 +162,11 @@ class JobStore(AnnouncedWorkers):
         with server_errors():
             return cast(list[str], self._redis.zrange(keys.QUEUED, 0, -1))
 
-    def expected_s(self) -> float:
-        """Seconds that a training takes, the latest ones counting most; as `expected_s` of the scripts says."""
-        with server_errors():
-            return float(cast(str | None, self._redis.get(keys.PACE)) or keys.UNKNOWN_PACE_S)
+    def in_queue(self, owner: str) -> tuple[int, float, float]:
+        """What an owner has in the queue: jobs, and the seconds of those that wait; and the seconds of any training."""
+        self._open()
+        jobs, waiting_s, each_s = self._scripts.run("in_queue", owner)
+        return int(jobs), float(waiting_s), float(each_s)
 
     def take_watch(self, name: str) -> bool:
         """Become, or stay, the one process that looks after lost jobs; False while another one is."""

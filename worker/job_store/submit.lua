@@ -12,7 +12,7 @@
 -- ARGV[10] most seconds of the owner's waiting jobs, or ''
 -- Answers  {id of the job, digest}: of the job known under the idempotency key if there is one, else of the new job;
 --          {false, jobs of the owner, seconds of the waiting ones, seconds of each} if there are too many
--- Touches  job events feed jobs queued waits index queue waiting sequence idempotency pace
+-- Touches  job events feed jobs queued waits index queue waiting sequence idempotency pace correction
 
 local id, sha, digest, keep_s = ARGV[1], ARGV[3], ARGV[4], ARGV[5]
 
@@ -24,7 +24,7 @@ end
 
 -- A client that missed the answer sends the command again: a job that runs by now must not be queued again.
 if redis.call('EXISTS', key.job(id)) == 0 then
-  local used = beyond_allowance(ARGV[8], 1, ARGV[9], ARGV[10])
+  local used = beyond_allowance(ARGV[8], {ARGV[6]}, ARGV[9], ARGV[10])
   if used then return {false, unpack(used)} end
   enqueue(id, ARGV[2], ARGV[6], ARGV[7])
 end

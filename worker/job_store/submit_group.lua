@@ -14,7 +14,7 @@
 --          always in (JSON list)
 -- Answers  {id of the group, digest}: of the group or job known under the idempotency key if there is one, else of the
 --          new group; {false, jobs of the owner, seconds of the waiting ones, seconds of each} if there are too many
--- Touches  job events feed jobs queued waits index queue waiting sequence group group_jobs groups idempotency pace
+-- Touches  job events feed jobs queued waits index queue waiting sequence group group_jobs groups idempotency pace correction
 
 local id, sha, digest, keep_s, request_id = ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local first_job = ARGV[10]
@@ -28,7 +28,9 @@ if sha ~= '' then
   if not known[1] and known[2] and redis.call('EXISTS', key.job(known[2])) == 1 then return {known[2], known[3]} end
 end
 
-local used = beyond_allowance(ARGV[7], (#ARGV - 9) / 4, ARGV[8], ARGV[9])
+local new = {}
+for i = 12, #ARGV, 4 do table.insert(new, ARGV[i]) end
+local used = beyond_allowance(ARGV[7], new, ARGV[8], ARGV[9])
 if used then return {false, unpack(used)} end
 
 if sha ~= '' then

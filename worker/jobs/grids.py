@@ -72,7 +72,7 @@ SUBMISSION_TAGS = frozenset({"one-job", "many-jobs"})
 
 
 class PlannedJob(BaseModel, defer_build=True):
-    """A job to be submitted: its complete plan, what is said about it, and the memory it needs if that is known."""
+    """A job to be submitted: its complete plan, what is said about it, and what it needs if that is known."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -80,6 +80,7 @@ class PlannedJob(BaseModel, defer_build=True):
     plan: TrainingPlan
     labels: Labels = NO_LABELS
     estimated_bytes: int | None = Field(default=None, description="Of memory.")
+    estimated_s: float | None = Field(default=None, description="Of training, on the machine of the formula.")
 
 
 Planner = Callable[[JobRequest], TrainingPlan]

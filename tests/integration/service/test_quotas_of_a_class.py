@@ -113,11 +113,14 @@ def test_a_repetition_is_answered_beyond_the_limit_too(key: AsOwner) -> None:
 
 @pytest.mark.usefixtures("busy_worker")
 def test_seconds_of_waiting_jobs_are_limited_too(key: AsOwner) -> None:
-    dora = key("dora", waiting_s=130)  # before a training has ended, each counts as a minute
+    each_s = key("asks").post("/jobs?dry_run=true", json=JOB).json()["time"]["seconds"]  # nothing has been trained yet
+    dora = key("dora", waiting_s=2.5 * each_s)
     answers = at_once(6, lambda _: dora.post("/jobs", json=JOB))
     assert sorted(answer.status_code for answer in answers) == [202] * 2 + [429] * 4
     refused = next(answer for answer in answers if answer.status_code == 429)
-    assert quota(refused.json()) == ["quota_exceeded", 130, 120]
+    assert quota(refused.json()) == ["quota_exceeded", 2.5 * each_s, pytest.approx(2 * each_s)]
+    assert dora.get("/me").json()["used"]["waiting_s"] == pytest.approx(2 * each_s)
+    assert dora.post("/jobs", json={**JOB, "epochs": 1}).status_code == 202, "a short job counts little"
 
 
 @pytest.mark.usefixtures("busy_worker")

@@ -17,7 +17,6 @@ from service.keys.rates import Rates
 from service.settings import ApiSettings
 from service.web.quota_errors import QuotaExceeded
 from tests.unit.service.tiny_networks import grey_picture, publish
-from worker.job_store.filters import Found, JobFilter
 from worker.jobs.states import JobState
 
 pytestmark = pytest.mark.anyio
@@ -64,12 +63,11 @@ def queue(app: FastAPI, api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch)
     """How many jobs ada has in each state; the queue itself is not there."""
     counts = {JobState.QUEUED: 0, JobState.RUNNING: 0}
 
-    def find(wanted: JobFilter, **_: object) -> tuple[list[Found], int]:
-        return [], counts[wanted.states[0]] if wanted.owner == "ada" else 0
+    def in_queue(owner: str) -> tuple[int, float, float]:
+        waiting, running = counts.values() if owner == "ada" else (0, 0)
+        return waiting + running, 40.0 * waiting, 40.0
 
-    jobs = app.state.service.queue.jobs
-    monkeypatch.setattr(jobs, "find", find)
-    monkeypatch.setattr(jobs, "expected_s", lambda: 40.0)
+    monkeypatch.setattr(app.state.service.queue.jobs, "in_queue", in_queue)
     return counts
 
 
@@ -114,7 +112,7 @@ async def test_without_keys_everybody_is_local(settings: ApiSettings, store: Mod
     [
         ({}, (2, 1), JOB, {"limit": 3, "used": 3, "retry_after_s": 40}),
         ({}, (2, 0), {**JOB, "grid": {"seed": [1, 2]}}, {"limit": 3, "used": 2, "retry_after_s": 40}),
-        ({"jobs": 9, "waiting_s": 100}, (2, 0), JOB, {"limit": 100, "used": 80, "retry_after_s": 40}),
+        ({"jobs": 9, "waiting_s": 100}, (3, 0), JOB, {"limit": 100, "used": 120, "retry_after_s": 40}),
         ({"jobs": 0}, (0, 0), JOB, {"limit": 0, "used": 0, "retry_after_s": 40}),
     ],
 )
