@@ -24,7 +24,9 @@ from service.web.problems import respond_to
 from service.web.quota_errors import QuotaExceeded
 
 SHARED_METHODS = "GET, HEAD, POST, PUT"
-SHARED_HEADERS = "authorization, content-type, x-api-key, x-request-id"
+SHARED_HEADERS = "authorization, content-type, if-none-match, if-range, last-event-id, range, x-api-key, x-request-id"
+READABLE_HEADERS = b"content-range, etag, link, retry-after, server-timing, x-request-id"
+"""Headers of an answer that a page of another site may read, beside those that any page may."""
 PREFLIGHT_AGE_S = 600
 CALLER = "caller"
 """Name of the caller in the state of a request."""
@@ -118,7 +120,11 @@ class _Answer:
             if POLICY not in self.headers:
                 headers.append(STORED_FILE if content_type.startswith(b"image/") else UNFRAMED)
             if self._site is not None:
-                headers += ((b"access-control-allow-origin", self._site), (b"vary", b"Origin"))
+                headers += (
+                    (b"access-control-allow-origin", self._site),
+                    (b"access-control-expose-headers", READABLE_HEADERS),
+                    (b"vary", b"Origin"),
+                )
             message["headers"] = headers
             if self._keyring is not None and self._caller is not None and content_type.startswith(EVENT_STREAM):
                 self._keyring.follow(self._caller, self._revoke)

@@ -61,7 +61,8 @@ async def test_a_site_that_is_let_in_predicts_and_reads(api: httpx.AsyncClient, 
     preflight = await api.options("/predict", headers={"Origin": APP, "Access-Control-Request-Method": "POST"})
     assert preflight.status_code == 204
     assert preflight.headers["Access-Control-Allow-Origin"] == APP
-    assert "content-type" in preflight.headers["Access-Control-Allow-Headers"]
+    for header in ("authorization", "content-type", "last-event-id", "range", "x-api-key"):
+        assert header in preflight.headers["Access-Control-Allow-Headers"]
     answer = await api.post(
         "/predict",
         content=grey_picture(3),
@@ -69,6 +70,7 @@ async def test_a_site_that_is_let_in_predicts_and_reads(api: httpx.AsyncClient, 
     )
     assert answer.status_code == 200
     assert answer.headers["Access-Control-Allow-Origin"] == APP
+    assert "retry-after" in answer.headers["Access-Control-Expose-Headers"]
     assert answer.headers["Vary"] == "Origin"
     models = await api.get("/models", headers={"Origin": APP})
     assert (models.status_code, models.headers["Access-Control-Allow-Origin"]) == (200, APP)
