@@ -79,8 +79,8 @@ def test_focus_selection_and_ticks_survive_what_comes_in(page: Page, fake: FakeS
     )
 
 
-def epoch(number: int, accuracy: float) -> tuple[str, dict[str, object]]:
-    numbers = {"loss": 0.5, "accuracy": accuracy, "val_loss": 0.5, "val_accuracy": accuracy}
+def epoch(number: int, accuracy: float, loss: float = 0.5) -> tuple[str, dict[str, object]]:
+    numbers = {"loss": 0.5, "accuracy": accuracy, "val_loss": loss, "val_accuracy": accuracy}
     return "epoch", {"job": "job000009", "epoch": number, **numbers}
 
 
@@ -96,6 +96,15 @@ def test_every_epoch_is_shown_also_those_that_come_together(page: Page, fake: Fa
     assert is_within(time.monotonic() - began, 1.0)
     expect(panel).to_contain_text("93.0 %")
     expect(page.get_by_role("group", name="The server now")).to_contain_text("epoch 7 of 8")
+
+
+def test_the_best_epoch_is_marked_as_it_comes(page: Page, fake: FakeServer) -> None:
+    page.goto(f"{ORIGIN}/#/run/job000009")
+    panel = page.get_by_role("region", name="Loss", exact=True)
+    expect(panel).to_contain_text("Best epoch: 4, by validation loss.")
+    fake.to_hold = lambda path, _: path == "/jobs/job000009"  # only the stream can bring what comes now
+    fake.send_events(epoch(5, 0.91, loss=0.4), epoch(6, 0.92, loss=0.3), epoch(7, 0.93, loss=0.45))
+    expect(panel).to_contain_text("Best epoch: 6, by validation loss. Its validation loss: 0.300.")
 
 
 def test_the_version_that_is_read_stays_when_a_newer_one_is_published(page: Page, fake: FakeServer) -> None:

@@ -2,7 +2,7 @@
 
 import subprocess
 import tomllib
-from pathlib import Path
+from pathlib import Path, PurePath
 
 ROOT = Path(__file__).parents[2]
 CLIENT = ROOT / "service" / "client"
@@ -16,6 +16,13 @@ def test_every_file_of_a_package_that_is_not_python_is_named_as_its_data() -> No
         ["git", "ls-files", "service", "worker", "model_store"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split()
     assert {ROOT / path for path in tracked if not path.endswith(".py")} - {CLIENT / "pyproject.toml"} <= named
+
+
+def test_the_bundle_of_the_page_is_part_of_the_package() -> None:
+    """Git ignores the bundle, so the test above does not see its files."""
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["service"]
+    for name in ("index.html", "index.html.gz", "page-ABCDEFGH.js", "style-ABCDEFGH.css.gz", "licences.txt"):
+        assert any(PurePath("static", name).match(pattern) for pattern in patterns), name
 
 
 def _folder(package: str) -> Path:

@@ -15,6 +15,6 @@ export function Matrix({ classes, matrix, chosen = null, choose }) {
     <tbody>${matrix.map((row, at) => html`<tr key=${classes[at]}><th scope="row"><span class="clip" title=${classes[at]}>${classes[at]}</span></th>
       ${row.map((value, answer) => html`<td key=${answer} class=${`${at === answer ? "right" : "wrong"} level-${level(value, at)}`}>
         ${value && at !== answer ? html`<button type="button" aria-pressed=${chosen?.[0] === classes[at] && chosen?.[1] === classes[answer]} aria-label=${`${value} × ${classes[at]} taken for ${classes[answer]}`}
-          onClick=${() => choose(classes[at], classes[answer])}>${value}</button>` : value || ""}</td>`)}
+          onClick=${() => choose(classes[at], classes[answer])}>${value}</button>` : value || (at === answer ? 0 : "")}</td>`)}
       <td class="number">${percent(row[at] / sums[at], 0)}</td></tr>`)}</tbody></table></div>`;
 }

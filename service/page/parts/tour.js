@@ -46,7 +46,7 @@ function javascript({ method = "GET", path, json, file, save }) {
     ...(json !== undefined ? [`body: JSON.stringify(${pretty(json)})`] : []),
     ...(file ? ["body: form"] : []),
   ];
-  const form = file ? `const form = new FormData();\nform.append("file", picture);\n` : "";
+  const form = file ? `const form = new FormData();\nform.append("file", file); // a File, such as that of an <input type="file">\n` : "";
   return `${form}const answer = await fetch("${here()}${path}"${options.length ? `, { ${options.join(", ")} }` : ""});\nconsole.log(await answer.${save ? "blob" : "json"}());`;
 }
 

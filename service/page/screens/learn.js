@@ -67,7 +67,7 @@ function Convolution({ picture }) {
   const set = (y, x) => (event) => setKernel(kernel.map((row, at_) => row.map((value, column) => (at_ === y && column === x ? event.currentTarget.value : value))));
   const options = { kernel: isWhole ? numbers : KERNELS.blur, stride: Number(stride), padding };
   return html`<${Panel} title="Convolution" wide tools=${html`<${Term} name="kernel">what is a kernel?<//>`}>
-    <p>Nine weights slide over the picture. At each place they are multiplied with the pixels below and added up: large where the picture looks like the weights. A network learns such weights; here you write them.</p>
+    <p>Nine weights slide over the picture. At each place they are multiplied with the pixels below and added up: the sum is large where the picture looks like the weights. A network learns such weights; here you write them.</p>
     <div class="convolve"><div>
       <p class="choices" role="group" aria-label="Kernels to begin with">${Object.entries(KERNELS).map(([name, values]) => html`<button type="button" key=${name} onClick=${() => setKernel(values.map((row) => row.map((value) => String(Number(value.toFixed(2))))))}>${NAMES[name]}</button>`)}</p>
       <table class="kernel-editor" aria-label="Kernel"><tbody>${kernel.map((row, y) => html`<tr key=${y}>${row.map((value, x) => html`<td key=${x}><input value=${value} inputmode="decimal" aria-label=${`Row ${y + 1}, column ${x + 1}`} onInput=${set(y, x)} /></td>`)}</tr>`)}</tbody></table>
@@ -84,7 +84,7 @@ function Pooling({ picture }) {
   const [size, setSize] = useState("2");
   const options = { kernel: [[1]], pooling, pool_size: Number(size) };
   return html`<${Panel} title="Pooling" wide tools=${html`<${Term} name="pooling">what is pooling?<//>`}>
-    <p>Max pooling keeps the largest of each square, average pooling the mean: a smaller picture with nothing to learn, and a feature that moves by a pixel gives the same.</p>
+    <p>Max pooling keeps the largest of each square, average pooling the mean: a smaller picture with nothing to learn, in which a feature that moves by a pixel often gives the same.</p>
     <p class="field"><label>Keep the <select value=${pooling} onChange=${(event) => setPooling(event.currentTarget.value)}><option value="max">largest</option><option value="average">mean</option></select></label>
       <label>of squares of <select value=${size} onChange=${(event) => setSize(event.currentTarget.value)}>${["2", "3", "4"].map((value) => html`<option key=${value} value=${value}>${value} × ${value}</option>`)}</select></label></p>
     <${Demonstration} picture=${picture} options=${options} name="pooling" only="pooling" />

@@ -24,7 +24,17 @@ function withEvent(job, { kind, data }) {
   if (data.epoch <= known) return job;
   if (data.epoch !== known + 1) return null;
   const longer = Object.fromEntries(SERIES.map((name) => [name, data[name] === undefined ? history[name] ?? [] : [...(history[name] ?? []), data[name]]]));
-  return { ...job, history: { ...history, ...longer }, progress: { ...job.progress, epoch: data.epoch } };
+  return { ...job, history: { ...history, ...longer, best_epoch: bestEpoch(job, longer) }, progress: { ...job.progress, epoch: data.epoch } };
+}
+
+/** The best epoch when one more has ended, by the rule that the server has. */
+function bestEpoch({ history, request }, longer) {
+  const { monitor = "val_loss", min_delta: least = 0 } = request.early_stopping ?? {};
+  const values = longer[monitor];
+  const best = history?.best_epoch ?? null;
+  if (!values.length || best === null) return values.length || null;
+  const change = values.at(-1) - values[best - 1];
+  return (monitor === "val_loss" ? -change : change) > least ? values.length : best;
 }
 
 function useJob(id) {
@@ -49,12 +59,13 @@ export function Run({ steps: [, id] }) {
 function Live({ job, reload }) {
   const row = rowOf(job);
   const { history = {} } = job;
+  const bestBy = job.request.early_stopping?.monitor === "val_accuracy" ? "validation accuracy" : "validation loss";
   return html`<${Head} job=${job} row=${row} reload=${reload} />
     <${Trouble} job=${job} />
     <div class="columns">
-      <${Panel} title="Accuracy" tools=${html`<${Term} name="accuracy">what is this?<//>`}><${Curves} history=${history} kind="accuracy" asPercent />
+      <${Panel} title="Accuracy" tools=${html`<${Term} name="accuracy">what is this?<//>`}><${Curves} history=${history} kind="accuracy" bestBy=${bestBy} asPercent />
         <${Tour} path=${at`/jobs/${job.id}`} data=${job} /><//>
-      <${Panel} title="Loss" tools=${html`<${Term} name="loss">what is this?<//>`}><${Curves} history=${history} kind="loss" /><${Tour} path=${at`/jobs/${job.id}/curves.svg`} save="curves.svg" /><//>
+      <${Panel} title="Loss" tools=${html`<${Term} name="loss">what is this?<//>`}><${Curves} history=${history} kind="loss" bestBy=${bestBy} /><${Tour} path=${at`/jobs/${job.id}/curves.svg`} save="curves.svg" /><//>
     </div>
     <${Doctor} job=${job} />
     <div class="columns"><${Settings} request=${job.request} /><${Log} job=${job} /></div>`;
@@ -113,13 +124,13 @@ function Trouble({ job }) {
 }
 
 /** Solid: validation, dashed: training; a ring marks the best epoch. */
-function Curves({ history, kind, asPercent = false }) {
+function Curves({ history, kind, bestBy, asPercent = false }) {
   const values = history[`val_${kind}`] ?? [];
-  const best = history.best_epoch ?? (values.length ? 1 + values.indexOf(kind === "loss" ? Math.min(...values) : Math.max(...values)) : null);
+  const best = history.best_epoch;
   if (!values.length && !history[kind]?.length) return html`<p class="quiet">The first point comes after the first epoch.</p>`;
   return html`<${Chart} title=${kind === "loss" ? "Loss of each epoch" : "Accuracy of each epoch"} asPercent=${asPercent}
     curves=${[{ name: "validation", values, colour: 0, best }, { name: "training", values: history[kind] ?? [], colour: 1, isDashed: true }]} />
-    ${best ? html`<p class="quiet">Best epoch: ${best} (validation ${asPercent ? percent(values[best - 1]) : figure(values[best - 1])}).</p>` : null}`;
+    ${best ? html`<p class="quiet">Best epoch: ${best}, by ${bestBy}. Its validation ${kind}: ${asPercent ? percent(values[best - 1]) : figure(values[best - 1])}.</p>` : null}`;
 }
 
 function Doctor({ job }) {
