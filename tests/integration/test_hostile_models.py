@@ -2,7 +2,6 @@
 
 import json
 import marshal
-import random
 import resource
 from base64 import b64encode
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from tests.keras_archives import archive, layer, said, sequential, small_network, weights_file, written
 from tests.onnx_models import hungry, model, usual_nodes
+from tests.unit.worker.imports.test_mutated_models import damaged_models
 from worker.imports.errors import ImportRefused
 from worker.imports.limits import GRAPH_MEMORY_BYTES, READER_MEMORY_BYTES
 from worker.imports.options import ModelFormat
@@ -19,7 +19,7 @@ from worker.imports.process import read_apart
 from worker.imports.result import Checked, Transcoded
 from worker.imports.transcoding import transcode
 
-FEW, MANY = 1, 100
+FEW, MANY = 1, 50
 
 
 def read(folder: Path, content: bytes, model_format: ModelFormat) -> Transcoded | Checked:
@@ -36,24 +36,6 @@ def keras_file(config: object = None) -> bytes:
 
 def onnx_file() -> bytes:
     return bytes(model(usual_nodes()).SerializeToString())
-
-
-def mutated(content: bytes, seed: int) -> bytes:
-    """A file with some bytes changed, taken out, or repeated."""
-    chance = random.Random(seed)
-    changed = bytearray(content)
-    for _ in range(chance.choice([1, 4, 32])):
-        at = chance.randrange(len(changed))
-        match chance.randrange(4):
-            case 0:
-                changed[at] ^= 1 << chance.randrange(8)
-            case 1:
-                changed[at : at + 8] = chance.randbytes(8)
-            case 2:
-                del changed[at : at + chance.randrange(1, 64)]
-            case _:
-                changed[at:at] = changed[at : at + chance.randrange(1, 64)]
-    return bytes(changed)
 
 
 def test_sound_files_are_read_by_the_process(tmp_path: Path) -> None:
@@ -100,14 +82,13 @@ def test_an_archive_of_json_that_explodes_is_refused(tmp_path: Path) -> None:
 
 
 def _mutations(folder: Path, seeds: range) -> None:
-    """Read mutated files of both formats: each is refused, or means the same kind of network."""
+    """Read damaged files: each is refused, or means the same kind of network."""
     for seed in seeds:
-        files: dict[ModelFormat, bytes] = {"keras": keras_file(), "onnx": onnx_file()}
-        for model_format, content in files.items():
-            place = folder / f"{model_format}-{seed}"
+        for number, (model_format, content) in enumerate(damaged_models(seed)):
+            place = folder / f"{seed}-{number}"
             place.mkdir()
             try:
-                found = read(place, mutated(content, seed), model_format)
+                found = read(place, content, model_format)
             except ImportRefused:
                 continue
             assert found.n_classes >= 2

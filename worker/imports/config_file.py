@@ -2,10 +2,13 @@
 
 import json
 import math
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
+from model_store.errors import NO_SPACE
 from worker.imports.errors import ImportRefused, short
 from worker.imports.limits import (
     MAX_COMMENT_BYTES,
@@ -22,6 +25,17 @@ from worker.imports.limits import (
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 HINT = "Save the model with Keras 3: model.save('model.keras')."
 _CHUNK_BYTES = 2**20
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
+"""What Python's zip reader raises for damaged archives; the kernel refuses to seek to an impossible place."""
 _ENCRYPTED = 0x1
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -45,8 +59,8 @@ def read_config(path: Path, weights_to: Path, most_bytes: int = MAX_MODEL_BYTES)
             with weights_to.open("xb") as file:
                 for chunk in _read(archive, members[WEIGHTS], most_bytes):
                     file.write(chunk)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, UnicodeError, ValueError) as error:
-        if isinstance(error, ImportRefused):
+    except _DAMAGE as error:
+        if isinstance(error, ImportRefused) or (isinstance(error, OSError) and error.errno in NO_SPACE):
             raise
         raise ImportRefused(f"The file is not a sound zip archive: {short(str(error))}.", HINT) from error
     return parse(config)

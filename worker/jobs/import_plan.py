@@ -39,18 +39,9 @@ def plan_import(
         RequestInvalid: there is no such dataset, or it has other classes.
     """
     info = None if options.dataset is None else _dataset(options.dataset, find_dataset)
-    imported = ImportedModel(
-        upload=job,
-        format=model_format,
-        sha256=sha256,
-        size_bytes=size_bytes,
-        classes=_classes(options, info),
-        preprocessing=options.preprocessing,
-        outputs=options.outputs,
-        image_size=options.image_size,
-        layout=options.layout,
-        evaluated=info is not None,
-    )
+    said = options.model_dump(include={"preprocessing", "outputs", "image_size", "layout"})
+    file = {"upload": job, "format": model_format, "sha256": sha256, "size_bytes": size_bytes}
+    imported = ImportedModel(**file, **said, classes=_classes(options, info), evaluated=info is not None)
     # The rest is what every job has; none of it means anything for an import.
     return TrainingPlan.model_validate(
         {

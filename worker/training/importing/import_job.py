@@ -15,7 +15,7 @@ from worker.doctor.findings import diagnosis_of
 from worker.imports.errors import ImportRefused
 from worker.imports.options import ImportedModel
 from worker.imports.process import read_apart
-from worker.imports.result import Transcoded
+from worker.imports.result import Checked, Transcoded
 from worker.jobs.errors import TrainingFailed
 from worker.jobs.import_plan import ARCHITECTURE
 from worker.jobs.records import JobFailure, Phase, Progress
@@ -24,6 +24,7 @@ from worker.training.evaluation import Evaluation, evaluate
 from worker.training.importing.fitting_pictures import fit_test_pictures
 from worker.training.importing.keras_version import write_keras_version
 from worker.training.importing.onnx_version import write_onnx_version
+from worker.training.importing.version import ImportedVersion
 from worker.training.publishing import Link, publish, runtime
 from worker.training.reports import write_evaluation
 from worker.training.splits import Tested
@@ -80,21 +81,32 @@ def _import(
         metrics = _evaluate(order, version.predict(pictures), dataset, pictures, artifacts)
     (artifacts / DOCTOR_FILE).write_text(diagnosis_of(()).model_dump_json(indent=1) + "\n")  # no run to examine
     _enter(link, "publishing")
-    recipe = {
-        "architecture": ARCHITECTURE,
-        "imported": imported.model_dump(mode="json", exclude={"upload"}) | {"preprocessing": found.preprocessing},
-        "remarks": list(found.remarks),
-    }
-    facts = VersionFacts(
+    fingerprint = "" if dataset is None else dataset.fingerprint
+    publish(order, artifacts, _facts(order, imported, found, version, classes, metrics, fingerprint), link)
+
+
+def _facts(
+    order: Order,
+    imported: ImportedModel,
+    found: Transcoded | Checked,
+    version: ImportedVersion,
+    classes: tuple[str, ...],
+    metrics: dict[str, float],
+    fingerprint: str,
+) -> VersionFacts:
+    said = imported.model_dump(mode="json", exclude={"upload"})
+    if imported.preprocessing == "auto":
+        said["preprocessing"] = found.preprocessing
+    return VersionFacts(
         classes=classes,
         input_shape=version.input_shape,
         parameters=version.parameters,
         metrics=metrics,
-        recipe=recipe,
+        recipe={"architecture": ARCHITECTURE, "imported": said, "remarks": list(found.remarks)},
         architecture=version.architecture,
         job=order.job,
         dataset=order.plan.dataset,
-        dataset_fingerprint="" if dataset is None else dataset.fingerprint,
+        dataset_fingerprint=fingerprint,
         parity=version.difference,
         doctor=DoctorVerdict(worst="none"),
         owner=order.owner,
@@ -102,7 +114,6 @@ def _import(
         note=order.note,
         runtime=runtime(),
     )
-    publish(order, artifacts, facts, link)
 
 
 def _enter(link: Link, phase: Phase) -> None:
