@@ -19,6 +19,7 @@ Errors carry facts (model, version, file), never HTTP statuses; their causes are
 
 import errno
 from collections.abc import Sequence
+from datetime import datetime
 
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Values of `OSError.errno` that mean a full disk."""
@@ -56,10 +57,11 @@ class VersionNotFound(StoreError):
 
 
 class AliasNotFound(StoreError):
-    """The model has no such alias."""
+    """The model has no such alias, or had none at a time."""
 
-    def __init__(self, model: str, alias: str) -> None:
-        super().__init__(f"model {model!r} has no alias {alias!r}")
+    def __init__(self, model: str, alias: str, at: datetime | None = None) -> None:
+        when = "has" if at is None else f"at {at.isoformat()} had"
+        super().__init__(f"model {model!r} {when} no alias {alias!r}")
         self.model = model
         self.alias = alias
 

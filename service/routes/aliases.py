@@ -23,6 +23,7 @@ from service.deps import (
     StoreDep,
 )
 from service.errors import AliasReserved, VersionPassedOver
+from service.models.alias_errors import ComputedAlias
 from service.models.answers import (
     Alias,
     AliasList,
@@ -68,14 +69,16 @@ async def get_alias(
     version that may answer by default, `best` the one with the highest test accuracy on the same data.
     """
     entry = index.model(name)
-    if at is None and alias in COMPUTED:
+    if alias in COMPUTED:
+        if at is not None:
+            raise ComputedAlias(name, alias)
         return Alias(alias=alias, version=entry.alias(alias), history=[])
     version = entry.alias(alias) if at is None else None
     history = await asyncio.to_thread(store.alias_history, name, alias)
     if at is not None:
         version = version_at(history, at)
     if version is None:
-        raise AliasNotFound(name, alias)
+        raise AliasNotFound(name, alias, at)
     return Alias(alias=alias, version=version, history=history)
 
 

@@ -294,4 +294,10 @@ async def test_the_history_of_an_alias_outlives_it_and_can_be_asked_for_a_time(
     for at in ("2020-01-01T00:00:00Z", times[2]):
         assert (await api.get(path, params={"at": at})).status_code == 404
     assert (await api.get(path, params={"at": "yesterday"})).status_code == 422
+    before = (await api.get(path, params={"at": "2001-01-01T00:00:00Z"})).json()["detail"]
+    assert "at 2001-01-01T00:00:00+00:00 had no alias" in before
+    latest = path.rpartition("/")[0] + "/latest"
+    for answer in (await api.get(latest, params={"at": times[0]}), await api.get(f"{latest}/history")):
+        assert (answer.status_code, answer.json()["code"]) == (404, "alias_not_found")
+        assert "is computed and has no history" in answer.json()["detail"]
     assert (await api.get("/models/brightness/aliases/never/history")).status_code == 404
