@@ -92,6 +92,11 @@ class Client:
         with file.open("rb") as opened:
             return self._json("POST", path, files={"file": (file.name, opened)}, data=dict(fields))
 
+    def exchange(self, method: str, path: str, headers: Mapping[str, str], content: bytes = b"") -> httpx.Response:
+        """Send bytes with headers, and return the response, of which the headers matter."""
+        with self._reaching():
+            return _accepted(self._http.request(method, path, headers=dict(headers), content=content))
+
     def delete(self, path: str) -> JsonObject:
         """Delete the object at a path and return the JSON object of the response."""
         return self._json("DELETE", path)

@@ -13,6 +13,7 @@ from rich.table import Table
 from service.cli.client import Client, JsonObject
 from service.cli.errors import CommandFailed
 from service.cli.json_lines import print_line
+from service.cli.resuming import FROM_BYTES, upload_in_pieces
 
 POLL_S = 0.3
 
@@ -72,7 +73,10 @@ def upload_dataset(
         CommandFailed: the file cannot be read, the server refuses it, or the conversion fails.
     """
     try:
-        dataset = client.upload("/datasets", archive, "application/zip", options)
+        if archive.stat().st_size < FROM_BYTES:
+            dataset = client.upload("/datasets", archive, "application/zip", options)
+        else:
+            dataset = upload_in_pieces(client, archive, options)
     except OSError as error:
         raise CommandFailed(f"cannot read {archive}: {error.strerror}") from error
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f}"))
@@ -105,7 +109,10 @@ def add_pictures(
         CommandFailed: the file cannot be read, the server refuses it, or the conversion fails.
     """
     try:
-        dataset = client.upload(f"/datasets/{name}/pictures", archive, "application/zip", options)
+        if archive.stat().st_size < FROM_BYTES:
+            dataset = client.upload(f"/datasets/{name}/pictures", archive, "application/zip", options)
+        else:
+            dataset = upload_in_pieces(client, archive, {**options, "add_to": name})
     except OSError as error:
         raise CommandFailed(f"cannot read {archive}: {error.strerror}") from error
     before = dataset["versions"][-1]

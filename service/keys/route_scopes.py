@@ -114,6 +114,7 @@ _SCOPES: dict[KeyScope, str] = {
         GET       /leaderboard
         POST      /architectures/check
         POST PUT  /convolve
+        OPTIONS   /uploads
         GET       /datasets
         GET       /datasets/{name}
         GET       /datasets/{name}/preview.png
@@ -138,6 +139,10 @@ _SCOPES: dict[KeyScope, str] = {
         POST      /datasets
         DELETE    /datasets/{name}
         POST      /datasets/{name}/pictures
+        POST      /uploads
+        GET       /uploads/{upload}
+        PATCH     /uploads/{upload}
+        DELETE    /uploads/{upload}
         DELETE    /datasets/{name}/versions/{version}
         DELETE    /models/{name}
         DELETE    /models/{name}/versions/{version}

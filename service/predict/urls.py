@@ -50,7 +50,7 @@ VERTEX_PREDICT = "/vertex/predict"
 POSTED_ROUTES = (HUB_ROOT, HUB_LATEST, HUB_VERSION, HUB_ALIAS, INVOCATIONS, VERTEX_PREDICT)
 """Addresses where `POST` asks a model, as clients of clouds and hubs do; other methods mean something else there."""
 
-ARCHIVES = re.compile(r"/datasets(/[^/]+/pictures)?")
+ARCHIVES = re.compile(r"/datasets(/[^/]+/pictures)?|/uploads/[^/]+")
 """Paths whose routes read bodies of gigabytes themselves."""
 IMPORTS = re.compile(r"/models")
 """Where `POST` brings a model that was trained elsewhere."""

@@ -50,6 +50,7 @@ from service.web.key_errors import (
     TooManyFailures,
 )
 from service.web.quota_errors import QuotaExceeded, StorageExceeded
+from service.web.upload_errors import OffsetConflict, TusUnsupported, UploadBusy, UploadNotFound
 from worker.architectures import ArchitectureError, ArchitectureNotFound
 from worker.datasets import DatasetCorrupt, DatasetNotFound, DatasetNotReady, DatasetUnavailable
 from worker.inside.errors import LayerNotFound, NotRecorded
@@ -104,6 +105,10 @@ VERDICTS: dict[type[Exception], Verdict] = {
     DiskFull: _DISK_FULL,
     DatasetBuiltIn: Verdict(409, "dataset_built_in", "Dataset comes with the program"),
     ModelInUse: Verdict(409, "model_in_use", "Model in use"),
+    UploadNotFound: Verdict(404, "upload_not_found", "No such upload"),
+    UploadBusy: Verdict(423, "upload_busy", "Upload is being written", retry_after_s=2),
+    OffsetConflict: Verdict(409, "offset_conflict", "Wrong offset"),
+    TusUnsupported: Verdict(412, "tus_unsupported", "Another version of tus"),
     OnlyVersion: Verdict(409, "only_version", "Only version of a dataset"),
     DatasetInUse: Verdict(409, "dataset_in_use", "Dataset in use"),
     PreviewUnavailable: Verdict(404, "preview_unavailable", "No picture of the dataset"),
