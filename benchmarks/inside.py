@@ -1,9 +1,9 @@
-"""Looks inside one version: milliseconds of each, and p50 of `/predict` before, after and during looks.
+"""Looks inside versions: milliseconds of each, and p50 of `/predict` before, after and during looks.
 
-    python -m benchmarks.inside --store DIR --model NAME --picture FILE [--predictions 300]
+    python -m benchmarks.inside --store DIR --model NAME [NAME ...] --picture FILE [--predictions 300]
 
-`--store` is the store of a stack that has trained something. Needs no worker and no Redis. Writes
-`benchmarks/results/inside.json`.
+`--store` is the store of a stack that has trained something; the latest version of each model is asked. Needs no worker
+and no Redis, and takes less than a minute for each model. Writes `benchmarks/results/inside.json`.
 """
 
 import argparse
@@ -41,14 +41,17 @@ def main() -> None:
     """Measure and report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--store", type=Path, required=True)
-    parser.add_argument("--model", required=True)
+    parser.add_argument("--model", nargs="+", required=True)
     parser.add_argument("--picture", type=Path, required=True)
     parser.add_argument("--predictions", type=int, default=300)
     arguments = parser.parse_args()
     picture = arguments.picture.read_bytes()
     with _api(arguments.store) as url, httpx.Client(base_url=url, timeout=PATIENCE_S) as client:
-        report = _measured(client, url, f"/models/{arguments.model}", picture, arguments.predictions)
-    text = json.dumps({"machine": machine("onnxruntime"), **report}, indent=1)
+        report = {
+            model: _measured(client, url, f"/models/{model}", picture, arguments.predictions)
+            for model in arguments.model
+        }
+    text = json.dumps({"machine": machine("onnxruntime"), "models": report}, indent=1)
     (RESULTS / "inside.json").write_text(text + "\n")
     print(text)
 

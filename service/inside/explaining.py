@@ -173,7 +173,7 @@ def drawn(explained: Explained, pixels: NDArray[np.uint8]) -> bytes:
     answer = explained.answer
     if answer.method == "occlusion":
         size = f"{answer.patch} {TIMES} {answer.patch}"
-        note = f"Occlusion: orange is where the answer suffers when a patch of {size} pixels covers it"
+        note = f"Occlusion: covering {size} pixels lowers the probability where it is orange, and raises it where blue"
         unit = "drop of the probability"
     else:
         note = f"Grad-CAM at the layer {answer.layer}: orange is where it speaks for the class"

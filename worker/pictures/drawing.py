@@ -24,9 +24,6 @@ from matplotlib.textpath import text_to_path
 from worker.pictures.cjk_font import cjk_font
 
 matplotlib.rcParams["text.parse_math"] = False
-if (_path := cjk_font()) is not None:
-    fontManager.addfont(_path)
-    matplotlib.rcParams["font.family"] = ["DejaVu Sans", get_font(str(_path)).family_name]
 
 Format = Literal["png", "svg"]
 
@@ -44,6 +41,7 @@ ELLIPSIS = "…"
 
 def new_figure(width: float, height: float, *, dpi: int = DPI, layout: Literal["constrained"] | None = None) -> Figure:
     """An empty figure, width and height in inches; with `"constrained"`, its parts do not overlap."""
+    _use_cjk_font()
     figure = Figure(figsize=(width, height), dpi=dpi, layout=layout)
     FigureCanvasAgg(figure)
     return figure
@@ -60,6 +58,7 @@ def picture_bytes(figure: Figure, picture_format: Format = "png") -> bytes:
 @cache
 def text_width(text: str, points: float, *, is_bold: bool = False) -> float:
     """Width of one line of text in inches."""
+    _use_cjk_font()
     font = FontProperties(size=points, weight="bold" if is_bold else "normal")
     with _without_glyph_warnings():
         width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
@@ -80,6 +79,18 @@ def shortened(text: str, width: float, points: float, *, is_bold: bool = False) 
 def _cut(text: str, most: int) -> str:
     n_tail = (most - 1) // 3
     return text[: most - 1 - n_tail] + ELLIPSIS + text[len(text) - n_tail :]
+
+
+@cache
+def _use_cjk_font() -> None:
+    """Draw what DejaVu lacks with a Chinese, Japanese and Korean font, if there is one.
+
+    Done once, with the first drawing: looking for the font may take a walk through the directories of the system.
+    """
+    path = cjk_font()
+    if path is not None:
+        fontManager.addfont(path)
+        matplotlib.rcParams["font.family"] = ["DejaVu Sans", get_font(str(path)).family_name]
 
 
 @contextmanager

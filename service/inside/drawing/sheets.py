@@ -19,6 +19,8 @@ LABEL = 16
 FOOT = 48
 ROW, ROW_GAP, ROW_TILES, NAME_WIDTH = 56, 14, 11, 174
 MOST_ROWS = 60
+SEPARATOR = 160
+"""Grey of the lines between the kernels of one filter."""
 
 Values = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
@@ -59,7 +61,8 @@ def draw_kernels(values: Values, layer: str, subject: str) -> bytes:
         bright = scale.high or 1.0
         colours = ((values / bright + 1) * 127.5).round().clip(0, 255).astype(np.uint8)
         tiles = [(str(at), colours[:, :, :, at]) for at in range(min(MOST_TILES, n_filters))]
-        return _tiles(tiles, f"{subject} · kernels", f"{title}; red, green and blue weights, grey is 0", None, None)
+        note = f"red, green and blue weights: grey is 0, and full colour {figure(bright)}"
+        return _tiles(tiles, f"{subject} · kernels", f"{title}; {note}", None, None)
     if n_channels == 1:
         tiles = [(str(at), scale.paint(values[:, :, 0, at])) for at in range(min(MOST_TILES, n_filters))]
     else:
@@ -81,10 +84,12 @@ def draw_overview(layers: Sequence[LayerMaps], seen: Pixels, answer: str, subjec
         answer: the network's answer, in words.
         subject: the version, for the heading.
     """
-    rows = [maps for maps in layers if maps.layer.type not in {"dropout", "flatten"}][:MOST_ROWS]
+    shown = [maps for maps in layers if maps.layer.type not in {"dropout", "flatten"}]
+    rows = _fewer(shown)
     top = HEADING + 120
     canvas = Canvas(WIDTH, top + len(rows) * (ROW + ROW_GAP) + MARGIN)
-    canvas.text(MARGIN, 12, f"{subject} · from the picture to the answer", most=WIDTH - 2 * MARGIN)
+    chosen = "" if len(rows) == len(shown) else f", {len(rows)} of {len(shown)} layers"
+    canvas.text(MARGIN, 12, f"{subject} · from the picture to the answer{chosen}", most=WIDTH - 2 * MARGIN)
     note = f"Each row is a layer on its own scale, with its first {ROW_TILES} channels. Dark blue to yellow: 0 and up."
     canvas.text(MARGIN, 36, f"{note} With orange, blue is negative.", size=SMALL, colour=GREY)
     pixels = fitted(rgb(seen), 104)
@@ -95,6 +100,16 @@ def draw_overview(layers: Sequence[LayerMaps], seen: Pixels, answer: str, subjec
     for row, maps in enumerate(rows):
         _draw_row(canvas, maps, top + row * (ROW + ROW_GAP))
     return canvas.png()
+
+
+def _fewer(layers: Sequence[LayerMaps]) -> Sequence[LayerMaps]:
+    """Of a deep network, the layers in which all paths meet, and those behind them; the last one is always there."""
+    if len(layers) <= MOST_ROWS:
+        return layers
+    met = [maps for maps in layers if maps.layer.is_explainable or maps.values.ndim == 1 or maps is layers[0]]
+    if len(met) <= MOST_ROWS:
+        return met
+    return [met[at] for at in np.linspace(0, len(met) - 1, MOST_ROWS).astype(int)]
 
 
 def by(shape: Sequence[int]) -> str:
@@ -168,9 +183,10 @@ def _of_width(pixels: Pixels, width: int) -> Pixels:
 
 
 def _stacked(pictures: Sequence[Pixels]) -> Pixels:
-    """Pictures below each other, with a white line between them."""
-    line = np.full((1, pictures[0].shape[1], 3), 255, np.uint8)
-    return np.concatenate([part for picture in pictures for part in (picture, line)][:-1])
+    """Pictures below each other, three times as large, with a grey line between them: white would look like 0."""
+    large = [picture.repeat(3, axis=0).repeat(3, axis=1) for picture in pictures]
+    line = np.full((1, large[0].shape[1], 3), SEPARATOR, np.uint8)
+    return np.concatenate([part for picture in large for part in (picture, line)][:-1])
 
 
 def _counted(shown: int, n_all: int, noun: str) -> str:

@@ -1,11 +1,8 @@
 """Whether conformal sets keep their promise: coverage over random splits of the test pictures.
 
-    python -m benchmarks.trust MODEL.onnx DATASET DATASETS_DIR [--coverage 0.95] [--splits 20]
-
-Half of the test pictures gives the scores, the other half is asked; nothing was trained on either.
+Half of the test pictures gives the scores, the other half is asked; the network was trained on neither.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -13,31 +10,34 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from worker.artifacts import INPUT_TENSOR, OUTPUT_TENSOR
-from worker.datasets import load_dataset
+from worker.datasets import Dataset
 from worker.pictures.pixels import to_unit_range
 from worker.trust.conformal import classes_of_sets, scores_of_mistakes, threshold
 
 AT_ONCE = 256
 
 
-def main() -> None:
-    """Print the mean, the lowest and the highest coverage, and the mean size of a set."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("network", type=Path)
-    parser.add_argument("dataset")
-    parser.add_argument("datasets_dir", type=Path)
-    parser.add_argument("--coverage", type=float, default=0.95)
-    parser.add_argument("--splits", type=int, default=20)
-    arguments = parser.parse_args()
-    dataset = load_dataset(arguments.dataset, arguments.datasets_dir)
-    probabilities, labels = answers(arguments.network, dataset.test_images), dataset.test_labels
-    found = [one_split(probabilities, labels, arguments.coverage, seed) for seed in range(arguments.splits)]
+def measured_coverage(network: Path, dataset: Dataset, coverage: float, n_splits: int) -> dict[str, float]:
+    """The accuracy, the coverage over all splits, and the size of a set.
+
+    Args:
+        network: an ONNX file.
+        dataset: its test pictures are used.
+        coverage: that is promised.
+        n_splits: random splits of the test pictures into two halves.
+    """
+    probabilities, labels = answers(network, dataset.test_images), dataset.test_labels
+    found = [one_split(probabilities, labels, coverage, seed) for seed in range(n_splits)]
     coverages, sizes = np.array(found).T
-    accuracy = (probabilities.argmax(axis=1) == labels).mean()
-    print(
-        f"accuracy {accuracy:.3f}, coverage {coverages.mean():.4f} ({coverages.min():.4f} to {coverages.max():.4f}), "
-        f"{sizes.mean():.2f} labels in a set"
-    )
+    return {
+        "accuracy": round(float((probabilities.argmax(axis=1) == labels).mean()), 4),
+        "promised": coverage,
+        "splits": n_splits,
+        "mean": round(float(coverages.mean()), 4),
+        "lowest": round(float(coverages.min()), 4),
+        "highest": round(float(coverages.max()), 4),
+        "labels_in_a_set": round(float(sizes.mean()), 2),
+    }
 
 
 def answers(path: Path, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -58,7 +58,3 @@ def one_split(
     sets = classes_of_sets(probabilities[asked], threshold(mistakes.tolist(), len(known), coverage))
     hits = [label in chosen for label, chosen in zip(labels[asked].tolist(), sets, strict=True)]
     return float(np.mean(hits)), float(np.mean([len(chosen) for chosen in sets]))
-
-
-if __name__ == "__main__":
-    main()
