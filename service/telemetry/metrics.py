@@ -13,6 +13,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from service import __version__
+from service.telemetry.tallies import Count, Observations, counters, histograms
 from worker.jobs.records import QueueOverview
 from worker.jobs.workers import Worker
 
@@ -41,11 +42,11 @@ class LoadedModel:
 class _OfModel:
     """The series of one model, kept because looking them up by label costs more than counting."""
 
-    decode: Histogram
-    queue: Histogram
-    compute: Histogram
-    batch: Histogram
-    answered: Counter
+    decode: Observations
+    queue: Observations
+    compute: Observations
+    batch: Observations
+    answered: Count
 
 
 class Metrics:
@@ -56,38 +57,32 @@ class Metrics:
         ProcessCollector(namespace="convserve", registry=registry)
         build = Gauge("convserve_build_info", "1, with the version that runs.", ["version"], registry=registry)
         build.labels(__version__).set(1)
-        self._requests = Counter(
+        self._requests = counters(
             "convserve_http_requests",
             "Requests answered, by route template, method and status.",
             ["route", "method", "status"],
-            registry=registry,
+            registry,
         )
-        self._request_seconds = Histogram(
+        self._request_seconds = histograms(
             "convserve_http_request_duration_seconds",
             "From a request's arrival to the end of its answer; a progress stream lasts until its client leaves.",
             ["route", "method"],
-            buckets=REQUEST_BUCKETS_S,
-            registry=registry,
+            REQUEST_BUCKETS_S,
+            registry,
         )
         self._decode, self._queue, self._compute = (
-            Histogram(
-                f"convserve_prediction_{stage}_seconds", text, ["model"], buckets=STAGE_BUCKETS_S, registry=registry
-            )
+            histograms(f"convserve_prediction_{stage}_seconds", text, ["model"], STAGE_BUCKETS_S, registry)
             for stage, text in (
                 ("decode", "Decoding the pictures of one request, the wait for a thread included."),
                 ("queue", "The wait of a batch's first picture for the batch to begin."),
                 ("compute", "ONNX Runtime's work on one batch."),
             )
         )
-        self._batch = Histogram(
-            "convserve_batch_pictures",
-            "Pictures in one run of ONNX Runtime.",
-            ["model"],
-            buckets=BATCH_BUCKETS,
-            registry=registry,
+        self._batch = histograms(
+            "convserve_batch_pictures", "Pictures in one run of ONNX Runtime.", ["model"], BATCH_BUCKETS, registry
         )
-        self._answered = Counter(
-            "convserve_pictures_answered", "Pictures that got probabilities.", ["model"], registry=registry
+        self._answered = counters(
+            "convserve_pictures_answered", "Pictures that got probabilities.", ["model"], registry
         )
         self._unusual = Counter(
             "convserve_pictures_unusual",
@@ -115,7 +110,7 @@ class Metrics:
         )
         self._models: dict[str, _OfModel] = {}
         self._watched: set[str] = set()  # models with series of unusual pictures
-        self._exchanges: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}  # as in `_OfModel`
+        self._exchanges: dict[tuple[str, str, int], tuple[Count, Observations]] = {}  # as in `_OfModel`
 
     def request_answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one HTTP exchange under its route's template, `OTHER` when it has none."""
