@@ -19,7 +19,11 @@ class JobFilter:
     """Of `tag`, `model`, `dataset`, `architecture`, `group`: the value that a job must have."""
 
     def indexes(self) -> tuple[list[str], list[str]]:
-        """Names of indexes: a matching job is in one of the first and in all of the second."""
+        """Names of indexes: a matching job is in one of the first, if there are any, and in all of the second."""
+        if self.properties and not self.states:  # every job is in some state
+            owner = {} if self.owner is None else {"owner": self.owner}
+            names = [f"{name}={value}" for name, value in (owner | dict(self.properties)).items()]
+            return (names, []) if len(names) == 1 else ([], names)  # of one index, only the page is read
         owned = f",owner={self.owner}" if self.owner is not None else ""
         return (
             [f"state={state}{owned}" for state in dict.fromkeys(self.states or tuple(JobState))],

@@ -2,7 +2,7 @@
 --
 -- ARGV[1]  number in `sequence` below which to look, or '+inf'
 -- ARGV[2]  most jobs to find
--- ARGV[3]  how many of the names that follow are alternatives: a job is in one of them
+-- ARGV[3]  how many of the names that follow are alternatives: a job is in one of them; 0 if it may be anywhere
 -- ARGV[4…] names of indexes: first the alternatives, which have no job in common; a job is in all of the others
 -- Answers  {how many jobs match in all, id and number in `sequence` of each job found}
 -- Touches  index
@@ -39,7 +39,7 @@ if #ARGV < first_required then
   end
 else
   -- The smallest index that all matching jobs are in is read whole, since the number of matches is wanted, too.
-  local smallest, size = nil, 0
+  local smallest, size = nil, n_alternatives > 0 and 0 or math.huge
   for i = 4, first_required - 1 do size = size + redis.call('ZCARD', key.index(ARGV[i])) end
   for i = first_required, #ARGV do
     local count = redis.call('ZCARD', key.index(ARGV[i]))
@@ -47,7 +47,7 @@ else
   end
   for i = smallest or 4, smallest or first_required - 1 do
     collect(redis.call('ZREVRANGE', key.index(ARGV[i]), 0, -1, 'WITHSCORES'), function(id)
-      if smallest and not is_in_one(id, 4, first_required - 1) then return false end
+      if smallest and n_alternatives > 0 and not is_in_one(id, 4, first_required - 1) then return false end
       return is_in_all(id, first_required, #ARGV)
     end)
   end
