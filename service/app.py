@@ -140,8 +140,10 @@ ROUTES = (
     ),
     *(inference_routes, repository_routes, serving_routes, hub_routes, cloud_routes, label_studio_routes),
 )
-TRIED_FIRST = (predict, inference_routes)
-"""A path is compared with one route after the other, a microsecond each, and most requests predict."""
+TRIED_FIRST = (predict, inference_routes, health, prometheus)
+"""A path is compared with one route after the other, a microsecond each, and most requests predict. Besides, FastAPI
+builds the routes of a module a second time when the first request passes them: a process that predicts and is probed
+never builds the others."""
 LENIENT = (health, prometheus, hub_routes, cloud_routes, label_studio_routes)
 """Their callers are probes and clients of others, which may add parameters of their own."""
 
