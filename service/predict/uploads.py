@@ -38,6 +38,7 @@ EXPECTED = (
     'application/octet-stream, or application/json {"images": [{"b64": "…"}]}'
 )
 HINT = "With curl: -F file=@picture.png"
+_SLASH = re.compile(r"[/\\]")
 _JSON = re.compile(r"application/(json|.+\+json)")
 _UNTOLD = frozenset({"none", "application/x-www-form-urlencoded"})
 """No Content-Type, as `curl -T` sends files, and the one of `curl --data-binary`, which says nothing about the body."""
@@ -265,5 +266,7 @@ def shown_filename(filename: str | None) -> str | None:
     """The last part of a name, without what could disturb a terminal or a page."""
     if filename is None:
         return None
-    last = re.split(r"[/\\]", filename)[-1][:MAX_FILENAME]
+    if len(filename) <= MAX_FILENAME and filename.isascii() and filename.isprintable() and not _SLASH.search(filename):
+        return filename or None  # as most are, and sixty-four may come in a request
+    last = _SLASH.split(filename)[-1][:MAX_FILENAME]
     return "".join(c for c in last.encode("utf-8", "ignore").decode() if c.isprintable()) or None

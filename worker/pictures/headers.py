@@ -44,6 +44,8 @@ UNTOLD_SIZE = (2**20, 2**20)
 
 _JPEG_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # neither stuffing nor a restart
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers of a frame's header, of every coding
+_PNG_START = PNG_SIGNATURE + b"\0\0\0\rIHDR"
+_PNG_SIZE = struct.Struct(">16xII")
 _OS2_HEADER = (12).to_bytes(4, "little")
 _JPEG_PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _JPEG_BASELINE = 0xC0
@@ -67,8 +69,11 @@ def picture_area(data: bytes) -> int:
 
     A header may lie; decoding checks it again. Of a file that is no picture the area is 0.
     """
-    width, height = _png_size(data) if data.startswith(PNG_SIGNATURE) else picture_size(data)
-    return width * height
+    if data.startswith(_PNG_START) and len(data) >= _PNG_SIZE.size:
+        width, height = _PNG_SIZE.unpack_from(data)
+    else:
+        width, height = picture_size(data)
+    return int(width * height)
 
 
 def picture_size(data: bytes) -> tuple[int, int]:
