@@ -27,7 +27,7 @@ _ARCHIVE, _RECORD, _LOCK = "archive", "upload.json", "lock"
 _ID_BYTES = 16
 
 
-class UploadRecord(BaseModel):
+class UploadRecord(BaseModel, defer_build=True):
     """What was said when an upload began."""
 
     model_config = ConfigDict(frozen=True)

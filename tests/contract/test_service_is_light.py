@@ -14,7 +14,7 @@ HEAVY = (
     ),  # imported by the routes that use them
     *("pydantic.v1", "opentelemetry.sdk.metrics"),  # see service/web/absent.py
 )
-BUILT_AT_START = 40
+BUILT_AT_START = 50
 """Models of ours that may have their validators before a request needs them: those of settings, presets and request
 bodies."""
 PROGRAM = f"""

@@ -49,7 +49,7 @@ Number = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
 PerChannel = Number | Annotated[tuple[Number, ...], Field(min_length=1, max_length=4)]
 
 
-class PixelScaling(BaseModel):
+class PixelScaling(BaseModel, defer_build=True):
     """What is done with pixels of 0 to 255 before the model gets them: `pixel * scale + offset`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -96,7 +96,7 @@ Side = Annotated[int, Field(ge=4, le=MAX_SIDE)]
 Tag = Annotated[str, Field(pattern=TAG_PATTERN)]
 
 
-class ImportOptions(BaseModel):
+class ImportOptions(BaseModel, defer_build=True):
     """How a file becomes a version: everything has a default, which the answer shows."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -151,7 +151,7 @@ class ImportOptions(BaseModel):
         return self
 
 
-class ImportedModel(BaseModel):
+class ImportedModel(BaseModel, defer_build=True):
     """The file that a job imports, and what was said about it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
