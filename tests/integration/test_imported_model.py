@@ -70,6 +70,7 @@ def test_an_onnx_file_is_served_as_it_is(api: httpx.Client) -> None:
     assert api.post("/jobs", json=again).json()["errors"][0]["loc"][-1] == "initial_model"
 
 
+@pytest.mark.long
 def test_a_layer_that_runs_code_ends_the_job_with_its_name(api: httpx.Client, exported: bytes) -> None:
     with zipfile.ZipFile(io.BytesIO(exported)) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
@@ -89,6 +90,7 @@ def test_a_layer_that_runs_code_ends_the_job_with_its_name(api: httpx.Client, ex
     assert api.get("/models/never").status_code == 404
 
 
+@pytest.mark.long
 def test_the_command_and_the_client_import(stack: Stack, exported: bytes, tmp_path: Path) -> None:
     file = tmp_path / "Boots.keras"
     file.write_bytes(exported)
@@ -105,6 +107,7 @@ def test_the_command_and_the_client_import(stack: Stack, exported: bytes, tmp_pa
     assert "neither a Keras model nor an ONNX file" in refused.stderr
 
 
+@pytest.mark.long
 def test_a_repeated_request_returns_the_first_job(api: httpx.Client, exported: bytes) -> None:
     headers = {"Idempotency-Key": "the-same-model"}
     jobs = [
