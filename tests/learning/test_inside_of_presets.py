@@ -1,6 +1,11 @@
-"""Every preset can be looked into: all layers are found, maps equal Keras's, and Grad-CAM agrees with its gradients."""
+"""Every preset can be looked into: all layers are found, maps equal Keras's, and Grad-CAM agrees with its gradients.
 
+So can networks that are put together by chance.
+"""
+
+import random
 from pathlib import Path
+from typing import Any, get_args
 
 import keras
 import numpy as np
@@ -15,6 +20,7 @@ from tests.learning.gradients import grad_cam_of_any_network
 from tests.learning.test_networks_match_keras import EVERY_LAYER
 from tests.unit.service.tiny_networks import publish
 from worker.architectures import PRESETS, Architecture, Overrides, analyse, override
+from worker.architectures.grammar import Activation
 from worker.artifacts import LAYERS_FILE, ONNX_FILE, TAILS_FILE
 from worker.inside.record import NetworkRecord, Tails
 from worker.training.export import export_onnx
@@ -58,6 +64,41 @@ def recorded(
     publish(store, "preset", files, input_shape=shape)
     record = NetworkRecord.model_validate_json(files[LAYERS_FILE])
     return store, record, Tails.model_validate_json(files[TAILS_FILE])
+
+
+def by_chance(seed: int) -> Architecture:
+    """Seven layers, branches and residuals among them, with any activations."""
+    chance, channels, layers = random.Random(seed), 0, []
+
+    def convolution(filters: int) -> dict[str, Any]:
+        kind = chance.choice(["conv2d", "separable_conv2d"])
+        side, activation = chance.randint(1, 5), chance.choice(get_args(Activation))
+        return {"type": kind, "filters": filters, "kernel_size": side, "padding": "same", "activation": activation}
+
+    for at in range(7):
+        filters = chance.randint(2, 9)
+        pooling = {"type": chance.choice(["max_pooling2d", "average_pooling2d"]), "padding": "same"}
+        if at == 0:
+            layers, channels = [convolution(filters)], filters
+        elif at % 3 == 0:
+            layers.append({**pooling, "pool_size": chance.randint(2, 3), "strides": 2})
+        elif at % 3 == 1:
+            layers.append({"type": "residual", "layers": [convolution(filters), convolution(channels)]})
+        else:
+            side = [{**pooling, "pool_size": 3, "strides": 1}]
+            layers += [
+                {"type": "branches", "branches": [[convolution(filters)], side]},
+                {"type": "batch_normalization"},
+            ]
+            channels += filters
+    ends = [[{"type": "global_average_pooling2d"}], [{"type": "flatten"}, {"type": "dense", "units": 12}]]
+    output = {"type": "dense", "units": "classes", "activation": "softmax"}
+    return Architecture.model_validate({"layers": [*layers, *chance.choice(ends), output]})
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_shown_of_any_network_is_what_keras_computes(seed: int, tmp_path: Path) -> None:
+    test_what_is_shown_of_a_preset_is_what_keras_computes(by_chance(seed), (26, 29, 3 if seed % 2 else 1), tmp_path)
 
 
 @pytest.mark.parametrize(("architecture", "image_shape"), architectures())
