@@ -50,7 +50,7 @@ def main() -> None:
         "cpu_s_with": [round(each, 2) for each in with_film],
         "cpu_s_without": [round(each, 2) for each in without],
         "cpu_s_of_the_recorder": [round(each, 3) for each in recorders],
-        "cost_by_difference": round(statistics.median(with_film) / statistics.median(without) - 1, 4),
+        "cost_by_medians": round(statistics.median(with_film) / statistics.median(without) - 1, 4),
         "cost_by_recorder": round(statistics.median(recorders) / statistics.median(without), 4),
     }
     print(json.dumps(report, indent=1))

@@ -68,7 +68,8 @@ def recorded(
 
 def by_chance(seed: int) -> Architecture:
     """Seven layers, branches and residuals among them, with any activations."""
-    chance, channels, layers = random.Random(seed), 0, []
+    chance, channels = random.Random(seed), 0
+    layers: list[dict[str, Any]] = []
 
     def convolution(filters: int) -> dict[str, Any]:
         kind = chance.choice(["conv2d", "separable_conv2d"])
@@ -91,7 +92,10 @@ def by_chance(seed: int) -> Architecture:
                 {"type": "batch_normalization"},
             ]
             channels += filters
-    ends = [[{"type": "global_average_pooling2d"}], [{"type": "flatten"}, {"type": "dense", "units": 12}]]
+    ends: list[list[dict[str, Any]]] = [
+        [{"type": "global_average_pooling2d"}],
+        [{"type": "flatten"}, {"type": "dense", "units": 12}],
+    ]
     output = {"type": "dense", "units": "classes", "activation": "softmax"}
     return Architecture.model_validate({"layers": [*layers, *chance.choice(ends), output]})
 

@@ -3,7 +3,8 @@
 It may cost 2 % of `fit`. The network is called directly, since compiling it once more takes half a second, and on as
 many validation pictures as the length of the training allows. Measured with `lenet5-fashion` in processor time: 0.08 s
 for the first frame, and then 0.03 s with 60 pictures and 0.06 s with 300. By these figures ten epochs of the sample,
-which take 19 s, spend 1.0 % on their five frames; only trainings of less than eight seconds spend more than 2 %.
+which take 19 s, spend 1.0 % on their five frames, as `benchmarks/film.py` confirms; only trainings of less than eight
+seconds spend more than 2 %.
 """
 
 import math
