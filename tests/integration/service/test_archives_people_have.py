@@ -1,6 +1,7 @@
 """Archives as people's tools write them and as their data sets are laid out, over HTTP with real converters."""
 
 import io
+import lzma
 import tarfile
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 
 from tests.archives import RawEntry, encoded_noise, huge_webp, picture, raw_zip, unicode_path, zipped
 from tests.integration.service.uploading import converted, upload
+from tests.unit.worker.datasets.test_picture_tables import parquet, pixel_table
+from tests.unit.worker.datasets.test_upload_foreign import tarred
 
 pytestmark = pytest.mark.anyio
 
@@ -227,3 +230,34 @@ async def test_a_table_with_a_column_for_each_pixel_is_a_dataset(api: httpx.Asyn
 async def test_a_tar_with_a_name_that_leads_elsewhere_is_refused(api: httpx.AsyncClient) -> None:
     answer = await upload(api, tar_of(tree(["cat", "dog"]) | {"../evil/1.png": b"x"}))
     assert (answer.status_code, answer.json()["code"]) == (422, "archive_rejected")
+
+
+def published_forms() -> Mapping[str, tuple[bytes, dict[str, tuple[int, int]]]]:
+    """Uploads in the forms in which data sets are published, and what becomes of each."""
+    names = [f"{number:03d}" for number in range(10)]
+    rows = "".join(f'{{"file_name": "{n}.png", "label": "{("cat", "dog")[int(n) % 2]}"}}\n' for n in names)
+    tables = {
+        f"data/{split}-00000-of-00001.parquet": parquet([0, 1] * 3, ("Bag", "T-shirt/top"), first)
+        for first, split in ((0, "train"), (50, "test"))
+    }
+    doubled = tree([f"seg_{split}/seg_{split}/{label}" for split in ("train", "test") for label in ("cat", "dog")])
+    pictures = {f"images/{name}.png": encoded_noise(int(name)) for name in names}
+    return {
+        "doubled splits": (zipped(doubled), {"cat": (5, 5), "dog": (5, 5)}),
+        "splits in classes": (zipped(tree(["a/train", "a/test", "b/train", "b/test"])), {"a": (5, 5), "b": (5, 5)}),
+        "twins": (zipped(tree(["Polish", "polish"])), {"Polish": (4, 1), "polish": (4, 1)}),
+        "labels as lines": (zipped(pictures | {"metadata.jsonl": rows.encode()}), {"cat": (4, 1), "dog": (4, 1)}),
+        "parquet in a zip": (zipped(tables), {"Bag": (3, 3), "T-shirt/top": (3, 3)}),
+        "parquet": (parquet([0, 1] * 5, ("Bag", "T-shirt/top")), {"Bag": (4, 1), "T-shirt/top": (4, 1)}),
+        "pixels in a zip": (
+            zipped({"mnist_train.csv": pixel_table(10), "mnist_test.csv": pixel_table(4, first=1)}),
+            {"0": (5, 2), "1": (5, 2)},
+        ),
+        "tar.xz": (lzma.compress(tarred(tree(["cat", "dog"]))), {"cat": (4, 1), "dog": (4, 1)}),
+    }
+
+
+async def test_the_forms_in_which_data_sets_are_published_become_datasets(api: httpx.AsyncClient) -> None:
+    for name, (archive, expected) in published_forms().items():
+        assert counts(await dataset_of(api, archive)) == expected, name
+        assert (await api.delete("/datasets/pets")).status_code == 200

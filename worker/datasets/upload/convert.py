@@ -50,9 +50,9 @@ def convert(order: ConversionOrder, link: "Link") -> None:
 
         return on_picture
 
-    path, warnings = _pictures(order, counting("reading", 0))
+    (path, warnings), entries = _pictures(order, counting("reading", 0))
     with path.open("rb") as archive:
-        findings = _look_into(archive, order, warnings)
+        findings = _look_into(archive, entries or _entries(archive, order), order, warnings)
         link.begin(findings)
         members = findings.content.members
         found = survey(archive, members, order.limits, counting("reading", len(members)))
@@ -68,29 +68,34 @@ def convert(order: ConversionOrder, link: "Link") -> None:
     link.send(Converted(facts=facts))
 
 
-def _pictures(order: ConversionOrder, on_file: OnPicture) -> AsZip:
-    """A zip of pictures, made of what was uploaded if that is something else. Raises `ArchiveRejected`, `OSError`."""
+def _pictures(order: ConversionOrder, on_file: OnPicture) -> tuple[AsZip, list[Entry]]:
+    """A zip of pictures, made of what was uploaded if that is something else, and its entries if they are known.
+
+    Raises:
+        ArchiveRejected: it breaks a rule.
+        OSError: the disk is full.
+    """
     folder = Path(order.folder)
     found = as_zip(Path(order.archive), folder, order.limits, order.options.encoding, on_file)
     with found.path.open("rb") as archive:
-        tables = tables_in(archive, _entries(archive, order))
+        entries = _entries(archive, order)
+        tables = tables_in(archive, entries)
         if not tables:
-            return found
+            return found, entries
         target = folder / TABLES_ZIP
         with BoundedZip(target, order.limits, on_file) as zipped:
             write_tables(archive, tables, folder, zipped)
     if found.path != Path(order.archive):
         found.path.unlink()
-    return found._replace(path=target)
+    return found._replace(path=target), []
 
 
 def _entries(archive: BinaryIO, order: ConversionOrder) -> list[Entry]:
     return read_directory(archive, order.limits.max_files, order.limits.max_unpacked_bytes, order.options.encoding)
 
 
-def _look_into(archive: BinaryIO, order: ConversionOrder, warnings: tuple[str, ...]) -> Findings:
+def _look_into(archive: BinaryIO, entries: list[Entry], order: ConversionOrder, warnings: tuple[str, ...]) -> Findings:
     """What the archive's directory says. Raises `ArchiveRejected`."""
-    entries = _entries(archive, order)
     skipped = SkippedLog()
     content = arrange(archive, entries, skipped, order.options.encoding, MIN_CLASSES if order.base is None else 1)
     content = replace(content, warnings=(*warnings, *content.warnings))

@@ -38,8 +38,10 @@ def write_table(table: Path, target: BoundedZip) -> None:
 
 def tables_in(archive: BinaryIO, entries: Iterable[Entry]) -> Sequence[Entry]:
     """The tables with pictures in an archive that has hardly any other picture; otherwise none."""
-    files = [entry for entry in entries if not entry.is_folder and not is_hidden(path_parts(entry.name))]
-    suffixes = [(entry, PurePosixPath(entry.name).suffix.casefold()) for entry in files]
+    suffixes = [(entry, PurePosixPath(entry.name).suffix.casefold()) for entry in entries if not entry.is_folder]
+    if not any(suffix in SUFFIXES for _, suffix in suffixes):
+        return ()
+    suffixes = [(entry, suffix) for entry, suffix in suffixes if not is_hidden(path_parts(entry.name))]
     if sum(suffix in PICTURE_SUFFIXES for _, suffix in suffixes) >= FEW_PICTURES:
         return ()
     tables = []
