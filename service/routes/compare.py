@@ -10,12 +10,12 @@ from functools import cache
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
 from pydantic import Field, StringConstraints
 
 from model_store import StoreUnavailable
 from service.deps import NAME_PATTERN, ComparisonsDep, DatasetsDep, QueueDep
 from service.web.problem_docs import problem_responses
+from service.web.refused_values import refused_value
 from worker.architectures import analyse
 from worker.comparison import Comparison, MetricName, compare
 from worker.datasets import DatasetError, FindDataset
@@ -71,15 +71,15 @@ async def _runs(
     """The jobs named in the query, without repetition."""
     ids = list(dict.fromkeys(jobs.split(","))) if jobs else []
     if not ids and not group:
-        raise _refused("nothing to compare; expected jobs=ID,ID,… or group=ID")
+        raise refused_value("jobs", "nothing to compare; expected jobs=ID,ID,… or group=ID")
     if len(ids) > MAX_JOBS:
-        raise _refused(f"too many jobs; expected at most {MAX_JOBS}, got {len(ids)}")
+        raise refused_value("jobs", f"too many jobs; expected at most {MAX_JOBS}, got {len(ids)}")
     named = await asyncio.gather(*(queue.call(queue.jobs.get, job) for job in ids))
     groups = [await queue.call(queue.groups.get, name) for name in dict.fromkeys(group or ())]
     members = [job for found in groups for job in found.jobs]
     runs = list({job.id: job for job in (*named, *members)}.values())
     if len(runs) > MAX_JOBS:
-        raise _refused(f"too many jobs; expected at most {MAX_JOBS}, got {len(runs)}")
+        raise refused_value("jobs", f"too many jobs; expected at most {MAX_JOBS}, got {len(runs)}")
     grown = sum(addition.jobs for found in groups for addition in found.additions)
     return _Runs(runs, grown, groups[0].id if len(groups) == 1 and not ids else None)
 
@@ -152,7 +152,3 @@ def _parameters(plan: TrainingPlan, find_dataset: FindDataset) -> int | None:
     except (DatasetError, StoreUnavailable):
         return None
     return analyse(plan.network, info.image_shape, len(info.classes)).parameters
-
-
-def _refused(message: str) -> RequestValidationError:
-    return RequestValidationError([{"type": "value_error", "loc": ("query", "jobs"), "msg": message}])

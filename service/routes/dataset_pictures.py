@@ -5,7 +5,6 @@ import hashlib
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 
 from model_store import StoreUnavailable
@@ -16,6 +15,7 @@ from service.models.test_labels import require_test_labels
 from service.web.byte_ranges import ConditionsDep, answer_bytes
 from service.web.key_errors import LabelsHidden
 from service.web.problem_docs import problem_responses
+from service.web.refused_values import refused_value
 from worker.datasets import (
     DatasetCorrupt,
     DatasetInfo,
@@ -149,15 +149,11 @@ def _class_index(info: DatasetInfo, label: str) -> int:
     if label.isascii() and label.isdecimal() and int(label) < len(info.classes):
         return int(label)
     known = ", ".join(info.classes[:20]) + ("…" if len(info.classes) > 20 else "")
-    raise _refused("label", f"No such class; expected one of {known}, or an index below {len(info.classes)}")
+    raise refused_value("label", f"No such class; expected one of {known}, or an index below {len(info.classes)}")
 
 
 def _require_fitting(picture: DatasetPicture, scale: int) -> None:
     side = max(picture.pixels.shape[:2])
     if scale > 1 and side * scale > LONGEST_SIDE:
         most = max(1, LONGEST_SIDE // side)
-        raise _refused("scale", f"The picture would become too large; expected at most {most}, got {scale}")
-
-
-def _refused(parameter: str, message: str) -> RequestValidationError:
-    return RequestValidationError([{"type": "value_error", "loc": ("query", parameter), "msg": message}])
+        raise refused_value("scale", f"The picture would become too large; expected at most {most}, got {scale}")

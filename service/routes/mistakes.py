@@ -4,7 +4,6 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from fastapi.exceptions import RequestValidationError
 
 from model_store import FileNotInVersion, Manifest, ModelStore
 from service.deps import REVEALS_TEST_LABELS, CatalogDep, DatasetPicturesDep, StoreDep
@@ -16,6 +15,7 @@ from service.models.mistake_rows import MistakeList, mistakes_answer
 from service.routes.dataset_pictures import REFUSALS
 from service.routes.named_versions import of_version
 from service.web.key_errors import LabelsHidden
+from service.web.refused_values import refused_value
 from worker.artifacts import MISTAKES_FILE, MISTAKES_PICTURE
 from worker.jobs.lineage import parse_reference
 from worker.patterns import REFERENCE_PATTERN
@@ -124,19 +124,19 @@ async def _others(of: str, manifest: Manifest, catalog: Catalog, store: ModelSto
     """The mistakes of the version to compare with."""
     found = await catalog.resolve(Reference.to(parse_reference(of)))
     if found.dataset_fingerprint != manifest.dataset_fingerprint:
-        raise _refused(
+        raise refused_value(
             "of",
             f"tested on other pictures; expected a version on {manifest.dataset} with the fingerprint "
             f"{manifest.dataset_fingerprint[:12]}…, got one on {found.dataset} with {found.dataset_fingerprint[:12]}…",
-            of,
+            given=of,
         )
     own, others = manifest.recipe.get("test_samples"), found.recipe.get("test_samples")
     if own != others:
-        raise _refused(
+        raise refused_value(
             "of",
             f"tested on another number of pictures; expected `test_samples` {own or 'not set'}, "
             f"got {others or 'not set'}",
-            of,
+            given=of,
         )
     return await asyncio.to_thread(_kept, store, found)
 
@@ -149,8 +149,6 @@ def _check_class(manifest: Manifest, field: str, label: str | None) -> None:
     if label is not None and label not in manifest.classes:
         expected = ", ".join(repr(known) for known in manifest.classes[:CLASSES_NAMED])
         more = f" and {len(manifest.classes) - CLASSES_NAMED} more" if len(manifest.classes) > CLASSES_NAMED else ""
-        raise _refused(field, f"no class of this version: expected one of {expected}{more}; got {label!r}", label)
-
-
-def _refused(field: str, message: str, given: str) -> RequestValidationError:
-    return RequestValidationError([{"type": "value_error", "loc": ("query", field), "msg": message, "input": given}])
+        raise refused_value(
+            field, f"no class of this version: expected one of {expected}{more}; got {label!r}", given=label
+        )
