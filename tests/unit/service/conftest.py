@@ -8,10 +8,10 @@ import pytest
 from fastapi import FastAPI
 
 from model_store import Manifest, ModelStore, open_store
-from service.app import create_app
 from service.settings import ApiSettings
 from service.telemetry.metrics import Metrics
 from service.telemetry.stages import Stages
+from tests.unit.service.apps import app_of
 from tests.unit.service.tiny_networks import publish
 from worker.telemetry.tracing import NoTracing
 
@@ -49,7 +49,7 @@ def stages() -> Stages:
 
 @pytest.fixture
 def app(settings: ApiSettings, store: ModelStore) -> FastAPI:
-    return create_app(settings, store)
+    return app_of(settings, store)
 
 
 @pytest.fixture

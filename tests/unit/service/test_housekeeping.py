@@ -6,10 +6,10 @@ import pytest
 from fastapi import FastAPI
 
 from model_store import ModelStore
-from service.app import create_app
 from service.inference.unloaded import UnloadedModels
 from service.settings import ApiSettings
 from tests.event_loop import until
+from tests.unit.service.apps import app_of
 from tests.unit.service.tiny_networks import publish
 
 pytestmark = pytest.mark.anyio
@@ -24,7 +24,7 @@ def shared_dir(tmp_path: Path) -> Path:
 @pytest.fixture
 def app(settings: ApiSettings, store: ModelStore, shared_dir: Path) -> FastAPI:
     wishes = {"api_shared_dir": shared_dir, "loaded_models": 3, "pinned_models": "alpha, beta, gamma"}
-    return create_app(settings.model_copy(update=wishes), store)
+    return app_of(settings.model_copy(update=wishes), store)
 
 
 async def test_an_idle_process_keeps_no_memory_for_what_is_gone(

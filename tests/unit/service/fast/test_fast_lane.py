@@ -8,10 +8,10 @@ import pytest
 from fastapi import FastAPI
 
 from model_store import ModelStore
-from service.app import create_app
 from service.fast.simple_requests import simple_call
 from service.predict.answers import Prediction
 from service.settings import ApiSettings
+from tests.unit.service.apps import app_of
 from tests.unit.service.tiny_networks import encode, grey_picture, publish
 
 pytestmark = pytest.mark.anyio
@@ -96,7 +96,7 @@ async def test_the_newest_version_is_in_memory_before_the_process_is_ready(
 ) -> None:
     for name in ("alpha", "beta", "gamma"):
         publish(store, name)
-    app = create_app(settings.model_copy(update={"pinned_models": "alpha, nobody, beta/1"}), store)
+    app = app_of(settings.model_copy(update={"pinned_models": "alpha, nobody, beta/1"}), store)
     async with app.router.lifespan_context(app):
         loaded = {entry.model for entry in app.state.service.engine.loaded()}
     assert loaded >= {"alpha", "beta"}

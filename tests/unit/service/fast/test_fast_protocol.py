@@ -10,7 +10,6 @@ from fastapi import FastAPI
 from numpy.typing import NDArray
 
 from model_store import Manifest, ModelStore
-from service.app import create_app
 from service.fast.lane import LANE, Asked, FastLane, Headers, Reply
 from service.fast.simple_requests import Call
 from service.inference.batch import Answer as BatchAnswer
@@ -19,6 +18,7 @@ from service.keys.route_scopes import RouteScopes
 from service.settings import ApiSettings
 from service.web.doors import Doors
 from tests.event_loop import turns, until
+from tests.unit.service.apps import app_of
 from tests.unit.service.connections import Answer, Connection, form, post
 from tests.unit.service.tiny_networks import SIDE, grey_picture
 from worker.pictures.pixels import PictureLimits, decode_pictures
@@ -146,7 +146,7 @@ class Service:
 @pytest.fixture
 async def service(settings: ApiSettings, store: ModelStore, brightness: Manifest) -> AsyncIterator[Service]:
     assert brightness.version == 1
-    app = create_app(settings.model_copy(update={"catalog_refresh_s": 60, "max_predictions": 4}), store)
+    app = app_of(settings.model_copy(update={"catalog_refresh_s": 60, "max_predictions": 4}), store)
     async with app.router.lifespan_context(app) as state:
         assert state is not None
         assert isinstance(state[LANE], FastLane)

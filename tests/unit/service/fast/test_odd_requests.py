@@ -10,10 +10,10 @@ import pytest
 from fastapi import FastAPI
 
 from model_store import Manifest, ModelStore
-from service.app import create_app
 from service.fast.lane import LANE, FastLane
 from service.settings import ApiSettings
 from service.web.connection_limits import CONNECTIONS
+from tests.unit.service.apps import app_of
 from tests.unit.service.connections import Answer, Connection, form, post
 from tests.unit.service.tiny_networks import grey_picture
 
@@ -112,7 +112,7 @@ async def service(
     settings: ApiSettings, store: ModelStore, brightness: Manifest
 ) -> AsyncIterator[tuple[FastAPI, dict[str, object]]]:
     assert brightness.version == 1
-    app = create_app(settings.model_copy(update={"catalog_refresh_s": 60}), store)
+    app = app_of(settings.model_copy(update={"catalog_refresh_s": 60}), store)
     async with app.router.lifespan_context(app) as state:
         assert state is not None
         yield app, dict(state)

@@ -5,10 +5,10 @@ import pytest
 from fastapi import FastAPI
 
 from model_store import ModelStore
-from service.app import create_app
 from service.datasets.pictures import DatasetPictures
 from service.keys.callers import KeyScope
 from service.settings import ApiSettings
+from tests.unit.service.apps import app_of
 from tests.unit.service.keys.callers_of_tests import made
 from tests.unit.service.tiny_networks import publish
 from worker.datasets import DatasetNotFound
@@ -30,7 +30,7 @@ FREE = ["", "/files/manifest.json", "/files/curves.png", "/files/model.onnx", "/
 @pytest.fixture
 def app(settings: ApiSettings, store: ModelStore) -> FastAPI:
     hidden = {"auth": "on", "hidden_test_labels": "greys, fashion_mnist_sample"}
-    return create_app(settings.model_copy(update=hidden), store)
+    return app_of(settings.model_copy(update=hidden), store)
 
 
 @pytest.fixture

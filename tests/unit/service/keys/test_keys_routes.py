@@ -10,10 +10,10 @@ from fastapi import FastAPI
 from starlette.responses import StreamingResponse
 
 from model_store import Manifest, ModelStore
-from service.app import create_app
 from service.keys.callers import KeyScope
 from service.keys.tokens import is_well_formed
 from service.settings import ApiSettings
+from tests.unit.service.apps import app_of
 from tests.unit.service.keys.callers_of_tests import made
 from tests.unit.service.tiny_networks import grey_picture
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def app(settings: ApiSettings, store: ModelStore) -> FastAPI:
-    return create_app(settings.model_copy(update={"auth": "on"}), store)
+    return app_of(settings.model_copy(update={"auth": "on"}), store)
 
 
 @pytest.fixture

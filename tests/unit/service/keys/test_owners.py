@@ -8,9 +8,9 @@ import pytest
 from fastapi import FastAPI
 
 from model_store import ConversionStatus, ModelStore
-from service.app import create_app
 from service.keys.callers import KeyScope
 from service.settings import ApiSettings
+from tests.unit.service.apps import app_of
 from tests.unit.service.keys.callers_of_tests import made
 from tests.unit.service.tiny_networks import publish
 from worker.jobs.plan import plan as training_plan
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def app(settings: ApiSettings, store: ModelStore) -> FastAPI:
-    return create_app(settings.model_copy(update={"auth": "on"}), store)
+    return app_of(settings.model_copy(update={"auth": "on"}), store)
 
 
 @pytest.fixture

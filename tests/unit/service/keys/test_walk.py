@@ -14,6 +14,7 @@ from service.app import ROUTES, create_app
 from service.keys.gate import is_open
 from service.keys.route_scopes import ROWS, Route, scope_of
 from service.settings import ApiSettings
+from tests.unit.service.apps import app_of
 from tests.unit.service.keys.callers_of_tests import ADMITTED, REFUSED, ten_callers
 
 pytestmark = pytest.mark.anyio
@@ -30,7 +31,7 @@ VALUES = {
 
 @pytest.fixture
 def guarded(settings: ApiSettings, store: ModelStore) -> FastAPI:
-    return create_app(settings.model_copy(update={"auth": "on", "metrics_open": False}), store)
+    return app_of(settings.model_copy(update={"auth": "on", "metrics_open": False}), store)
 
 
 @functools.cache

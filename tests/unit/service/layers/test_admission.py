@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from model_store import ModelStore
-from service.app import create_app
 from service.errors import Overloaded
 from service.predict.capacity import Capacity
 from service.settings import ApiSettings
+from tests.unit.service.apps import app_of
 from tests.unit.service.slow_store import SlowStore
 from tests.unit.service.tiny_networks import grey_picture, publish
 
@@ -40,7 +40,7 @@ def held(slow_store: SlowStore) -> Iterator[Event]:
 
 @asynccontextmanager
 async def serving(settings: ApiSettings, store: ModelStore, **limits: int) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(settings.model_copy(update={"max_predictions": SLOTS, **limits}), store)
+    app = app_of(settings.model_copy(update={"max_predictions": SLOTS, **limits}), store)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as api,

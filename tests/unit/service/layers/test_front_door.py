@@ -5,8 +5,8 @@ import pytest
 from fastapi import FastAPI, Response
 
 from model_store import Manifest, ModelStore
-from service.app import create_app
 from service.settings import ApiSettings
+from tests.unit.service.apps import app_of
 from tests.unit.service.tiny_networks import grey_picture
 
 pytestmark = pytest.mark.anyio
@@ -113,7 +113,7 @@ async def test_every_picture_is_in_the_same_sandbox_as_stored_files(
 
 @pytest.fixture
 def locked(settings: ApiSettings, store: ModelStore) -> FastAPI:
-    return create_app(ApiSettings.model_validate(settings.model_dump() | {"admin_key": KEY}), store)
+    return app_of(ApiSettings.model_validate(settings.model_dump() | {"admin_key": KEY}), store)
 
 
 async def test_with_a_key_set_every_route_but_the_open_ones_needs_it(locked: FastAPI) -> None:

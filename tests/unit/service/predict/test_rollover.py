@@ -8,7 +8,6 @@ import httpx
 import pytest
 
 from model_store import ModelStore, StoreUnavailable
-from service.app import create_app
 from service.inference.engine import Engine, EngineRules
 from service.models.catalog import Catalog
 from service.models.index import Reference
@@ -20,6 +19,7 @@ from service.settings import ApiSettings
 from service.telemetry.stages import Stages
 from service.trust.wishes import TrustRecords
 from tests.event_loop import LoopClock, turns, until
+from tests.unit.service.apps import app_of
 from tests.unit.service.slow_store import SlowStore
 from tests.unit.service.tiny_networks import brightness_network, grey_picture, publish
 from worker.pictures.pixels import PictureLimits
@@ -134,7 +134,7 @@ async def test_many_clients_see_no_failed_and_no_mixed_answer_while_versions_are
     publish_next(1)
     slow_store = SlowStore(store)
     arrivals = [slow_store.hold("brightness", number) for number in (2, 3)]
-    app = create_app(settings.model_copy(update={"max_predictions": 2 * MOST_WAITING}), slow_store)
+    app = app_of(settings.model_copy(update={"max_predictions": 2 * MOST_WAITING}), slow_store)
     answers: list[httpx.Response] = []
     is_over = False
 

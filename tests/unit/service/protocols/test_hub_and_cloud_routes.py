@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model_store import ModelStore
-from service.app import create_app
 from service.settings import ApiSettings
+from tests.unit.service.apps import app_of
 from tests.unit.service.tiny_networks import CLASSES, publish
 
 pytestmark = pytest.mark.anyio
@@ -137,7 +137,7 @@ async def on_vertex(
     monkeypatch.setenv("CONVSERVE_SERVED_MODEL", "brightness/1")
     settings = ApiSettings(data_dir=tmp_path, redis_url=f"unix://{tmp_path}/nobody-listens.sock")
     assert settings.port == 8181
-    app = create_app(settings, store)
+    app = app_of(settings, store)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client,
@@ -162,7 +162,7 @@ async def test_the_page_is_open_without_a_key_but_asking_a_model_at_its_address_
 ) -> None:
     publish(store)
     settings = ApiSettings(data_dir=tmp_path, redis_url=f"unix://{tmp_path}/nobody-listens.sock", admin_key="k" * 20)
-    app = create_app(settings, store)
+    app = app_of(settings, store)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client,

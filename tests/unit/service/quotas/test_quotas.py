@@ -10,12 +10,12 @@ import pytest
 from fastapi import FastAPI
 
 from model_store import ConversionStatus, DatasetFacts, Manifest, ModelStore
-from service.app import create_app
 from service.keys.callers import KeyScope
 from service.keys.issuing import issue
 from service.keys.rates import Rates
 from service.settings import ApiSettings
 from service.web.quota_errors import QuotaExceeded
+from tests.unit.service.apps import app_of
 from tests.unit.service.tiny_networks import grey_picture, publish
 from worker.jobs.states import JobState
 
@@ -44,7 +44,7 @@ AsOwner = Callable[..., dict[str, str]]
 
 @pytest.fixture
 def app(settings: ApiSettings, store: ModelStore) -> FastAPI:
-    return create_app(settings.model_copy(update={"auth": "on", "quotas": QUOTAS}), store)
+    return app_of(settings.model_copy(update={"auth": "on", "quotas": QUOTAS}), store)
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ async def test_a_key_that_only_predicts_sees_itself_without_a_queue(api: httpx.A
 
 
 async def test_without_keys_everybody_is_local(settings: ApiSettings, store: ModelStore) -> None:
-    app = create_app(settings, store)
+    app = app_of(settings, store)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as api,

@@ -6,7 +6,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from model_store import ModelStore
 from service import deps
+from service.app import create_app
+from service.settings import ApiSettings
 from service.web.streams import EventStreams
 
 pytestmark = pytest.mark.anyio
@@ -17,6 +20,12 @@ class Queue:
 
     async def latest_event(self, job_id: str) -> str:
         return f"0-{len(job_id)}"
+
+
+@pytest.fixture
+def app(settings: ApiSettings, store: ModelStore) -> FastAPI:
+    """With routes of its own, whose dependencies can be overridden."""
+    return create_app(settings, store)
 
 
 async def test_one_stream_too_many_is_429(app: FastAPI, api: httpx.AsyncClient) -> None:

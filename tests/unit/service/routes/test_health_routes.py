@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from model_store import Manifest, ModelStore, StoreFull, StoreUnavailable
-from service.app import create_app
 from service.settings import ApiSettings
+from tests.unit.service.apps import app_of
 from tests.unit.service.tiny_networks import grey_picture
 
 pytestmark = pytest.mark.anyio
@@ -49,7 +49,7 @@ async def test_a_service_without_redis_is_alive_and_ready(api: httpx.AsyncClient
 async def test_a_service_without_its_store_is_not_ready_but_serves_what_it_knows(
     settings: ApiSettings, failing: FailingStore, brightness: Manifest
 ) -> None:
-    app = create_app(settings, cast("ModelStore", failing))
+    app = app_of(settings, cast("ModelStore", failing))
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as api,
@@ -74,7 +74,7 @@ async def test_a_service_without_its_store_is_not_ready_but_serves_what_it_knows
 
 @pytest.mark.usefixtures("brightness")
 async def test_a_service_whose_store_is_full_is_ready(settings: ApiSettings, store: ModelStore) -> None:
-    app = create_app(settings, cast("ModelStore", FullStore(store)))
+    app = app_of(settings, cast("ModelStore", FullStore(store)))
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as api,

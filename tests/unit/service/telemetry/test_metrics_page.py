@@ -9,8 +9,8 @@ from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
 from model_store import Manifest, ModelStore
-from service.app import create_app
 from service.settings import ApiSettings
+from tests.unit.service.apps import app_of
 from tests.unit.service.tiny_networks import grey_picture, publish
 
 pytestmark = pytest.mark.anyio
@@ -187,7 +187,7 @@ async def test_a_deleted_model_leaves_the_page_and_may_come_back(api: httpx.Asyn
 async def test_two_applications_in_one_process_count_apart(
     api: httpx.AsyncClient, settings: ApiSettings, store: ModelStore
 ) -> None:
-    other = create_app(settings, store)
+    other = app_of(settings, store)
     await api.get("/healthz")
     async with (
         other.router.lifespan_context(other),
