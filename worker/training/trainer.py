@@ -174,6 +174,7 @@ def _import_in_background(link: WorkerLink, niceness: int) -> None:
     def import_pipeline() -> None:
         if sys.platform == "linux":
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LAST)
+        importlib.import_module("worker.training.absent")
         importlib.import_module("worker.training.pipeline")
         importlib.import_module("worker.training.warmup")
 
