@@ -30,7 +30,7 @@ function Keys() {
       <label>Name <input value=${form.name} onInput=${set("name")} required placeholder="ada" spellcheck=${false} /></label>
       <label>Scope <select value=${form.scope} onChange=${set("scope")}>${SCOPES.map(([scope, text]) => html`<option key=${scope} value=${scope}>${scope}: ${text}</option>`)}</select></label>
       <label>Expires after <input value=${form.expires} onInput=${set("expires")} placeholder="30d, or never" size="12" /></label>
-      <label>Jobs at a time <input value=${form.jobs} onInput=${set("jobs")} type="number" min="0" placeholder="as the scope" /></label>
+      <label>Jobs at a time <input value=${form.jobs} onInput=${set("jobs")} type="number" min="0" placeholder="default" /></label>
       <button type="submit" class="primary" disabled=${make.busy}>Create a key</button></form>
     <${Fault} error=${make.error ?? revoke.error} />
     ${made ? html`<div role="status"><p>The key of <strong>${made.name}</strong>. It is shown once: copy it now.</p><${Code} text=${made.key} label="New key" /></div>` : null}
@@ -49,9 +49,9 @@ function Owners() {
   const datasets = useResource("/datasets", { every: 15000 });
   return html`<${Panel} title="Queue and disk by owner" wide><${Await} of=${queue}>${({ jobs }) => {
     const rows = owners(jobs.map(rowOf), models.data?.models ?? [], datasets.data?.datasets ?? []);
-    return rows.length ? html`<div class="scroll" tabindex="0" role="region" aria-label="Owners"><table><thead><tr><th scope="col">owner</th><th scope="col" class="number">running</th><th scope="col" class="number">waiting</th><th scope="col">next at</th><th scope="col" class="number">versions</th><th scope="col" class="number">datasets</th></tr></thead>
+    return rows.length ? html`<div class="scroll" tabindex="0" role="region" aria-label="Owners"><table><thead><tr><th scope="col">owner</th><th scope="col" class="number">running</th><th scope="col" class="number">waiting</th><th scope="col" class="number">next at</th><th scope="col" class="number">versions</th><th scope="col" class="number">datasets</th></tr></thead>
       <tbody>${rows.map((row) => html`<tr key=${row.owner}><th scope="row"><a href=${`#/${query({ q: row.owner })}`}>${row.owner}</a></th>
-        <td class="number">${row.running}</td><td class="number">${row.waiting}</td><td>${Number.isFinite(row.next) ? `number ${row.next}` : "–"}</td>
+        <td class="number">${row.running}</td><td class="number">${row.waiting}</td><td class="number">${Number.isFinite(row.next) ? `number ${row.next}` : "–"}</td>
         <td class="number">${row.versions ? `${plural(row.versions, "version")}, ${bytes(row.versionBytes)}` : "–"}</td><td class="number">${row.datasets ? `${plural(row.datasets, "dataset")}, ${bytes(row.datasetBytes)}` : "–"}</td></tr>`)}</tbody></table></div>`
     : html`<p class="quiet">Nobody has trained or uploaded anything yet.</p>`;
   }}<//><${Tour} path="/jobs?state=running&state=queued" /><//>`;
