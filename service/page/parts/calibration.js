@@ -10,12 +10,14 @@ const BOTTOM = 34;
 const x = (share) => LEFT + share * (WIDTH - LEFT - 8);
 const y = (share) => HEIGHT - BOTTOM - share * (HEIGHT - BOTTOM - 8);
 
+const points = (share) => `${(share * 100).toFixed(1)} points`;
+
 export function Calibration({ calibration }) {
   const [hasTable, setTable] = useState(false);
   const bins = calibration.bins.filter((bin) => bin.count);
   const most = Math.max(...bins.map((bin) => bin.count));
   const surplus = calibration.confidence - bins.reduce((sum, bin) => sum + bin.accuracy * bin.count, 0) / bins.reduce((sum, bin) => sum + bin.count, 0);
-  const verdict = Math.abs(surplus) < 0.02 ? "It is about as sure as it is right." : surplus > 0 ? `It is too sure of itself, by ${percent(surplus)} on average.` : `It is surer than it says, by ${percent(-surplus)} on average.`;
+  const verdict = Math.abs(surplus) < 0.02 ? "It is about as sure as it is right." : surplus > 0 ? `It is too sure of itself, by ${points(surplus)} on average.` : `It is right more often than it says, by ${points(-surplus)} on average.`;
   return html`<p>${verdict} Expected calibration error: ${percent(calibration.expected_error)}.</p>
     <svg class="calibration" viewBox=${`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label=${`Calibration. ${verdict}`}>
       ${[0, 0.5, 1].map((tick) => html`<g key=${tick}><text x=${x(tick)} y=${HEIGHT - 18} text-anchor=${tick === 1 ? "end" : "middle"}>${tick * 100} %</text><text x=${LEFT - 6} y=${y(tick) + 4} text-anchor="end">${tick * 100} %</text></g>`)}
@@ -25,7 +27,7 @@ export function Calibration({ calibration }) {
       <line class="diagonal" x1=${x(0)} y1=${y(0)} x2=${x(1)} y2=${y(1)} />
       <line class="axis" x1=${x(0)} y1=${y(0)} x2=${x(1)} y2=${y(0)} /><line class="axis" x1=${x(0)} y1=${y(0)} x2=${x(0)} y2=${y(1)} />
     </svg>
-    <p class="quiet">Height: how many of these answers are right. Dashed: as sure as right. Darker: more pictures.</p>
+    <p class="quiet">The height of a bar: how many of these answers are right. On the dashed line, it is right as often as it says. Darker bars have more pictures.</p>
     <button type="button" class="small" aria-expanded=${hasTable} onClick=${() => setTable(!hasTable)}>${hasTable ? "Hide table" : "Table"}</button>
     ${hasTable ? html`<table><thead><tr><th scope="col">sure</th><th scope="col">right</th><th scope="col">pictures</th></tr></thead>
       <tbody>${bins.map((bin) => html`<tr key=${bin.lower}><td class="number">${percent(bin.confidence)}</td><td class="number">${percent(bin.accuracy)}</td><td class="number">${count(bin.count)}</td></tr>`)}</tbody></table>` : null}`;

@@ -87,8 +87,8 @@ export function settingCurves(answer, name) {
 
 function Curves({ answer }) {
   const hidden = answer.settings.length - MAX_CURVES;
-  return html`<div class="columns"><${Panel} title="Validation accuracy"><${Chart} title="Mean over seeds; the band goes from the lowest to the highest" asPercent curves=${settingCurves(answer, "val_accuracy")} /><//>
-    <${Panel} title="Validation loss"><${Chart} title="Mean over seeds; the band goes from the lowest to the highest" curves=${settingCurves(answer, "val_loss")} /><//></div>
+  return html`<div class="columns"><${Panel} title="Validation accuracy"><${Chart} title="Mean over the seeds; the band goes from the lowest run to the highest" asPercent curves=${settingCurves(answer, "val_accuracy")} /><//>
+    <${Panel} title="Validation loss"><${Chart} title="Mean over the seeds; the band goes from the lowest run to the highest" curves=${settingCurves(answer, "val_loss")} /><//></div>
     ${hidden > 0 ? html`<p>Curves of the first ${MAX_CURVES} settings; ${hidden} more are in the table.</p>` : null}`;
 }
 

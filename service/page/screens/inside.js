@@ -43,7 +43,7 @@ export function Inside({ address, picture, inputShape }) {
 function Facts({ layer }) {
   return html`<p>${layer.output_shape.join(" × ")}${layer.parameters ? `, ${plural(layer.parameters, "parameter")}` : ", nothing to learn"}.
     ${layer.dead?.length ? html` <${Badge} state="warning">${plural(layer.dead.length, "filter")} <${Term} name="dead filter">never active<//>: ${layer.dead.join(", ")}<//>` : null}
-    ${layer.twins?.length ? html` <span>Twins: ${layer.twins.map((pair) => pair.join(" and ")).join("; ")}.</span>` : null}</p>`;
+    ${layer.twins?.length ? html` <span>Twins, which answer alike: ${layer.twins.map((pair) => pair.join(" and ")).join("; ")}.</span>` : null}</p>`;
 }
 
 /** The maps as buttons where the API gives numbers; otherwise as the picture it draws. */

@@ -30,7 +30,7 @@ export function Learn() {
     <${Question} title="tanh or ReLU?" field="activation" body=${{ architecture: "lenet5-fashion", dataset: SAMPLE, epochs: 5, model: "activation", grid: { "overrides.activation": ["tanh", "relu"], seed: [1, 2, 3] } }}
       text="LeNet-5 has tanh, as was usual in 1998. Today's networks have ReLU, which does not flatten out for large values. Six short runs: each function with three seeds, because one run proves nothing." />
     <${Question} title="Is deeper better?" field="depth" body=${{ architecture: "lenet5-fashion", dataset: SAMPLE, epochs: 5, optimizer: "adam", model: "depth", grid: { "overrides.depth": [1, 2], seed: [1, 2, 3] } }}
-      text="The same network with each convolution once and twice. Deeper networks can say more, and are harder to train." />
+      text="The same network with each convolution once and twice. Deeper networks can express more, and are harder to train." />
     <p>Next: <a href="#/look">look inside a trained network</a>, or read the lesson with its commands in the documentation.</p>`;
 }
 

@@ -102,7 +102,7 @@ function Answer({ address, picture, wishes }) {
   const refused = first?.error;
   return html`<${Panel} title="Answer">
     <div aria-live="polite" class=${isOld ? "old" : ""}>
-      ${!picture ? html`<p class="quiet">Give it a picture, and the answer stands here.</p>` : null}
+      ${!picture ? html`<p class="quiet">Give it a picture, and the answer appears here.</p>` : null}
       <${Fault} error=${error ?? (refused ? { message: refused.message } : null)} />
       ${first && !refused ? html`<${Said} first=${first} truth=${picture?.truth} /><p class="quiet">${answer.model}, version ${answer.version}</p>` : null}
     </div>
