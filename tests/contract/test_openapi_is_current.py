@@ -98,6 +98,7 @@ def patterns(node: object) -> Iterator[str]:
 OWN_MESSAGE = {
     r"^\d{1,3}(x\d{1,3})?$",  # `image_size` of an upload, which a function reads
     r"^[0-9a-f]{64}$",  # a checksum, in answers only
+    r"^[a-z0-9-]{1,63}$",  # where the file of an import is, in answers only
 }
 
 
