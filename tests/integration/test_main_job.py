@@ -202,13 +202,18 @@ def test_a_bad_request_names_the_field_and_queues_nothing(
     assert api.get("/jobs").json()["total"] == before
 
 
-def test_a_repeated_submission_under_one_key_trains_once(api: httpx.Client) -> None:
-    body = {"architecture": "lenet5-fashion", "dataset": "fashion_mnist_sample", "epochs": 1, "train_samples": 100}
+def test_a_repeated_submission_under_one_key_trains_once_and_its_model_outlives_the_job(api: httpx.Client) -> None:
+    sample = {"architecture": "lenet5-fashion", "dataset": "fashion_mnist_sample", "train_samples": 100}
+    body = sample | {"epochs": 1, "model": "kept"}
     headers = {"Idempotency-Key": f"key-{time.time_ns()}"}
     first, second = (api.post("/jobs", json=body, headers=headers) for _ in range(2))
     assert first.json()["id"] == second.json()["id"]
     assert api.post("/jobs", json=body | {"epochs": 2}, headers=headers).status_code == 409
-    wait_for(api, first.json()["id"])
+    job = wait_for(api, first.json()["id"])
+    assert job["model"]["version"] == 1
+    assert api.delete(f"/jobs/{job['id']}").status_code == 204
+    assert api.get(f"/jobs/{job['id']}").status_code == 404
+    assert api.get("/models/kept/versions/1").status_code == 200
 
 
 def test_a_running_job_shows_its_curves_and_cancelling_it_ends_its_trainer_and_the_next_job_runs(
@@ -257,13 +262,6 @@ def test_a_training_that_is_finished_early_publishes_its_best_epoch(api: httpx.C
     assert version["metrics"]["val_accuracy"] == best
     again = api.post(f"/jobs/{job}/finish").json()
     assert (again["state"], again["history"], again["model"]) == (ended["state"], ended["history"], ended["model"])
-
-
-def test_a_finished_job_can_be_forgotten_and_its_model_stays(api: httpx.Client) -> None:
-    job = wait_for(api, submit(api, epochs=1, train_samples=100, model="kept")["id"])
-    assert api.delete(f"/jobs/{job['id']}").status_code == 204
-    assert api.get(f"/jobs/{job['id']}").status_code == 404
-    assert api.get("/models/kept/versions/1").status_code == 200
 
 
 def test_a_diverging_training_fails_with_a_hint(api: httpx.Client) -> None:
