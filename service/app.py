@@ -17,7 +17,6 @@ from model_store import ModelStore, open_store
 from service import __version__
 from service.datasets.archive_bodies import FORM_OVERHEAD_BYTES
 from service.fast.lane import LANE, FastLane
-from service.housekeeping import housekeeping
 from service.imports.model_bodies import IMPORT_OVERHEAD_BYTES
 from service.keys.gate import Gate
 from service.keys.route_scopes import Route, RouteScopes
@@ -28,6 +27,8 @@ from service.layers.exchange import Exchange
 from service.layers.front_door import FrontDoor
 from service.layers.head_requests import HeadRequests
 from service.layers.platform_paths import PlatformPaths
+from service.lifespan.housekeeping import housekeeping
+from service.lifespan.warm_up import warm_up
 from service.openapi import TAGS, complete
 from service.predict.uploads import ForeignDocument
 from service.predict.urls import ARCHIVES, IMPORTS, LONG_BODIES, POSTED, STREAMED, VERTEX_HEALTH, VERTEX_PREDICT
@@ -78,7 +79,6 @@ from service.routes import (
 from service.settings import ApiSettings
 from service.state import ServiceState, running
 from service.telemetry.metrics import OTHER, Metrics
-from service.warm_up import warm_up
 from service.web import problems
 from service.web.connection_deadlines import ConnectionLimits
 from service.web.connection_limits import CONNECTIONS

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import redis
+
 from model_store import ModelStore
 from service.datasets.conversions import Conversions
 from service.datasets.listing import DatasetListing
@@ -136,71 +138,81 @@ def _keyring(settings: ApiSettings, store: ModelStore) -> Keyring | None:
     return Keyring(store.keys, None if admin_key is None else admin_key.get_secret_value(), quotas)
 
 
-@contextmanager
-def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing: Tracing) -> Iterator[ServiceState]:
-    """Build the state, and close its threads and connections at the end."""
-    stages = Stages(metrics, tracing)
-    catalog = Catalog(store, settings.catalog_refresh_s)
-    engine = Engine(store, stages, _engine_rules(settings), catalog.latest, UnloadedModels(settings.api_shared_dir))
-    catalog.on_lost(engine.forget)
+def _decoder(settings: ApiSettings, stages: Stages) -> Decoder:
     limits = PictureLimits(
         max_bytes=settings.max_picture_bytes,
         max_pixels=settings.max_picture_pixels,
         max_side=settings.max_picture_side,
         max_memory_bytes=settings.max_picture_memory_bytes,
     )
-    decode_rules = DecodeRules(settings.decode_threads, settings.decode_memory_bytes, settings.decode_queue_s)
-    decoder = Decoder(stages, limits, decode_rules, settings.max_request_pixels)
+    rules = DecodeRules(settings.decode_threads, settings.decode_memory_bytes, settings.decode_queue_s)
+    return Decoder(stages, limits, rules, settings.max_request_pixels)
+
+
+@contextmanager
+def _care_of_jobs(
+    settings: ApiSettings, job_store: JobStore, archive: Archive, redis_client: redis.Redis
+) -> Iterator[None]:
+    """Threads beside the requests: for jobs without a worker, finished jobs in Redis, and notices of their ends."""
+    secret = settings.notify_secret.get_secret_value() if settings.notify_secret else None
+    threads = (
+        # A worker's reaper ends with its machine; this one takes care of jobs when all workers are gone. Its wake-ups
+        # have connections of their own, because those of requests may hang.
+        Reaper(job_store, WakeUps(settings.broker_url)),
+        Archivist(job_store, archive, settings.finished_jobs_kept),
+        Notifier(NoticeStore(redis_client), job_store, secret, allow_private=settings.notify_private),
+    )
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        for thread in threads:
+            thread.stop()
+
+
+@contextmanager
+def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing: Tracing) -> Iterator[ServiceState]:
+    """Build the state, and close its threads and connections at the end."""
+    stages = Stages(metrics, tracing)
+    catalog = Catalog(store, settings.catalog_refresh_s)
+    engine = Engine(store, stages, _engine_rules(settings), catalog.latest, UnloadedModels(settings.api_shared_dir))
+    decoder = _decoder(settings, stages)
     trust = TrustRecords(store)
-    predictor = Predictor(catalog, engine, decoder, trust)
     looks = Looks(InsideSessions(store, settings.model_memory_bytes), Records(store), engine, decoder)
+    catalog.on_lost(engine.forget)
     catalog.on_lost(looks.forget)
     redis_client = connect(settings.redis_url)
     archive = Archive(store.job_segments, settings.data_dir / "ledger" / "index.sqlite3", redis_client)
     job_store = JobStore(redis_client, half_life_s=settings.fair_half_life_s, archive=archive)
     groups = GroupStore(redis_client, job_store)
     queue = JobQueue(job_store, groups, WakeUps(settings.broker_url), settings.redis_url, tracing)
-    # A worker's reaper ends with its machine; this one takes care of jobs when all workers are gone. Its wake-ups have
-    # connections of their own, because those of requests may hang.
-    reaper = Reaper(job_store, WakeUps(settings.broker_url))
-    reaper.start()
-    archivist = Archivist(job_store, archive, settings.finished_jobs_kept)
-    archivist.start()
-    secret = settings.notify_secret.get_secret_value() if settings.notify_secret else None
-    notifier = Notifier(NoticeStore(redis_client), job_store, secret, allow_private=settings.notify_private)
-    notifier.start()
+    held_bytes = settings.held_body_bytes or LARGEST_BODIES * settings.max_body_bytes
     try:
-        pictures = (CurvePictures(), ComparisonPictures())
-        datasets, conversions, sheets = _datasets(settings, store)
-        held_bytes = settings.held_body_bytes or LARGEST_BODIES * settings.max_body_bytes
-        capacity = Capacity(settings.max_predictions, held_bytes)
-        yield ServiceState(
-            settings,
-            store,
-            catalog,
-            engine,
-            decoder,
-            predictor,
-            trust,
-            queue,
-            *pictures,
-            metrics,
-            datasets,
-            conversions,
-            sheets,
-            DatasetPictures(store.datasets, settings.datasets_path, settings.min_free_bytes),
-            capacity,
-            EventStreams(settings.max_streams),
-            _fetcher(settings),
-            looks,
-            _keyring(settings, store),
-            ModelUploads(settings.datasets_path / "uploads", settings.max_dataset_uploads),
-        )
+        with _care_of_jobs(settings, job_store, archive, redis_client):
+            yield ServiceState(
+                settings,
+                store,
+                catalog,
+                engine,
+                decoder,
+                Predictor(catalog, engine, decoder, trust),
+                trust,
+                queue,
+                CurvePictures(),
+                ComparisonPictures(),
+                metrics,
+                *_datasets(settings, store),
+                DatasetPictures(store.datasets, settings.datasets_path, settings.min_free_bytes),
+                Capacity(settings.max_predictions, held_bytes),
+                EventStreams(settings.max_streams),
+                _fetcher(settings),
+                looks,
+                _keyring(settings, store),
+                ModelUploads(settings.datasets_path / "uploads", settings.max_dataset_uploads),
+            )
     finally:
-        reaper.stop()
         looks.close()
-        archivist.stop()
-        notifier.stop()
         redis_client.close()
         decoder.close()
         engine.close()

@@ -30,7 +30,7 @@ def app(settings: ApiSettings, store: ModelStore, shared_dir: Path) -> FastAPI:
 async def test_an_idle_process_keeps_no_memory_for_what_is_gone(
     app: FastAPI, store: ModelStore, shared_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.housekeeping.PAUSE_S", 0)
+    monkeypatch.setattr("service.lifespan.housekeeping.PAUSE_S", 0)
     for name in ("alpha", "beta", "gamma"):
         publish(store, name)
     async with app.router.lifespan_context(app):
