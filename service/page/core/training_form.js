@@ -40,7 +40,7 @@ export const FIELDS = [
   ["priority", "priority", "number", "priority among your own (−10 to 10)"],
   ["tags", "tags", "list", "tags (separated by commas)"],
   ["note", "note", "text", "note"],
-  ["notify", "notify", "text", "tell this address when it ends (https://…)"],
+  ["notify", "notify", "text", "tell this address when it ends"],
 ];
 
 const put = (body, path, value) => {
