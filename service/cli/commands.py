@@ -84,10 +84,13 @@ def up(host: Host = None, port: Port = None, data_dir: DataDir = None, workers: 
 
     If $CONVSERVE_REDIS_URL is set, that server is used instead of a private one. Ctrl-C stops everything in order.
     """
-    from service.cli.environment import read_settings, refuse_traces_without_packages
-    from service.cli.up import run_up
-    from service.settings import ApiSettings
-    from worker.settings import use_umask
+    from service.cli.signals import ending_at_once
+
+    with ending_at_once():
+        from service.cli.environment import read_settings, refuse_traces_without_packages
+        from service.cli.up import run_up
+        from service.settings import ApiSettings
+        from worker.settings import use_umask
 
     settings = read_settings(ApiSettings, host=host, port=port, data_dir=data_dir, api_workers=workers)
     refuse_traces_without_packages(settings)

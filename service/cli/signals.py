@@ -4,6 +4,7 @@ A handler that raises an exception anywhere could lose a child process between i
 Here a signal is only counted, except inside `interrupting`.
 """
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,20 @@ from typing import Any, Self
 from service.cli.errors import Stopped
 
 HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def ending_at_once() -> Iterator[None]:
+    """Inside this block, which only imports modules, Ctrl-C ends the process immediately.
+
+    As an exception it could be lost: Python ignores those that are raised in callbacks of weak references, and every
+    import has one (`importlib._bootstrap._get_module_lock`).
+    """
+    previous = signal.signal(signal.SIGINT, lambda number, _: os._exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 class StopSignals:

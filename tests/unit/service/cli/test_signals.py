@@ -1,11 +1,12 @@
 """Signals are noted everywhere and interrupt only where that is safe."""
 
+import os
 import signal
 
 import pytest
 
 from service.cli.errors import Stopped
-from service.cli.signals import HANDLED, StopSignals
+from service.cli.signals import HANDLED, StopSignals, ending_at_once
 
 
 @pytest.mark.parametrize("number", HANDLED)
@@ -38,3 +39,15 @@ def test_the_handlers_before_are_put_back() -> None:
     with StopSignals():
         pass
     assert [signal.getsignal(number) for number in HANDLED] == before
+
+
+def test_ctrl_c_during_imports_ends_the_process_as_no_exception_that_could_be_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    codes: list[int] = []
+    monkeypatch.setattr(os, "_exit", codes.append)
+    before = signal.getsignal(signal.SIGINT)
+    with ending_at_once():
+        signal.raise_signal(signal.SIGINT)
+    assert codes == [130]
+    assert signal.getsignal(signal.SIGINT) is before

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
             "page",
             "expected after, architecture, dataset, group, limit, model, offset, owner, state, tag, view",
         ),
-        ("GET", "/models?limit=2", "limit", "this address has none"),
+        ("GET", "/models?limit=2", "limit", "expected architecture, dataset, owner, sort, tag"),
         ("GET", "/models/m?x", "x", "this address has none"),
         ("POST", "/predict?topk=3", "topk", "did you mean 'top_k'?"),
         ("PUT", "/predict?top-k=3", "top-k", "did you mean 'top_k'?"),
