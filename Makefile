@@ -79,7 +79,7 @@ SLOW_PROMISES := $(addprefix tests/promises/test_,limit_promises.py start_promis
 QUICK_PROMISES := $(filter-out $(SLOW_PROMISES),$(wildcard tests/promises/test_*.py))
 test: $(DEVELOPMENT) $(PAGE) lint  ## the whole gate: format, lint, types, imports, API description, tests
 	$(BIN)/python -m pytest -m "not long" -n 3 --dist loadfile --no-loadscope-reorder $(SIDE_BY_SIDE)
-	$(BIN)/python -m pytest -m "not long" -n 2 --dist loadfile --no-loadscope-reorder tests/browser
+	$(BIN)/python -m pytest -m "not long" -n 3 --dist loadfile --no-loadscope-reorder tests/browser
 	$(BIN)/python -m pytest -m "not long" $(QUICK_PROMISES)
 
 # Not part of `make test`: Python's tracing makes the tests take 1.4 to 1.9 times the processor time (3.11).
