@@ -6,10 +6,12 @@ ends. Several API processes may share the parent directory.
 
 import fcntl
 import logging
+import os
 import secrets
 import shutil
 import time
 from pathlib import Path
+from typing import IO
 
 logger = logging.getLogger(__name__)
 
@@ -25,11 +27,8 @@ class Scratch:
     """
 
     def __init__(self, parent: Path) -> None:
-        self.id = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
-        self.path = parent / self.id
-        self.path.mkdir(parents=True, mode=0o700)
-        self._lock = (self.path / LOCK_FILE).open("wb")
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self.path, self._lock = _made(parent)
+        self.id = self.path.name
 
     @property
     def archive(self) -> Path:
@@ -45,6 +44,18 @@ class Scratch:
         """Delete the directory and everything in it; does nothing when it is already gone."""
         shutil.rmtree(self.path, ignore_errors=True)
         self._lock.close()
+
+
+def _made(parent: Path) -> tuple[Path, IO[bytes]]:
+    """A new directory and its locked file."""
+    while True:
+        path = parent / f"{time.time_ns():020d}-{secrets.token_hex(4)}"
+        path.mkdir(parents=True, mode=0o700)
+        lock = (path / LOCK_FILE).open("wb")
+        fcntl.flock(lock, fcntl.LOCK_EX)  # waits for a sweep that came first, and has then removed the directory
+        if os.fstat(lock.fileno()).st_nlink:
+            return path, lock
+        lock.close()
 
 
 def sweep(parent: Path) -> int:

@@ -17,27 +17,28 @@ OUTPUT_FILE = "output.log"
 
 def make_work_dir() -> tuple[Path, BinaryIO]:
     """A new directory, and its locked file, to be inherited by the trainer."""
-    directory = Path(tempfile.mkdtemp(prefix=PREFIX))
-    output = (directory / OUTPUT_FILE).open("w+b")
-    fcntl.flock(output, fcntl.LOCK_SH)
-    return directory, output
+    while True:
+        directory = Path(tempfile.mkdtemp(prefix=PREFIX))
+        output = (directory / OUTPUT_FILE).open("w+b")
+        fcntl.flock(output, fcntl.LOCK_SH)  # waits for a sweep that came first, and has then removed the directory
+        if os.fstat(output.fileno()).st_nlink:
+            return directory, output
+        output.close()
 
 
 def sweep_work_dirs() -> int:
     """Remove the directories of this user whose worker and trainer are gone, and say how many."""
-    found = [path for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*") if _is_abandoned(path)]
-    for directory in found:
-        shutil.rmtree(directory, ignore_errors=True)
-    return len(found)
+    return sum(_remove_if_abandoned(path) for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"))
 
 
-def _is_abandoned(directory: Path) -> bool:
+def _remove_if_abandoned(directory: Path) -> bool:
     try:
         if directory.lstat().st_uid != os.getuid():
             return False
         # Without the file, its owner is just creating it, or was killed at that moment and left an empty directory.
         with (directory / OUTPUT_FILE).open("rb") as output:
             fcntl.flock(output, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(directory, ignore_errors=True)  # while it is locked: its owner may be about to lock it
     except OSError:
         return False
     return True

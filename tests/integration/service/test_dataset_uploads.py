@@ -1,13 +1,14 @@
 """Uploading datasets over HTTP, with real converter processes and a store in memory."""
 
 import asyncio
+import fcntl
 import io
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import httpx
 import pytest
@@ -309,6 +310,25 @@ def test_what_a_killed_process_left_on_disk_is_swept_and_what_is_in_use_is_not(t
     assert [folder.name for folder in tmp_path.iterdir()] == [alive.id]
     alive.remove()
     assert sweep(tmp_path / "never made") == 0
+
+
+def test_a_directory_that_is_swept_before_it_is_locked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flock = fcntl.flock
+    swept: list[int] = []
+
+    def sweep_first(file: BinaryIO, operation: int) -> None:
+        if operation == fcntl.LOCK_EX and not swept:
+            swept.append(0)
+            swept[0] = sweep(tmp_path)
+        flock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", sweep_first)
+    folder = Scratch(tmp_path)
+    assert swept == [1]
+    assert [found.name for found in tmp_path.iterdir()] == [folder.id]
+    folder.remove()
 
 
 async def test_a_built_in_dataset_has_all_facts_without_its_files(api: httpx.AsyncClient) -> None:

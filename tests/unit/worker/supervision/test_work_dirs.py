@@ -1,6 +1,8 @@
+import fcntl
 import os
 import tempfile
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -35,3 +37,22 @@ def test_a_lock_inherited_by_a_trainer_keeps_the_directory() -> None:
     os.close(copy)
     assert sweep_work_dirs() == 1
     assert not directory.exists()
+
+
+def test_a_directory_that_is_swept_before_it_is_locked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flock = fcntl.flock
+    swept: list[int] = []
+
+    def sweep_first(file: BinaryIO, operation: int) -> None:
+        if operation == fcntl.LOCK_SH and not swept:
+            swept.append(0)
+            swept[0] = sweep_work_dirs()
+        flock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", sweep_first)
+    directory, output = make_work_dir()
+    assert swept == [1]
+    assert [*tmp_path.iterdir()] == [directory]
+    output.close()
