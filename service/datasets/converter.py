@@ -88,7 +88,9 @@ class Converter:
 
     async def _message_within(self, limit_s: float) -> ConverterMessage:
         try:
-            line = await asyncio.wait_for(self.reports.readline(), limit_s)
+            # Not `wait_for`: in Python 3.11 it forgets a cancellation that comes together with a line.
+            async with asyncio.timeout(limit_s):
+                line = await self.reports.readline()
         except TimeoutError as error:
             raise ConversionDied("it was stuck in one file") from error
         if line:
