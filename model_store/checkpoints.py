@@ -10,7 +10,6 @@ module does not know what the files mean.
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal
@@ -18,8 +17,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from model_store.drafts import entry_of
+from model_store.idle_jobs import idle_jobs
 from model_store.manifest import FileEntry, FileName
-from model_store.names import MANIFEST_FILE, MODEL_PATTERN, check_file, check_job, is_name
+from model_store.names import MANIFEST_FILE, check_file, check_job
 from model_store.objects import Objects, StoredObject
 
 ROOT = "checkpoints/"
@@ -111,13 +111,7 @@ class CheckpointStore:
 
     def idle_jobs(self, older_than_s: float) -> list[str]:
         """Jobs that have checkpoints but have written none for this long, ascending."""
-        limit = datetime.now(UTC) - timedelta(seconds=older_than_s)
-        found: defaultdict[str, list[datetime]] = defaultdict(list)
-        for stored in self._objects.list(ROOT):
-            job = stored.path.split("/")[1]
-            if is_name(job, MODEL_PATTERN):
-                found[job].append(stored.modified_at)
-        return sorted(job for job, times in found.items() if max(times) <= limit)
+        return idle_jobs(self._objects.list(ROOT), older_than_s)
 
     def _found(self, job: str) -> dict[Position, list[StoredObject]]:
         """A job's checkpoints by position, complete or not."""

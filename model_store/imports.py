@@ -5,12 +5,11 @@
 A file is written whole before its job is queued. This module does not know what the file means.
 """
 
-from collections import defaultdict
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from model_store.names import MODEL_PATTERN, check_job, is_name
+from model_store.idle_jobs import idle_jobs
+from model_store.names import check_job
 from model_store.objects import Objects
 
 ROOT = "imports/"
@@ -51,13 +50,7 @@ class ImportStore:
 
     def idle_jobs(self, older_than_s: float) -> list[str]:
         """Jobs whose file was stored longer ago than this, ascending."""
-        limit = datetime.now(UTC) - timedelta(seconds=older_than_s)
-        found: defaultdict[str, list[datetime]] = defaultdict(list)
-        for stored in self._objects.list(ROOT):
-            job = stored.path.split("/")[1]
-            if is_name(job, MODEL_PATTERN):
-                found[job].append(stored.modified_at)
-        return sorted(job for job, times in found.items() if max(times) <= limit)
+        return idle_jobs(self._objects.list(ROOT), older_than_s)
 
 
 def _path(job: str) -> str:

@@ -3,6 +3,7 @@
 Errors say the words: a person who types a name does not read regular expressions.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,3 +42,14 @@ def message_of(error: Mapping[str, Any]) -> str:
     if error.get("type") != "string_pattern_mismatch":
         return str(error["msg"])
     return f"Input should {WORDS.get(error.get('ctx', {}).get('pattern'), 'have another form')}"
+
+
+_SIZE = re.compile(r"\[?\s*(\d{1,4})(?:\s*[x,]\s*(\d{1,4}))?\s*\]?")
+
+
+def size_of(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Height and width of `64`, `48x64` or `[48, 64]`; any other value as it is, to be refused by its field."""
+    if isinstance(value, int):
+        return (value, value)
+    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    return value if match is None else (int(match[1]), int(match[2] or match[1]))

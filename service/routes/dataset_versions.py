@@ -54,13 +54,7 @@ ADDITION_DOCS = {
         "required": True,
         "content": {
             "application/zip": {"schema": ARCHIVE},
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {"file": ARCHIVE, "encoding": ENCODING},
-                }
-            },
+            "multipart/form-data": {"schema": FORM},
         },
     },
 }

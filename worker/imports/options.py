@@ -1,7 +1,6 @@
 """What a client says about a model that was trained elsewhere. Knows neither HTTP nor files."""
 
 import json
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -10,13 +9,11 @@ from pydantic_core import PydanticCustomError
 from model_store.names import MODEL_PATTERN
 from worker.imports.errors import short
 from worker.imports.limits import LONGEST_CLASS, MAX_CLASSES, MAX_SIDE
-from worker.patterns import TAG_PATTERN
+from worker.patterns import TAG_PATTERN, size_of
 
 ModelFormat = Literal["keras", "onnx"]
 Outputs = Literal["auto", "probabilities", "logits"]
 Layout = Literal["auto", "nhwc", "nchw"]
-
-_SIZE = re.compile(r"\[?\s*(\d{1,4})(?:\s*[x,]\s*(\d{1,4}))?\s*\]?")
 
 
 def _from_json(value: Any) -> Any:  # noqa: ANN401 - any JSON value
@@ -33,16 +30,6 @@ def _names(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     """Names as a JSON list, or separated by commas."""
     read = _from_json(value)
     return [name.strip() for name in read.split(",")] if isinstance(read, str) else read
-
-
-def _size(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """Parse `64`, `48x64` or `[48, 64]` as height and width."""
-    if isinstance(value, int):
-        return (value, value)
-    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        return value
-    return int(match[1]), int(match[2] or match[1])
 
 
 Number = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
@@ -127,7 +114,7 @@ class ImportOptions(BaseModel, defer_build=True):
         description="Whether the model answers with `probabilities` or `logits`; `auto` looks at its end and its "
         "answers.",
     )
-    image_size: Annotated[tuple[Side, Side], BeforeValidator(_size)] | None = Field(
+    image_size: Annotated[tuple[Side, Side], BeforeValidator(size_of)] | None = Field(
         default=None,
         description="Height and width of pictures, `64` or `48x64`: needed only by a model that takes pictures of any "
         "size.",

@@ -1,7 +1,6 @@
 """The options of an upload and the limits on it. Knows neither archives nor HTTP."""
 
 import codecs
-import re
 import unicodedata
 from functools import cache
 from typing import Annotated, Any, Literal
@@ -9,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from model_store.names import MODEL_PATTERN
-from worker.patterns import MOST_TAGS, TAG_PATTERN
+from worker.patterns import MOST_TAGS, TAG_PATTERN, size_of
 
 Colour = Literal["auto", "rgb", "greyscale"]
 
@@ -23,19 +22,6 @@ _CODE_PAGES = (
 """Encodings of names in archives. Python also has some that are no text (`zip`, `rot13`)."""
 MAX_SIDE = 512
 """Longest side of a packed picture; a classifier's input is rarely half as large."""
-
-_SIZE = re.compile(r"\[?\s*(\d{1,4})(?:\s*[x,]\s*(\d{1,4}))?\s*\]?")
-
-
-def _size(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """Parse `64`, `48x64` or `[48, 64]` as height and width."""
-    if isinstance(value, int):
-        return (value, value)
-    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        return value
-    height = int(match[1])
-    return height, int(match[2] or height)
 
 
 def _printable(text: str) -> str:
@@ -79,7 +65,7 @@ class UploadOptions(BaseModel, defer_build=True):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(pattern=MODEL_PATTERN, description="Name of the dataset.", examples=["pets"])
-    image_size: Annotated[tuple[Side, Side], BeforeValidator(_size)] | None = Field(
+    image_size: Annotated[tuple[Side, Side], BeforeValidator(size_of)] | None = Field(
         default=None,
         description="Height and width: `64` or `48x64`. Default: the pictures' own size if all have the same and it "
         "is at most 224, otherwise the largest of 224, 160, 96 and 64 that most of the pictures have.",
