@@ -106,11 +106,14 @@ def api(
     fd: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Run only the API. Predictions need nothing else; jobs also need Redis and a worker."""
-    from service.cli.environment import read_settings, refuse_traces_without_packages
-    from service.cli.listening import adopt, listen, with_keys_where_needed
-    from service.inference.c_memory import bound_heap
-    from service.settings import ApiSettings
-    from worker.settings import use_umask
+    from service.cli.signals import ending_at_once
+
+    with ending_at_once():
+        from service.cli.environment import read_settings, refuse_traces_without_packages
+        from service.cli.listening import adopt, listen, with_keys_where_needed
+        from service.inference.c_memory import bound_heap
+        from service.settings import ApiSettings
+        from worker.settings import use_umask
 
     settings = read_settings(ApiSettings, host=host, port=port, api_workers=workers)
     refuse_traces_without_packages(settings)
@@ -124,7 +127,8 @@ def api(
         return
     bound_heap()
     # Imported only now: the imports take a while, and a port in use has already been reported.
-    from service.cli.api import run_api
+    with ending_at_once():
+        from service.cli.api import run_api
 
     run_api(settings, listener)
 
@@ -135,9 +139,12 @@ def worker() -> None:
 
     Start one worker per GPU, on any machine that can reach the same $CONVSERVE_REDIS_URL and $CONVSERVE_STORE_URL.
     """
-    from service.cli.environment import read_settings, refuse_traces_without_packages
-    from service.cli.worker import run_worker
-    from worker.settings import WorkerSettings
+    from service.cli.signals import ending_at_once
+
+    with ending_at_once():
+        from service.cli.environment import read_settings, refuse_traces_without_packages
+        from service.cli.worker import run_worker
+        from worker.settings import WorkerSettings
 
     refuse_traces_without_packages(read_settings(WorkerSettings))
     run_worker()
