@@ -72,13 +72,7 @@ def upload_dataset(
     Raises:
         CommandFailed: the file cannot be read, the server refuses it, or the conversion fails.
     """
-    try:
-        if archive.stat().st_size < FROM_BYTES:
-            dataset = client.upload("/datasets", archive, "application/zip", options)
-        else:
-            dataset = upload_in_pieces(client, archive, options)
-    except OSError as error:
-        raise CommandFailed(f"cannot read {archive}: {error.strerror}") from error
+    dataset = _sent(client, archive, options)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f}"))
     with Progress(*columns, transient=True, disable=as_json) as progress:
         task = progress.add_task("reading", total=1)
@@ -108,13 +102,7 @@ def add_pictures(
     Raises:
         CommandFailed: the file cannot be read, the server refuses it, or the conversion fails.
     """
-    try:
-        if archive.stat().st_size < FROM_BYTES:
-            dataset = client.upload(f"/datasets/{name}/pictures", archive, "application/zip", options)
-        else:
-            dataset = upload_in_pieces(client, archive, {**options, "add_to": name})
-    except OSError as error:
-        raise CommandFailed(f"cannot read {archive}: {error.strerror}") from error
+    dataset = _sent(client, archive, options, add_to=name)
     before = dataset["versions"][-1]
     wanted = dataset["addition"]["version"] if dataset["addition"] else before["version"]
     with Progress(TextColumn("{task.description}"), BarColumn(), transient=True, disable=as_json) as progress:
@@ -130,6 +118,17 @@ def add_pictures(
             Console(stderr=as_json).print(escape(remark))
         raise CommandFailed(f"the pictures were not added: {failed['error']['message']}", failed["error"]["hint"])
     show_dataset(client, name, as_json=as_json)
+
+
+def _sent(client: Client, archive: Path, options: Mapping[str, object], add_to: str | None = None) -> JsonObject:
+    """Send an archive, a large one in pieces, for a new dataset or to add to one, and return the dataset."""
+    try:
+        if archive.stat().st_size >= FROM_BYTES:
+            return upload_in_pieces(client, archive, options if add_to is None else {**options, "add_to": add_to})
+        path = "/datasets" if add_to is None else f"/datasets/{add_to}/pictures"
+        return client.upload(path, archive, "application/zip", options)
+    except OSError as error:
+        raise CommandFailed(f"cannot read {archive}: {error.strerror}") from error
 
 
 def delete_dataset(client: Client, name: str, as_json: bool = False) -> None:
