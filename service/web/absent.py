@@ -4,8 +4,9 @@ Each is optional to the library, which goes on without it as without a package t
 a tenth of the start and 3 MB of memory. Importing this module is enough; it has to come before other imports of ours.
 """
 
-import importlib
 import sys
+
+from worker.optional_imports import import_without
 
 NEVER = ("pydantic.v1",)
 """FastAPI looks for models of pydantic's first version, which there are none of here."""
@@ -14,18 +15,7 @@ DURING = {"redis": ("opentelemetry.sdk.metrics",)}
 package."""
 
 
-def _keep_absent() -> None:
-    """Import the libraries without those modules. What is imported already stays."""
-    for name in NEVER:
-        sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # makes Python raise ImportError
-    for library, modules in DURING.items():
-        missing = [name for name in modules if name not in sys.modules]
-        sys.modules |= dict.fromkeys(missing)  # type: ignore[arg-type]
-        try:
-            importlib.import_module(library)
-        finally:
-            for name in missing:
-                del sys.modules[name]
-
-
-_keep_absent()
+for _name in NEVER:
+    sys.modules.setdefault(_name, None)  # type: ignore[arg-type]  # makes Python raise ImportError
+for _library, _modules in DURING.items():
+    import_without(_library, _modules)

@@ -5,21 +5,8 @@ installed, a trainer starts with a tenth less processor time: its import took 0.
 enough; it has to come before Keras.
 """
 
-import importlib
-import sys
+from worker.optional_imports import import_without
 
 ABSENT = ("pandas",)
 
-
-def _import_keras() -> None:
-    """Import Keras without those modules. What is imported already stays, and later imports find them again."""
-    missing = [name for name in ABSENT if name not in sys.modules]
-    sys.modules |= dict.fromkeys(missing)  # type: ignore[arg-type]  # makes Python raise ImportError
-    try:
-        importlib.import_module("keras")
-    finally:
-        for name in missing:
-            del sys.modules[name]
-
-
-_import_keras()
+import_without("keras", ABSENT)
