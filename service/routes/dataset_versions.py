@@ -39,13 +39,13 @@ from service.web.problem_docs import problem_responses
 from service.web.quota_errors import StorageExceeded
 from worker.datasets import DATASETS, DatasetCorrupt, DatasetNotFound, DatasetNotReady, reference_to
 from worker.datasets.upload.options import UploadOptions
-from worker.job_store.filters import JobFilter
+from worker.job_store.filters import NEWEST, JobFilter
 from worker.jobs.errors import QueueUnavailable
 from worker.jobs.states import JobState
 
 router = APIRouter(prefix="/datasets", tags=["datasets"])
 
-MOST_JOBS = 1000
+JOBS_AT_ONCE = 1000
 ENCODING = {"type": "string", "description": UploadOptions.model_fields["encoding"].description}
 FORM = {"type": "object", "required": ["file"], "properties": {"file": ARCHIVE, "encoding": ENCODING}}
 ADDITION_DOCS = {
@@ -160,11 +160,11 @@ def _refuse_other_options(sent: UploadOptions, name: str) -> None:
 
 async def _refuse_used(name: str, version: int, queue: JobQueue) -> None:
     wanted = JobFilter((JobState.QUEUED, JobState.RUNNING), properties={"dataset": name})
-    found, _ = await queue.call(queue.jobs.find, wanted, limit=MOST_JOBS)
-    users = []
-    for job in found:
-        record = await queue.call(queue.jobs.get, job.id)
-        if record.request.dataset_version in {None, version}:
-            users.append(job.id)
+    users: list[str] = []
+    below = NEWEST
+    while found := (await queue.call(queue.jobs.find, wanted, below, JOBS_AT_ONCE))[0]:
+        records = await queue.call(queue.jobs.existing, [job.id for job in found])
+        users += [record.id for record in records if record.request.dataset_version in {None, version}]
+        below = found[-1].sequence
     if users:
         raise DatasetInUse(name, users)
