@@ -2,18 +2,30 @@
 
 import asyncio
 import io
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx
 import numpy as np
 import pytest
+from fastapi import FastAPI
 from PIL import Image
 
 from model_store import ModelStore
+from service.jobs.queue import JobQueue
 from service.settings import ApiSettings
 from tests.archives import encoded_noise, zipped
 from tests.busy_machine import PATIENCE_S
+from tests.fakes import RecordingWakeUps
 from tests.integration.service.uploading import ZIP, converted, leftovers, upload
+from worker.job_store.connection import connect
+from worker.job_store.filters import NEWEST, Found, JobFilter
+from worker.job_store.groups import GroupStore
+from worker.job_store.store import JobStore
+from worker.jobs.records import JobRecord
+from worker.telemetry.tracing import NoTracing
 
 pytestmark = pytest.mark.anyio
 
@@ -116,4 +128,38 @@ async def test_a_version_can_be_deleted_but_not_the_only_one(api: httpx.AsyncCli
     only = await api.delete("/datasets/pets/versions/1")
     assert (only.status_code, only.json()["code"]) == (409, "only_version")
     assert (await api.delete("/datasets/pets/versions/2")).status_code == 404
+    assert pets["version"] == 1
+
+
+class ManyJobs(JobStore):
+    """1,500 jobs wait for version 2 of a dataset, and the oldest of all needs another version."""
+
+    oldest: int | None = 1
+
+    def find(self, wanted: JobFilter, below: float = NEWEST, limit: int = 50) -> tuple[list[Found], int]:
+        found = [Found(f"job-{n}", n) for n in range(1500, -1, -1) if n < below]
+        return found[:limit], len(found)
+
+    def existing(self, ids: Iterable[str]) -> Iterator[JobRecord]:
+        for job in ids:
+            version = self.oldest if job == "job-0" else 2
+            yield cast(JobRecord, SimpleNamespace(id=job, request=SimpleNamespace(dataset_version=version)))
+
+
+async def test_a_version_that_a_job_needs_is_not_deleted_however_many_jobs_wait(
+    api: httpx.AsyncClient, app: FastAPI, settings: ApiSettings, pets: dict[str, Any]
+) -> None:
+    assert (await add(api, noise("cat", range(5, 10), 0))).status_code == 202
+    await added(api)
+    client = connect(settings.redis_url)
+    jobs = ManyJobs(client)
+    queue = JobQueue(jobs, GroupStore(client, jobs), RecordingWakeUps(), settings.redis_url, NoTracing())
+    app.state.service = replace(app.state.service, queue=queue)
+    refusal = await api.delete("/datasets/pets/versions/1")
+    assert (refusal.status_code, refusal.json()["code"]) == (409, "dataset_in_use")
+    assert "job-0" in refusal.json()["detail"]
+    jobs.oldest = 2
+    deletion = await api.delete("/datasets/pets/versions/1")
+    assert deletion.status_code == 200, deletion.text
+    assert [one["version"] for one in (await api.get("/datasets/pets")).json()["versions"]] == [2]
     assert pets["version"] == 1
