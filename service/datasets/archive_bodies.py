@@ -4,7 +4,8 @@ The archive is the whole body, or the field `file` of a form. Nothing a client n
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -96,13 +97,8 @@ async def write_body(request: Request, body: "ReceivedBody", target: Path, max_b
     """
     announced = request.headers.get("content-length", "")
     _require_free_space(target, int(announced[:20]) if announced.isdecimal() else 0, min_free_bytes)
-    try:
-        with target.open("xb") as file:
-            await _write(request, body, file, max_bytes, min_free_bytes)
-    except OSError as error:
-        if error.errno in NO_SPACE:
-            raise DiskFull from error
-        raise
+    with told_when_full(), target.open("xb") as file:
+        await _write(request, body, file, max_bytes, min_free_bytes)
 
 
 def read_options(query: Mapping[str, str], fields: Mapping[str, str]) -> UploadOptions:
@@ -128,14 +124,25 @@ async def _write(request: Request, body: ReceivedBody, file: BinaryIO, max_bytes
             raise BodyTooLarge(max_bytes)
         pending += data
         if len(pending) >= _BUFFER_BYTES:
-            await asyncio.to_thread(_append, file, pending, min_free_bytes)
+            await asyncio.to_thread(append_piece, file, pending, min_free_bytes)
             pending = bytearray()
-    await asyncio.to_thread(_append, file, pending, min_free_bytes)
+    await asyncio.to_thread(append_piece, file, pending, min_free_bytes)
     if received + len(pending) == 0:
         raise UploadRejected((), "The request has no file; expected one as the body, or as the field 'file' of a form.")
 
 
-def _append(file: BinaryIO, data: bytearray, min_free_bytes: int) -> None:
+@contextmanager
+def told_when_full() -> Iterator[None]:
+    """Turn the system's error for a full disk into `DiskFull`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_SPACE:
+            raise DiskFull from error
+        raise
+
+
+def append_piece(file: BinaryIO, data: bytearray, min_free_bytes: int) -> None:
     """Write a piece. Others write to the disk too, so free space is checked every time. Raises `DiskFull`."""
     _require_free_space(Path(file.name), len(data), min_free_bytes)
     file.write(data)

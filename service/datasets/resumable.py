@@ -101,12 +101,11 @@ class ResumableUploads:
         """
         if len(list(self.all())) >= MOST_UPLOADS:
             raise TooManyUploads(MOST_UPLOADS)
-        upload = ResumableUpload(secrets.token_hex(_ID_BYTES), self._folder, record)
-        folder = self._folder / upload.id
+        folder = self._folder / secrets.token_hex(_ID_BYTES)
         folder.mkdir(parents=True, mode=0o700)
         (folder / _ARCHIVE).touch()
         (folder / _RECORD).write_text(record.model_dump_json())
-        return ResumableUpload(upload.id, folder, record)
+        return ResumableUpload(folder.name, folder, record)
 
     def find(self, upload: str, owner: str | None) -> ResumableUpload:
         """One upload.

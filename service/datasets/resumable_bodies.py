@@ -1,15 +1,13 @@
 """Appends the body of a request to an upload. What has come stays when the connection breaks."""
 
 import asyncio
-from pathlib import Path
 from typing import BinaryIO
 
 from starlette.requests import Request
 
-from model_store.errors import NO_SPACE
-from model_store.free_space import has_space_for
+from service.datasets.archive_bodies import append_piece, told_when_full
 from service.datasets.resumable import ResumableUpload
-from service.errors import BodyTooLarge, DiskFull
+from service.errors import BodyTooLarge
 
 _BUFFER_BYTES = 1024 * 1024
 
@@ -27,13 +25,8 @@ async def append_body(request: Request, upload: ResumableUpload, min_free_bytes:
         DiskFull: the disk has too little free space.
         ClientDisconnect: the connection broke; what had come until then is kept.
     """
-    try:
-        with upload.archive.open("ab") as file:
-            await _append(request, file, upload, min_free_bytes)
-    except OSError as error:
-        if error.errno in NO_SPACE:
-            raise DiskFull from error
-        raise
+    with told_when_full(), upload.archive.open("ab") as file:
+        await _append(request, file, upload, min_free_bytes)
     return upload.offset
 
 
@@ -63,8 +56,5 @@ async def _written(file: BinaryIO, data: bytearray, min_free_bytes: int) -> None
 
 
 def _write(file: BinaryIO, data: bytearray, min_free_bytes: int) -> None:
-    """Write a piece; others write to the disk too, so free space is checked every time. Raises `DiskFull`."""
-    if not has_space_for(Path(file.name).parent, len(data), min_free_bytes):
-        raise DiskFull
-    file.write(data)
+    append_piece(file, data, min_free_bytes)
     file.flush()
