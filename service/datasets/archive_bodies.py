@@ -4,7 +4,7 @@ The archive is the whole body, or the field `file` of a form. Nothing a client n
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -66,19 +66,42 @@ async def receive_archive(
         RequestValidationError: an option is missing, unknown or out of range.
         DiskFull: the disk has too little free space.
     """
+    body = body_of(request, ARCHIVE_TYPES, EXPECTED, HINT, lambda: read_options(query, {}))
+    await write_body(request, body, target, max_bytes, min_free_bytes)
+    return read_options(query, body.finish())
+
+
+def body_of(
+    request: Request,
+    types: Collection[str],
+    expected: str,
+    hint: str,
+    check_query: Callable[[], object],
+    max_field_bytes: int = MAX_FIELD_BYTES,
+) -> "ArchiveForm | WholeBody":
+    """How the body of a request holds its file, by its content type.
+
+    Args:
+        request: with its body still unread.
+        types: of bodies that are the file.
+        expected: what an error says was expected.
+        hint: what an error says to try.
+        check_query: refuses options in the query, which are all there are without a form, before gigabytes are sent.
+        max_field_bytes: longest other field of a form.
+
+    Raises:
+        BodyTypeUnsupported: it is of another type, or compressed.
+        Exception: what `check_query` raises.
+    """
     refuse_encoded(request.headers)
     content_type = request.headers.get("content-type", "")
     kind = shown_type(content_type).lower()
-    body: ReceivedBody
     if kind == "multipart/form-data":
-        body = ArchiveForm(content_type)
-    elif kind in ARCHIVE_TYPES:
-        read_options(query, {})  # refuse before gigabytes are sent
-        body = WholeBody()
-    else:
-        raise BodyTypeUnsupported(EXPECTED, kind, HINT)
-    await write_body(request, body, target, max_bytes, min_free_bytes)
-    return read_options(query, body.finish())
+        return ArchiveForm(content_type, hint, max_field_bytes)
+    if kind not in types:
+        raise BodyTypeUnsupported(expected, kind, hint)
+    check_query()
+    return WholeBody()
 
 
 async def write_body(request: Request, body: "ReceivedBody", target: Path, max_bytes: int, min_free_bytes: int) -> None:
@@ -170,7 +193,7 @@ class WholeBody:
 class ArchiveForm(FormReader):
     """A form with one file and a few short fields."""
 
-    def __init__(self, content_type: str, hint: str = HINT, max_field_bytes: int = MAX_FIELD_BYTES) -> None:
+    def __init__(self, content_type: str, hint: str, max_field_bytes: int) -> None:
         super().__init__(content_type)
         self.filename: str | None = None
         self._hint = hint

@@ -12,9 +12,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.requests import Request
 
-from service.datasets.archive_bodies import FIELD, ArchiveForm, WholeBody, write_body
-from service.errors import BodyTypeUnsupported, UploadRejected
-from service.web.content_types import refuse_encoded, shown_type
+from service.datasets.archive_bodies import FIELD, body_of, write_body
+from service.errors import UploadRejected
 from service.web.strict_json import parse_json
 from worker.imports.options import ImportOptions, ModelFormat
 
@@ -69,17 +68,7 @@ async def receive_model(
         RequestValidationError: an option is unknown or out of range.
         DiskFull: the disk has too little free space.
     """
-    refuse_encoded(request.headers)
-    content_type = request.headers.get("content-type", "")
-    kind = shown_type(content_type).lower()
-    body: ArchiveForm | WholeBody
-    if kind == "multipart/form-data":
-        body = ArchiveForm(content_type, HINT, MAX_FIELD_BYTES)
-    elif kind in MODEL_TYPES:
-        read_options(query, {})  # refuse before megabytes are sent
-        body = WholeBody()
-    else:
-        raise BodyTypeUnsupported(EXPECTED, kind, HINT)
+    body = body_of(request, MODEL_TYPES, EXPECTED, HINT, lambda: read_options(query, {}), MAX_FIELD_BYTES)
     await write_body(request, body, target, max_bytes, min_free_bytes)
     options = read_options(query, body.finish())
     return _received(target, options, body.filename)
