@@ -30,9 +30,8 @@ from service.errors import (
     UploadRejected,
 )
 from service.jobs.queue import JobQueue
-from service.keys.ownership import require_owner
 from service.quotas.checks import maker_of, require_dataset_bytes
-from service.routes.datasets import ARCHIVE, owner_of
+from service.routes.datasets import ARCHIVE, require_owner_of
 from service.web.freed import Freed
 from service.web.key_errors import NotOwner
 from service.web.problem_docs import problem_responses
@@ -103,7 +102,7 @@ async def add_pictures(
     if name in DATASETS:
         raise DatasetBuiltIn(name, "receive more pictures")
     await asyncio.to_thread(datasets.find, name)
-    require_owner(caller, await asyncio.to_thread(owner_of, store.datasets, name), f"dataset {name!r}")
+    await require_owner_of(caller, store.datasets, name)
     await asyncio.to_thread(store.datasets.refuse_busy, name)
     length = request.headers.get("content-length", "")
     await require_dataset_bytes(caller, usage, int(length) if length.isdecimal() else 0)
@@ -137,7 +136,7 @@ async def delete_dataset_version(
     """
     if name in DATASETS:
         raise DatasetBuiltIn(name)
-    require_owner(caller, await asyncio.to_thread(owner_of, store.datasets, name), f"dataset {name!r}")
+    await require_owner_of(caller, store.datasets, name)
     versions = [found.version for found in await asyncio.to_thread(store.datasets.versions, name)]
     if version not in versions:
         raise DatasetNotFound(reference_to(name, version), [reference_to(name, found) for found in versions])

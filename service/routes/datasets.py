@@ -30,7 +30,7 @@ from service.errors import (
     UploadRejected,
 )
 from service.jobs.queue import JobQueue
-from service.keys.callers import LOCAL
+from service.keys.callers import LOCAL, Caller
 from service.keys.ownership import require_owner
 from service.quotas.checks import maker_of, require_dataset_bytes
 from service.web.byte_ranges import ConditionsDep, answer_bytes
@@ -197,7 +197,7 @@ async def delete_dataset(
     """
     if name in DATASETS:
         raise DatasetBuiltIn(name)
-    require_owner(caller, await asyncio.to_thread(owner_of, store.datasets, name), f"dataset {name!r}")
+    await require_owner_of(caller, store.datasets, name)
     await _refuse_used(name, queue)
     await conversions.cancel(name)
     try:
@@ -234,7 +234,12 @@ async def _refuse_taken(name: str, store: StoreDep) -> None:
     await asyncio.to_thread(store.datasets.refuse_taken, name)
 
 
-def owner_of(datasets: DatasetStore, name: str) -> str:
+async def require_owner_of(caller: Caller, datasets: DatasetStore, name: str) -> None:
+    """Refuse a caller who may not change a dataset. Raises `NotOwner`, `DatasetNotFound`, `StoreUnavailable`."""
+    require_owner(caller, await asyncio.to_thread(_owner_of, datasets, name), f"dataset {name!r}")
+
+
+def _owner_of(datasets: DatasetStore, name: str) -> str:
     """Owner of a dataset or an upload; of what cannot be read, `local`, so that an admin can delete it."""
     try:
         found = datasets.find(name)

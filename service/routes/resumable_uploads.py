@@ -34,10 +34,9 @@ from service.errors import (
     TooManyUploads,
 )
 from service.keys.callers import Caller
-from service.keys.ownership import require_owner
 from service.quotas.checks import maker_of, require_dataset_bytes
 from service.quotas.usage import Usage
-from service.routes.datasets import owner_of
+from service.routes.datasets import require_owner_of
 from service.settings import ApiSettings
 from service.state import ServiceState
 from service.web.key_errors import NotOwner
@@ -140,7 +139,7 @@ async def begin_upload(
         raise DatasetBuiltIn(name, "receive pictures")
     if add_to is not None:
         await asyncio.to_thread(datasets.find, name)
-        require_owner(caller, await asyncio.to_thread(owner_of, store.datasets, name), f"dataset {name!r}")
+        await require_owner_of(caller, store.datasets, name)
     uploads = _uploads(state.settings)
     await _require_bytes(uploads, state.settings, caller, usage, length)
     record = UploadRecord(owner=caller.name, length=length, options=fields, add_to=add_to)
