@@ -63,6 +63,7 @@ from service.routes import (
     jobs,
     keys,
     leaderboard,
+    llms,
     me,
     mistakes,
     models,
@@ -133,6 +134,7 @@ ROUTES = (
         workers,
         retention,
         me,
+        llms,
         health,
         prometheus,
         page,
@@ -144,7 +146,7 @@ TRIED_FIRST = (predict, inference_routes, health, prometheus)
 """A path is compared with one route after the other, a microsecond each, and most requests predict. Besides, FastAPI
 builds the routes of a module a second time when the first request passes them: a process that predicts and is probed
 never builds the others."""
-LENIENT = (health, prometheus, hub_routes, cloud_routes, label_studio_routes)
+LENIENT = (llms, health, prometheus, hub_routes, cloud_routes, label_studio_routes)
 """Their callers are probes and clients of others, which may add parameters of their own."""
 
 

@@ -25,6 +25,7 @@ TAGS = [
     {"name": "architectures", "description": "Networks on paper: presets, and a check for your own."},
     {"name": "datasets", "description": "What can be trained on."},
     {"name": "other clients", "description": "What clients of hubs and clouds ask for, in their own words."},
+    {"name": "agents", "description": "For language models and the programs that they lead."},
     {"name": "keys", "description": "Who may do what: make and revoke keys."},
     {"name": "health", "description": "Is the service alive and ready?"},
 ]

@@ -20,7 +20,10 @@ from service.web.doors import SAFE_METHODS
 from service.web.key_errors import KeyMissing, ScopeMissing, TooManyFailures
 
 OPEN_PATHS = frozenset(
-    {"/", "/healthz", "/readyz", "/ping", "/health", "/vertex/health", "/docs", "/openapi.json", "/favicon.ico"}
+    {
+        *("/", "/docs", "/openapi.json", "/llms.txt", "/favicon.ico"),
+        *("/healthz", "/readyz", "/ping", "/health", "/vertex/health"),
+    }
 )
 """Answered without a key, if they are only read. They say that the service is alive, and what it can do."""
 OPEN_PREFIXES = ("/docs-assets/", "/page/")
