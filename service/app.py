@@ -31,7 +31,16 @@ from service.lifespan.housekeeping import housekeeping
 from service.lifespan.warm_up import warm_up
 from service.openapi import TAGS, complete
 from service.predict.uploads import ForeignDocument
-from service.predict.urls import ARCHIVES, IMPORTS, LONG_BODIES, POSTED, STREAMED, VERTEX_HEALTH, VERTEX_PREDICT
+from service.predict.urls import (
+    ARCHIVES,
+    IMPORTS,
+    LONG_BODIES,
+    POSTED,
+    STREAMED,
+    VERTEX_HEALTH,
+    VERTEX_PREDICT,
+    is_prediction,
+)
 from service.protocols import (
     cloud_routes,
     faults,
@@ -248,7 +257,7 @@ def _routes() -> list[APIRoute]:
 
 def _gate(settings: ApiSettings) -> Gate:
     scopes = RouteScopes(Route(method, route.path) for route in _routes() for method in sorted(route.methods or ()))
-    return Gate(scopes, are_metrics_open=settings.metrics_open)
+    return Gate(scopes, is_prediction, are_metrics_open=settings.metrics_open)
 
 
 def _connections(settings: ApiSettings, metrics: Metrics) -> ConnectionTable:

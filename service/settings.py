@@ -46,8 +46,8 @@ class ApiSettings(LedgerSettings):
     quotas: dict[ScopeName, dict[QuotaName, Annotated[float, Field(ge=0)]]] = Field(
         default={"train": {"jobs": 500, "dataset_bytes": 20e9, "model_bytes": 20e9}},
         description="What keys of a scope allow their owners, as JSON: `jobs` (that wait or run), `waiting_s` "
-        "(estimated seconds that a worker will need for those that wait), `dataset_bytes`, `model_bytes`, "
-        "`predict_per_s` (in each API process). What is missing is not limited; a key may have limits of its own.",
+        "(estimated seconds of a worker for those that wait), `dataset_bytes`, `model_bytes`, `predict_per_s` (in each "
+        "API process; `/explain` and its like count). What is missing is not limited. A key may have its own limits.",
     )
     hidden_test_labels: str = Field(
         default="",

@@ -4,12 +4,12 @@ It is asked before the body of a request is read. Hosts and origins are decided 
 """
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from starlette.types import Scope
 
-from service.keys.callers import ANYONE, LOCAL, Caller, KeyScope
+from service.keys.callers import ANYONE, LOCAL, Caller
 from service.keys.credentials import token_in
 from service.keys.failures import Failures
 from service.keys.keyring import Keyring
@@ -42,11 +42,13 @@ class Gate:
 
     Args:
         scopes: of its routes.
+        counts: whether a request takes pictures as a prediction does; those of a key with a rate are counted.
         are_metrics_open: `/metrics` is answered without a key.
     """
 
-    def __init__(self, scopes: RouteScopes, *, are_metrics_open: bool = True) -> None:
+    def __init__(self, scopes: RouteScopes, counts: Callable[[Scope], bool], *, are_metrics_open: bool = True) -> None:
         self.scopes = scopes
+        self._counts = counts
         self.failures = Failures()
         self._rates = Rates()
         self._open_paths = OPEN_PATHS | {METRICS_PATH} if are_metrics_open else OPEN_PATHS
@@ -87,7 +89,7 @@ class Gate:
         needed = self.scopes.needed(scope["method"], scope["path"])
         if needed is not None and not caller.has(needed):
             raise ScopeMissing(needed, caller.scope)
-        if RATE in caller.limits and needed is KeyScope.PREDICT and scope["method"] not in SAFE_METHODS:
+        if RATE in caller.limits and self._counts(scope):
             self._rates.take(caller.name, caller.limits[RATE])
         return caller
 

@@ -101,7 +101,7 @@ _PREDICTING = re.compile(
 
 
 def is_prediction(scope: Scope) -> bool:
-    """Whether the request asks a model something, in any of the protocols."""
+    """Whether the request brings pictures for a model or a kernel, in any of the protocols."""
     method, path = scope["method"], scope["path"]
     if method == "POST" and POSTED.fullmatch(path) is not None:
         return True

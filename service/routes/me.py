@@ -19,7 +19,9 @@ class Limits(BaseModel, defer_build=True):
     waiting_s: float | None = Field(default=None, description="Seconds that a worker will need for jobs that wait.")
     dataset_bytes: float | None = Field(default=None, description="Bytes of uploaded datasets.")
     model_bytes: float | None = Field(default=None, description="Bytes of published versions.")
-    predict_per_s: float | None = Field(default=None, description="Predictions per second and API process.")
+    predict_per_s: float | None = Field(
+        default=None, description="Predictions, looks inside at a picture and convolutions per second and API process."
+    )
 
 
 class Me(BaseModel, defer_build=True):

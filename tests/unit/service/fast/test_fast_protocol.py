@@ -15,6 +15,7 @@ from service.fast.simple_requests import Call
 from service.inference.batch import Answer as BatchAnswer
 from service.keys.gate import Gate
 from service.keys.route_scopes import RouteScopes
+from service.predict.urls import is_prediction
 from service.settings import ApiSettings
 from service.web.doors import Doors
 from tests.event_loop import turns, until
@@ -126,7 +127,7 @@ class Service:
 
     def __init__(self, app: FastAPI) -> None:
         self.app = app
-        self.lane = WatchedLane(app.state.service, Doors([], []), Gate(RouteScopes([])))
+        self.lane = WatchedLane(app.state.service, Doors([], []), Gate(RouteScopes([]), is_prediction))
 
     def connect(self, *, with_lane: bool = True) -> Connection:
         return Connection(self.app, {LANE: self.lane} if with_lane else {})

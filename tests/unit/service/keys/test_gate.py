@@ -13,6 +13,7 @@ from service.keys.issuing import issue
 from service.keys.keyring import Keyring
 from service.keys.route_scopes import ROWS, RouteScopes
 from service.keys.tokens import digest_of, new_token
+from service.predict.urls import is_prediction
 from service.web.key_errors import KeyMissing, ScopeMissing, TooManyFailures
 
 pytestmark = pytest.mark.anyio
@@ -28,7 +29,7 @@ def keyring(store: ModelStore) -> Keyring:
 
 @pytest.fixture
 def gate() -> Gate:
-    return Gate(RouteScopes(ROWS))
+    return Gate(RouteScopes(ROWS), is_prediction)
 
 
 def scope(method: str = "POST", path: str = "/jobs", client: str = "10.0.0.9") -> Scope:
@@ -80,7 +81,7 @@ async def test_some_addresses_are_open_without_a_key(gate: Gate, keyring: Keyrin
 
 @pytest.mark.parametrize("path", ["/jobs", "/models", "/docs/", "//", "/v2/health/ready", "/metrics"])
 async def test_the_others_are_not(keyring: Keyring, path: str) -> None:
-    gate = Gate(RouteScopes(ROWS), are_metrics_open=False)
+    gate = Gate(RouteScopes(ROWS), is_prediction, are_metrics_open=False)
     with pytest.raises(KeyMissing):
         await gate.caller_of(keyring, scope("GET", path), {})
 

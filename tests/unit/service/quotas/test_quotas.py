@@ -24,6 +24,7 @@ pytestmark = pytest.mark.anyio
 QUOTAS = {"train": {"jobs": 3, "dataset_bytes": 1000, "model_bytes": 1e9}, "predict": {}}
 JOB = {"architecture": "lenet5-fashion", "dataset": "fashion_mnist_sample", "epochs": 1}
 PNG = {"Content-Type": "image/png"}
+LOOKS = ("maps", "explain", "what-if")
 FACTS = DatasetFacts(
     title="Pets",
     classes=("cat", "dog"),
@@ -163,6 +164,29 @@ async def test_predictions_beyond_a_rate_are_429(api: httpx.AsyncClient, key: As
     assert (await api.post("/v1/models/brightness:predict", headers=headers)).status_code == 429
     free = key("app", KeyScope.PREDICT) | PNG
     assert (await api.post("/predict", content=grey_picture(1), headers=free)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/convolve",
+        *(f"/models/brightness/{version}/{look}" for version in ("versions/1", "aliases/best") for look in LOOKS),
+    ],
+)
+async def test_requests_that_cost_more_than_a_prediction_count_as_one(
+    api: httpx.AsyncClient, key: AsOwner, brightness: Manifest, path: str
+) -> None:
+    headers = key("kiosk", KeyScope.READ, predict_per_s=0.001) | PNG
+    first, second = [await api.post(path, content=grey_picture(1), headers=headers) for _ in range(2)]
+    assert first.status_code != 429
+    assert second.status_code == 429
+    assert second.json()["limit"] == 0.001
+
+
+async def test_reading_is_not_counted(api: httpx.AsyncClient, key: AsOwner, brightness: Manifest) -> None:
+    headers = key("kiosk", KeyScope.READ, predict_per_s=0.001)
+    for path in ("/models", "/models/brightness/versions/1", "/v2/models/brightness"):
+        assert [(await api.get(path, headers=headers)).status_code for _ in range(2)] == [200, 200]
 
 
 def test_a_bucket_fills_steadily() -> None:
