@@ -4,6 +4,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -141,6 +142,13 @@ def of_preset(name: str) -> tuple[keras.Model, TrainingPlan]:
     return with_random_weights(build_model(plan.network, info.image_shape, len(info.classes))), plan
 
 
+def without_usual_strides(layer: dict[str, Any]) -> dict[str, Any]:
+    """A layer as an import describes it: strides of a pooling that are its window's size go without saying."""
+    if "pooling" in layer["type"] and layer.get("strides") == layer.get("pool_size", 2):
+        return {name: value for name, value in layer.items() if name != "strides"}
+    return layer
+
+
 def _round_trip(name: str, directory: Path, store: ModelStore) -> None:
     network, plan = of_preset(name)
     save_keras(network, plan, directory / "model.keras", with_optimizer=False)
@@ -148,7 +156,8 @@ def _round_trip(name: str, directory: Path, store: ModelStore) -> None:
     images = some_pictures(version.input_shape)
     expected = keras.ops.convert_to_numpy(network(images, training=False))
     assert np.abs(answers_of(version, store, images) - expected).max() < SAME
-    assert version.architecture["layers"] == plan.network.model_dump(mode="json", exclude_defaults=True)["layers"]
+    expected_layers = plan.network.model_dump(mode="json", exclude_defaults=True)["layers"]
+    assert version.architecture["layers"] == [without_usual_strides(layer) for layer in expected_layers]
 
 
 @pytest.mark.long

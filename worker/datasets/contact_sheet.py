@@ -4,20 +4,20 @@
 standard output. It runs as a separate process, so that the pictures of a whole dataset never enter the API process.
 """
 
-import importlib.util
 import io
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from worker.datasets.loading import load_dataset
+from worker.pictures.emoji_words import spelled_out
+from worker.pictures.fonts import draw_line, font, text_width
 
 COLUMNS = 10
 MOST_ROWS = 100
@@ -27,8 +27,6 @@ pixels stay square."""
 GAP, MARGIN = 4, 12
 LABEL_WIDTH = 190
 INK, FAINT, PAPER, NOTHING = "#1a1a1a", "#6b6b6b", "#ffffff", "#f0f0f0"
-
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 @dataclass(frozen=True)
@@ -65,12 +63,12 @@ def draw_contact_sheet(heading: str, rows: Iterable[Row], n_rows: int, image_sha
     step = max(height, 36) + GAP
     sheet = Image.new("RGB", (sheet_width, top + n_shown * step + n_notes * 24 + MARGIN), PAPER)
     pen = ImageDraw.Draw(sheet)
-    pen.text((MARGIN, MARGIN), _fitted(heading, _font(16), sheet_width - 2 * MARGIN), INK, _font(16))
+    draw_line(pen, MARGIN, MARGIN + 15, _fitted(heading, 16, sheet_width - 2 * MARGIN), 16, INK)
     for number, row in enumerate(islice(rows, n_shown)):
         y = top + number * step
         middle = y + max(height, 36) // 2
-        pen.text((MARGIN, middle - 4), _fitted(row.label, _font(15), LABEL_WIDTH - 12), INK, _font(15), anchor="ls")
-        pen.text((MARGIN, middle + 2), f"{row.train:,} + {row.test:,}", FAINT, _font(12), anchor="lt")
+        draw_line(pen, MARGIN, middle - 4, _fitted(row.label, 15, LABEL_WIDTH - 12), 15, INK)
+        pen.text((MARGIN, middle + 2), f"{row.train:,} + {row.test:,}", FAINT, font(12), anchor="lt")
         for column in range(COLUMNS):
             x = left + column * (width + GAP)
             if column < len(row.images):
@@ -79,7 +77,7 @@ def draw_contact_sheet(heading: str, rows: Iterable[Row], n_rows: int, image_sha
                 pen.rectangle((x, y, x + width - 1, y + height - 1), NOTHING)
     if n_notes:
         said = f"and {n_rows - MOST_ROWS:,} more classes"
-        pen.text((MARGIN, top + n_shown * step + 4), said, FAINT, _font(13))
+        pen.text((MARGIN, top + n_shown * step + 4), said, FAINT, font(13))
     buffer = io.BytesIO()
     sheet.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
@@ -105,24 +103,14 @@ def _cell(image: NDArray[np.uint8], size: tuple[int, int]) -> Image.Image:
     return picture.resize(size, Image.Resampling.NEAREST if grows else Image.Resampling.BOX)
 
 
-def _fitted(text: str, font: Font, width: int) -> str:
+def _fitted(text: str, size: int, width: int) -> str:
     """The text, shortened with an ellipsis if it is too wide."""
-    if font.getlength(text) <= width:
+    if text_width(text, size) <= width:
         return text
-    while text and font.getlength(text + "…") > width:
-        text = text[:-1]
-    return text + "…"
-
-
-@lru_cache
-def _font(size: int) -> Font:
-    """DejaVu Sans, which comes with Matplotlib and covers most alphabets; Pillow's own font covers English only."""
-    package = importlib.util.find_spec("matplotlib")  # found, not imported
-    if package and package.origin:
-        path = Path(package.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
-        if path.is_file():
-            return ImageFont.truetype(str(path), size)
-    return ImageFont.load_default(size)
+    fitting = spelled_out(text)
+    while fitting and text_width(fitting + "…", size) > width:
+        fitting = fitting[:-1]
+    return fitting + "…"
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ from matplotlib.font_manager import FontProperties, fontManager, get_font
 from matplotlib.textpath import text_to_path
 
 from worker.pictures.cjk_font import cjk_font
+from worker.pictures.emoji_words import spelled_out
 
 matplotlib.rcParams["text.parse_math"] = False
 
@@ -67,7 +68,11 @@ def text_width(text: str, points: float, *, is_bold: bool = False) -> float:
 
 @cache
 def shortened(text: str, width: float, points: float, *, is_bold: bool = False) -> str:
-    """The text, at most `width` inches wide. Of a wider text the beginning and the end, where names often differ."""
+    """The text, at most `width` inches wide. Of a wider text the beginning and the end, where names often differ.
+
+    Emoji are spelled out: fonts have few of them, and classes that are called by nothing else would all be boxes.
+    """
+    text = spelled_out(text)
     if text_width(text, points, is_bold=is_bold) <= width:
         return text
     n_letters = bisect_right(

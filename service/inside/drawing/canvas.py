@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.inside.drawing.fonts import font, runs
+from worker.pictures.fonts import draw_line, font, text_width
 
 INK, GREY, PAPER, LINE = "#1A1A1A", "#5F5F5F", "#FFFFFF", "#D0D0D0"
 TEXT, SMALL = 15, 12
@@ -32,11 +32,8 @@ class Canvas:
         self, left: float, top: float, text: str, *, size: int = TEXT, colour: str = INK, most: float | None = None
     ) -> None:
         """Write one line; `most` is the largest width, beyond which the text is cut in the middle."""
-        at, baseline = left, top + _ascent(size)
-        for piece, is_cjk in runs(text if most is None else shortened(text, most, size)):
-            face = font(size, is_cjk=is_cjk)
-            self._draw.text((at, baseline), piece, font=face, fill=colour, anchor="ls")
-            at += face.getlength(piece)
+        line = text if most is None else shortened(text, most, size)
+        draw_line(self._draw, left, top + _ascent(size), line, size, colour)
 
     def centred(self, middle: float, top: float, text: str, *, size: int = SMALL, colour: str = GREY) -> None:
         """Write one line around a middle."""
@@ -74,11 +71,6 @@ def _ascent(size: int) -> float:
     """From the top of a line to its baseline, on which letters of all fonts stand."""
     face = font(size)
     return face.getmetrics()[0] if hasattr(face, "getmetrics") else size
-
-
-def text_width(text: str, size: int) -> float:
-    """Width of one line in pixels."""
-    return sum(font(size, is_cjk=is_cjk).getlength(piece) for piece, is_cjk in runs(text))
 
 
 def shortened(text: str, most: float, size: int) -> str:

@@ -144,8 +144,13 @@ async def test_the_finders_folder_icons_are_skipped_and_named(api: httpx.AsyncCl
 
 async def test_labels_are_kept_as_written_in_any_script(api: httpx.AsyncClient) -> None:
     labels = ["می\u200cخواهم", "क्\u200dष", "അവന്\u200d", "l’œil", "née “x”", "rock & roll!", "a=b; 50%", "20 °C", "№ 5"]  # noqa: RUF001
+    labels += ["🐱", "👩\u200d🚀", "🇩🇪", "⠓⠊", "long " * 39]
+    labels = [label.strip() for label in labels]
     dataset = await dataset_of(api, zipped(tree(labels, 2)))
     assert set(counts(dataset)) == set(labels)
+    page = (await api.get("/datasets/pets/pictures", params={"split": "train", "label": "👩\u200d🚀"})).json()
+    assert [one["label"] for one in page["pictures"]] == ["👩\u200d🚀"] * page["total"] != []
+    assert (await api.get("/datasets/pets/preview.png")).status_code == 200
 
 
 def old_zip(page: str, words: tuple[str, str], extra: Callable[[bytes, str], bytes] = lambda name, true: b"") -> bytes:

@@ -148,12 +148,14 @@ def test_class_folders_that_differ_in_case_only_are_two_classes_with_a_warning(r
     assert "'Dark' and 'dark' differ in case only" in content.warnings[0]
 
 
-@pytest.mark.parametrize("label", ["<script>alert(1)", "a" * 65, "cat\u202e", "c🐈t", "cat\u200b"])
+@pytest.mark.parametrize("label", ["<script>alert(1)", "a" * 201, "cat\u202e", "c\u2800t", "cat\u200b"])
 def test_a_folder_name_that_cannot_be_a_label_is_named(read: Reader, label: str) -> None:
     refused(read, zipped(two_classes() | {f"{label}/1.png": picture(3)}), "cannot be a label")
 
 
-@pytest.mark.parametrize("label", ["T-shirt (long)", "кошка", "猫", "Größe 2", "rock'n'roll & co", "a" * 64, "हिन्दी"])
+@pytest.mark.parametrize(
+    "label", ["T-shirt (long)", "кошка", "猫", "Größe 2", "rock'n'roll & co", "a" * 64, "हिन्दी", "c🐈t"]
+)
 def test_labels_in_any_script_are_kept(label: str) -> None:
     assert is_label(label)
 

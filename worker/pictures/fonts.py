@@ -1,4 +1,4 @@
-"""Fonts for the drawings: DejaVu for most scripts, and a Chinese, Japanese and Korean font where one is installed.
+"""Fonts for Pillow's drawings: DejaVu for most scripts, and a Chinese, Japanese and Korean one where it is installed.
 
 DejaVu's file comes with matplotlib, which is installed for live curves and is only looked up here, not imported. A font
 for Chinese, Japanese and Korean labels is found by `worker.pictures.cjk_font`. FreeType is loaded with the first font:
@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from worker.pictures.cjk_font import SYSTEM_DIRECTORIES, cjk_font, first_file
+from worker.pictures.emoji_words import spelled_out
 
 if TYPE_CHECKING:
-    from PIL import ImageFont
+    from PIL import ImageDraw, ImageFont
 
 Font: TypeAlias = "ImageFont.FreeTypeFont | ImageFont.ImageFont"
 
@@ -34,9 +35,9 @@ def font(size: int, *, is_cjk: bool = False) -> Font:
 
 
 def runs(text: str) -> Iterator[tuple[str, bool]]:
-    """The text in pieces that one font can draw, each with whether it is Chinese, Japanese or Korean."""
+    """The text in pieces that one font can draw, and whether it is Chinese, Japanese or Korean; emoji in words."""
     piece, was_cjk = "", False
-    for letter in text:
+    for letter in spelled_out(text):
         is_cjk = _is_cjk(letter)
         if piece and is_cjk != was_cjk:
             yield piece, was_cjk
@@ -44,6 +45,19 @@ def runs(text: str) -> Iterator[tuple[str, bool]]:
         piece, was_cjk = piece + letter, is_cjk
     if piece:
         yield piece, was_cjk
+
+
+def text_width(text: str, size: int) -> float:
+    """Width of one line in pixels."""
+    return sum(font(size, is_cjk=is_cjk).getlength(piece) for piece, is_cjk in runs(text))
+
+
+def draw_line(pen: "ImageDraw.ImageDraw", left: float, baseline: float, text: str, size: int, colour: str) -> None:
+    """Write one line, which begins at `left` and stands on the baseline."""
+    for piece, is_cjk in runs(text):
+        face = font(size, is_cjk=is_cjk)
+        pen.text((left, baseline), piece, font=face, fill=colour, anchor="ls")
+        left += face.getlength(piece)
 
 
 def _is_cjk(letter: str) -> bool:
