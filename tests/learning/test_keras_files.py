@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from tests.plans import SAMPLE, planned
-from worker.training.keras_files import save_keras
-from worker.training.preparation import build_network
+from worker.architectures import PRESETS
+from worker.training.keras_files import save_keras, save_trained
+from worker.training.preparation import build_network, prepare
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -64,3 +65,23 @@ def test_the_state_of_a_fresh_optimizer_takes_no_space(tmp_path: Path) -> None:
         assert sorted(archive.namelist()) == ["config.json", "metadata.json", "model.weights.h5"]
         config = json.loads(archive.read("config.json"))
     assert config["compile_config"]["optimizer"]["module"] == "keras.optimizers"
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_the_file_of_every_preset_is_compiled_and_opens_without_a_warning(name: str, tmp_path: Path) -> None:
+    narrow = {"width": 0.1, "input_size": 67 if name == "alexnet" else 32}
+    plan = planned(architecture=name, overrides=narrow, optimizer=None, batch_size=None)
+    network = prepare(plan, SAMPLE).network
+
+    save_trained(network, plan, tmp_path / "model.keras")
+
+    images, targets = SAMPLE.test_images[:2] / np.float32(255), np.eye(10, dtype=np.float32)[:2]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        opened = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+        answers = opened(images)
+        opened.run_eagerly = True  # tracing takes most of the time of a small evaluation
+        loss, accuracy = opened.evaluate(images, targets, verbose=0)
+        np.testing.assert_allclose(opened.predict(images, verbose=0), answers, atol=1e-5)
+    assert loss > 0
+    assert 0 <= accuracy <= 1

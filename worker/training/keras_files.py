@@ -13,11 +13,24 @@ from tempfile import TemporaryDirectory
 import h5py  # Keras writes its files with it
 import keras
 
+from worker.estimates.keras_file import holds_optimizer
 from worker.jobs.plan import TrainingPlan
 from worker.training.compiling import compile_afresh
 
 _WEIGHTS = "model.weights.h5"
 _STATE = "optimizer/vars"
+
+
+def save_trained(network: keras.Model, plan: TrainingPlan, path: Path) -> None:
+    """Write a network as its training left it, with the state of its optimizer where the file can hold that.
+
+    Args:
+        network: the one to publish. If it was rebuilt in float32, it was never compiled and has no optimizer.
+        plan: of its training.
+        path: of the file, which ends with `.keras`.
+    """
+    with_optimizer = network.compiled and holds_optimizer(plan, network.count_params())
+    save_keras(network, plan, path, with_optimizer=with_optimizer)
 
 
 def save_keras(network: keras.Model, plan: TrainingPlan, path: Path, *, with_optimizer: bool) -> None:

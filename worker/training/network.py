@@ -74,7 +74,9 @@ class _Build:
         if size is None or RESIZING_INDEX not in self._names:
             return images
         name = self._names[RESIZING_INDEX]
-        return keras.layers.Resizing(*size, interpolation="bilinear", name=name)(images)
+        # Without `training` said, this layer alone assumes True, and Keras 3.15 passes that on to all layers after it:
+        # calling the published network would normalize by the batch and drop units. `fit` and `predict` say it.
+        return keras.layers.Resizing(*size, interpolation="bilinear", name=name)(images, training=False)
 
     def follow(self, layers: Sequence[Layer], loc: Loc, values: keras.KerasTensor) -> keras.KerasTensor:
         for position, layer in enumerate(layers):

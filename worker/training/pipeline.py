@@ -13,7 +13,6 @@ from model_store import DoctorVerdict, StoreUnavailable, VersionFacts, open_stor
 from worker.artifacts import KERAS_FILE, ONNX_FILE
 from worker.datasets import DATASETS, Dataset, DatasetError, DownloadProgress, load_dataset, load_uploaded
 from worker.doctor.findings import Diagnosis
-from worker.estimates.keras_file import holds_optimizer
 from worker.jobs.errors import TrainingFailed
 from worker.jobs.plan import TrainingPlan
 from worker.jobs.records import JobFailure, Phase, Progress
@@ -29,7 +28,7 @@ from worker.training.hardware import policy_of
 from worker.training.importing.import_job import run_import
 from worker.training.inside.record_job import record_version
 from worker.training.inside.recording import record_layers
-from worker.training.keras_files import save_keras
+from worker.training.keras_files import save_trained
 from worker.training.network import pictures_at_once
 from worker.training.predicting import predict_pictures
 from worker.training.preparation import build_network, prepare
@@ -192,9 +191,7 @@ def _write_models(
     inputs: NDArray[np.float32],
     probabilities: NDArray[np.float32],
 ) -> float:
-    # A network that was rebuilt in float32 was never compiled and has no optimizer.
-    with_optimizer = network.compiled and holds_optimizer(plan, network.count_params())
-    save_keras(network, plan, directory / KERAS_FILE, with_optimizer=with_optimizer)
+    save_trained(network, plan, directory / KERAS_FILE)
     export_onnx(network, directory / ONNX_FILE)
     difference = parity(directory / ONNX_FILE, inputs, probabilities)
     logger.info("%s agrees with %s to %.1e", ONNX_FILE, KERAS_FILE, difference)
