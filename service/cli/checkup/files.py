@@ -7,6 +7,8 @@ from pathlib import Path
 
 from model_store import StoreError, open_store
 from model_store.free_space import has_space_for
+from model_store.opening import open_objects
+from model_store.whole import WholeStore
 from service.cli.checkup.findings import Finding
 from service.keys.issuing import has_admin
 from service.settings import ApiSettings
@@ -26,6 +28,9 @@ def check_store(settings: ApiSettings) -> Iterator[Finding]:
         fix = "Check the address, the credentials (AWS_… and the like), and who may write there."
         yield Finding("store", "error", str(error), fix)
         return
+    if WholeStore(open_objects(url)).is_incomplete():
+        fix = "Run convserve restore with --replace again."
+        yield Finding("store", "error", f"a backup was not restored into {url} to its end", fix)
     yield Finding("store", "ok", f"{url} can be written and read; {models} models")
     try:
         store.require_free_space()

@@ -72,6 +72,21 @@ class DataDirectory:
         _write(self.lock, f"{os.getpid()}\n")
 
 
+def runtime_directory_of(path: Path) -> Path | None:
+    """The runtime directory of the instance that is using a data directory; None if none is."""
+    try:
+        descriptor = os.open(path / LOCK_FILE, os.O_RDWR)
+    except OSError:
+        return None  # there never was one
+    try:
+        if _try_lock(descriptor):
+            return None
+        _, runtime = _read(descriptor)
+        return Path(runtime) if runtime else None
+    finally:
+        os.close(descriptor)
+
+
 def remove_left_behind(runtime_dir: Path) -> None:
     """Remove the runtime directory of a killed instance, if it clearly is one."""
     with contextlib.suppress(OSError):
