@@ -196,6 +196,15 @@ async def test_a_class_without_a_usable_picture_fails_with_a_report_that_names_i
     assert failed["report"]["skipped_files"][0]["message"]
 
 
+async def test_photos_of_a_kind_that_is_not_decoded_fail_with_what_to_do(api: httpx.AsyncClient) -> None:
+    heic = b"\0\0\0\x18ftypheic" + bytes(40)
+    files = tree(["cat"]) | {f"dog/{number}.heic": heic + bytes([number]) for number in range(5)}
+    assert (await upload(api, zipped(files))).status_code == 202
+    failed = await converted(api)
+    assert (failed["report"]["dropped_classes"], failed["report"]["skipped"]) == (["dog"], {"not_a_picture": 5})
+    assert "as JPEG" in failed["error"]["hint"]
+
+
 async def test_pictures_too_large_to_decode_fail_with_a_report(api: httpx.AsyncClient) -> None:
     files = tree(["cat"]) | {f"dog/{number}.webp": huge_webp(16_000, 16_000) for number in range(3)}
     assert (await upload(api, zipped(files))).status_code == 202

@@ -98,7 +98,7 @@ def _used_classes(
             f"The archive has usable pictures in {len(used)} class folder{'s' * (len(used) != 1)}; expected at least "
             f"{fewest}. Pictures are JPEG, PNG, WebP or BMP files. No usable picture is in: {without}.",
             "too_few_classes",
-            "The report names skipped files and says why they are not usable.",
+            _hint(findings),
         )
     found = tuple(findings.content.classes[index] for index in used)
     if before is None:
@@ -107,6 +107,16 @@ def _used_classes(
     if len(classes) > MAX_CLASSES:
         raise ArchiveRejected(f"The dataset would have {len(classes)} classes; expected at most {MAX_CLASSES}.")
     return np.asarray(indices, dtype=np.int64)[np.searchsorted(used, labels)], classes
+
+
+def _hint(findings: Findings) -> str:
+    """What to do about an archive without usable pictures; those of phones may be of a kind that is not decoded."""
+    hint = "The report names skipped files and says why they are not usable."
+    if any("HEIC" in (file.message or "") for file in findings.skipped.listed):
+        hint += (
+            " Save AVIF and HEIC pictures as JPEG (an iPhone does it by Settings, Camera, Formats, Most Compatible)."
+        )
+    return hint
 
 
 def _counts(split: Split, labels: NDArray[np.int64], n_classes: int, before: Before | None) -> tuple[int, ...]:

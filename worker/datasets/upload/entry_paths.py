@@ -67,6 +67,8 @@ def sort_out(entries: Iterable[Entry], skipped: SkippedLog) -> ArchiveFiles:
     found = ArchiveFiles()
     seen: set[Parts] = set()
     for entry in entries:
+        if entry.name == "./":
+            continue
         parts = path_parts(entry.name)
         hidden = is_hidden(parts)
         if not hidden:

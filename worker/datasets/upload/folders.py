@@ -156,6 +156,8 @@ def _warnings_about_table(table: LabelTable, n_pictures: int, n_labelled: int) -
         warnings.append(
             f"{table.shown} is not UTF-8 and was read as code page 1252. If labels look wrong, {ENCODING_HINT}."
         )
+    if table.n_unfound:
+        warnings.append(f"{table.n_unfound:,} rows of {table.shown} name no picture of the archive, or one of several.")
     n_unlabelled = n_pictures - n_labelled
     if n_unlabelled > WARNED_SHARE * n_pictures:
         warnings.append(f"{n_unlabelled:,} of {n_pictures:,} pictures have no label and are not used.")
@@ -213,16 +215,18 @@ def _require_class_folders(
         if 2 * layout.n_pictures <= len(pictures) - layout.n_unseen:
             raise ArchiveRejected(
                 f"The pictures lie in several groups of class folders; the largest, below {_place(layout.prefix)}, has "
-                f"{layout.n_pictures:,} of {len(pictures):,}. Expected one group; zip the folder of the one you mean."
+                f"{layout.n_pictures:,} of {len(pictures):,}. Expected one group: put the pictures of a class "
+                "directly into its folder, call folders of splits train, val and test, or zip only the folder you mean."
             )
         return
     at = len(layout.prefix)
     tops = sorted({parts[at] for parts, _ in found.files if len(parts) > at + 1 and parts[:at] == layout.prefix})
     named = ", ".join(map(shown, tops[:8])) or "none"
     left_out = ", ".join(f"{n} {reason.replace('_', ' ')}" for reason, n in sorted(skipped.counts.items()))
+    nested = " Archives inside the archive are not opened: unpack them first." if found.archives else ""
     raise ArchiveRejected(
         f"The archive has {n_classes} class folder{'s' * (n_classes != 1)}; {EXPECTED}, {fewest} to {MAX_CLASSES} "
-        f"classes. Folders at the top: {named}." + (f" Files left out: {left_out}." if left_out else ""),
+        f"classes. Folders at the top: {named}." + (f" Files left out: {left_out}." if left_out else "") + nested,
         "too_few_classes" if n_classes < fewest else "archive_rejected",
     )
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from worker.datasets.upload.errors import ArchiveRejected, shown
+from worker.datasets.upload.other_kinds import START_BYTES, kind_of
 from worker.datasets.upload.zip_names import decode_name, extra_fields
 
 STORED, DEFLATED = 0, 8
@@ -115,10 +116,11 @@ def read_directory(file: BinaryIO, max_files: int, max_unpacked_bytes: int, enco
 def _find_directory(descriptor: int, size: int) -> _Directory:
     tail_start = max(0, size - _END.size - MAX_COMMENT)
     tail = os.pread(descriptor, size - tail_start, tail_start)
-    if not os.pread(descriptor, 4, 0).startswith(b"PK"):
+    start = os.pread(descriptor, START_BYTES, 0)
+    if not start.startswith(b"PK"):
         raise ArchiveRejected(
             "The file is not a zip archive; expected a zip, which begins with the letters PK, a tar, a CSV file with "
-            "pixels, or a Parquet file."
+            f"pixels, or a Parquet file, got {kind_of(start)}."
         )
     ends = [at for at in _all_of(tail, b"PK\5\6") if _ends_there(tail, at)]
     if not ends:

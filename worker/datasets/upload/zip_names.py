@@ -31,7 +31,7 @@ class DecodedName(NamedTuple):
 
 
 def decode_name(raw: bytes, flags: int, system: int, extra: bytes, encoding: str | None) -> DecodedName:
-    """The name of an entry, as Info-ZIP and libarchive read it.
+    """The name of an entry, as Info-ZIP and libarchive read it, without `./` at its beginning.
 
     Args:
         raw: the name's bytes.
@@ -47,7 +47,7 @@ def decode_name(raw: bytes, flags: int, system: int, extra: bytes, encoding: str
     if system in WINDOWS and "/" not in text:
         # Windows PowerShell 5 writes backslashes. All rules for paths are applied to the result.
         text = text.replace("\\", "/")
-    return DecodedName(text, is_guessed)
+    return DecodedName(text.removeprefix("./") or text, is_guessed)
 
 
 def _decoded(raw: bytes, flags: int, extra: bytes, encoding: str | None) -> tuple[str, bool]:

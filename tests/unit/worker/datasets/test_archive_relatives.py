@@ -110,6 +110,9 @@ def table(row: str, title: str = "filename,label\n") -> str:
         ("labels.csv", table("{name}.png,{label},\n")),
         ("labels.csv", table("{name}.png,33,{label}\n", "image,age,Finding Labels\n")),
         ("labels.txt", table("{name}.png,{label}\n")),
+        ("labels.csv", table("{name}.png|{label}\n", "filename|label\n")),
+        ("labels.csv", "sep=;\r\n" + table("{name}.png;{label}\r\n", "filename;label\r\n")),
+        ("labels.csv", "# made by hand\n\n" + table("{name}.png,{label}\n")),
         ("list.txt", table("images/{name}.png {label}\n", "")),
         ("metadata.jsonl", "".join(json.dumps({"file_name": f"{n}.png", "label": label}) + "\n" for n, label in ROWS)),
         ("labels.json", json.dumps({f"{name}.png": label for name, label in ROWS})),
@@ -118,8 +121,14 @@ def table(row: str, title: str = "filename,label\n") -> str:
 )
 def test_tables_of_labels_have_many_forms(read: Reader, name: str, text: str) -> None:
     pictures = {f"images/{picture}.png": PNG for picture, _ in ROWS}
-    for encoding in ("utf-8", "utf-16"):
+    for encoding in ("utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32"):
         assert read(zipped(pictures | {name: text.encode(encoding)})).counts == {"cat": 8, "dog": 8}
+
+
+def test_rows_without_a_picture_are_counted(read: Reader) -> None:
+    pictures = {f"images/{picture}.png": PNG for picture, _ in ROWS[:12]}
+    content = read(zipped(pictures | {"labels.csv": table("{name}.png,{label}\n").encode()})).content
+    assert content.warnings == ("4 rows of 'labels.csv' name no picture of the archive, or one of several.",)
 
 
 @pytest.mark.parametrize("title", ["label,id\n", ""])
@@ -164,3 +173,34 @@ def test_made_up_answers_of_a_competition_are_not_taken_for_labels(read: Reader)
 
 def test_one_odd_entry_made_by_dos_with_slashes_keeps_its_name(read: Reader) -> None:
     refused(read, raw_zip([*raw(tree(BOTH)), RawEntry(b"cat/a\\b.png", PNG)], system=0), "has a backslash")
+
+
+def test_a_dot_before_every_name_is_no_folder(read: Reader) -> None:
+    files = {f"./{name}": data for name, data in tree(BOTH).items()}
+    assert read(zipped({"./": b""} | files)).counts == {"cat": 4, "dog": 4}
+    refused(read, zipped(files | {"./../cat/9.png": PNG}), "leads elsewhere")
+    refused(read, zipped(files | {"cat/0.png": PNG}), "two files named")
+
+
+@pytest.mark.parametrize(
+    ("start", "named"),
+    [
+        (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+        (b"Rar!\x1a\x07\x01", "a RAR archive"),
+        (b"\x28\xb5\x2f\xfd", "a file compressed with Zstandard"),
+        (b"MZ\x90", "a program"),
+        (PNG, "a single picture"),
+        (b"GIF89a", "a single picture"),
+        (b"<!DOCTYPE html><html>", "a web page"),
+        (b"\0", "nothing but zeros"),
+        (b"", "an empty file"),
+    ],
+)
+def test_files_of_other_kinds_are_called_by_their_names(read: Reader, start: bytes, named: str) -> None:
+    refused(read, start + bytes(600) * bool(start), f"expected a zip.*got {named}")
+
+
+def test_archives_in_the_archive_and_groups_of_folders_are_refused_with_a_hint(read: Reader) -> None:
+    refused(read, zipped({"cat.zip": zipped(tree(["cat"])), "dog.zip": zipped(tree(["dog"]))}), "unpack them first")
+    years = tree([f"{label}/{year}" for label in BOTH for year in (2019, 2020)])
+    refused(read, zipped(years), "put the pictures of a class directly into its folder")

@@ -8,6 +8,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
@@ -40,6 +41,7 @@ class LabelTable:
         column: title of the labels' column; None when the tables have no titles.
         is_guessed: one is not UTF-8, and was read as code page 1252.
         splits: of each picture; empty unless all of them have one, and there are several.
+        n_unfound: rows that name no picture of the archive, or one of several.
     """
 
     names: tuple[str, ...]
@@ -47,6 +49,7 @@ class LabelTable:
     column: str | None
     is_guessed: bool
     splits: Mapping[Parts, Split]
+    n_unfound: int
 
     @property
     def has_known_title(self) -> bool:
@@ -68,6 +71,7 @@ class _Found:
     is_guessed: bool
     labels: Mapping[Parts, str]
     splits: Mapping[Parts, Split | None]
+    n_unfound: int
 
 
 def find_label_table(
@@ -121,6 +125,7 @@ def _together(tables: Sequence[_Found]) -> LabelTable:
         used[0].column,
         any(table.is_guessed for table in used),
         kept if has_splits else {},
+        sum(table.n_unfound for table in used),
     )
 
 
@@ -132,29 +137,31 @@ def _labels_in(table: Table, parts: Parts, name: str, names: PictureNames) -> _F
         columns = columns_of(table.rows(), lambda value: names.find(value, folders))
         if columns is None:
             return None
-        labels, splits = _labels(table, columns, names, folders)
+        labels, splits, n_unfound = _labels(table, columns, names, folders)
     except NotATable:
         return None
     said = {picture: split or _split_around(picture) or split_named(stem) for picture, split in splits.items()}
-    return _Found(name, columns.title, table.is_guessed, labels, said) if labels else None
+    return _Found(name, columns.title, table.is_guessed, labels, said, n_unfound) if labels else None
 
 
 def _labels(
     table: Table, columns: Columns, names: PictureNames, folders: Sequence[str]
-) -> tuple[dict[Parts, str], dict[Parts, Split | None]]:
-    """Label of each picture, without those that have two, and the split in a column."""
+) -> tuple[dict[Parts, str], dict[Parts, Split | None], int]:
+    """Label of each picture, without those that have two; the split in a column; labels without a picture."""
     labels: dict[Parts, str] = {}
     splits: dict[Parts, Split | None] = {}
     contradicted = set()
-    for row in table.rows():
+    n_unfound = 0
+    for row in islice(table.rows(), 0 if columns.titles is None else 1, None):
         picture = names.find(row[columns.names], folders)
         label = unicodedata.normalize("NFC", columns.label_in(row))
         if picture is None or not label:
+            n_unfound += picture is None and bool(label)
             continue
         splits[picture] = columns.split_in(row)
         if labels.setdefault(picture, label) != label:
             contradicted.add(picture)
-    return {picture: label for picture, label in labels.items() if picture not in contradicted}, splits
+    return {picture: label for picture, label in labels.items() if picture not in contradicted}, splits, n_unfound
 
 
 def _split_around(parts: Parts) -> Split | None:

@@ -4,18 +4,27 @@ import codecs
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson"})
 JSON_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
-DELIMITERS = ",;\t"
+SAMPLED_BYTES = 4096
+DELIMITERS = ",;\t|"
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",  # begins as UTF-16 does
+    codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+
+_REMARKS = re.compile(r"(?:# [^\r\n]*[\r\n]+|\s*[\r\n])*")
+"""Lines before the table that begin with `# `, and empty ones."""
+_DELIMITER_LINE = re.compile(r"\s*\"?sep=(.)\"?\s*")
+"""What Excel writes first, to say which character separates values."""
 
 Row = Sequence[str]
 
@@ -67,16 +76,29 @@ def read_table(name: str, data: bytes, encoding: str | None) -> Table:
         encoding: of text that is not UTF-8, if it is known.
     """
     is_json = PurePosixPath(name).suffix.casefold() in JSON_SUFFIXES
-    marked = next((found for mark, found in _MARKS.items() if data.startswith(mark)), "utf-8")
+    marked = next((found for mark, found in _MARKS.items() if data.startswith(mark)), _without_mark(data))
     try:
         return Table(data.decode(marked), is_json, is_guessed=False)
     except UnicodeDecodeError:
         return Table(data.decode(encoding or "cp1252", errors="replace"), is_json, is_guessed=encoding is None)
 
 
+def _without_mark(data: bytes) -> str:
+    """The encoding of text without a mark: every second byte of UTF-16 is zero where text is mostly ASCII."""
+    start = data[:SAMPLED_BYTES]
+    for encoding, zeros in (("utf-16-le", start[1::2]), ("utf-16-be", start[::2])):
+        if 2 * zeros.count(0) > len(zeros):
+            return encoding
+    return "utf-8"
+
+
 def _separated(text: str) -> Iterator[Row]:
+    text = text[_REMARKS.match(text).end() :]  # type: ignore[union-attr] - it also matches nothing
     first = text.partition("\n")[0]
-    delimiter = max(DELIMITERS, key=first.count)
+    named = _DELIMITER_LINE.fullmatch(first)
+    if named:
+        text = text[len(first) + 1 :]
+    delimiter = named[1] if named else max(DELIMITERS, key=first.count)
     if delimiter not in first:
         yield from (line.rsplit(None, 1) for line in text.splitlines())
         return
