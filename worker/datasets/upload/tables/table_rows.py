@@ -21,7 +21,7 @@ _MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 
-_REMARKS = re.compile(r"(?:# [^\r\n]*[\r\n]+|\s*[\r\n])*")
+_REMARKS = re.compile(r"\A(?:# [^\r\n]*[\r\n]+|\s*[\r\n])*")
 """Lines before the table that begin with `# `, and empty ones."""
 _DELIMITER_LINE = re.compile(r"\s*\"?sep=(.)\"?\s*")
 """What Excel writes first, to say which character separates values."""
@@ -93,7 +93,7 @@ def _without_mark(data: bytes) -> str:
 
 
 def _separated(text: str) -> Iterator[Row]:
-    text = text[_REMARKS.match(text).end() :]  # type: ignore[union-attr] - it also matches nothing
+    text = _REMARKS.sub("", text, count=1)
     first = text.partition("\n")[0]
     named = _DELIMITER_LINE.fullmatch(first)
     if named:
