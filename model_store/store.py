@@ -11,65 +11,23 @@ from datetime import UTC, datetime
 from model_store import aliases, layout
 from model_store.aliases import AliasChange
 from model_store.artifacts import read_artifact, stream_artifact
-from model_store.checkpoints import CheckpointStore
-from model_store.datasets import DatasetStore
 from model_store.drafts import Draft, give_up_draft, reserve_number, sweep_drafts
 from model_store.errors import (
     AliasNotFound,
     ArtifactCorrupt,
     ModelNotFound,
     StoreError,
-    StoreFull,
     StoreUnavailable,
     VersionInUse,
     VersionNotFound,
 )
-from model_store.free_space import leaves_enough
-from model_store.imports import ImportStore
-from model_store.job_segments import JobSegments
-from model_store.keys import KeyStore
-from model_store.later_files import LaterFiles
 from model_store.manifest import ABANDONED, Manifest, parse_manifest
 from model_store.names import MANIFEST_FILE, NUMBER_PATTERN, check_alias, check_model, is_name
-from model_store.objects import Objects
+from model_store.parts import StoreParts
 
 
-class ModelStore:
+class ModelStore(StoreParts):
     """Models, their versions and their aliases, over any storage that can put an object if it is absent."""
-
-    def __init__(self, objects: Objects, min_free_bytes: int = 0) -> None:
-        self._objects = objects
-        self._min_free_bytes = min_free_bytes
-
-    @property
-    def datasets(self) -> DatasetStore:
-        """The datasets in this store."""
-        return DatasetStore(self._objects)
-
-    @property
-    def checkpoints(self) -> CheckpointStore:
-        """The checkpoints from which interrupted trainings resume."""
-        return CheckpointStore(self._objects, self.require_free_space)
-
-    @property
-    def imports(self) -> ImportStore:
-        """The models that were uploaded and wait for their jobs."""
-        return ImportStore(self._objects, self.require_free_space)
-
-    @property
-    def later_files(self) -> LaterFiles:
-        """Files that were added to versions after they were published."""
-        return LaterFiles(self._objects, self.require_free_space)
-
-    @property
-    def keys(self) -> KeyStore:
-        """The keys of callers."""
-        return KeyStore(self._objects)
-
-    @property
-    def job_segments(self) -> JobSegments:
-        """The finished jobs that were moved into this store."""
-        return JobSegments(self._objects)
 
     @contextmanager
     def draft(self, model: str) -> Iterator[Draft]:
@@ -236,17 +194,6 @@ class ModelStore:
         """
         check_model(model)
         return None if give_up_draft(self._objects, model, version) else self.manifest(model, version)
-
-    def require_free_space(self, size_bytes: int = 0) -> None:
-        """Check that so many bytes can be added and enough space stays free.
-
-        Raises:
-            StoreFull: there is too little free space.
-        """
-        free_bytes = self._objects.free_bytes()
-        if free_bytes is not None and not leaves_enough(free_bytes, size_bytes, self._min_free_bytes):
-            needed = f"expected {(self._min_free_bytes + size_bytes) / 1e6:.0f} MB, found {free_bytes / 1e6:.0f} MB"
-            raise StoreFull(self._objects.url, f"it has too little free space: {needed}")
 
     def check(self) -> None:
         """Write and read one small object.

@@ -19,6 +19,7 @@ from service.web.problems import Problem
 
 TAGS = [
     {"name": "predict", "description": "Classify pictures."},
+    {"name": "feedback", "description": "Say what should have been answered, and train on it."},
     {"name": "jobs", "description": "Train: start, follow, cancel."},
     {"name": "models", "description": "What was trained: versions, files, aliases."},
     {"name": "inside", "description": "Look inside a network: layers, kernels, maps, why an answer, and what if."},

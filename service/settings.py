@@ -9,16 +9,17 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
+from service.kept_settings import KeptSettings
 from service.platforms import PlatformSettings
 from worker.patterns import REFERENCE_PATTERN, ROUTE_PATTERN, WEB_ADDRESS_PATTERN
-from worker.settings import LedgerSettings, lowered, unset_if_empty
+from worker.settings import lowered, unset_if_empty
 
 _MIB = 1024 * 1024
 ScopeName = Literal["predict", "read", "train", "admin"]
 QuotaName = Literal["jobs", "waiting_s", "dataset_bytes", "model_bytes", "predict_per_s"]
 
 
-class ApiSettings(LedgerSettings):
+class ApiSettings(KeptSettings):
     """Where the API listens, and how much it accepts at once."""
 
     host: str = Field(default="127.0.0.1", description="Address to listen on; the default is this machine only.")

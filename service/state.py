@@ -16,6 +16,7 @@ from service.datasets.pictures import DatasetPictures
 from service.drawing.comparison_pictures import ComparisonPictures
 from service.drawing.contact_sheets import ContactSheets
 from service.drawing.curve_pictures import CurvePictures
+from service.feedback.pending import PendingFeedback
 from service.fetching.fetcher import FetchRules, PictureFetcher
 from service.imports.receiving import ModelUploads
 from service.inference.batch_queue import BatchRules
@@ -81,6 +82,7 @@ class ServiceState:
     looks: Looks
     keyring: Keyring | None
     model_uploads: ModelUploads
+    feedback: PendingFeedback
 
     def usage(self) -> Usage:
         """Counts what owners use."""
@@ -210,6 +212,7 @@ def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing:
                 looks,
                 _keyring(settings, store),
                 ModelUploads(settings.datasets_path / "uploads", settings.max_dataset_uploads),
+                PendingFeedback(store.feedback, settings.max_feedback_pictures, settings.max_feedback_bytes),
             )
     finally:
         looks.close()

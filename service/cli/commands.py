@@ -11,6 +11,7 @@ import typer
 from service.cli.backup_commands import BACKUP_EXAMPLES, backup, restore
 from service.cli.dataset_commands import datasets_app
 from service.cli.diagnosis_commands import doctor, report
+from service.cli.feedback_commands import feedback_app
 from service.cli.import_command import IMPORT_EXAMPLES, import_
 from service.cli.inside_commands import explain, look
 from service.cli.job_commands import cancel, finish, follow, forget, log
@@ -245,6 +246,7 @@ app.command(rich_help_panel=USING)(explain)
 app.command(rich_help_panel=USING)(doctor)
 app.command(rich_help_panel=USING)(report)
 app.add_typer(datasets_app, rich_help_panel=USING)
+app.add_typer(feedback_app, rich_help_panel=USING)
 app.add_typer(keys_app, rich_help_panel=SERVING)
 app.command(rich_help_panel=SERVING, epilog=BACKUP_EXAMPLES)(backup)
 app.command(rich_help_panel=SERVING)(restore)

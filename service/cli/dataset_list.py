@@ -72,7 +72,17 @@ def upload_dataset(
     Raises:
         CommandFailed: the file cannot be read, the server refuses it, or the conversion fails.
     """
-    dataset = _sent(client, archive, options)
+    show_when_ready(client, _sent(client, archive, options), sleep, as_json=as_json)
+
+
+def show_when_ready(
+    client: Client, dataset: JsonObject, sleep: Callable[[float], None] = time.sleep, *, as_json: bool = False
+) -> None:
+    """Show the progress of a new dataset until it is there, and then the dataset.
+
+    Raises:
+        CommandFailed: the conversion fails.
+    """
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f}"))
     with Progress(*columns, transient=True, disable=as_json) as progress:
         task = progress.add_task("reading", total=1)
@@ -102,7 +112,22 @@ def add_pictures(
     Raises:
         CommandFailed: the file cannot be read, the server refuses it, or the conversion fails.
     """
-    dataset = _sent(client, archive, options, add_to=name)
+    await_version(client, name, _sent(client, archive, options, add_to=name), sleep, as_json=as_json)
+
+
+def await_version(
+    client: Client,
+    name: str,
+    dataset: JsonObject,
+    sleep: Callable[[float], None] = time.sleep,
+    *,
+    as_json: bool = False,
+) -> None:
+    """Wait until the pictures that are being added to a dataset are there, and show it.
+
+    Raises:
+        CommandFailed: they could not be added.
+    """
     before = dataset["versions"][-1]
     wanted = dataset["addition"]["version"] if dataset["addition"] else before["version"]
     with Progress(TextColumn("{task.description}"), BarColumn(), transient=True, disable=as_json) as progress:

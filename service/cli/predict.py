@@ -38,7 +38,9 @@ def run_predict(client: Client, path: str, files: Sequence[Path], top_k: int, as
     Raises:
         CommandFailed: a file could not be read here, or a picture could not be classified.
     """
-    answers = [ask(client, path, batch, top_k) for batch in _batches([(file.name, read_file(file)) for file in files])]
+    answers = [
+        ask(client, path, batch, top_k) for batch in in_batches([(file.name, read_file(file)) for file in files])
+    ]
     console = Console()
     for answer in answers:
         if as_json:
@@ -82,7 +84,8 @@ def _add_rows(table: Table, prediction: JsonObject) -> None:
         table.add_row(name if rank == 0 else "", label, f"{guess['probability']:.4f}")
 
 
-def _batches(pictures: Sequence[Picture]) -> Iterator[list[Picture]]:
+def in_batches(pictures: Sequence[Picture]) -> Iterator[list[Picture]]:
+    """Pictures in groups that a server takes in one request."""
     batch: list[Picture] = []
     size_bytes = 0
     for picture in pictures:

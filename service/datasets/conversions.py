@@ -61,7 +61,7 @@ class Conversions:
     ) -> None:
         self._store = store
         self._scratch_dir = scratch_dir
-        self._limits = limits
+        self.limits = limits
         self._most_bodies = most_bodies
         self._silence_s = silence_s
         self._slot_wait_s = slot_wait_s
@@ -136,16 +136,16 @@ class Conversions:
         self, folder: Scratch, options: UploadOptions, maker: Maker, grown: DatasetManifest | None
     ) -> ConversionStatus:
         folder.result.mkdir()
-        base, version = None, 1
+        base, version = folder.base, 1
         if grown is not None:
-            free_bytes = self._limits.min_free_bytes
+            free_bytes = self.limits.min_free_bytes
             base = await asyncio.to_thread(copy_base, self._store, grown, folder.path, free_bytes)
             version = await asyncio.to_thread(self._store.next_version, grown.name)
         order = ConversionOrder(
             archive=str(folder.archive.absolute()),
             folder=str(folder.result.absolute()),
             options=options,
-            limits=self._limits,
+            limits=self.limits,
             base=base,
         )
         converter = await Converter.started(order, self._silence_s)

@@ -27,7 +27,7 @@ from worker.datasets import (
     load_uploaded,
 )
 from worker.datasets.dataset import LabelledImages
-from worker.datasets.unpacked import SplitName, map_split, pictures_of
+from worker.datasets.unpacked import SplitName, folder_of, map_split, pictures_of
 
 logger = logging.getLogger(__name__)
 
@@ -112,6 +112,11 @@ class DatasetPictures:
     async def find(self, name: str) -> DatasetInfo:
         """What is known about a dataset. Raises `DatasetNotFound`, `DatasetNotReady`, `StoreUnavailable`."""
         return await asyncio.to_thread(find_dataset, name, self._store)
+
+    async def folder(self, name: str) -> Path:
+        """Where the arrays of a dataset are, which may be deleted at any time. Raises like `one`."""
+        info, _ = await self._split(name, "train")
+        return folder_of(info, self._datasets_dir)
 
     async def _split(self, name: str, split: SplitName) -> tuple[DatasetInfo, LabelledImages]:
         info = await self.find(name)

@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import IO
 
+from worker.datasets.upload.messages import Base
+
 logger = logging.getLogger(__name__)
 
 LOCK_FILE = "lock"
@@ -24,11 +26,13 @@ class Scratch:
     Attributes:
         id: its name; ids sort by time.
         path: of the directory.
+        base: pictures of another dataset in the directory, with which a new one begins; as a rule there are none.
     """
 
     def __init__(self, parent: Path) -> None:
         self.path, self._lock = _made(parent)
         self.id = self.path.name
+        self.base: Base | None = None
 
     @property
     def archive(self) -> Path:

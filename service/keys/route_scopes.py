@@ -23,6 +23,9 @@ _SCOPES: dict[KeyScope, str] = {
         POST PUT  /models/{name}/predict
         POST PUT  /models/{name}/versions/{version}/predict
         POST PUT  /models/{name}/aliases/{alias}/predict
+        POST      /models/{name}/feedback
+        POST      /models/{name}/versions/{version}/feedback
+        POST      /models/{name}/aliases/{alias}/feedback
         POST      /
         POST      /models/{name}
         POST      /models/{name}@{alias}
@@ -105,6 +108,10 @@ _SCOPES: dict[KeyScope, str] = {
         GET       /models/{name}/aliases/{alias}/report.html
         GET       /models/{name}/aliases/{alias}/README.md
         GET       /models/{name}/aliases/{alias}/diagram.svg
+        GET       /models/{name}/feedback
+        GET       /models/{name}/versions/{version}/feedback
+        GET       /models/{name}/aliases/{alias}/feedback
+        GET       /models/{name}/feedback/{feedback_id}/picture
         GET       /models/{name}/aliases
         GET       /models/{name}/aliases/{alias}
         GET       /models/{name}/aliases/{alias}/history
@@ -144,6 +151,9 @@ _SCOPES: dict[KeyScope, str] = {
         PATCH     /uploads/{upload}
         DELETE    /uploads/{upload}
         DELETE    /datasets/{name}/versions/{version}
+        POST      /models/{name}/feedback/collect
+        DELETE    /models/{name}/feedback
+        DELETE    /models/{name}/feedback/{feedback_id}
         DELETE    /models/{name}
         DELETE    /models/{name}/versions/{version}
         PUT       /models/{name}/aliases/{alias}

@@ -5,9 +5,9 @@ path.
 """
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import JsonValue, ValidationError
@@ -92,6 +92,18 @@ class ForeignDocument(Exception):
 
 TakeOptions = Callable[[JsonValue], JsonValue]
 """Takes what is not about pictures out of a JSON body, and returns the rest."""
+
+
+class FormFields(Protocol):
+    """Takes what a form holds beside its pictures."""
+
+    names: Collection[str]
+
+    def take(self, fields: Mapping[str, bytes]) -> None:
+        """Take the fields of these names."""
+        ...
+
+
 InThread = Callable[[Callable[[], list["Upload"]], int], Awaitable[list["Upload"]]]
 """Reads so many bytes of JSON without stopping the event loop, as `Decoder.in_thread` does."""
 
@@ -103,6 +115,7 @@ async def read_uploads(
     max_picture_bytes: int,
     in_thread: InThread,
     take_options: TakeOptions | None = None,
+    fields: FormFields | None = None,
 ) -> list[Upload]:
     """Every picture of a request, at least one, in order.
 
@@ -113,6 +126,7 @@ async def read_uploads(
         max_picture_bytes: a larger picture is not kept; its upload has a rejection instead.
         in_thread: reads much JSON.
         take_options: for routes that take options beside the pictures.
+        fields: for routes that take other fields of a form beside the pictures.
 
     Raises:
         BodyTooLarge: while reading.
@@ -130,7 +144,11 @@ async def read_uploads(
     if kind in _UNTOLD:
         body, kind = await _recognised(body, kind)
     if kind == "multipart/form-data":
-        return await _read_form(body, PictureForm(content_type, max_pictures, max_picture_bytes))
+        form = PictureForm(content_type, max_pictures, max_picture_bytes, () if fields is None else fields.names)
+        uploads = await _read_form(body, form)
+        if fields is not None:
+            fields.take(form.fields)
+        return uploads
     if kind.startswith("image/") or kind == "application/octet-stream":
         return [await _read_raw(body, max_picture_bytes)]
     if _JSON.fullmatch(kind):

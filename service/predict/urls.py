@@ -22,13 +22,13 @@ PREDICT_ROUTES = (PREDICT, PREDICT_LATEST, PREDICT_VERSION, PREDICT_ALIAS)
 CONVOLVE = "/convolve"
 """Asks no model, but takes pictures like a prediction, and is admitted like one."""
 
+_BELOW = ("versions/{version}", "aliases/{alias}")
 MAPS, EXPLAIN, WHAT_IF = "/maps", "/explain", "/what-if"
-LOOKS = tuple(
-    f"/models/{{name}}/{version}{look}"
-    for look in (MAPS, EXPLAIN, WHAT_IF)
-    for version in ("versions/{version}", "aliases/{alias}")
-)
+LOOKS = tuple(f"/models/{{name}}/{version}{look}" for look in (MAPS, EXPLAIN, WHAT_IF) for version in _BELOW)
 """Looks inside a network at a picture: they take pictures like predictions, and are admitted like them."""
+
+FEEDBACK_ROUTES = ("/models/{name}/feedback", *(f"/models/{{name}}/{at}/feedback" for at in _BELOW))
+"""Where pictures come back with their right labels: the version is asked again, and so they are admitted."""
 
 INFER_PREFIX = "/v2"
 INFER_LATEST = "/models/{model}/infer"
@@ -90,12 +90,12 @@ def _any_of(templates: tuple[str, ...]) -> str:
     return "|".join(re.sub(r"\?P<\w+>", "?:", route_pattern(template)) for template in templates)
 
 
-STREAMED = re.compile(rf"{_any_of((*PREDICT_ROUTES, CONVOLVE, *LOOKS))}|/v[12](?:/.*)?", re.DOTALL)
+STREAMED = re.compile(rf"{_any_of((*PREDICT_ROUTES, CONVOLVE, *LOOKS, *FEEDBACK_ROUTES))}|/v[12](?:/.*)?", re.DOTALL)
 """Paths whose routes read the request body themselves; every other body is JSON of modest size."""
 POSTED = re.compile(_any_of(POSTED_ROUTES))
 """Paths whose routes read the bodies of POST requests themselves."""
 _PREDICTING = re.compile(
-    rf"{_any_of((*PREDICT_ROUTES, *INFER_ROUTES, CONVOLVE, *LOOKS))}|"
+    rf"{_any_of((*PREDICT_ROUTES, *INFER_ROUTES, CONVOLVE, *LOOKS, *FEEDBACK_ROUTES))}|"
     rf"{SERVING_MODEL.format(model='.+')}(?:{'|'.join(SERVING_VERBS)})"
 )
 

@@ -101,6 +101,7 @@ async def delete_model(
     require_owner_of_model(caller, (await catalog.refresh()).model(name))
     await refuse_used_model(name, store, queue)
     freed_bytes = await asyncio.to_thread(store.delete_model, name)
+    await asyncio.to_thread(store.feedback.delete_model, name)
     engine.forget(name)
     await catalog.refresh()
     return Freed(freed_bytes=freed_bytes)

@@ -40,6 +40,7 @@ from service.errors import (
     UploadRejected,
     VersionPassedOver,
 )
+from service.web.feedback_errors import FeedbackFull, FeedbackNotFound, NothingToCollect
 from service.web.key_errors import (
     ExpiryInvalid,
     KeyMissing,
@@ -119,6 +120,9 @@ VERDICTS: dict[type[Exception], Verdict] = {
     TooManyFailures: Verdict(429, "too_many_wrong_keys", "Too many wrong keys"),
     QuotaExceeded: Verdict(429, "quota_exceeded", "More than this key allows"),
     StorageExceeded: Verdict(403, "storage_exceeded", "More bytes than this key allows"),
+    FeedbackFull: Verdict(403, "feedback_full", "More feedback than one owner may keep"),
+    FeedbackNotFound: Verdict(404, "feedback_not_found", "No such feedback"),
+    NothingToCollect: Verdict(409, "nothing_to_collect", "No feedback to collect"),
     LabelsHidden: Verdict(403, "labels_hidden", "Test labels hidden"),
     NotOwner: Verdict(403, "not_owner", "Belongs to another"),
     KeyNameReserved: Verdict(422, "key_name_reserved", "Name reserved"),

@@ -209,6 +209,7 @@ DOORS: dict[str, tuple[Callable[[Visit, str], Answer], list[str]]] = {
 NO_DOORS = {
     *(f"/v1/models/{{model}}{at}:regress" for at in ("", "/versions/{version}", "/labels/{label}")),
     "/v1/models/{rest:path}",
+    *(f"/models/{{name}}{at}/feedback" for at in ("", "/versions/{version}", "/aliases/{alias}")),
 }
 """Routes of the scope `predict` that never give probabilities."""
 

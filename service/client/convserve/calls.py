@@ -118,6 +118,18 @@ def explain(picture: Picture, model: str, options: JsonObject) -> Call[JsonObjec
     return _with_picture("explain", picture, model, options)
 
 
+def feedback(pictures: Picture | Iterable[Picture], label: str, model: str) -> Call[JsonObject]:
+    """Say what a model should have answered; the same again changes nothing."""
+    options = {"files": _files(pictures), "params": {"label": label}}
+    return Call("POST", f"{version_path(model)}/feedback", json_of, options)
+
+
+def collect_feedback(model: str, options: JsonObject) -> Call[JsonObject]:
+    """Make a version of a dataset of the feedback on a model."""
+    path = f"/models/{_part(model)}/feedback/collect"
+    return Call("POST", path, json_of, {"json": _given(options)}, is_repeatable=False)
+
+
 def get(path: str, **parameters: Any) -> Call[Any]:  # noqa: ANN401 - any JSON value
     """The JSON at an address."""
     return Call("GET", path, json_of, {"params": _given(parameters)})

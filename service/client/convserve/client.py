@@ -15,7 +15,7 @@ from convserve.errors import ConvserveError, WaitTimedOut
 from convserve.known_job import KnownJob
 from convserve.pictures import Picture
 from convserve.progress import ProgressLine
-from convserve.received import converted, saved
+from convserve.received import converted, grown, is_converting, saved
 from convserve.sending import POLL_S, TIMEOUT_S, connection, pause_s, unreachable
 
 T = TypeVar("T")
@@ -202,6 +202,34 @@ class Client:
     def explain(self, picture: Picture, model: str, **options: object) -> JsonObject:
         """Where a picture has the evidence for its class."""
         return self.send(calls.explain(picture, model, options))
+
+    def feedback(self, pictures: Picture | Iterable[Picture], label: str, model: str) -> JsonObject:
+        """Say what a model should have answered: the right label of one or more pictures.
+
+        Args:
+            pictures: as for `predict`.
+            label: one of the model's classes.
+            model: that answered; `name/3` says which version did.
+        """
+        return self.send(calls.feedback(pictures, label, model))
+
+    def collect_feedback(self, model: str, **options: object) -> JsonObject:
+        """Make a version of a dataset of the feedback on a model, and wait until it is ready.
+
+        Args:
+            model: its name.
+            options: `dataset`, `owner`.
+
+        Returns:
+            The dataset; `initial_model=model` trains on it from what the model knows.
+
+        Raises:
+            ConvserveError: the pictures make no dataset.
+        """
+        collected = self.send(calls.collect_feedback(model, options))
+        while is_converting(found := self.send(calls.get(f"/datasets/{collected['dataset']}"))):
+            time.sleep(POLL_S)
+        return grown(found, collected["version"])
 
     def compare(self, *jobs: "Job | str", groups: Iterable[str] = (), metric: str | None = None) -> JsonObject:
         """Runs side by side, with a verdict whether they differ by more than chance."""

@@ -26,3 +26,17 @@ def converted(dataset: JsonObject) -> JsonObject:
     if dataset["state"] == "failed":
         raise ConvserveError((dataset.get("error") or {}).get("message", "the pictures make no dataset"))
     return dataset
+
+
+def is_converting(dataset: JsonObject) -> bool:
+    """Whether a dataset, or its next version, is still being made."""
+    addition = dataset.get("addition") or {}
+    return "converting" in (dataset["state"], addition.get("state"))
+
+
+def grown(dataset: JsonObject, version: int) -> JsonObject:
+    """A dataset that was to get a version. Raises `ConvserveError` if it did not."""
+    failed = dataset.get("addition") or {}
+    if failed.get("version") == version:
+        raise ConvserveError((failed.get("error") or {}).get("message", "the pictures were not added"))
+    return converted(dataset)

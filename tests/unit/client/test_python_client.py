@@ -176,3 +176,20 @@ def described(kind: type) -> dict[str, object]:
             shown = [(each.name, each.kind, each.default) for each in arguments]
             found[name.replace("aclose", "close")] = (shown, member.__doc__)
     return found
+
+
+def test_feedback_is_sent_and_collected_until_its_dataset_is_there() -> None:
+    ready = {"state": "ready", "name": "pets", "version": 2, "addition": None}
+    collected = {"dataset": "pets", "version": 2}
+    converting = {**ready, "addition": {"state": "converting", "version": 2}}
+    server = Server(ok({"feedback": []}, 201), ok(collected, 202), ok(converting), ok(ready))
+    client = server.client()
+    client.feedback(grey_picture(3), "cat", "shirts/3")
+    assert server.requests[0].url.path == "/models/shirts/versions/3/feedback"
+    assert server.requests[0].url.params["label"] == "cat"
+    assert client.collect_feedback("shirts")["version"] == 2
+    assert json.loads(server.requests[1].content) == {}
+    failed = {"state": "failed", "version": 2, "error": {"message": "none is new"}}
+    server = Server(ok(collected, 202), ok({**ready, "addition": failed}))
+    with pytest.raises(convserve.ConvserveError, match="none is new"):
+        server.client().collect_feedback("shirts")
