@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, JsonValue
 
 from model_store.dataset_errors import DatasetDamaged
+from model_store.formats import why_not
 from model_store.manifest import LOCAL_OWNER, FileEntry, FileName
 from model_store.names import MANIFEST_FILE
 
@@ -117,7 +118,7 @@ def parse_dataset_manifest(data: bytes, name: str) -> DatasetManifest:
     try:
         manifest = DatasetManifest.model_validate_json(data)
     except ValueError as error:
-        raise DatasetDamaged(name, MANIFEST_FILE, "it does not parse") from error
+        raise DatasetDamaged(name, MANIFEST_FILE, why_not(data, DatasetManifest)) from error
     if manifest.name != name:
         raise DatasetDamaged(name, MANIFEST_FILE, f"it describes dataset {manifest.name!r}")
     return manifest

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, JsonValue
 
 from model_store.errors import ArtifactCorrupt
+from model_store.formats import why_not
 from model_store.names import FILE_PATTERN, MANIFEST_FILE
 
 LOCAL_OWNER = "local"
@@ -126,7 +127,7 @@ def parse_manifest(data: bytes, model: str, version: int) -> Manifest:
     try:
         manifest = Manifest.model_validate_json(data)
     except ValueError as error:
-        raise ArtifactCorrupt(model, version, MANIFEST_FILE, "it does not parse") from error
+        raise ArtifactCorrupt(model, version, MANIFEST_FILE, why_not(data, Manifest)) from error
     if (manifest.model, manifest.version) != (model, version):
         found = f"it describes version {manifest.version} of {manifest.model!r}"
         raise ArtifactCorrupt(model, version, MANIFEST_FILE, found)

@@ -174,6 +174,7 @@ VERDICTS: dict[type[Exception], Verdict] = {
     worker.jobs.errors.JobNotFinished: Verdict(409, "job_not_finished", "Job not finished"),
     worker.jobs.errors.NothingToFinish: Verdict(409, "nothing_to_finish", "Nothing to publish yet"),
     worker.jobs.errors.IdempotencyConflict: Verdict(409, "idempotency_conflict", "Idempotency-Key used before"),
+    worker.jobs.errors.RecordTooNew: Verdict(503, "newer_version_needed", "Newer version needed", None, 60),
     worker.jobs.errors.QueueUnavailable: Verdict(
         503, "queue_unavailable", "Job queue unavailable", "The job queue does not answer at the moment.", 5
     ),

@@ -8,12 +8,21 @@
 -- ARGV[2]  lease in seconds
 -- ARGV[3]  name of the claimant; one that missed the answer asks again and gets the same claim
 -- ARGV[4]  half-life of the worker time that owners have used, in seconds
+-- ARGV[5]  newest format of records that the claimant reads; jobs of newer ones are left to newer workers
 -- Answers  {id, request, attempt, fence, request id or '', traceparent or '', draft or '', seconds that earlier
 --          attempts ran, estimated bytes of memory or '', owner, tags as JSON, note or ''}, or nil when there is no
---          job to be claimed
+--          job to be claimed; {'', id, format, version that wrote it} when there are only jobs of a newer format
 -- Touches  job events feed epochs jobs queued running waits index queue waiting usage pace fences
 
 local lease_s, claimant, half_life_s = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+local newest_format, unreadable = tonumber(ARGV[5] or 1), nil
+
+-- Whether the claimant can read the record of the job; remembers one that it cannot.
+local function is_readable(id)
+  if tonumber(redis.call('HGET', key.job(id), 'format') or 1) <= newest_format then return true end
+  unreadable = id
+  return false
+end
 
 -- The job that this claimant has got already.
 local function claimed_before()
@@ -25,15 +34,18 @@ end
 -- The first job of an owner. Whatever a worker or an API of an earlier version moved without our indexes is put where
 -- it belongs.
 local function first_of(owner)
+  local passed = 0
   while true do
-    local id = redis.call('ZRANGE', key.queue(owner), 0, 0)[1]
+    local id = redis.call('ZRANGE', key.queue(owner), passed, passed)[1]
     if not id then
-      redis.call('ZREM', key.waiting, owner)
+      if passed == 0 then redis.call('ZREM', key.waiting, owner) end
       return nil
     end
     local state = redis.call('HGET', key.job(id), 'state')
-    if state == 'queued' then return id end
-    if state then place(id, state) else redis.call('ZREM', key.queue(owner), id) end
+    if state == 'queued' then
+      if is_readable(id) then return id end
+      passed = passed + 1
+    elseif state then place(id, state) else redis.call('ZREM', key.queue(owner), id) end
   end
 end
 
@@ -48,11 +60,18 @@ local function next_job()
       end
     end
   end
-  return best or redis.call('ZRANGE', key.queued, 0, 0)[1]
+  if best then return best end
+  for _, id in ipairs(redis.call('ZRANGE', key.queued, 0, 99)) do
+    if is_readable(id) then return id end
+  end
 end
 
 local id = ARGV[1]
-if id == '' then id = claimed_before() or next_job() end
+if id == '' then id = claimed_before() or next_job() elseif not is_readable(id) then id = nil end
+if not id and unreadable then
+  local written = redis.call('HMGET', key.job(unreadable), 'format', 'made_by')
+  return {'', unreadable, written[1], written[2] or 'unknown'}
+end
 if not id then return false end
 local found = redis.call('HMGET', key.job(id), 'state', 'claimant', 'owner')
 

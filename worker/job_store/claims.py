@@ -5,6 +5,7 @@ that was given up for dead can do no harm.
 """
 
 import json
+import logging
 from collections.abc import Sequence
 from typing import cast
 
@@ -14,9 +15,12 @@ from worker.job_store import keys
 from worker.job_store.connection import server_errors
 from worker.job_store.scripts import Scripts
 from worker.jobs.errors import ClaimLost
+from worker.jobs.formats import RECORD_FORMAT, is_readable, too_new
 from worker.jobs.plan import TrainingPlan
 from worker.jobs.records import Claim, History, JobFailure, Origin, Progress, PublishedModel
 from worker.jobs.states import FINISHED, JobState
+
+logger = logging.getLogger(__name__)
 
 LEASE_S = 30.0  # a worker is heard of every second; a machine that swaps or a network that flaps must not lose a job
 HALF_LIFE_S = 4 * 3600.0  # an afternoon's training is forgotten by the next morning
@@ -41,6 +45,7 @@ class ClaimedJobs:
         self._half_life_s = half_life_s
         self._scripts = Scripts(client)
         self._finish_asked: int | None = None  # fence of the claim whose last heartbeat said so
+        self._warned_of = set[str]()
         self._epochs_written = (0, 0)  # fence of a claim, and how many epochs of it the server knows
 
     def claim(self, job: str = "", claimant: str | None = None) -> Claim | None:
@@ -51,8 +56,13 @@ class ClaimedJobs:
             claimant: a unique name. A claimant that missed the answer asks again under the same name and gets the
                 claim made before. Default: a new name.
         """
-        answer = self._scripts.run("claim", job, self._lease_s, claimant or keys.new_id(), self._half_life_s)
+        answer = self._scripts.run(
+            "claim", job, self._lease_s, claimant or keys.new_id(), self._half_life_s, RECORD_FORMAT
+        )
         if not answer:
+            return None
+        if not answer[0]:
+            self._warn(*answer[1:])
             return None
         job, request, attempt, fence, request_id, traceparent, draft, ran_s, estimated_bytes, *labels = answer
         owner, tags, note = labels
@@ -169,12 +179,18 @@ class ClaimedJobs:
         """Claims whose worker has not been heard of for a whole lease."""
         ids: list[str] = self._scripts.run("expired")
         with server_errors():
-            rows = [(job, self._redis.hmget(keys.job_key(job), "request", "attempt", "fence")) for job in ids]
+            rows = [(job, self._redis.hmget(keys.job_key(job), "request", "attempt", "fence", "format")) for job in ids]
         return [
             Claim(job=job, plan=TrainingPlan.model_validate_json(request), attempt=attempt, fence=fence)
-            for job, (request, attempt, fence) in rows
-            if request and fence
+            for job, (request, attempt, fence, number) in rows
+            if request and fence and is_readable({"format": str(number or 1)})  # a newer process looks after others
         ]
+
+    def _warn(self, job: str, number: str, made_by: str) -> None:
+        """Say once that a job waits for a newer worker."""
+        if job not in self._warned_of:
+            self._warned_of.add(job)
+            logger.warning("a job waits for a newer worker: %s", too_new(job, int(number), made_by))
 
     def _move(self, claim: Claim, target: JobState, *fields: str) -> bool:
         """End the claim; `fields` are names and values that go with the target. False when the claim was lost."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from worker.jobs.formats import written_by
 from worker.jobs.labels import LOCAL_OWNER, Labels
 from worker.jobs.model_names import name_of
 from worker.jobs.plan import TrainingPlan
@@ -65,6 +66,7 @@ def new_fields(
 ) -> str:
     """The fields of a new job that it has from its submission, as a JSON object of texts; empty ones are left out."""
     fields = {
+        **written_by(),
         "owner": owner,
         "submitted_by": origin.request_id,
         "traceparent": origin.traceparent,

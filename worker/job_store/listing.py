@@ -13,6 +13,7 @@ from worker.job_store.connection import server_errors
 from worker.job_store.fields import job_record
 from worker.job_store.filters import NEWEST, Found, JobFilter
 from worker.jobs.errors import JobNotFound
+from worker.jobs.formats import UNKNOWN, is_readable, too_new
 from worker.jobs.records import JobRecord
 from worker.jobs.states import JobState
 
@@ -49,11 +50,19 @@ class ListedJobs(ClaimedJobs):
             self._is_adopted = True
 
     def get(self, job: str) -> JobRecord:
-        """One job. Raises `JobNotFound`."""
+        """One job. Raises `JobNotFound`, `RecordTooNew`."""
         record = next(self.existing([job]), None)
         if record is None:
+            self._refuse_newer(job)
             raise JobNotFound(job)
         return record
+
+    def _refuse_newer(self, job: str) -> None:
+        """Raise `RecordTooNew` if there is such a job and this version cannot read it."""
+        with server_errors():
+            number, made_by = cast(list[str | None], self._redis.hmget(keys.job_key(job), "format", "made_by"))
+        if number and not is_readable({"format": number}):
+            raise too_new(job, int(number), made_by or UNKNOWN)
 
     def find(self, wanted: JobFilter, below: float = NEWEST, limit: int = 50) -> tuple[list[Found], int]:
         """The newest jobs that match, and how many match in all.
@@ -90,7 +99,7 @@ class ListedJobs(ClaimedJobs):
         return self._archive.sequence_of(job) if sequence is None else int(sequence)
 
     def existing(self, ids: Iterable[str]) -> Iterator[JobRecord]:
-        """The records of these jobs; those that do not exist are left out."""
+        """The records of these jobs; those that do not exist, or are too new to be read, are left out."""
         wanted = list(ids)
         records = self._records_here(wanted)
         missing = [job for job in wanted if job not in records]
@@ -118,6 +127,7 @@ class ListedJobs(ClaimedJobs):
                 pipeline.lrange(keys.epochs_key(job), 0, -1)
             answers: list[Any] = pipeline.execute()
         rows = {job: (answers[2 * i], answers[2 * i + 1]) for i, job in enumerate(ids) if answers[2 * i]}
+        rows = {job: row for job, row in rows.items() if is_readable(row[0])}
         places = self.places([job for job, (fields, _) in rows.items() if fields["state"] == JobState.QUEUED])
         records = {}
         for job, (fields, epochs) in rows.items():

@@ -9,6 +9,7 @@ WorkerError
 ├── AllowanceExceeded      its owner would have too many jobs in the queue
 ├── IdempotencyConflict    the key was used before, with another request
 ├── QueueUnavailable       Redis does not answer
+│   └── RecordTooNew       a newer version of the program wrote the job
 ├── ClaimLost              the job belongs to a later claim, or has ended
 ├── TrainingPaused         a training was saved and ended, to continue later
 └── TrainingFailed         a training cannot continue, with its `JobFailure`
@@ -106,6 +107,14 @@ class QueueUnavailable(WorkerError):
     def __init__(self, reason: str) -> None:
         super().__init__("the job queue is not reachable")
         self.reason = reason
+
+
+class RecordTooNew(QueueUnavailable):
+    """A record has a format that this version of the program does not know."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.args = (reason,)
 
 
 class ClaimLost(WorkerError):

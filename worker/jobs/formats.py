@@ -1,0 +1,41 @@
+"""The format of a job's record: a number that grows when older versions of the program cannot read what is written.
+
+A process reads records of its own format and of all before. Of a newer one it says which version is needed, and leaves
+the job to a process that can read it.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+
+from worker.jobs.errors import RecordTooNew
+
+RECORD_FORMAT = 1
+UNKNOWN = "unknown"
+
+
+@cache
+def program_version() -> str:
+    """The version of this program; `unknown` if it runs from a source tree that is not installed."""
+    try:
+        return version("convserve")
+    except PackageNotFoundError:
+        return UNKNOWN
+
+
+def written_by() -> dict[str, str | int]:
+    """Fields of a new record that say how it is written, and by which version."""
+    return {"format": RECORD_FORMAT, "made_by": program_version()}
+
+
+def is_readable(fields: Mapping[str, str]) -> bool:
+    """Whether this process knows the format of a record; records without a number are of the first one."""
+    return int(fields.get("format", 1)) <= RECORD_FORMAT
+
+
+def too_new(job: str, format_number: int, made_by: str) -> RecordTooNew:
+    """The error for a record of a newer format."""
+    return RecordTooNew(
+        f"job {job} was written by convserve {made_by} in format {format_number}; this process is convserve "
+        f"{program_version()} and reads formats up to {RECORD_FORMAT}: upgrade it to {made_by} or newer"
+    )
