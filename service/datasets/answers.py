@@ -1,6 +1,6 @@
 """Answers of the dataset routes, built from a built-in dataset, an uploaded one, or a conversion."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -13,8 +13,10 @@ from worker.datasets.upload.report import DatasetReport
 from worker.datasets.uploaded import info_of
 
 NOT_HERE = "Its files are not on this server's disk yet; the first job that needs them fetches them."
-
-
+NO_FINGERPRINT = (
+    "Its fingerprint is not known in advance: when its files are read they are compared with the published checksums, "
+    "and every model trained on it records the fingerprint in its manifest."
+)
 DatasetState = Literal["ready", "converting", "failed"]
 
 
@@ -130,8 +132,15 @@ def built_in_answer(info: DatasetInfo, available: bool) -> DatasetAnswer:
         built_in=True,
         available=available,
         preview=preview_path(info.name) if available else None,
-        note=None if available else NOT_HERE,
+        note=" ".join(_remarks(info, available)) or None,
     )
+
+
+def _remarks(info: DatasetInfo, available: bool) -> Iterator[str]:
+    if not available:
+        yield NOT_HERE
+    if info.fingerprint is None:
+        yield NO_FINGERPRINT
 
 
 def uploaded_answer(

@@ -1,5 +1,6 @@
 """Uploaded datasets on the real stack: from a zip of class folders to a right prediction."""
 
+import io
 import stat
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.archives import encoded, picture, stripes, two_classes, zipped
 from tests.busy_machine import wait_until
@@ -166,3 +168,50 @@ def test_networks_on_paper_are_counted_for_an_uploaded_dataset(api: httpx.Client
     answer = api.get("/architectures/lenet5-fashion", params={"dataset": "stripes"}).json()
     assert answer["classes"] == 2
     assert answer["input_shape"] == dataset["image_shape"]
+
+
+def crosses(n: int) -> dict[str, bytes]:
+    """A third class beside the stripes: both kinds at once."""
+    upright, level = (pictures_of(stripes(n, seed=7), label) for label in ("upright", "level"))
+    pairs = zip(upright, level, strict=True)
+    return {f"cross/{number:03d}.png": encoded(np.maximum(*pair)) for number, pair in enumerate(pairs)}
+
+
+def pictures_of(files: dict[str, bytes], label: str) -> list[np.ndarray]:
+    return [np.asarray(Image.open(io.BytesIO(data))) for name, data in files.items() if name.startswith(f"{label}/")]
+
+
+def grown(api: httpx.Client, name: str, files: dict[str, bytes]) -> dict[str, Any]:
+    """The dataset with more pictures, once they are there."""
+    answer = api.post(f"/datasets/{name}/pictures", content=zipped(files), headers={"Content-Type": "application/zip"})
+    assert answer.status_code == 202, answer.text
+    wait_until(lambda: api.get(f"/datasets/{name}").json()["addition"] is None, 60)
+    found: dict[str, Any] = api.get(f"/datasets/{name}").json()
+    return found
+
+
+def test_versions_of_a_grown_dataset_are_trained_on_and_kept_while_jobs_need_them(api: httpx.Client) -> None:
+    first = upload(api, zipped(stripes(20, seed=5)), name="growing")
+    later = grown(api, "growing", crosses(20))
+    assert (first["version"], later["version"], later["train"]) == (1, 2, 48)
+    small = {"epochs": 1, "batch_size": 8}
+    for asked, dataset, classes in ((1, first, 2), (None, later, 3)):
+        job = train(api, "growing", dataset_version=asked, model=f"of-version-{dataset['version']}", **small)
+        assert (job["state"], job["request"]["dataset_version"]) == ("succeeded", dataset["version"])
+        model = f"/models/of-version-{dataset['version']}/versions/1"
+        manifest = api.get(f"{model}/files/manifest.json").json()
+        assert (manifest["recipe"]["dataset_version"], manifest["dataset"]) == (dataset["version"], "growing")
+        assert manifest["dataset_fingerprint"] == dataset["fingerprint"]
+        assert len(manifest["classes"]) == classes
+
+    long = submit(api, dataset="growing", dataset_version=1, epochs=1000, train_samples=None)
+    refusal = api.delete("/datasets/growing/versions/1")
+    assert (refusal.status_code, refusal.json()["code"]) == (409, "dataset_in_use")
+    assert long["id"] in refusal.json()["detail"]
+    api.post(f"/jobs/{long['id']}/cancel").raise_for_status()
+    wait_for(api, long["id"], "cancelled")
+    assert api.delete("/datasets/growing/versions/1").status_code == 200
+    again = api.post("/jobs", json={"architecture": "lenet5-fashion", "dataset": "growing", "dataset_version": 1})
+    assert (again.status_code, again.json()["errors"][0]["loc"][-1]) == (422, "dataset_version")
+    picture_of_first = next(iter(stripes(1, seed=3).values()))
+    assert api.post("/models/of-version-1/predict", files={"file": picture_of_first}).status_code == 200

@@ -38,6 +38,11 @@ async def test_a_dataset_that_is_not_on_disk_says_so(api: httpx.AsyncClient) -> 
     assert (await api.get("/datasets/cifar10")).json()["available"] is False
 
 
+async def test_a_dataset_without_a_known_fingerprint_says_why(api: httpx.AsyncClient) -> None:
+    for answer in (await api.get("/datasets")).json()["datasets"]:
+        assert (answer["fingerprint"] is None) == ("fingerprint is not known" in (answer["note"] or "")), answer["name"]
+
+
 async def test_an_unknown_dataset_is_404(api: httpx.AsyncClient) -> None:
     response = await api.get("/datasets/nothing")
     assert (response.status_code, response.json()["code"]) == (404, "dataset_not_found")
