@@ -19,6 +19,7 @@ EVENT_ID_PATTERN = r"^\d+(-\d+)?$"
 UMASK_PATTERN = r"^0?[0-7]{3}$"
 WEB_ADDRESS_PATTERN = r"^https?://[^\s/]+"
 ROUTE_PATTERN = r"^/[A-Za-z0-9/_.:~-]{1,200}$"
+FEEDBACK_ID_PATTERN = r"^[0-9a-f]{20}$"
 PADDING_PATTERN = r"^(valid|same|[0-9]|1[0-6])$"
 
 WORDS: Mapping[str, str] = {
@@ -29,6 +30,7 @@ WORDS: Mapping[str, str] = {
     TAG_PATTERN: "have only letters, digits, `.`, `_` and `-`, at most 32, and begin with a letter or digit",
     SHAPE_PATTERN: "be height, width and channels, such as 32x32x3",
     EVENT_ID_PATTERN: "be the `id` of an event",
+    FEEDBACK_ID_PATTERN: "be the `id` of some feedback, 20 hexadecimal digits",
     UMASK_PATTERN: "be three octal digits, such as 077",
     PADDING_PATTERN: "be `valid`, `same`, or a number of pixels from 0 to 16",
     ROUTE_PATTERN: "be a path that begins with /, of letters, digits and / _ . : ~ -",

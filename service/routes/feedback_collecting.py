@@ -24,6 +24,8 @@ from worker.datasets import DatasetNotReady
 
 router = APIRouter(prefix="/models/{name}", tags=["feedback"])
 
+EVERYTHING = CollectRequest()
+
 
 @router.post(
     "/feedback/collect",
@@ -45,7 +47,7 @@ router = APIRouter(prefix="/models/{name}", tags=["feedback"])
     ),
 )
 async def collect_feedback(
-    name: ModelName, response: Response, state: StateDep, caller: CallerDep, wish: CollectRequest | None = None
+    name: ModelName, response: Response, state: StateDep, caller: CallerDep, wish: CollectRequest = EVERYTHING
 ) -> CollectAnswer:
     """Add the pictures that wait to a dataset; train on it with `initial_model`, and the model learns from them.
 
@@ -56,7 +58,6 @@ async def collect_feedback(
 
     The owner of the model, and an admin, collect the feedback of all senders, others their own.
     """
-    wish = wish or CollectRequest()
     entry = (await state.catalog.refresh()).model(name)
     sender = _sender(caller, entry.owner, wish.owner)
     collector = collector_of(state)

@@ -18,11 +18,12 @@ from service.web.byte_ranges import ConditionsDep, answer_bytes
 from service.web.feedback_errors import FeedbackNotFound
 from service.web.key_errors import NotOwner
 from service.web.problem_docs import problem_responses
+from worker.patterns import FEEDBACK_ID_PATTERN
 from worker.pictures.headers import picture_format
 
 router = APIRouter(prefix="/models/{name}", tags=["feedback"])
 
-FeedbackId = Annotated[str, Path(pattern=r"^[0-9a-f]{20}$", description="Id of the feedback.")]
+FeedbackId = Annotated[str, Path(pattern=FEEDBACK_ID_PATTERN, description="Id of the feedback.")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="Pictures on a page.")]
 After = Annotated[str | None, Query(max_length=20, description="The page after the feedback with this id.")]
 
