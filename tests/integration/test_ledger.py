@@ -130,6 +130,34 @@ def test_another_machine_sees_what_moved_and_what_was_forgotten(
     assert ids[0] not in held.decode(errors="replace")
 
 
+def test_jobs_are_counted_again_only_after_a_segment_has_changed(
+    jobs: JobStore,
+    archive: Archive,
+    client: redis.Redis,
+    store: ModelStore,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    counted: list[int] = []
+    counts = index.LedgerIndex.counts
+
+    def watched(of: index.LedgerIndex) -> dict[JobState, int]:
+        counted.append(1)
+        return counts(of)
+
+    monkeypatch.setattr(index.LedgerIndex, "counts", watched)
+    ids = finished(jobs, 4)
+    move(jobs, archive)
+    counted.clear()
+    for _ in range(3):
+        assert jobs.overview().jobs[JobState.SUCCEEDED] == 2
+    assert len(counted) == 1
+    elsewhere = JobStore(client, archive=Archive(store.job_segments, tmp_path / "elsewhere" / "i.sqlite3", client))
+    elsewhere.forget(ids[0])
+    assert [jobs.overview().jobs[JobState.SUCCEEDED] for _ in range(2)] == [1, 1]
+    assert len(counted) == 2
+
+
 def test_an_index_that_was_lost_is_made_anew(
     jobs: JobStore, archive: Archive, client: redis.Redis, store: ModelStore, tmp_path: Path
 ) -> None:

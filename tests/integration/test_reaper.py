@@ -123,6 +123,19 @@ def test_as_many_wake_ups_are_sent_as_are_missing(job_store: JobStore) -> None:
     assert wake_ups.notified == jobs[:2]
 
 
+def test_a_sweep_sends_some_wake_ups_and_leaves_the_others_to_the_next(
+    job_store: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.job_store.reaper.MOST_SENT", 2)
+    jobs = [job_store.submit(PLAN).id for _ in range(5)]
+    wake_ups = RecordingWakeUps()
+    for n_sent in (2, 4, 5, 5):
+        Reaper(job_store, wake_ups).sweep()
+        wake_ups.n_waiting = len(wake_ups.notified)
+        assert wake_ups.n_waiting == n_sent
+    assert set(wake_ups.notified) <= set(jobs)
+
+
 def test_a_real_broker_counts_the_wake_ups_that_no_worker_has_taken(redis_url: str) -> None:
     wake_ups = WakeUps(WorkerSettings(redis_url=redis_url).broker_url)
     assert wake_ups.waiting() == 0

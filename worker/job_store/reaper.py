@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 INTERVAL_S = 2.0
 SECOND_LOOK_S = 4.0  # a heartbeat is tried every second
+MOST_SENT = 50
+"""Wake-ups of one sweep. Each takes 0.5 ms of an API process: while it sent 10,000, `/metrics` took 140 ms."""
 
 
 class Reaper(threading.Thread):
@@ -62,9 +64,9 @@ class Reaper(threading.Thread):
         for claim in self._expired_for_good():
             self._reap(claim)
         # Workers of earlier versions take only the job that a wake-up names; ours take the one whose turn it is.
-        queued = self._job_store.queued()
-        n_missing = len(queued) - self._wake_ups.waiting() if queued else 0
-        for job in queued[: max(0, n_missing)]:
+        n_queued = self._job_store.n_queued()
+        n_missing = n_queued - self._wake_ups.waiting() if n_queued else 0
+        for job in self._job_store.queued(min(n_missing, MOST_SENT)) if n_missing > 0 else ():
             self._wake_ups.notify(job)
 
     def _expired_for_good(self) -> list[Claim]:

@@ -157,10 +157,15 @@ class JobStore(AnnouncedWorkers):
             images_per_second=sum(pace for pace in paces if pace is not None),
         )
 
-    def queued(self) -> list[str]:
-        """Ids of the jobs that wait, in the order they were submitted."""
+    def queued(self, most: int | None = None) -> list[str]:
+        """Ids of the jobs that wait, in the order they were submitted: `most`, at least 1, or all."""
         with server_errors():
-            return cast(list[str], self._redis.zrange(keys.QUEUED, 0, -1))
+            return cast(list[str], self._redis.zrange(keys.QUEUED, 0, -1 if most is None else most - 1))
+
+    def n_queued(self) -> int:
+        """How many jobs wait."""
+        with server_errors():
+            return int(cast(int, self._redis.zcard(keys.QUEUED)))
 
     def in_queue(self, owner: str) -> tuple[int, float, float]:
         """What an owner has in the queue: jobs, and the seconds of those that wait; and the seconds of any training."""
