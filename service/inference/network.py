@@ -9,18 +9,17 @@ import time
 from typing import Any, cast
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from model_store import ArtifactCorrupt, Manifest
 from worker.artifacts import INPUT_TENSOR, ONNX_FILE, OUTPUT_TENSOR, UNUSUAL_TENSOR, USUAL_SCORES
+from worker.onnx_sessions import open_session
 from worker.pictures.pixels import to_unit_range
 
 WARM_UP_BATCH = 8
 WARM_UP_LIMIT_S = 0.02
 """A network that takes longer for one picture is not tried with eight: batching does not make it faster."""
-_ONLY_ERRORS = 3  # ONNX Runtime's log severity
 _WEIGHT_OF_NEWEST = 0.1
 _LONGEST_SAMPLE = 4.0
 """A run that took more than this many times the expected time was interrupted, and counts as this much."""
@@ -64,16 +63,9 @@ class Network:
             ArtifactCorrupt: the file holds no network, or another one than the version's.
         """
         self.manifest = manifest
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = _ONLY_ERRORS
-        # The arena keeps the memory of the largest batch for as long as the session lives. Without it nothing is
-        # kept, and batches of 1 to 128 pictures of the preset `cnn` took the same time.
-        options.enable_cpu_mem_arena = False
         try:
-            session: Any = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-            scoring: Any = scorer and onnxruntime.InferenceSession(scorer, options, providers=["CPUExecutionProvider"])
+            session = open_session(data, threads)
+            scoring: Any = scorer and open_session(scorer, threads)
         except DAMAGE as error:
             raise _broken(manifest) from error
         if [node.name for node in session.get_inputs()] != [INPUT_TENSOR]:

@@ -16,10 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from model_store import ArtifactCorrupt, Manifest, ModelStore
@@ -27,6 +26,7 @@ from service.errors import Overloaded
 from service.inference.network import DAMAGE
 from service.web.client_presence import while_client_stays
 from worker.artifacts import INPUT_TENSOR, ONNX_FILE
+from worker.onnx_sessions import open_session
 
 T = TypeVar("T")
 
@@ -37,7 +37,6 @@ MEMORY_PER_FILE_BYTE = 2.0
 NICENESS = 10
 """Of the thread: where all cores are busy, predictions go first."""
 _WEIGHT_OF_NEWEST = 0.2
-_ONLY_ERRORS = 3  # ONNX Runtime's log severity
 
 
 class InsideSession:
@@ -58,13 +57,8 @@ class InsideSession:
             ArtifactCorrupt: it holds no network.
         """
         self.manifest = manifest
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = _ONLY_ERRORS
-        options.enable_cpu_mem_arena = False
         try:
-            self._session: Any = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+            self._session = open_session(data, threads=1)
         except DAMAGE as error:
             raise _broken(manifest) from error
 

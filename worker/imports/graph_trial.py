@@ -6,17 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from worker.artifacts import INPUT_TENSOR, OUTPUT_TENSOR
 from worker.imports.errors import ImportRefused, short
 from worker.imports.limits import PROBE_ACTIVATION_BYTES, PROBE_LOAD_BYTES, PROBE_SECONDS
+from worker.onnx_sessions import open_session
 
 TRIED = 8
 """Pictures at once; the API tries as many when it opens a network."""
 SEED = 0
-_ONLY_ERRORS = 3
 
 
 @dataclass(frozen=True)
@@ -85,13 +84,8 @@ def run(session: Any, pictures: NDArray[np.float32]) -> NDArray[np.float32]:  # 
 
 
 def _open(model: bytes) -> Any:  # noqa: ANN401
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = _ONLY_ERRORS
-    options.enable_cpu_mem_arena = False
     try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        return open_session(model, threads=1)
     except Exception as error:
         raise ImportRefused(f"The model cannot be opened: {short(str(error), 200)}.") from error
 

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from worker.artifacts import INPUT_TENSOR, ONNX_FILE, OUTPUT_TENSOR
 from worker.imports.result import CHECKED_FILE, Checked
+from worker.onnx_sessions import ALL_CORES, open_session
 from worker.pictures.pixels import to_unit_range
 from worker.training.importing.version import ImportedVersion
-from worker.training.inside.tensors import open_session
 
 MOST_VALUES_AT_ONCE = 10_000_000
 
@@ -24,7 +24,7 @@ def write_onnx_version(found: Checked, work: Path, artifacts: Path) -> ImportedV
         artifacts: receives the file.
     """
     shutil.copyfile(work / CHECKED_FILE, artifacts / ONNX_FILE)
-    session = open_session((artifacts / ONNX_FILE).read_bytes())
+    session = open_session((artifacts / ONNX_FILE).read_bytes(), ALL_CORES)
     at_once = max(1, min(64, MOST_VALUES_AT_ONCE // int(np.prod(found.input_shape))))
 
     def predict(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -16,6 +16,7 @@ from worker.inside.layout import keras_output, switches_shape
 from worker.inside.protobuf import with_outputs
 from worker.inside.record import KernelTensor, LayerRecord, NetworkRecord, Tails, packed
 from worker.jobs.plan import TrainingPlan
+from worker.onnx_sessions import ALL_CORES, open_session
 from worker.training.inside.activity import Activity, ActivityMeter
 from worker.training.inside.tails import Tail, switches_of, tail_of
 from worker.training.inside.tensors import (
@@ -23,7 +24,6 @@ from worker.training.inside.tensors import (
     find_kernels,
     find_places,
     logits_of,
-    open_session,
     outputs_of,
 )
 from worker.training.network import pictures_at_once
@@ -184,7 +184,7 @@ def _watch(
         return {}
     meters = {row.name: ActivityMeter(row.output_shape[-1]) for row in rows}
     names = outputs_of([places[row.name].tensor for row in rows])
-    session = open_session(with_outputs(model, names))
+    session = open_session(with_outputs(model, names), ALL_CORES)
     for start in range(0, len(images), at_once):
         found = dict(zip(names, session.run(names, {INPUT_TENSOR: images[start : start + at_once]}), strict=True))
         for row in rows:

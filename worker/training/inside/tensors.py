@@ -7,7 +7,6 @@ from typing import Any
 import keras
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
@@ -15,6 +14,7 @@ from worker.artifacts import INPUT_TENSOR, OUTPUT_TENSOR
 from worker.inside.layout import channels_last, differs_by, keras_kernel, keras_output
 from worker.inside.protobuf import with_outputs
 from worker.inside.record import KernelTensor
+from worker.onnx_sessions import ALL_CORES, open_session
 
 MOST_DIFFERENCE = 1e-4
 """Between a layer's output in Keras and in ONNX Runtime, relative to its largest value."""
@@ -33,14 +33,6 @@ class Place:
 
     tensor: str
     is_channels_last: bool
-
-
-def open_session(model: bytes) -> Any:
-    """An ONNX Runtime session that gives every tensor as it is in the file, on the CPU."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.enable_cpu_mem_arena = False
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def find_places(
@@ -67,7 +59,7 @@ def find_places(
 
 def _all_tensors(graph: onnx.GraphProto, model: bytes, images: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
     names = [name for node in graph.node for name in node.output if name]
-    session = open_session(with_outputs(model, outputs_of(names)))
+    session = open_session(with_outputs(model, outputs_of(names)), ALL_CORES)
     return dict(zip(names, session.run(names, {INPUT_TENSOR: images}), strict=True))
 
 
