@@ -7,15 +7,13 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from service.cli.client import Client, JsonObject
 from service.cli.errors import CommandFailed
+from service.cli.follow_conversion import follow_conversion
 from service.cli.json_lines import print_line
 from service.cli.resuming import FROM_BYTES, upload_in_pieces
-
-POLL_S = 0.3
 
 
 def list_datasets(client: Client, as_json: bool) -> None:
@@ -83,14 +81,7 @@ def show_when_ready(
     Raises:
         CommandFailed: the conversion fails.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f}"))
-    with Progress(*columns, transient=True, disable=as_json) as progress:
-        task = progress.add_task("reading", total=1)
-        while dataset["state"] == "converting":
-            now = dataset["progress"]
-            progress.update(task, description=now["phase"], completed=now["done"], total=max(now["total"], 1))
-            sleep(POLL_S)
-            dataset = client.get(f"/datasets/{dataset['name']}")
+    dataset = follow_conversion(client, dataset, lambda answer: answer, sleep, as_json=as_json)
     if dataset["state"] == "failed":
         for remark in _remarks(dataset["report"] or {}):
             Console(stderr=as_json).print(escape(remark))
@@ -130,13 +121,7 @@ def await_version(
     """
     before = dataset["versions"][-1]
     wanted = dataset["addition"]["version"] if dataset["addition"] else before["version"]
-    with Progress(TextColumn("{task.description}"), BarColumn(), transient=True, disable=as_json) as progress:
-        task = progress.add_task("reading", total=1)
-        while dataset["addition"] and dataset["addition"]["state"] == "converting":
-            now = dataset["addition"]["progress"]
-            progress.update(task, description=now["phase"], completed=now["done"], total=max(now["total"], 1))
-            sleep(POLL_S)
-            dataset = client.get(f"/datasets/{name}")
+    dataset = follow_conversion(client, dataset, lambda answer: answer["addition"], sleep, as_json=as_json)
     failed = dataset["addition"]
     if failed and failed["version"] == wanted:
         for remark in _remarks(failed["report"] or {}):

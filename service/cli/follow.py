@@ -23,6 +23,23 @@ class _Epoch(BaseModel):
     val_accuracy: float
 
 
+class Patience:
+    """Bears that a server does not respond for a while, as when it restarts."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+
+    def answered(self) -> None:
+        """Begin to count anew."""
+        self._failures = 0
+
+    def failed(self, error: ServerUnreachable | ServerRefused) -> None:
+        """Count one failure; raise it when it was one too many, or when a repetition would not change it."""
+        self._failures += 1
+        if self._failures > RETRIES or (isinstance(error, ServerRefused) and error.status < 500):
+            raise error
+
+
 class JobFollower:
     """Follows one job.
 
@@ -42,18 +59,16 @@ class JobFollower:
         Raises:
             ServerUnreachable: the server has not responded for a while; the job continues.
         """
-        failures = 0
+        patience = Patience()
         while not self.job.is_finished:
             try:
                 yield from self._streamed()
                 if not self.job.is_finished:  # the stream broke off: polling works where streams do not
                     self._poll()
                     yield self.job
-                failures = 0
+                patience.answered()
             except (ServerUnreachable, ServerRefused) as error:
-                failures += 1
-                if failures > RETRIES or (isinstance(error, ServerRefused) and error.status < 500):
-                    raise
+                patience.failed(error)
             if not self.job.is_finished:
                 self._sleep(RETRY_S)
 

@@ -9,8 +9,10 @@ import httpx
 import pytest
 
 from service.cli import dataset_list
-from service.cli.client import Client
+from service.cli.client import Client, ServerRefused
 from service.cli.errors import CommandFailed
+from service.cli.follow import RETRY_S
+from service.cli.follow_conversion import POLL_S
 from tests.unit.service.cli.conftest import Respond
 
 ClientOf = Callable[[Respond], Client]
@@ -67,7 +69,7 @@ def test_an_upload_streams_the_file_and_shows_what_was_noticed(
         return httpx.Response(200, json=READY)
 
     dataset_list.upload_dataset(client_of(respond), archive, {"name": "pets", "seed": 3, "colour": None}, pauses.append)
-    assert pauses == [dataset_list.POLL_S]
+    assert pauses == [POLL_S]
     assert seen[0].content == archive.read_bytes()
     assert dict(seen[0].url.params) == {"name": "pets", "seed": "3"}
     assert seen[0].headers["content-type"] == "application/zip"
@@ -75,6 +77,37 @@ def test_an_upload_streams_the_file_and_shows_what_was_noticed(
     shown = capsys.readouterr().out
     for remark in ("cat [big]", "3 files skipped: not a picture", "2 test pictures", "few training pictures: dog"):
         assert remark in shown
+
+
+def test_a_conversion_is_followed_across_a_restart_of_the_server(client_of: ClientOf, tmp_path: Path) -> None:
+    archive = tmp_path / "pets.zip"
+    archive.write_bytes(b"PK")
+    answers = iter([httpx.ConnectError("refused"), httpx.Response(503, json={"detail": "later"}), READY, READY])
+    pauses: list[float] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            return httpx.Response(202, json=CONVERTING)
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer if isinstance(answer, httpx.Response) else httpx.Response(200, json=answer)
+
+    dataset_list.upload_dataset(client_of(respond), archive, {"name": "pets"}, pauses.append)
+    assert pauses == [POLL_S, RETRY_S, POLL_S, RETRY_S, POLL_S]
+
+
+def test_a_dataset_that_is_deleted_while_it_is_converted_ends_the_command(client_of: ClientOf, tmp_path: Path) -> None:
+    archive = tmp_path / "pets.zip"
+    archive.write_bytes(b"PK")
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            return httpx.Response(202, json=CONVERTING)
+        return httpx.Response(404, json={"detail": "There is no dataset 'pets'."})
+
+    with pytest.raises(ServerRefused, match="There is no dataset"):
+        dataset_list.upload_dataset(client_of(respond), archive, {"name": "pets"}, sleep=lambda _: None)
 
 
 def test_an_upload_that_fails_ends_with_its_reason(client_of: ClientOf, tmp_path: Path) -> None:
