@@ -1,16 +1,15 @@
 """Options of the routes that look inside: in the query, or beside `images` in a JSON body."""
 
 from collections.abc import Callable, Mapping
-from typing import Literal, TypeVar
+from typing import Literal
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 
-PICTURES = "images"
+from service.predict.body_options import Options, validated
 
 Format = Literal["json", "png"]
 Method = Literal["occlusion", "gradcam"]
-Options = TypeVar("Options", bound=BaseModel)
 
 
 class MapsOptions(BaseModel, defer_build=True):
@@ -62,24 +61,6 @@ class ExplainOptions(BaseModel, defer_build=True):
         return value
 
 
-class Beside:
-    """Takes the options out of a JSON body: everything but the pictures.
-
-    Attributes:
-        options: what was taken.
-    """
-
-    def __init__(self) -> None:
-        self.options: dict[str, JsonValue] = {}
-
-    def take(self, document: JsonValue) -> JsonValue:
-        """Keep the options of a parsed body, and return what is left of it."""
-        if not isinstance(document, dict):
-            return document
-        self.options = {name: value for name, value in document.items() if name != PICTURES}
-        return {name: value for name, value in document.items() if name == PICTURES}
-
-
 def refused(option: str, message: str, part: Literal["query", "body"] = "query") -> RequestValidationError:
     """The error for one option that is valid by itself and does not fit the version or the other options."""
     return RequestValidationError([{"type": "value_error", "loc": (part, option), "msg": message}])
@@ -100,14 +81,7 @@ def combined(model: type[Options], query: Mapping[str, object], body: Mapping[st
     if twice:
         message = f"{twice[0]} is in the query and in the body; expected it in one of them"
         raise refused(twice[0], message, "body")
-    try:
-        return model.model_validate({**query, **body})
-    except ValidationError as error:
-        found = [
-            {**detail, "loc": ("query" if detail["loc"] and detail["loc"][0] in query else "body", *detail["loc"])}
-            for detail in error.errors(include_input=False, include_context=False, include_url=False)
-        ]
-        raise RequestValidationError(found) from None
+    return validated(model, query, body)
 
 
 def query_fill(text: str) -> list[object]:

@@ -3,12 +3,12 @@
 import base64
 import json
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from fastapi.exceptions import RequestValidationError
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from service.predict.decoding import Decoder
 from service.predict.encoded_pictures import EncodedPictures
@@ -88,36 +88,6 @@ class ConvolveAnswer(BaseModel, defer_build=True):
         description="The result as a picture, a `data:` URL of a PNG: cut to 0-255; of a kernel whose weights add up "
         "to 0, the size of each value."
     )
-
-
-class BodyOptions:
-    """Takes the options of a JSON body out of it, and merges them with those of the query.
-
-    Attributes:
-        found: what the body has.
-    """
-
-    def __init__(self) -> None:
-        self.found: dict[str, JsonValue] = {}
-
-    def take(self, body: JsonValue) -> JsonValue:
-        """The body without the options."""
-        if not isinstance(body, dict):
-            return body
-        self.found = {name: value for name, value in body.items() if name in ConvolveOptions.model_fields}
-        return {name: value for name, value in body.items() if name not in self.found}
-
-    def merged(self, query: dict[str, Any]) -> ConvolveOptions:
-        """All options; those of the body count where both have one. Raises `RequestValidationError`."""
-        given = {name: value for name, value in query.items() if value is not None} | self.found
-        try:
-            return ConvolveOptions.model_validate(given)
-        except ValidationError as error:
-            found = error.errors(include_input=False, include_url=False)
-            raise RequestValidationError([{**each, "loc": self._place(each["loc"])} for each in found]) from None
-
-    def _place(self, loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
-        return ("body" if loc and loc[0] in self.found else "query", *loc)
 
 
 async def convolve(upload: Upload, options: ConvolveOptions, decoder: Decoder) -> tuple[bytes, str]:

@@ -7,7 +7,8 @@ from fastapi.exceptions import RequestValidationError
 
 from service.deps import DatasetChoiceDep, StateDep, chosen_pictures
 from service.errors import Overloaded
-from service.predict.convolving import BodyOptions, ConvolveAnswer, convolve
+from service.predict.body_options import BodyOptions, validated
+from service.predict.convolving import ConvolveAnswer, ConvolveOptions, convolve
 from service.predict.urls import CONVOLVE
 from service.routes.dataset_pictures import CHOICE_ERRORS
 from service.routes.predict import BODY, PICTURE_ERRORS
@@ -88,5 +89,7 @@ async def convolve_picture(
     if len(pictures) > 1:
         message = f"Too many pictures; expected one, got {len(pictures)}"
         raise RequestValidationError([{"type": "value_error", "loc": ("body",), "msg": message}])
-    content, media_type = await convolve(pictures[0], options.merged(query), state.decoder)
+    given = {name: value for name, value in query.items() if value is not None}
+    chosen = validated(ConvolveOptions, given, options.found)
+    content, media_type = await convolve(pictures[0], chosen, state.decoder)
     return Response(content, media_type=media_type)

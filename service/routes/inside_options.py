@@ -7,7 +7,6 @@ from fastapi import Depends, Query, Request
 from service.deps import DatasetChoiceDep, StateDep, chosen_pictures
 from service.inside.changes import Changes
 from service.inside.options import (
-    Beside,
     ExplainOptions,
     Format,
     MapsOptions,
@@ -16,19 +15,20 @@ from service.inside.options import (
     query_changes,
     query_fill,
 )
+from service.predict.body_options import BodyOptions
 from service.predict.uploads import Upload
 
 
 class Asked:
     """The pictures of a request, and the options in its body."""
 
-    def __init__(self, uploads: list[Upload], beside: Beside) -> None:
+    def __init__(self, uploads: list[Upload], beside: BodyOptions) -> None:
         self.uploads = uploads
-        self.options = beside.options
+        self.options = beside.found
 
 
 async def _asked(request: Request, state: StateDep, choice: DatasetChoiceDep) -> Asked:
-    beside = Beside()
+    beside = BodyOptions()
     return Asked(await chosen_pictures(request, state, choice, beside.take), beside)
 
 
