@@ -9,11 +9,11 @@ import onnxruntime
 import pytest
 
 from model_store import Manifest, ModelStore, open_store
+from tests.learning.listener import Listener
 from tests.plans import SAMPLE, planned
 from worker.doctor.findings import Diagnosis
 from worker.jobs.errors import TrainingFailed
 from worker.jobs.plan import TrainingPlan
-from worker.jobs.records import History, Progress, PublishedModel
 from worker.pictures.pixels import to_unit_range
 from worker.reports.film import Film
 from worker.reports.mistakes import Mistakes
@@ -26,30 +26,6 @@ from worker.trust.measuring import measured
 from worker.trust.record import TrustRecord
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
-
-class Listener:
-    """A link whose worker lets everything pass."""
-
-    def __init__(self) -> None:
-        self.histories: list[History] = []
-        self.model: PublishedModel | None = None
-
-    def progress(self, progress: Progress, history: History | None = None) -> None:
-        if history is not None:
-            self.histories.append(history)
-
-    def is_pause_asked(self) -> bool:
-        return False
-
-    def is_finish_asked(self) -> bool:
-        return False
-
-    def may_publish(self, version: int) -> bool:
-        return True
-
-    def published(self, model: PublishedModel) -> None:
-        self.model = model
 
 
 def run(plan: TrainingPlan, directory: Path, job: str) -> Listener:

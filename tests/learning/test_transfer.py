@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from model_store import ModelStore, open_store
+from tests.learning.listener import Listener
 from tests.plans import SAMPLE, planned
 from worker.datasets import Dataset, DatasetUnavailable
 from worker.jobs.errors import TrainingFailed, TrainingPaused
 from worker.jobs.plan import TrainingPlan
-from worker.jobs.records import History, Progress, PublishedModel
 from worker.pretrained import imagenet
 from worker.recipe.options import Augmentation
 from worker.supervision.messages import Order
@@ -38,33 +38,6 @@ TWO_KINDS = replace(
     test_images=SAMPLE.test_images[:100],
 )
 """The sample with two classes instead of ten."""
-
-
-class Listener:
-    """A link that remembers what it is told, and may ask for a pause, or after an epoch for the end."""
-
-    def __init__(self, pause_at: int | None = None, finish_after: int | None = None) -> None:
-        self.told: list[Progress] = []
-        self.history = History()
-        self.model = PublishedModel(name="none", version=0, test_loss=0, test_accuracy=0)
-        self._looks, self._pause_at, self._finish_after = 0, pause_at, finish_after
-
-    def progress(self, progress: Progress, history: History | None = None) -> None:
-        self.told.append(progress)
-        self.history = history or self.history
-
-    def is_pause_asked(self) -> bool:
-        self._looks += 1
-        return self._looks == self._pause_at
-
-    def is_finish_asked(self) -> bool:
-        return self._finish_after is not None and len(self.history.loss) >= self._finish_after
-
-    def may_publish(self, version: int) -> bool:
-        return True
-
-    def published(self, model: PublishedModel) -> None:
-        self.model = model
 
 
 def run(plan: TrainingPlan, directory: Path, job: str, dataset: Dataset = TWO_KINDS) -> Listener:
