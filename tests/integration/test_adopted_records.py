@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import redis
 
+from tests.job_pages import page_of
 from tests.unit.worker.job_store.test_old_records import FINISHED, PLANNED
 from worker.job_store.adoption import Adoption
 from worker.job_store.filters import JobFilter
@@ -54,7 +55,7 @@ def old(client: redis.Redis) -> None:
 
 @pytest.mark.usefixtures("old")
 def test_old_jobs_are_listed_counted_and_found_by_their_properties(job_store: JobStore) -> None:
-    listed, total = job_store.page()
+    listed, total = page_of(job_store)
     assert [job.id for job in listed] == ["queued3333", "queued2222", "running222", "finished22"]
     assert total == 4
     assert {job.owner for job in listed} == {"local"}
@@ -62,7 +63,7 @@ def test_old_jobs_are_listed_counted_and_found_by_their_properties(job_store: Jo
     assert [job.position for job in listed] == [2, 1, None, None]
     for name, value in {"model": "shirts", "dataset": "fashion_mnist_sample", "architecture": "custom"}.items():
         assert job_store.find(JobFilter(owner="local", properties={name: value}))[1] == 4
-    assert [job.id for job in job_store.page(group="agroup2222")[0]] == ["queued3333"]
+    assert [job.id for job in page_of(job_store, group="agroup2222")[0]] == ["queued3333"]
     overview = job_store.overview()
     assert (overview.jobs[JobState.QUEUED], overview.jobs[JobState.RUNNING], overview.queued) == (2, 1, 2)
     assert overview.longest_wait_s > 0
@@ -73,16 +74,16 @@ def test_old_jobs_run_even_before_anything_has_looked_at_them(job_store: JobStor
     claims = [job_store.claim(), job_store.claim(), job_store.claim()]
     assert [claim.job if claim else None for claim in claims] == ["queued2222", "queued3333", None]
     assert job_store.queued() == []
-    assert job_store.page([JobState.RUNNING])[1] == 3
+    assert page_of(job_store, [JobState.RUNNING])[1] == 3
 
 
 @pytest.mark.usefixtures("old")
 def test_taking_over_twice_changes_nothing(job_store: JobStore, client: redis.Redis) -> None:
     assert job_store.adopt() == 4
-    before = {key: client.type(key) for key in client.scan_iter()}, job_store.page()
+    before = {key: client.type(key) for key in client.scan_iter()}, page_of(job_store)
     assert job_store.adopt() == 0
     assert Adoption(client).adopt(thoroughly=True) == 0
-    assert ({key: client.type(key) for key in client.scan_iter()}, job_store.page()) == before
+    assert ({key: client.type(key) for key in client.scan_iter()}, page_of(job_store)) == before
 
 
 def test_an_old_worker_may_run_a_new_job(job_store: JobStore, client: redis.Redis) -> None:
@@ -95,12 +96,12 @@ def test_an_old_worker_may_run_a_new_job(job_store: JobStore, client: redis.Redi
     assert job_store.claim() is None
     end_as_before(client, first)
     job_store.adopt()
-    assert [job.id for job in job_store.page([JobState.SUCCEEDED])[0]] == [first]
-    assert job_store.page([JobState.QUEUED]) == ([], 0)
+    assert [job.id for job in page_of(job_store, [JobState.SUCCEEDED])[0]] == [first]
+    assert page_of(job_store, [JobState.QUEUED]) == ([], 0)
 
 
 def test_an_old_api_may_submit_and_forget(job_store: JobStore, client: redis.Redis) -> None:
-    assert job_store.page() == ([], 0)
+    assert page_of(job_store) == ([], 0)
     put_as_before(client, "queued2222", JobState.QUEUED)
     assert job_store.adopt() == 1
     assert job_store.get("queued2222").position == 1

@@ -6,6 +6,7 @@ import pytest
 import redis
 from pydantic import JsonValue
 
+from tests.job_pages import page_of
 from worker.job_store.groups import GroupRecord, GroupStore
 from worker.job_store.store import JobStore
 from worker.jobs.errors import GroupFull, GroupNotFound, IdempotencyConflict
@@ -51,12 +52,12 @@ def test_all_jobs_of_a_grid_are_queued_in_its_order(groups: GroupStore, jobs: Jo
 def test_jobs_of_a_group_are_found_by_it(jobs: JobStore, group: GroupRecord) -> None:
     alone = jobs.submit(JOBS[0].plan)
     assert (alone.group, alone.varied) == (None, {})
-    found, total = jobs.page(group=group.id)
+    found, total = page_of(jobs, group=group.id)
     assert [job.id for job in found] == [job.id for job in reversed(group.jobs)]
     assert total == 4
     jobs.cancel(group.jobs[0].id)
-    assert jobs.page([JobState.CANCELLED], group=group.id)[1] == 1
-    assert jobs.page(group="nobody") == ([], 0)
+    assert page_of(jobs, [JobState.CANCELLED], group=group.id)[1] == 1
+    assert page_of(jobs, group="nobody") == ([], 0)
 
 
 def test_a_repeated_submission_returns_the_same_group(groups: GroupStore, jobs: JobStore, group: GroupRecord) -> None:
@@ -125,7 +126,7 @@ def test_a_group_grows_whole_or_not_at_all(groups: GroupStore, jobs: JobStore, g
     grown = groups.grow(group.id, JOBS[:2], "more", "digest of more", Origin(request_id="r-2"))
     assert [job.id for job in grown.jobs[:4]] == [job.id for job in group.jobs]
     assert [(job.group, job.submitted_by) for job in grown.jobs[4:]] == [(group.id, "r-2")] * 2
-    assert jobs.page(group=group.id)[1] == 6
+    assert page_of(jobs, group=group.id)[1] == 6
     assert [addition.jobs for addition in grown.additions] == [2]
     assert group.created_at < grown.additions[0].at
     assert groups.grow(group.id, JOBS[:2], "more", "digest of more") == grown

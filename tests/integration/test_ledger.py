@@ -7,6 +7,7 @@ import pytest
 import redis
 
 from model_store import ModelStore, open_store
+from tests.job_pages import page_of
 from worker.job_store import keys
 from worker.job_store.archived import NoArchive
 from worker.job_store.filters import JobFilter
@@ -71,12 +72,12 @@ def move(jobs: JobStore, archive: Archive, kept: int = 0, segment: int = 4) -> i
 def test_jobs_are_the_same_after_they_moved(jobs: JobStore, archive: Archive, client: redis.Redis) -> None:
     ids = [*finished(jobs, 8, tags=("week-3",)), jobs.submit(PLAN).id]
     before = [jobs.get(job) for job in ids]
-    logs, page, overview = [jobs.log(job) for job in ids], jobs.page(), jobs.overview().jobs
+    logs, page, overview = [jobs.log(job) for job in ids], page_of(jobs), jobs.overview().jobs
     assert move(jobs, archive) == 8
     assert client.zcard(keys.JOBS) == 1
     assert [jobs.get(job) for job in ids] == before
-    assert ([jobs.log(job) for job in ids], jobs.page(), jobs.overview().jobs) == (logs, page, overview)
-    assert jobs.page(offset=3, limit=2)[0] == before[::-1][3:5]
+    assert ([jobs.log(job) for job in ids], page_of(jobs), jobs.overview().jobs) == (logs, page, overview)
+    assert page_of(jobs, offset=3, limit=2)[0] == before[::-1][3:5]
     assert client.dbsize() < 30
 
 
@@ -117,14 +118,14 @@ def test_another_machine_sees_what_moved_and_what_was_forgotten(
     elsewhere = JobStore(client, archive=Archive(store.job_segments, tmp_path / "elsewhere" / "i.sqlite3", client))
     ids = finished(jobs, 8)
     move(jobs, archive)
-    assert [job.id for job in elsewhere.page()[0]] == ids[::-1]
+    assert [job.id for job in page_of(elsewhere)[0]] == ids[::-1]
     elsewhere.forget(ids[0])
     assert elsewhere.forget_all(ids[1:3]) == 2
     with pytest.raises(JobNotFound):
         jobs.get(ids[0])
     with pytest.raises(JobNotFound):
         jobs.forget(ids[0])
-    assert [job.id for job in jobs.page()[0]] == ids[:2:-1]
+    assert [job.id for job in page_of(jobs)[0]] == ids[:2:-1]
     assert jobs.overview().jobs[JobState.SUCCEEDED] == 2
     held = b"".join(store.job_segments.read(segment.name) for segment in store.job_segments.list())
     assert ids[0] not in held.decode(errors="replace")
@@ -163,9 +164,9 @@ def test_an_index_that_was_lost_is_made_anew(
 ) -> None:
     finished(jobs, 4)
     move(jobs, archive)
-    before = jobs.page()
+    before = page_of(jobs)
     anew = Archive(store.job_segments, tmp_path / "anew" / "index.sqlite3", client)
-    assert JobStore(client, archive=anew).page() == before
+    assert page_of(JobStore(client, archive=anew)) == before
 
 
 def test_a_server_that_was_lost_continues_after_the_ledger(
@@ -178,7 +179,7 @@ def test_a_server_that_was_lost_continues_after_the_ledger(
     again = JobStore(client, archive=anew)
     move(again, anew)
     newest = again.submit(PLAN).id
-    assert [job.id for job in again.page()[0]] == [newest, *ids[::-1]]
+    assert [job.id for job in page_of(again)[0]] == [newest, *ids[::-1]]
 
 
 def test_a_job_that_was_written_but_not_removed_is_there_once(
@@ -188,9 +189,9 @@ def test_a_job_that_was_written_but_not_removed_is_there_once(
     with monkeypatch.context() as patched:
         patched.setattr(jobs, "retire", lambda _: None)
         Archivist(jobs, archive, 0, 4).move()
-    assert ([job.id for job in jobs.page()[0]], jobs.page()[1]) == (ids[::-1], 4)
+    assert ([job.id for job in page_of(jobs)[0]], page_of(jobs)[1]) == (ids[::-1], 4)
     assert move(jobs, archive) == 4
-    assert ([job.id for job in jobs.page()[0]], jobs.page()[1]) == (ids[::-1], 4)
+    assert ([job.id for job in page_of(jobs)[0]], page_of(jobs)[1]) == (ids[::-1], 4)
 
 
 def test_a_repeated_submission_finds_a_job_that_moved(jobs: JobStore, archive: Archive) -> None:
@@ -209,7 +210,7 @@ def test_a_group_keeps_its_jobs_until_they_are_forgotten(jobs: JobStore, archive
     assert move(jobs, archive, segment=3) == 3
     assert groups.get(group.id) == before
     assert groups.page()[0][0].counts[JobState.CANCELLED] == 3
-    assert jobs.page(group=group.id)[1] == 3
+    assert page_of(jobs, group=group.id)[1] == 3
     assert jobs.forget_all([job.id for job in group.jobs]) == 3
     with pytest.raises(GroupNotFound):
         groups.get(group.id)

@@ -7,6 +7,7 @@ import redis
 
 from model_store import ArtifactCorrupt, open_store
 from model_store.manifest import parse_manifest
+from tests.job_pages import page_of
 from tests.unit.model_store.published import publish
 from worker.job_store import keys
 from worker.job_store.reaper import Reaper
@@ -53,7 +54,7 @@ def test_an_older_worker_leaves_a_newer_job_in_the_queue_and_takes_the_next(
 
 def test_an_older_api_lists_the_others_and_says_of_this_one_what_is_needed(newer: str, job_store: JobStore) -> None:
     other = job_store.submit(PLAN).id
-    assert [record.id for record in job_store.page()[0]] == [other]
+    assert [record.id for record in page_of(job_store)[0]] == [other]
     with pytest.raises(RecordTooNew, match=r"by convserve 9\.9\.9"):
         job_store.get(newer)
     with pytest.raises(JobNotFound):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from tests.busy_machine import is_within
+from tests.job_pages import page_of
 from worker.job_store.connection import connect
 from worker.job_store.store import JobStore
 from worker.jobs.errors import NothingToFinish
@@ -129,11 +130,11 @@ def test_a_lease_is_renewed_while_a_training_is_being_saved(redis_url: str) -> N
 
 def test_a_job_cancelled_while_it_is_being_saved_is_cancelled(job_store: JobStore) -> None:
     def cancel() -> None:
-        job_store.cancel(job_store.page()[0][0].id)
+        job_store.cancel(page_of(job_store)[0][0].id)
 
     with pytest.raises(SystemExit):
         supervise(job_store, ScriptedTrainer([TRAINING, worker_stops, cancel]))
-    assert job_store.page()[0][0].state is JobState.CANCELLED
+    assert page_of(job_store)[0][0].state is JobState.CANCELLED
 
 
 def test_a_trainer_is_asked_once_to_finish(job_store: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,11 +143,11 @@ def test_a_trainer_is_asked_once_to_finish(job_store: JobStore, monkeypatch: pyt
     asked: list[JobRecord] = []
 
     def finish() -> None:
-        asked.append(job_store.finish(job_store.page()[0][0].id))
+        asked.append(job_store.finish(page_of(job_store)[0][0].id))
 
     def nothing_yet() -> None:
         with pytest.raises(NothingToFinish):
-            job_store.finish(job_store.page()[0][0].id)
+            job_store.finish(page_of(job_store)[0][0].id)
 
     def beats() -> None:
         """Nothing to report, so that the supervisor has a turn."""

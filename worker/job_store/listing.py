@@ -85,13 +85,6 @@ class ListedJobs(ClaimedJobs):
         total, *rows = self._scripts.run("page", start, limit, len(alternatives), *alternatives, *required)
         return [Found(job, int(sequence)) for job, sequence in zip(rows[::2], rows[1::2], strict=True)], int(total)
 
-    def page(
-        self, states: Sequence[JobState] = (), offset: int = 0, limit: int = 50, group: str | None = None
-    ) -> tuple[list[JobRecord], int]:
-        """Jobs in the given states (none given: all) and group, newest first, and how many there are in all."""
-        found, total = self.find(JobFilter(states, properties={"group": group} if group else {}), limit=offset + limit)
-        return list(self.existing(job.id for job in found[offset:])), total
-
     def sequence_of(self, job: str) -> int | None:
         """A job's number among all submissions; None when there is no such job."""
         with server_errors():

@@ -165,7 +165,7 @@ class JobStore(AnnouncedWorkers):
     def n_queued(self) -> int:
         """How many jobs wait."""
         with server_errors():
-            return int(cast(int, self._redis.zcard(keys.QUEUED)))
+            return int(self._redis.zcard(keys.QUEUED))
 
     def in_queue(self, owner: str) -> tuple[int, float, float]:
         """What an owner has in the queue: jobs, and the seconds of those that wait; and the seconds of any training."""
