@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from model_store import layout
+from model_store.changes import Changes
 from model_store.objects import Objects
 
 logger = logging.getLogger(__name__)
@@ -33,12 +34,13 @@ def append_change(objects: Objects, model: str, alias: str, version: int | None,
     sequence = max(known, default=0) + 1
     while not objects.create(layout.alias_change_path(model, alias, sequence), data):
         sequence += 1
+    Changes(objects).note(model, alias=alias)
     return change
 
 
-def current_version(objects: Objects, model: str, alias: str, known: Sequence[int]) -> int | None:
-    """The version the alias points at; None when the alias was deleted or its last change cannot be read."""
-    change = _read_change(objects, model, alias, max(known))
+def version_after(objects: Objects, model: str, alias: str, sequence: int) -> int | None:
+    """The version the alias points at after a change; None when that deleted the alias or cannot be read."""
+    change = _read_change(objects, model, alias, sequence)
     return change.version if change else None
 
 

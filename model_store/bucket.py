@@ -4,7 +4,7 @@ Put-if-absent is the storage service's conditional write. When a writer dies dur
 keeps those parts and no listing shows them: this class cannot remove them, a lifecycle rule on the bucket can.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.exceptions import AlreadyExistsError, BaseError, NotModifiedError
 from obstore.store import MemoryStore, ObjectStore, from_url
 
 from model_store.errors import StoreUnavailable
@@ -81,13 +81,40 @@ class Bucket:
             found = obstore.get(self._store, path)
         return OpenedObject(found.meta["size"], self._chunks(found))
 
-    def list(self, prefix: str) -> list[StoredObject]:
-        """Every object below a prefix, in pages of a thousand."""
+    def list(self, prefix: str, limit: int | None = None) -> list[StoredObject]:
+        """Every object below a prefix, in pages of a thousand, until there are more than `limit`."""
+        stored: list[StoredObject] = []
         with _reported(self._url):
-            pages = obstore.list(self._store, prefix, chunk_size=1000)
-            return [
-                StoredObject(found["path"], found["size"], found["last_modified"]) for page in pages for found in page
-            ]
+            for page in obstore.list(self._store, prefix, chunk_size=1000):
+                stored += (StoredObject(found["path"], found["size"], found["last_modified"]) for found in page)
+                if limit is not None and len(stored) > limit:
+                    break
+        return stored
+
+    def names(self, prefix: str) -> Sequence[str]:
+        """Names directly below a prefix, in pages of a thousand."""
+        with _reported(self._url):
+            found = obstore.list_with_delimiter(self._store, prefix)
+        paths = [*found["common_prefixes"], *(stored["path"] for stored in found["objects"])]
+        return [path.rstrip("/").rpartition("/")[2] for path in paths]
+
+    def tag(self, path: str, known: str | None = None) -> str:
+        """The service's entity tag, by one request with `If-None-Match`."""
+        try:
+            with _reported(self._url, FileNotFoundError, NotModifiedError):
+                options: obstore.GetOptions = {"if_none_match": known} if known else {}
+                found = obstore.get(self._store, path, options=options)
+                found.bytes()  # the connection can be used again
+                return str(found.meta["e_tag"])
+        except FileNotFoundError:
+            return ""
+        except NotModifiedError:
+            return str(known)
+
+    @property
+    def is_remote(self) -> bool:
+        """True but for a store in memory."""
+        return not self._url.startswith("memory:")
 
     def delete(self, paths: Iterable[str]) -> None:
         """Remove objects; missing ones are not an error."""

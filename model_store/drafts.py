@@ -15,6 +15,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from model_store import layout
+from model_store.changes import Changes
 from model_store.errors import DraftRefused, StoreUnavailable
 from model_store.manifest import ABANDONED, FileEntry, Manifest, VersionFacts
 from model_store.names import MANIFEST_FILE, check_file
@@ -80,6 +81,7 @@ class Draft:
         if not self._objects.create(layout.manifest_path(self.model, self.number), manifest.to_bytes()):
             raise DraftRefused(self.model, self.number, "it took so long that a sweep removed it as abandoned")
         self._is_committed = True
+        Changes(self._objects).note(self.model, version=self.number)
         return manifest
 
     def close(self) -> None:

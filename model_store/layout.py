@@ -32,7 +32,7 @@ def number_path(model: str, number: int) -> str:
 
 def file_path(model: str, version: int, file: str) -> str:
     """One file of a version."""
-    return f"{model_prefix(model)}versions/{version:d}/{file}"
+    return f"{versions_prefix(model)}{version:d}/{file}"
 
 
 def manifest_path(model: str, version: int) -> str:
@@ -40,9 +40,24 @@ def manifest_path(model: str, version: int) -> str:
     return file_path(model, version, MANIFEST_FILE)
 
 
+def versions_prefix(model: str) -> str:
+    """The prefix of all versions of a model."""
+    return f"{model_prefix(model)}versions/"
+
+
+def aliases_prefix(model: str) -> str:
+    """The prefix of the changes of all aliases of a model."""
+    return f"{model_prefix(model)}aliases/"
+
+
+def alias_prefix(model: str, alias: str) -> str:
+    """The prefix of the changes of one alias."""
+    return f"{aliases_prefix(model)}{alias}/"
+
+
 def alias_change_path(model: str, alias: str, sequence: int) -> str:
     """One entry of an alias's history, counted from 1."""
-    return f"{model_prefix(model)}aliases/{alias}/{sequence:d}.json"
+    return f"{alias_prefix(model, alias)}{sequence:d}.json"
 
 
 @dataclass(slots=True)

@@ -14,9 +14,10 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
@@ -70,15 +71,39 @@ class LocalDisk:
             size_bytes = os.fstat(file.fileno()).st_size
         return OpenedObject(size_bytes, self._chunks(path))
 
-    def list(self, prefix: str) -> list[StoredObject]:
-        """Every regular file below a prefix, including files that do not belong to the store."""
+    def list(self, prefix: str, limit: int | None = None) -> list[StoredObject]:
+        """Every regular file below a prefix, including files that do not belong to the store; at most `limit` + 1."""
         with self._reported():
             self._root.stat()
             try:
                 self._refuse_links(self._root / prefix)
             except FileNotFoundError:
                 return []
-            return list(_walk(self._root / prefix, prefix))
+            return list(islice(_walk(self._root / prefix, prefix), None if limit is None else limit + 1))
+
+    def names(self, prefix: str) -> Sequence[str]:
+        """Names of the files and directories directly below a prefix."""
+        with self._reported():
+            self._root.stat()
+            try:
+                self._refuse_links(self._root / prefix)
+                return [found.name for found in (self._root / prefix).iterdir()]
+            except (FileNotFoundError, NotADirectoryError):
+                return []
+
+    def tag(self, path: str, known: str | None = None) -> str:
+        """The bytes themselves: times and inodes repeat when a file is replaced twice within a tick of the clock."""
+        with self._reported():
+            self._root.stat()
+            try:
+                return self.read(path).hex()
+            except FileNotFoundError:
+                return ""
+
+    @property
+    def is_remote(self) -> bool:
+        """False."""
+        return False
 
     def delete(self, paths: Iterable[str]) -> None:
         """Remove objects, and their directories once they are empty."""

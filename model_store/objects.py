@@ -4,7 +4,7 @@
 operations handle bytes and paths and do not know what a model is.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -62,8 +62,31 @@ class Objects(Protocol):
         """An object to be read in chunks."""
         ...
 
-    def list(self, prefix: str) -> list[StoredObject]:
-        """Every object below a prefix that ends at a path separator, at any depth, in no particular order."""
+    def list(self, prefix: str, limit: int | None = None) -> list[StoredObject]:
+        """Every object below a prefix that ends at a path separator, at any depth, in no particular order.
+
+        Args:
+            prefix: of their paths.
+            limit: stop when there are more than so many; some of those beyond it may be in the answer.
+        """
+        ...
+
+    def names(self, prefix: str) -> Sequence[str]:
+        """Names of the objects and directories directly below a prefix that ends at a path separator, in no order."""
+        ...
+
+    def tag(self, path: str, known: str | None = None) -> str:
+        """What identifies the present bytes of an object: two tags differ if the bytes do. Empty without an object.
+
+        Args:
+            path: of the object.
+            known: an earlier tag; bytes that still have it are not transferred.
+        """
+        ...
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether every operation is a request to a storage service."""
         ...
 
     def delete(self, paths: Iterable[str]) -> None:

@@ -3,7 +3,9 @@
 Each has its own place below the store's root, and its own module.
 """
 
+from model_store.changes import Changes
 from model_store.checkpoints import CheckpointStore
+from model_store.contents import Contents
 from model_store.datasets import DatasetStore
 from model_store.errors import StoreFull
 from model_store.feedback import FeedbackStore
@@ -26,6 +28,16 @@ class StoreParts:
     def datasets(self) -> DatasetStore:
         """The datasets in this store."""
         return DatasetStore(self._objects)
+
+    @property
+    def contents(self) -> Contents:
+        """The models as a reader of all of them sees them."""
+        return Contents(self._objects)
+
+    @property
+    def changes(self) -> Changes:
+        """What was changed in the models."""
+        return Changes(self._objects)
 
     @property
     def checkpoints(self) -> CheckpointStore:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from model_store import aliases, layout
 from model_store.aliases import AliasChange
 from model_store.artifacts import read_artifact, stream_artifact
+from model_store.contents import find_manifest
 from model_store.drafts import Draft, give_up_draft, reserve_number, sweep_drafts
 from model_store.errors import (
     AliasNotFound,
@@ -21,7 +22,7 @@ from model_store.errors import (
     VersionInUse,
     VersionNotFound,
 )
-from model_store.manifest import ABANDONED, Manifest, parse_manifest
+from model_store.manifest import Manifest
 from model_store.names import MANIFEST_FILE, NUMBER_PATTERN, check_alias, check_model, is_name
 from model_store.parts import StoreParts
 
@@ -70,13 +71,10 @@ class ModelStore(StoreParts):
         check_model(model)
         if not is_name(str(version), NUMBER_PATTERN):
             raise self._no_such_version(model, version)
-        try:
-            data = self._objects.read(layout.manifest_path(model, version))
-        except FileNotFoundError as error:
-            raise self._no_such_version(model, version) from error
-        if data == ABANDONED:
+        found = find_manifest(self._objects, model, version)
+        if found is None:
             raise self._no_such_version(model, version)
-        return parse_manifest(data, model, version)
+        return found
 
     def read(self, model: str, version: int, file: str) -> bytes:
         """A whole file, verified against its size and SHA-256.
@@ -160,7 +158,9 @@ class ModelStore(StoreParts):
         users = sorted(alias for alias, to in self._aliases(model, inventory).items() if to == version)
         if users:
             raise VersionInUse(model, version, users)
-        return self._remove_versions(model, inventory, [version])
+        freed_bytes = self._remove_versions(model, inventory, [version])
+        self.changes.note(model, version=version)
+        return freed_bytes
 
     def delete_model(self, model: str) -> int:
         """Remove all versions and aliases of a model and return the bytes freed by the versions.
@@ -175,6 +175,7 @@ class ModelStore(StoreParts):
             for alias, known in inventory.alias_changes.items()
             for sequence in known
         )
+        self.changes.note(model)
         return freed_bytes
 
     def sweep(self, older_than_s: float) -> int:
@@ -217,7 +218,7 @@ class ModelStore(StoreParts):
     def _aliases(self, model: str, inventory: layout.Inventory) -> dict[str, int]:
         committed = set(inventory.committed)
         found = {
-            alias: aliases.current_version(self._objects, model, alias, known)
+            alias: aliases.version_after(self._objects, model, alias, max(known))
             for alias, known in sorted(inventory.alias_changes.items())
         }
         return {alias: version for alias, version in found.items() if version in committed}

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from model_store import dataset_paths, keys, layout
+from model_store import changes, dataset_paths, keys, layout
 from model_store.errors import InvalidName
 from model_store.local_disk import STAGING
 from model_store.names import MANIFEST_FILE
@@ -31,7 +31,7 @@ class WholeStore:
         return self._objects
 
     def list(self) -> list[StoredObject]:
-        """Every object but those that only probe or stage, commit points last."""
+        """Every object but those that only probe, stage or note changes, commit points last."""
         found = [stored for stored in self._objects.list("") if not _is_passing(stored.path)]
         return sorted(found, key=lambda stored: (_rank(stored.path), stored.path))
 
@@ -53,6 +53,7 @@ class WholeStore:
 
     def clear(self) -> None:
         """Remove everything, commit points first."""
+        self._objects.delete(stored.path for stored in self._objects.list(changes.ROOT))
         self._objects.delete(stored.path for stored in reversed(self.list()))
 
 
@@ -86,7 +87,7 @@ def counts(paths: Iterable[str]) -> Counter[str]:
 
 
 def _is_passing(path: str) -> bool:
-    return path in (layout.PROBE, RESTORING) or path.startswith(f"{STAGING}/")
+    return path in (layout.PROBE, RESTORING) or path.startswith((f"{STAGING}/", changes.ROOT))
 
 
 def _rank(path: str) -> int:

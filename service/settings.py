@@ -264,7 +264,8 @@ class ApiSettings(KeptSettings):
     catalog_refresh_s: float = Field(
         default=0.3,
         ge=0,
-        description="Seconds after which the list of models is read from the store again; a distant store needs more.",
+        description="Seconds after which the model store is asked again whether something has changed; at least "
+        "1.5 for a store on S3, GCS or Azure.",
     )
 
     @classmethod

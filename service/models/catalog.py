@@ -1,19 +1,20 @@
 """The store's contents, cached in memory: turns a reference (model, version, alias, or nothing) into a manifest.
 
-Manifests never change and are read once; the list of versions and the aliases are read again after a moment. The
-catalog does not know how a model is run, but is told when a version turns out to be damaged.
+Whether something has changed is looked up again after a moment (`service.models.reader`). The catalog does not know how
+a model is run, but is told when a version turns out to be damaged.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 
 from model_store import (
     AliasNotFound,
-    ArtifactCorrupt,
     Manifest,
     ModelNotFound,
     ModelStore,
@@ -23,8 +24,9 @@ from model_store import (
     VersionNotFound,
 )
 from service.errors import NothingPublished, VersionPassedOver
-from service.models.index import COMPUTED, Damage, Index, ModelEntry, Reference
-from service.models.standing import Standing, standing_of
+from service.models.allowance import Allowance
+from service.models.index import Damage, Index, ModelEntry, Reference
+from service.models.reader import StoreReader
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +34,12 @@ STORE_PATIENCE_S = 5.0
 """Seconds after which a store that does not answer counts as unavailable."""
 HIT_PATIENCE_S = 0.25
 """Seconds that a prediction whose version is known waits for a slow store."""
+REMOTE_PAUSE_S = 1.5
+"""Seconds between two looks at a storage service, which charges for every request, however many requests there are."""
+LOOKS_AT_ONCE = 8
+"""At a storage service: what somebody has just changed or asks for by name is looked up at once, so many times."""
+CHECK_HOLDS_S = 3.0
+"""Seconds for which a storage service that has worked need not be tried again."""
 
 
 class Catalog:
@@ -39,15 +47,18 @@ class Catalog:
 
     def __init__(self, store: ModelStore, refresh_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
-        self._refresh_s = refresh_s
+        self._reader = StoreReader(store, clock)
+        self._refresh_s = max(refresh_s, REMOTE_PAUSE_S) if self._reader.is_remote else refresh_s
+        self._looks = Allowance(LOOKS_AT_ONCE, REMOTE_PAUSE_S if self._reader.is_remote else 0.0)
+        self._checked_at = float("-inf")
         self._clock = clock
         self._index: Index | None = None
-        self._resolved: tuple[Index | None, dict[Reference, Manifest]] = (None, {})  # answers of one index
+        self._read: Mapping[str, ModelEntry] | None = None  # as it was read, with versions that proved damaged since
+        # Answers of one index.
+        self._resolved: tuple[Mapping[str, ModelEntry] | None, dict[Reference, Manifest]] = (None, {})
         self._reading: asyncio.Task[Index] | None = None
         self._reported: set[Damage] = set()
         self._one_reader = asyncio.Lock()
-        self._manifests: dict[tuple[str, int], Manifest] = {}  # used by the reading thread only
-        self._standings: dict[tuple[str, int], Standing] = {}  # like the manifests
         self._thread = ThreadPoolExecutor(1, "catalog")
         self._listeners: list[Callable[[str, int], None]] = []
 
@@ -60,14 +71,13 @@ class Catalog:
         return await self._index_since(self._clock() - self._refresh_s)
 
     async def refresh(self) -> Index:
-        """The index read anew: it contains every change that was made before this call."""
-        return await self._index_since(self._clock())
+        """The index read anew: it contains every change that was noted in the store before this call."""
+        return await self._index_since(self._clock(), thoroughly=True)
 
     async def is_store_up(self) -> bool:
         """Whether the model store answers, which predicting needs."""
         try:
-            with suppress(StoreFull):  # a full store can still be read
-                await asyncio.wait_for(asyncio.to_thread(self._store.check), STORE_PATIENCE_S)
+            await self._check()
             await asyncio.wait_for(self.index(), STORE_PATIENCE_S)
         except (StoreUnavailable, TimeoutError) as error:
             logger.warning("not ready: %s", error)
@@ -87,8 +97,8 @@ class Catalog:
             return None
         if age_s > self._refresh_s:
             self._read_again()
-        if self._resolved[0] is not index:
-            self._resolved = (index, {})
+        if self._resolved[0] is not index.models:
+            self._resolved = (index.models, {})
         known = self._resolved[1]
         manifest = known.get(reference)
         if manifest is None:
@@ -148,24 +158,52 @@ class Catalog:
             self._reading.add_done_callback(_log_failure)
         return self._reading
 
-    async def _index_since(self, moment: float) -> Index:
+    async def _check(self) -> None:
+        began = self._clock()
+        if self._reader.is_remote and began - self._checked_at < CHECK_HOLDS_S:
+            return
+        with suppress(StoreFull):  # a full store can still be read
+            await asyncio.wait_for(asyncio.to_thread(self._store.check), STORE_PATIENCE_S)
+        self._checked_at = began
+
+    async def _index_since(self, moment: float, *, thoroughly: bool = False) -> Index:
         if self._index is not None and self._index.read_at >= moment:
             return self._index
         async with self._one_reader:
             # Another caller may have read it while this one waited for the lock; it counts if it began late enough.
             if self._index is None or self._index.read_at < moment:
-                read = await asyncio.get_running_loop().run_in_executor(self._thread, self._read)
-                self._report(read.damaged())
-                return self._take(read.without(self._reported))
+                await self._wait_for_a_look()
+                began = self._clock()
+                look = partial(self._reader.read, thoroughly=thoroughly)
+                return self._take_read(await asyncio.get_running_loop().run_in_executor(self._thread, look), began)
             return self._index
+
+    async def _wait_for_a_look(self) -> None:
+        wait_s = self._looks.wait_s(self._clock())
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
+
+    def _take_read(self, read: Mapping[str, ModelEntry], began: float) -> Index:
+        if self._index is not None and read is self._read:
+            self._index = replace(self._index, read_at=began)
+            return self._index
+        self._read = read
+        index = Index(read, began)
+        self._report(index.damaged())
+        return self._take(index.without(self._reported))
 
     def _take(self, index: Index) -> Index:
         before, self._index = self._index, index
-        if before is not None:
-            for model, version in before.versions() - index.versions():
-                for listener in self._listeners:
-                    listener(model, version)
+        for entry in before.models.values() if before is not None else ():
+            now = index.models.get(entry.name)
+            if now is not entry:
+                self._tell_lost(entry, now)
         return index
+
+    def _tell_lost(self, before: ModelEntry, now: ModelEntry | None) -> None:
+        for version in before.versions.keys() - (now.versions.keys() if now is not None else set()):
+            for listener in self._listeners:
+                listener(before.name, version)
 
     def _report(self, damages: set[Damage]) -> None:
         for damage in damages - self._reported:
@@ -176,37 +214,6 @@ class Catalog:
                 damage.file,
             )
         self._reported |= damages
-
-    def _read(self) -> Index:
-        began = self._clock()
-        entries = [entry for name in self._store.models() if (entry := self._entry(name))]
-        known = {(entry.name, number) for entry in entries for number in entry.versions}
-        self._manifests = {key: self._manifests[key] for key in known}
-        self._standings = {key: self._standings[key] for key in known}
-        return Index({entry.name: entry for entry in entries if entry.versions or entry.damaged}, began)
-
-    def _entry(self, name: str) -> ModelEntry | None:
-        versions: dict[int, Manifest] = {}
-        damaged: dict[int, str] = {}
-        try:
-            for number in self._store.versions(name):
-                try:
-                    versions[number] = self._manifest(name, number)
-                except ArtifactCorrupt as error:
-                    damaged[number] = error.file
-                except VersionNotFound:
-                    continue  # deleted since it was listed
-            standings = {number: self._standings[name, number] for number in versions}
-            stored = {alias: version for alias, version in self._store.aliases(name).items() if alias not in COMPUTED}
-            return ModelEntry(name, versions, damaged, stored, standings)
-        except ModelNotFound:
-            return None  # deleted since it was listed
-
-    def _manifest(self, name: str, number: int) -> Manifest:
-        if (name, number) not in self._manifests:
-            manifest = self._store.manifest(name, number)
-            self._manifests[name, number], self._standings[name, number] = manifest, standing_of(manifest)
-        return self._manifests[name, number]
 
 
 def _log_failure(reading: asyncio.Task[Index]) -> None:

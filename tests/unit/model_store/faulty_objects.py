@@ -1,6 +1,6 @@
 """Storage that fails at the worst moment: real objects with one operation that goes wrong."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from model_store.errors import StoreUnavailable
@@ -29,8 +29,18 @@ class ForwardingObjects:
     def open(self, path: str) -> OpenedObject:
         return self._objects.open(path)
 
-    def list(self, prefix: str) -> list[StoredObject]:
-        return self._objects.list(prefix)
+    def list(self, prefix: str, limit: int | None = None) -> list[StoredObject]:
+        return self._objects.list(prefix, limit)
+
+    def names(self, prefix: str) -> Sequence[str]:
+        return self._objects.names(prefix)
+
+    def tag(self, path: str, known: str | None = None) -> str:
+        return self._objects.tag(path, known)
+
+    @property
+    def is_remote(self) -> bool:
+        return self._objects.is_remote
 
     def delete(self, paths: Iterable[str]) -> None:
         self._objects.delete(paths)
@@ -106,8 +116,8 @@ class ActsBeforeListing(ForwardingObjects):
         self._left = nth
         self._action = action
 
-    def list(self, prefix: str) -> list[StoredObject]:
+    def list(self, prefix: str, limit: int | None = None) -> list[StoredObject]:
         self._left -= 1
         if self._left == 0:
             self._action()
-        return super().list(prefix)
+        return super().list(prefix, limit)

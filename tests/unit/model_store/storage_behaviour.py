@@ -36,3 +36,29 @@ class StorageBehaviour:
             objects.read("models/x")
         with pytest.raises(FileNotFoundError):
             objects.open("models/x")
+
+    def test_storage_names_what_is_directly_below_a_prefix(self, objects: Objects) -> None:
+        for path in ("models/x/versions/1/a", "models/x/versions/1/b", "models/x/versions/12/a", "models/x/numbers"):
+            objects.put(path, b"1")
+
+        assert sorted(objects.names("models/x/versions/")) == ["1", "12"]
+        assert sorted(objects.names("models/x/")) == ["numbers", "versions"]
+        assert list(objects.names("models/y/")) == []
+
+    def test_storage_tells_whether_an_object_was_replaced(self, objects: Objects) -> None:
+        assert objects.tag("changes/marker") == ""
+        objects.put("changes/marker", b"1")
+        first = objects.tag("changes/marker")
+        assert objects.tag("changes/marker", first) == first != ""
+        objects.put("changes/marker", b"2")
+        second = objects.tag("changes/marker", first)
+        assert second not in ("", first)
+        objects.delete(["changes/marker"])
+        assert objects.tag("changes/marker", second) == ""
+
+    def test_storage_stops_a_listing_that_grows_too_long(self, objects: Objects) -> None:
+        for number in range(7):
+            objects.put(f"models/{number}", b"1")
+
+        assert len(objects.list("models/", 7)) == 7
+        assert len(objects.list("models/", 3)) > 3

@@ -57,7 +57,9 @@ def test_a_version_is_plain_files_in_plain_directories(store: ModelStore, root: 
     publish(store)
     store.set_alias("shirts", "prod", 1)
 
-    assert files_below(root) == [
+    stored = files_below(root)
+    assert [path.rpartition(".")[2] for path in stored[:3]] == ["v1", "a-prod", "changes/marker"]
+    assert stored[3:] == [
         "models/shirts/aliases/prod/1.json",
         "models/shirts/numbers/1",
         "models/shirts/versions/1/history.json",

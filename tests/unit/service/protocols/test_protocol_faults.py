@@ -4,7 +4,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from model_store import Manifest, StoreUnavailable
+from model_store import Manifest, ModelStore, StoreUnavailable
 from service.web.verdicts import PROTOCOL_STATUSES, VERDICTS, protocol_status_of
 from tests.unit.service.protocols.conftest import error_of
 from worker.pictures.pixels import PictureTooLarge
@@ -33,8 +33,8 @@ async def test_a_store_that_is_gone_is_503(
     def gone(*_: object) -> None:
         raise StoreUnavailable("s3://secret", "gone")
 
-    for name in ("check", "models"):
-        monkeypatch.setattr(app.state.service.store, name, gone)
+    monkeypatch.setattr(app.state.service.store, "check", gone)
+    monkeypatch.setattr(ModelStore, "contents", property(gone))
     for path in ("/v2/health/ready", f"/v2/models/{brightness.model}", f"/v1/models/{brightness.model}"):
         response = await api.get(path)
         assert response.status_code == 503

@@ -1,0 +1,100 @@
+"""Looks at a whole store: which versions and aliases every model has, without reading any of them.
+
+There are two ways. A listing of all objects shows exactly which versions are committed, and takes a request for every
+thousand objects. Directory by directory it takes two requests for every model and one for every thousand versions,
+however many files a version has; it shows numbers, some of which may be drafts. The cheaper way is taken.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from model_store import layout
+from model_store.names import MODEL_PATTERN, NUMBER_PATTERN, is_name
+from model_store.objects import Objects
+
+PAGE = 1000
+"""Objects in one answer of a storage service to a listing."""
+FILES_LISTED = 10_000
+"""Of a local directory. Looking at so many takes about 40 ms of a core; more are not looked at one by one."""
+
+
+@dataclass(slots=True)
+class SeenModel:
+    """What a survey shows about one model.
+
+    Attributes:
+        versions: numbers that are committed; in a survey by directories some may be drafts.
+        aliases: number of the newest change of each alias.
+    """
+
+    versions: set[int] = field(default_factory=set)
+    aliases: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """A store at one moment.
+
+    Attributes:
+        models: what was seen, by name.
+        requests: that a storage service was sent for it.
+        is_exact: whether every number that it shows is committed.
+    """
+
+    models: Mapping[str, SeenModel]
+    requests: int
+    is_exact: bool
+
+
+def survey(objects: Objects, before: Survey | None) -> Survey:
+    """Look at the whole store in the cheaper way.
+
+    Args:
+        objects: of the store.
+        before: the survey before this one, if there was one. It tells how many models to expect.
+    """
+    if before is not None and not before.is_exact:
+        return _by_directories(objects)
+    n_models = len(before.models if before is not None else objects.names(layout.MODELS))
+    limit = PAGE * (2 + 2 * n_models) if objects.is_remote else FILES_LISTED
+    stored = objects.list(layout.MODELS, limit)
+    if len(stored) > limit:
+        return _by_directories(objects)
+    models = {name: seen for name, found in layout.inventories(stored).items() if (seen := _seen(found)).versions}
+    return Survey(models, _pages(len(stored)), is_exact=True)
+
+
+def survey_model(objects: Objects, model: str) -> SeenModel:
+    """List every object of one model."""
+    return _seen(layout.inventories(objects.list(layout.model_prefix(model))).get(model, layout.Inventory()))
+
+
+def newest_change(objects: Objects, model: str, alias: str) -> int | None:
+    """Number of the newest change of an alias; None if there is none."""
+    changes = objects.list(layout.alias_prefix(model, alias))
+    return _newest(layout.inventories(changes).get(model, layout.Inventory())).get(alias)
+
+
+def _by_directories(objects: Objects) -> Survey:
+    names = [name for name in objects.names(layout.MODELS) if is_name(name, MODEL_PATTERN)]
+    requests = _pages(len(names))
+    models = {}
+    for name in names:
+        numbers = objects.names(layout.versions_prefix(name))
+        changes = objects.list(layout.aliases_prefix(name))
+        requests += _pages(len(numbers)) + _pages(len(changes))
+        aliases = _newest(layout.inventories(changes).get(name, layout.Inventory()))
+        models[name] = SeenModel({int(number) for number in numbers if is_name(number, NUMBER_PATTERN)}, aliases)
+    return Survey(models, requests, is_exact=False)
+
+
+def _pages(n_names: int) -> int:
+    return 1 + n_names // PAGE
+
+
+def _seen(inventory: layout.Inventory) -> SeenModel:
+    return SeenModel(set(inventory.committed), _newest(inventory))
+
+
+def _newest(inventory: layout.Inventory) -> dict[str, int]:
+    return {alias: max(known) for alias, known in inventory.alias_changes.items()}

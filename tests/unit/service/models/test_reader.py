@@ -1,0 +1,234 @@
+"""The catalog's reader: how little it asks of the store, and what it notices all the same."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from model_store import ModelStore
+from model_store import changes as changes_module
+from model_store import survey as survey_module
+from model_store.bucket import Bucket
+from model_store.changes import LOG, Changes
+from model_store.local_disk import LocalDisk
+from model_store.objects import Objects, StoredObject
+from service.models.allowance import Allowance
+from service.models.reader import OLD_ENTRIES_KEPT, StoreReader
+from tests.unit.model_store.faulty_objects import ForwardingObjects
+from tests.unit.service.tiny_networks import publish
+
+
+class CountedObjects(ForwardingObjects):
+    """Counts operations, as a storage service charges for them."""
+
+    def __init__(self, objects: Objects, *, is_remote: bool = True) -> None:
+        super().__init__(objects)
+        self.counts: Counter[str] = Counter()
+        self._is_remote = is_remote
+
+    @property
+    def is_remote(self) -> bool:
+        return self._is_remote
+
+    def read(self, path: str) -> bytes:
+        self.counts["read"] += 1
+        return super().read(path)
+
+    def list(self, prefix: str, limit: int | None = None) -> list[StoredObject]:
+        self.counts["list"] += 1
+        return super().list(prefix, limit)
+
+    def names(self, prefix: str) -> Sequence[str]:
+        self.counts["names"] += 1
+        return super().names(prefix)
+
+    def tag(self, path: str, known: str | None = None) -> str:
+        self.counts["tag"] += 1
+        return super().tag(path, known)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 10_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture(params=["memory", "local disk"])
+def objects(request: pytest.FixtureRequest, tmp_path: Path) -> CountedObjects:
+    return CountedObjects(Bucket.in_memory() if request.param == "memory" else LocalDisk(tmp_path / "store"))
+
+
+@pytest.fixture
+def store(objects: CountedObjects) -> ModelStore:
+    return ModelStore(objects)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def reader(store: ModelStore, clock: Clock) -> StoreReader:
+    publish(store, "alpha")
+    return StoreReader(store, clock)
+
+
+def seen(reader: StoreReader) -> dict[str, list[int]]:
+    return {name: list(entry.versions) for name, entry in reader.read(thoroughly=False).items()}
+
+
+def without_notes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets the store change as an earlier version of the program changes it."""
+    monkeypatch.setattr(Changes, "note", lambda *_, **__: None)
+
+
+def test_while_nothing_changes_a_look_is_one_request_and_the_same_answer(
+    reader: StoreReader, objects: CountedObjects
+) -> None:
+    before = reader.read(thoroughly=False)
+    objects.counts.clear()
+    assert all(reader.read(thoroughly=False) is before for _ in range(20))
+    assert objects.counts == {"tag": 20}
+
+
+def test_a_new_version_costs_its_manifest_and_the_log(
+    reader: StoreReader, store: ModelStore, objects: CountedObjects
+) -> None:
+    publish(store, "beta")
+    before = reader.read(thoroughly=False)
+    publish(store, "alpha")
+    objects.counts.clear()
+    after = reader.read(thoroughly=False)
+    assert list(after["alpha"].versions) == [1, 2]
+    assert after["beta"] is before["beta"]
+    assert objects.counts == {"tag": 1, "list": 1, "read": 1}
+
+
+def test_aliases_and_deletions_are_noticed_at_the_next_look(reader: StoreReader, store: ModelStore) -> None:
+    publish(store, "alpha")
+    seen(reader)
+    store.set_alias("alpha", "prod", 1)
+    assert reader.read(thoroughly=False)["alpha"].aliases == {"prod": 1}
+    store.set_alias("alpha", "prod", 2)
+    assert reader.read(thoroughly=False)["alpha"].aliases == {"prod": 2}
+    store.delete_alias("alpha", "prod")
+    store.delete_version("alpha", 2)
+    assert reader.read(thoroughly=False)["alpha"].aliases == {}
+    assert seen(reader) == {"alpha": [1]}
+    publish(store, "alpha")
+    store.delete_model("alpha")
+    assert seen(reader) == {}
+
+
+def test_a_change_that_nobody_noted_is_noticed_within_half_a_minute(
+    reader: StoreReader, store: ModelStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen(reader)
+    without_notes(monkeypatch)
+    publish(store, "alpha")
+    store.set_alias("alpha", "prod", 1)
+    clock.now += 28.0
+    assert seen(reader) == {"alpha": [1, 2]}
+    assert reader.read(thoroughly=False)["alpha"].aliases == {"prod": 1}
+    store.delete_version("alpha", 2)
+    clock.now += 28.0
+    assert seen(reader) == {"alpha": [1]}
+
+
+def test_what_nobody_noted_is_found_at_once_by_whoever_asks_for_it_in_a_small_store(
+    reader: StoreReader, store: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen(reader)
+    without_notes(monkeypatch)
+    publish(store, "beta")
+    assert set(reader.read(thoroughly=True)) == {"alpha", "beta"}
+
+
+@pytest.mark.parametrize("is_remote", [True, False])
+def test_a_store_with_many_files_is_surveyed_by_its_directories(
+    store: ModelStore, objects: CountedObjects, clock: Clock, monkeypatch: pytest.MonkeyPatch, *, is_remote: bool
+) -> None:
+    monkeypatch.setattr(survey_module, "PAGE", 4)
+    monkeypatch.setattr(survey_module, "FILES_LISTED", 10)
+    objects._is_remote = is_remote
+    for _ in range(6):
+        publish(store, "alpha")
+    with store.draft("alpha") as draft:
+        draft.add("model.onnx", b"not yet")
+        reader = StoreReader(store, clock)
+        assert seen(reader) == {"alpha": [1, 2, 3, 4, 5, 6]}
+        without_notes(monkeypatch)
+        publish(store, "alpha")
+        store.set_alias("alpha", "prod", 2)
+        store.delete_version("alpha", 3)
+        clock.now += 60.0
+        assert seen(reader) == {"alpha": [1, 2, 4, 5, 6, 8]}
+        assert reader.read(thoroughly=False)["alpha"].aliases == {"prod": 2}
+
+
+def test_a_survey_of_a_storage_service_waits_a_second_for_each_of_its_requests(
+    store: ModelStore, objects: CountedObjects, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(survey_module, "PAGE", 1)
+    for _ in range(3):
+        publish(store, "alpha")
+    reader = StoreReader(store, clock)
+    seen(reader)
+    objects.counts.clear()
+    for _ in range(60):
+        clock.now += 1.0
+        seen(reader)
+    assert objects.counts["names"] + objects.counts["list"] <= 60
+    assert objects.counts["tag"] == 60
+
+
+def test_the_log_is_cleared_of_old_entries(
+    reader: StoreReader, store: ModelStore, objects: CountedObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen(reader)
+    old = (datetime.now(UTC) - timedelta(hours=2)).strftime("%Y%m%dT%H%M%S%f")
+    for number in range(OLD_ENTRIES_KEPT):
+        objects.put(f"{LOG}{old}.{number}.alpha.v1", b"")
+    publish(store, "alpha")
+    assert seen(reader) == {"alpha": [1, 2]}
+    left = objects.list(LOG)
+    assert len(left) == 2
+    assert changes_module.LOG_KEPT_S == 3600
+
+
+def test_entries_that_are_not_ours_are_ignored(reader: StoreReader, store: ModelStore, objects: CountedObjects) -> None:
+    for name in ("README", "a.b.c", "a.b.Alpha.v1", "a.b.alpha.v0", "a.b.alpha.a-", "a.b.alpha.v2.x"):
+        objects.put(LOG + name, b"")
+    publish(store, "alpha")
+    assert seen(reader) == {"alpha": [1, 2]}
+
+
+class LosesNotes(ForwardingObjects):
+    """Keeps versions, but breaks down before they are noted."""
+
+    def put(self, path: str, data: bytes | Path) -> None:
+        if path.startswith("changes/"):
+            raise RuntimeError(path)
+        super().put(path, data)
+
+
+def test_a_version_whose_publisher_dies_before_it_notes_it_is_noticed_later(
+    reader: StoreReader, objects: CountedObjects, clock: Clock
+) -> None:
+    seen(reader)
+    with pytest.raises(RuntimeError, match="changes/log"):
+        publish(ModelStore(LosesNotes(objects)), "alpha")
+    clock.now += 28.0
+    assert seen(reader) == {"alpha": [1, 2]}
+
+
+def test_an_allowance_lets_a_few_through_and_then_keeps_its_pace() -> None:
+    allowance = Allowance(3, 2.0)
+    assert [allowance.wait_s(100.0) for _ in range(5)] == [0.0, 0.0, 0.0, 2.0, 4.0]
+    assert allowance.wait_s(130.0) == 0.0
+    assert [Allowance(1, 0.0).wait_s(5.0) for _ in range(3)] == [0.0, 0.0, 0.0]
