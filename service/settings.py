@@ -264,8 +264,7 @@ class ApiSettings(KeptSettings):
     catalog_refresh_s: float = Field(
         default=0.3,
         ge=0,
-        description="Seconds after which the model store is asked again whether something has changed; at least "
-        "1.5 for a store on S3, GCS or Azure.",
+        description="Seconds after which the store is asked again for changes; at least 1.5 for S3, GCS and Azure.",
     )
 
     @classmethod
