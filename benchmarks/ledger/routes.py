@@ -10,6 +10,7 @@ import httpx
 
 from model_store import open_store
 from service.app import create_app
+from service.inference.c_memory import settle
 from service.settings import ApiSettings
 
 ROUTES = {
@@ -42,6 +43,7 @@ def running_routes(data_dir: Path, redis_url: str) -> Iterator[Routes]:
     with asyncio.Runner() as runner:
         lifespan = app.router.lifespan_context(app)
         runner.run(lifespan.__aenter__())
+        settle()  # as `convserve api` does
         client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost")
         try:
             yield Routes(runner, client)
