@@ -120,7 +120,7 @@ openapi: $(DEVELOPMENT)  ## write openapi/openapi.json and the tables of docs/re
 # Needs uv (https://docs.astral.sh/uv). Versions that are locked already stay, unless uv is told: make lock UPGRADE=--upgrade
 COMPILE = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet $(UPGRADE)
 lock:  ## lock the packages again after pyproject.toml changed
-	$(COMPILE) pyproject.toml --extra api --extra worker --extra pretrained --extra parquet --extra embedded --extra otel --extra dev -o requirements/dev.lock
+	$(COMPILE) pyproject.toml --extra api --extra worker --extra pretrained --extra parquet --extra embedded --extra otel --extra openvino --extra dev -o requirements/dev.lock
 	$(COMPILE) pyproject.toml --extra api --extra worker --extra pretrained --extra parquet --extra embedded -c requirements/dev.lock -o requirements/run.lock
 	$(COMPILE) pyproject.toml --extra api --extra parquet --extra otel -c requirements/dev.lock -o requirements/api.lock
 	$(COMPILE) pyproject.toml --extra worker --extra pretrained --extra otel -c requirements/dev.lock -o requirements/worker-cpu.lock

@@ -4,7 +4,8 @@ Size and SHA-256 are compared with the manifest. The caller has already chosen t
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from model_store import layout
 from model_store.errors import ArtifactCorrupt, FileNotInVersion
@@ -27,16 +28,31 @@ def read_artifact(objects: Objects, manifest: Manifest, file: str) -> bytes:
 
 def stream_artifact(objects: Objects, manifest: Manifest, file: str) -> Iterator[bytes]:
     """The file in chunks: existence and size are checked now, the SHA-256 before the last chunk is yielded."""
-    _entry(manifest, file)
+    place = layout.file_path(manifest.model, manifest.version, file)
+    return stream_checked(objects, place, _entry(manifest, file), partial(_corrupt, manifest, file))
+
+
+def stream_checked(
+    objects: Objects, path: str, entry: FileEntry, corrupt: Callable[[str], ArtifactCorrupt]
+) -> Iterator[bytes]:
+    """An object in chunks, compared with what is known of it like a published file.
+
+    Args:
+        objects: the storage.
+        path: of the object.
+        entry: its size and SHA-256.
+        corrupt: makes the error, from what is wrong.
+    """
     try:
-        opened = objects.open(layout.file_path(manifest.model, manifest.version, file))
+        opened = objects.open(path)
     except FileNotFoundError as error:
-        raise _corrupt(manifest, file, "it is missing") from error
-    _check_size(manifest, file, opened.size_bytes)
-    return _verified(opened, manifest, file)
+        raise corrupt("it is missing") from error
+    if opened.size_bytes != entry.size_bytes:
+        raise corrupt(f"expected {entry.size_bytes} bytes, got {opened.size_bytes}")
+    return _verified(opened, entry, corrupt)
 
 
-def _verified(opened: OpenedObject, manifest: Manifest, file: str) -> Iterator[bytes]:
+def _verified(opened: OpenedObject, entry: FileEntry, corrupt: Callable[[str], ArtifactCorrupt]) -> Iterator[bytes]:
     digest = hashlib.sha256()
     held = b""
     try:
@@ -46,9 +62,9 @@ def _verified(opened: OpenedObject, manifest: Manifest, file: str) -> Iterator[b
                 yield held
             held = chunk
     except FileNotFoundError as error:
-        raise _corrupt(manifest, file, "it disappeared while it was being read") from error
-    if digest.hexdigest() != manifest.files[file].sha256:
-        raise _corrupt(manifest, file, "its SHA-256 differs from the manifest's")
+        raise corrupt("it disappeared while it was being read") from error
+    if digest.hexdigest() != entry.sha256:
+        raise corrupt("its SHA-256 differs from the recorded one")
     if held:
         yield held
 

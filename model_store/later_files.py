@@ -2,13 +2,19 @@
 
 They lie beside the version's own files and go with it. The manifest does not list them, so each begins with the SHA-256
 of the rest. A later file replaces an earlier one of the same name.
+
+Large ones are stored as they are, to be sent like published files: size and SHA-256 are in a small later file.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from hashlib import sha256
+from pathlib import Path
 
 from model_store import layout
+from model_store.artifacts import stream_checked
 from model_store.errors import ArtifactCorrupt
+from model_store.manifest import FileEntry
 from model_store.names import check_file, check_model
 from model_store.objects import Objects
 
@@ -50,6 +56,28 @@ class LaterFiles:
         if sha256(data).hexdigest().encode() != digest:
             raise ArtifactCorrupt(model, version, file, "its SHA-256 differs from the one at its beginning")
         return data
+
+    def put_large(self, model: str, version: int, file: str, content: Path) -> None:
+        """Add a large file to a published version, without what it is checked by. Raises like `put`."""
+        path = self._path(model, version, file)
+        self._require_free_space(content.stat().st_size)
+        self._objects.put(path, content)
+
+    def stream_large(self, model: str, version: int, file: str, entry: FileEntry) -> Iterator[bytes]:
+        """A large file that was added, in chunks, checked like `ModelStore.stream` does.
+
+        Args:
+            model: its name.
+            version: its number.
+            file: name of the file.
+            entry: size and SHA-256 that were recorded.
+
+        Raises:
+            ArtifactCorrupt: the file is not the recorded one.
+            StoreUnavailable: the storage does not answer.
+        """
+        corrupt = partial(ArtifactCorrupt, model, version, file)
+        return stream_checked(self._objects, self._path(model, version, file), entry, corrupt)
 
     @staticmethod
     def _path(model: str, version: int, file: str) -> str:

@@ -20,6 +20,10 @@ DOUBTFUL_FILE = "doubtful-labels.json"
 UNUSUAL_FILE = "unusual.onnx"
 """Scores how unusual pictures are: takes what `model.onnx` takes, and answers with `UNUSUAL_TENSOR`."""
 
+LITERT_FILE = "model.tflite"
+SAVED_MODEL_FILE = "saved_model.zip"
+OPENVINO_FILE = "openvino.zip"
+
 CURVES_PICTURE = "curves.png"
 CONFUSION_MATRIX_PICTURE = "confusion-matrix.png"
 CALIBRATION_PICTURE = "calibration.png"

@@ -11,6 +11,7 @@ import typer
 from service.cli.backup_commands import BACKUP_EXAMPLES, backup, restore
 from service.cli.dataset_commands import datasets_app
 from service.cli.diagnosis_commands import doctor, report
+from service.cli.export_command import export
 from service.cli.feedback_commands import feedback_app
 from service.cli.import_command import IMPORT_EXAMPLES, import_
 from service.cli.inside_commands import explain, look
@@ -153,6 +154,7 @@ def worker() -> None:
 
 
 app.command("train", rich_help_panel=USING, epilog=TRAIN_EXAMPLES)(train)
+app.command("export", rich_help_panel=USING)(export)
 app.command("import", rich_help_panel=USING, epilog=IMPORT_EXAMPLES)(import_)
 
 

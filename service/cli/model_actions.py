@@ -29,7 +29,7 @@ def download_files(client: Client, named: str, files: Sequence[str], out: Path, 
     if "/" not in named:
         raise CommandFailed(f"expected a version such as {named}/1, got {named!r}")
     path = version_path(named)
-    wanted = files or [*client.get(path)["files"], CARD_FILE]
+    wanted = files or _all_files(client, path)
     if out == STDOUT:
         if len(wanted) != 1:
             raise CommandFailed(f"--out - prints one file; got {len(wanted)}")
@@ -45,6 +45,12 @@ def download_files(client: Client, named: str, files: Sequence[str], out: Path, 
             print_line({"file": str(target), "size_bytes": len(data)})
         else:
             Console().print(f"{target}  {len(data):,} bytes", soft_wrap=True, highlight=False)
+
+
+def _all_files(client: Client, path: str) -> list[str]:
+    """The files of a version, those that it was exported to, and its model card."""
+    exported = [each["file"] for each in client.get(f"{path}/exports")["exports"]]
+    return [*client.get(path)["files"], *exported, CARD_FILE]
 
 
 def _address(path: str, file: str) -> str:

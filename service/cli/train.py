@@ -82,7 +82,19 @@ def watch(client: Client, job: JobRecord, console: Console) -> JobRecord:
 
 
 def report_end(job: JobRecord, console: Console) -> PublishedModel:
-    """Say how a job ended, and return the model it published.
+    """Say how a job ended, and return the model it published. Raises like `model_of`."""
+    model = model_of(job)
+    if model.test_accuracy is not None and model.test_loss is not None:  # an import may be without
+        samples = job.request.test_samples
+        tested = "" if samples is None else f", on {samples:,} test pictures"
+        figures = f"Test accuracy [bold]{model.test_accuracy:.4f}[/bold], test loss {model.test_loss:.4f}"
+        console.print(f"\n{figures}{tested}")
+    console.print(f"Published as [bold]{model.name}[/bold], version {model.version}", soft_wrap=True)
+    return model
+
+
+def model_of(job: JobRecord) -> PublishedModel:
+    """The model of a job that has ended.
 
     Raises:
         CommandFailed: the job did not succeed.
@@ -91,14 +103,7 @@ def report_end(job: JobRecord, console: Console) -> PublishedModel:
         raise CommandFailed(f"job {job.id} failed ({job.error.code}): {job.error.message}", job.error.hint)
     if job.model is None:
         raise CommandFailed(f"job {job.id} was {job.state}")
-    model = job.model
-    if model.test_accuracy is not None and model.test_loss is not None:  # an import may be without
-        samples = job.request.test_samples
-        tested = "" if samples is None else f", on {samples:,} test pictures"
-        figures = f"Test accuracy [bold]{model.test_accuracy:.4f}[/bold], test loss {model.test_loss:.4f}"
-        console.print(f"\n{figures}{tested}")
-    console.print(f"Published as [bold]{model.name}[/bold], version {model.version}", soft_wrap=True)
-    return model
+    return job.model
 
 
 def show_mistakes(client: Client, model: PublishedModel, console: Console) -> None:

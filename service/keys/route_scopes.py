@@ -104,6 +104,8 @@ _SCOPES: dict[KeyScope, str] = {
         GET       /models/{name}/aliases/{alias}/film.png
         GET       /models/{name}/versions/{version}/report.html
         GET       /models/{name}/versions/{version}/README.md
+        GET       /models/{name}/versions/{version}/exports
+        GET       /models/{name}/aliases/{alias}/exports
         GET       /models/{name}/versions/{version}/diagram.svg
         GET       /models/{name}/aliases/{alias}/report.html
         GET       /models/{name}/aliases/{alias}/README.md
@@ -135,6 +137,8 @@ _SCOPES: dict[KeyScope, str] = {
         POST      /jobs
         POST      /models/{name}/versions/{version}/record
         POST      /models/{name}/aliases/{alias}/record
+        POST      /models/{name}/versions/{version}/exports
+        POST      /models/{name}/aliases/{alias}/exports
         POST      /jobs/cancel
         DELETE    /jobs
         POST      /jobs/{job_id}/cancel

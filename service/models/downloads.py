@@ -11,8 +11,9 @@ from pathlib import PurePosixPath
 
 from starlette.responses import Response, StreamingResponse
 
-from model_store import FileNotInVersion, Manifest, ModelStore
+from model_store import FileEntry, FileNotInVersion, Manifest, ModelStore
 from model_store.names import MANIFEST_FILE
+from service.models.exports import exported_file
 from service.web.byte_ranges import ByteRange, Conditions, answer_bytes, not_modified, stored_headers
 from service.web.policies import STORED_FILE
 
@@ -34,22 +35,33 @@ async def answer_file(store: ModelStore, manifest: Manifest, file: str, conditio
     if file == MANIFEST_FILE:
         data = manifest.to_bytes()
         return answer_bytes(data, f'"{hashlib.sha256(data).hexdigest()}"', media_type, conditions, headers)
-    if file not in manifest.files:
-        raise FileNotInVersion(manifest.model, manifest.version, file)
-    entry = manifest.files[file]
+    entry = await asyncio.to_thread(_entry, store, manifest, file)
     etag = f'"{entry.sha256}"'
     if conditions.is_known(etag):
         return not_modified(etag)
     part = conditions.byte_range(etag, entry.size_bytes)
-    chunks = await asyncio.to_thread(_opened, store, manifest, file, part)
+    chunks = await asyncio.to_thread(_opened, store, manifest, file, entry, part)
     length = {"Content-Length": str(entry.size_bytes)} if part is None else part.headers
     told = stored_headers(etag) | headers | length
     return StreamingResponse(chunks, 200 if part is None else 206, headers=told, media_type=media_type)
 
 
-def _opened(store: ModelStore, manifest: Manifest, file: str, part: ByteRange | None) -> Iterator[bytes]:
+def _entry(store: ModelStore, manifest: Manifest, file: str) -> FileEntry:
+    """Size and SHA-256 of a file of the version, or of one that it was exported to later."""
+    if file in manifest.files:
+        return manifest.files[file]
+    exported = exported_file(store, manifest, file)
+    if exported is None:
+        raise FileNotInVersion(manifest.model, manifest.version, file)
+    return exported.entry
+
+
+def _opened(
+    store: ModelStore, manifest: Manifest, file: str, entry: FileEntry, part: ByteRange | None
+) -> Iterator[bytes]:
     """The chunks to send; the first one is read already, so that errors are found before the answer begins."""
-    whole = store.stream(manifest.model, manifest.version, file)
+    at = (manifest.model, manifest.version, file)
+    whole = store.stream(*at) if file in manifest.files else store.later_files.stream_large(*at, entry)
     chunks = whole if part is None else part.of(whole)
     first = next(chunks, b"")
 

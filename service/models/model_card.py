@@ -19,6 +19,7 @@ from worker.artifacts import (
     ONNX_FILE,
     OUTPUT_TENSOR,
 )
+from worker.jobs.exported import Exported
 
 CARD_FILE = "README.md"
 MOST_CLASSES = 200
@@ -32,17 +33,19 @@ Evaluation = Mapping[str, Any]
 """Content of `evaluation.json`."""
 
 
-def model_card(manifest: Manifest, evaluation: Evaluation | None) -> str:
+def model_card(manifest: Manifest, evaluation: Evaluation | None, exports: Sequence[Exported] = ()) -> str:
     """The card as Markdown with YAML metadata at its head.
 
     Args:
         manifest: of the version.
         evaluation: of the test split; None for a version that has none.
+        exports: to other formats.
     """
     parts = (
         _metadata(manifest, evaluation),
         _description(manifest, evaluation),
         _usage(manifest),
+        _exports(exports) if exports else (),
         () if evaluation is None else _results(manifest, evaluation),
         () if origin_of(manifest) else _training(manifest),
     )
@@ -132,6 +135,18 @@ def _usage(manifest: Manifest) -> Iterator[str]:
         yield ""
         yield f'probabilities = keras.saving.load_model("{KERAS_FILE}").predict(pixels)[0]'
         yield "```"
+
+
+def _exports(exports: Sequence[Exported]) -> Iterator[str]:
+    yield "## Other formats"
+    yield ""
+    yield f"They take the same `pixels` and were compared with `{KERAS_FILE}` on the test pictures:"
+    yield ""
+    yield "| file | format | accuracy | with Keras | same class | opened by |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for each in exports:
+        figures = f"{each.accuracy:.2%} | {each.keras_accuracy:.2%} | {each.agreement:.2%}"
+        yield f"| [{each.file}]({each.file}) | {each.format} | {figures} | {_text(each.runtime)} |"
 
 
 def _results(manifest: Manifest, evaluation: Evaluation) -> Iterator[str]:

@@ -8,11 +8,22 @@ from collections.abc import Collection
 
 from service.keys.callers import Caller
 from service.web.key_errors import LabelsHidden
-from worker.artifacts import CURVES_PICTURE, HISTORY_FILE, KERAS_FILE, LAYERS_FILE, ONNX_FILE, SUMMARY_FILE, TAILS_FILE
+from worker.artifacts import (
+    CURVES_PICTURE,
+    HISTORY_FILE,
+    KERAS_FILE,
+    LAYERS_FILE,
+    LITERT_FILE,
+    ONNX_FILE,
+    OPENVINO_FILE,
+    SAVED_MODEL_FILE,
+    SUMMARY_FILE,
+    TAILS_FILE,
+)
 
 FILES_WITHOUT_LABELS = frozenset(
     {
-        *(KERAS_FILE, ONNX_FILE, "manifest.json"),
+        *(KERAS_FILE, ONNX_FILE, LITERT_FILE, SAVED_MODEL_FILE, OPENVINO_FILE, "manifest.json"),
         *(HISTORY_FILE, CURVES_PICTURE, SUMMARY_FILE, LAYERS_FILE, TAILS_FILE),
     }
 )

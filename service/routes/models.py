@@ -170,10 +170,11 @@ async def get_file(
     store: StoreDep,
     conditions: ConditionsDep,
 ) -> Response:
-    """One of the files that the version lists.
+    """One of the files that the version lists, or that `GET …/exports` lists.
 
-    Models: `model.keras`, `model.onnx`. Numbers: `manifest.json`, `history.json`, `evaluation.json`, `mistakes.json`,
-    `summary.txt`. Pictures: `curves.png`, `confusion-matrix.png`, `calibration.png`, `predictions.png`, `mistakes.png`.
+    Models: `model.keras`, `model.onnx`; exported on request `model.tflite`, `saved_model.zip`, `openvino.zip`. Numbers:
+    `manifest.json`, `history.json`, `evaluation.json`, `mistakes.json`, `summary.txt`. Pictures: `curves.png`,
+    `confusion-matrix.png`, `calibration.png`, `predictions.png`, `mistakes.png`.
     The ETag is the file's SHA-256, and what is sent is checked against it, also when only a range is.
     """
     return await answer_file(store, index.model(name).version(version), file, conditions)

@@ -9,6 +9,7 @@ from model_store import Manifest, ModelStore
 from service.deps import REVEALS_TEST_LABELS, StoreDep
 from service.errors import PartMissing
 from service.models.diagnoses import evaluation_of
+from service.models.exports import exports_of
 from service.models.model_card import CARD_FILE, model_card
 from service.models.network_diagrams import diagram_of
 from service.models.report.contents import contents_of
@@ -88,7 +89,7 @@ def _report(store: ModelStore, manifest: Manifest) -> str:
 
 
 def _card(store: ModelStore, manifest: Manifest) -> str:
-    return model_card(manifest, evaluation_of(store, manifest))
+    return model_card(manifest, evaluation_of(store, manifest), exports_of(store, manifest))
 
 
 def _sent(text: str, media_type: str, conditions: Conditions, headers: dict[str, str]) -> Response:

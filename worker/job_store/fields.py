@@ -53,6 +53,8 @@ def job_record(
 def _kind_of(request: Mapping[str, Any]) -> JobKind:
     if request.get("imported") is not None:
         return "import"
+    if request.get("export") is not None:
+        return "export"
     return "training" if request.get("record") is None else "record"
 
 

@@ -28,7 +28,6 @@ from worker.jobs.dataset_choice import chosen_dataset
 from worker.jobs.lineage import (
     DoesNotFit,
     FindVersion,
-    VersionReference,
     architecture_of,
     check_fit,
     parse_reference,
@@ -48,6 +47,7 @@ from worker.jobs.request import (
 )
 from worker.jobs.transfer import choose_transfer, head_epochs, with_input_size
 from worker.patterns import REFERENCE_PATTERN
+from worker.recipe.exports import ExportOrder
 from worker.recipe.options import (
     Augmentation,
     CompleteOptimizer,
@@ -120,6 +120,11 @@ class TrainingPlan(BaseModel, defer_build=True):
         description="How much of the network is trained: `head`, `last_blocks` or `all`, which is the default.",
     )
 
+    export: ExportOrder | None = Field(
+        default=None,
+        exclude_if=lambda export: export is None,
+        description="Version to export to another format; trains nothing.",
+    )
     record: str | None = Field(
         default=None,
         pattern=REFERENCE_PATTERN,
@@ -153,12 +158,8 @@ class TrainingPlan(BaseModel, defer_build=True):
         return _overridden(self.architecture, self.overrides)
 
 
-def _nothing_published(reference: VersionReference) -> None:
-    """A store without models."""
-
-
 def plan(
-    request: JobRequest, find_version: FindVersion = _nothing_published, find_dataset: FindDataset = dataset_info
+    request: JobRequest, find_version: FindVersion = lambda _: None, find_dataset: FindDataset = dataset_info
 ) -> TrainingPlan:
     """Fill in every default, and refuse what cannot work.
 

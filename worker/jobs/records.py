@@ -14,7 +14,7 @@ from worker.recipe.options import EarlyStopping
 Phase = Literal["starting", "downloading", "preparing", "training", "evaluating", "exporting", "publishing"]
 
 
-JobKind = Literal["training", "import", "record"]
+JobKind = Literal["training", "import", "record", "export"]
 
 
 class Progress(BaseModel, defer_build=True):
@@ -151,7 +151,8 @@ class JobRecord(BaseModel, defer_build=True):
 
     id: str = Field(description="Name of the job.", examples=["k3v9x2m7qd"])
     kind: JobKind = Field(
-        default="training", description="`training`, `import` of a model, or `record` of a version's layers."
+        default="training",
+        description="`training`, `import` of a model, `record` of a version's layers, or `export` of a version.",
     )
     state: JobState
     request: TrainingPlan = Field(description="What was asked for, with every default filled in.")

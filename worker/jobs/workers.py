@@ -5,6 +5,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 from worker.jobs.records import Progress
+from worker.recipe.exports import ExportFormat
 
 
 class Gpu(BaseModel, defer_build=True):
@@ -26,6 +27,9 @@ class WorkerFacts(BaseModel, defer_build=True):
     host: str = Field(default="", description="Name of its machine.")
     since: datetime | None = Field(default=None, description="When it started.")
     gpus: tuple[Gpu, ...] = ()
+    exports: tuple[ExportFormat, ...] | None = Field(
+        default=None, description="Formats that it can export to; null for a worker of an earlier version."
+    )
 
 
 class RunningJob(BaseModel, defer_build=True):
@@ -53,4 +57,7 @@ class Worker(BaseModel, defer_build=True):
     since: datetime | None = Field(description="When it started.")
     trainer_bytes: int = Field(description="Most memory that it allows a training.")
     gpus: tuple[Gpu, ...]
+    exports: tuple[ExportFormat, ...] | None = Field(
+        default=None, description="Formats that it can export to; null for a worker of an earlier version."
+    )
     running: RunningJob | None = Field(description="What it runs; null while it waits for a job.")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from worker.job_store.store import JobStore
 from worker.jobs.errors import QueueUnavailable
+from worker.jobs.exported import exportable
 from worker.jobs.workers import WorkerFacts
 from worker.supervision.gpus import gpus
 
@@ -36,7 +37,7 @@ class Announcer(threading.Thread):
         """Announce until stopped; a server that does not answer is told the next time."""
         while True:
             try:
-                facts = WorkerFacts(host=socket.gethostname(), since=self._since, gpus=gpus())
+                facts = WorkerFacts(host=socket.gethostname(), since=self._since, gpus=gpus(), exports=exportable())
                 self._job_store.announce(self._worker, self._trainer_bytes, facts)
             except QueueUnavailable as error:
                 logger.debug("not announced, Redis does not answer: %s", error.reason)

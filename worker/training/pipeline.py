@@ -22,6 +22,7 @@ from worker.training.checkpoints import Checkpoints
 from worker.training.doctoring import examine
 from worker.training.evaluation import Evaluation, evaluate
 from worker.training.export import check_exportable, export_onnx, parity
+from worker.training.exporting.export_job import run_export
 from worker.training.film_recorder import FilmRecorder
 from worker.training.fitting import Fit, Training
 from worker.training.hardware import policy_of
@@ -48,7 +49,7 @@ backbone whose filters were not trained here is large and known: few pictures sa
 
 
 def run(order: Order, link: Link) -> None:
-    """Train, test, export and publish; or import a model; or only record what a published version lacks.
+    """Train, test, export and publish; or import a model; or add to a published version what was asked for.
 
     Raises:
         TrainingFailed: the job cannot continue, with the reason.
@@ -59,6 +60,9 @@ def run(order: Order, link: Link) -> None:
         run_import(order, link, _load(order, link, order.plan.epochs) if order.plan.dataset else None)
         return
     dataset = _load(order, link, order.plan.epochs)
+    if order.plan.export is not None:
+        run_export(order, link, dataset)
+        return
     if order.plan.record is None:
         run_on(dataset, order, link)
         return

@@ -67,7 +67,7 @@ def publish(order: Order, artifacts: Path, facts: VersionFacts, link: Link) -> N
                 return
             manifest = draft.commit(facts)
     except StoreUnavailable as error:
-        raise TrainingFailed(_store_failure(error)) from error
+        raise TrainingFailed(store_failure(error)) from error
     link.published(
         PublishedModel(
             name=manifest.model,
@@ -78,7 +78,8 @@ def publish(order: Order, artifacts: Path, facts: VersionFacts, link: Link) -> N
     )
 
 
-def _store_failure(error: StoreUnavailable) -> JobFailure:
+def store_failure(error: StoreUnavailable) -> JobFailure:
+    """The failure of a job whose files the store does not take."""
     if isinstance(error, StoreFull):
         return store_full("The model store does not have enough free space for the model.")
     return JobFailure(

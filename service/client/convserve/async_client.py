@@ -178,6 +178,14 @@ class AsyncClient:
         """
         return AsyncJob(self, await self.send(calls.import_model(file, options)))
 
+    async def export(self, model: str, export_format: str) -> AsyncJob:
+        """Export a version to `litert`, `saved_model` or `openvino`; the job adds a file to it, see `exports`."""
+        return AsyncJob(self, await self.send(calls.export(model, export_format)))
+
+    async def exports(self, model: str) -> list[JsonObject]:
+        """The formats that a version was exported to, each with its file and its figures."""
+        return await self.send(calls.exports(model))
+
     async def job(self, job_id: str) -> AsyncJob:
         """A job by its id."""
         return AsyncJob(self, await self.send(calls.job(job_id)))

@@ -170,6 +170,17 @@ def import_model(file: str | os.PathLike[str], options: JsonObject) -> Call[JobF
     return Call("POST", "/models", lambda found: job_facts(found.json()), {**sent, "headers": headers})
 
 
+def export(model: str, export_format: str) -> Call[JobFacts]:
+    """Export a version to another format. Twice makes the same file twice."""
+    path = f"{_one_version(model)}/exports"
+    return Call("POST", path, lambda found: job_facts(found.json()), {"json": {"format": export_format}})
+
+
+def exports(model: str) -> Call[list[JsonObject]]:
+    """The formats that a version was exported to."""
+    return Call("GET", f"{_one_version(model)}/exports", lambda found: list(found.json()["exports"]))
+
+
 def version_path(model: str) -> str:
     """The address of `name`, `name/version` or `name@alias`."""
     name, _, version = model.partition("/")
@@ -195,9 +206,13 @@ def accepted(response: httpx.Response) -> httpx.Response:
 
 
 def _with_picture(what: str, picture: Picture, model: str, options: JsonObject) -> Call[JsonObject]:
-    # A model by its name alone is its version `latest`.
-    path = version_path(model if "/" in model or "@" in model else f"{model}@latest")
+    path = _one_version(model)
     return Call("POST", f"{path}/{what}", json_of, {"files": _files(picture), "params": _given(options)})
+
+
+def _one_version(model: str) -> str:
+    """The address of a version; a model by its name alone is its version `latest`."""
+    return version_path(model if "/" in model or "@" in model else f"{model}@latest")
 
 
 def _files(pictures: Picture | Iterable[Picture]) -> list[tuple[str, tuple[str, bytes]]]:

@@ -177,6 +177,14 @@ class Client:
         """
         return Job(self, self.send(calls.import_model(file, options)))
 
+    def export(self, model: str, export_format: str) -> Job:
+        """Export a version to `litert`, `saved_model` or `openvino`; the job adds a file to it, see `exports`."""
+        return Job(self, self.send(calls.export(model, export_format)))
+
+    def exports(self, model: str) -> list[JsonObject]:
+        """The formats that a version was exported to, each with its file and its figures."""
+        return self.send(calls.exports(model))
+
     def job(self, job_id: str) -> Job:
         """A job by its id."""
         return Job(self, self.send(calls.job(job_id)))
