@@ -77,6 +77,7 @@ from service.routes import (
     keys,
     leaderboard,
     llms,
+    mcp,
     me,
     mistakes,
     models,
@@ -152,6 +153,7 @@ ROUTES = (
         retention,
         me,
         llms,
+        mcp,
         health,
         prometheus,
         page,
@@ -163,7 +165,7 @@ TRIED_FIRST = (predict, inference_routes, health, prometheus)
 """A path is compared with one route after the other, a microsecond each, and most requests predict. Besides, FastAPI
 builds the routes of a module a second time when the first request passes them: a process that predicts and is probed
 never builds the others."""
-LENIENT = (llms, health, prometheus, hub_routes, cloud_routes, label_studio_routes)
+LENIENT = (llms, mcp, health, prometheus, hub_routes, cloud_routes, label_studio_routes)
 """Their callers are probes and clients of others, which may add parameters of their own."""
 
 

@@ -13,6 +13,7 @@ from service.keys.documented import describe_keys
 from service.predict.convolving import ConvolveCall
 from service.predict.encoded_pictures import EncodedPictures
 from service.protocols.hub_calls import HubCall
+from service.routes.mcp import RpcMessage
 from service.web.methods import allowed_methods
 from service.web.problem_docs import problem_examples, problem_responses
 from service.web.problems import Problem
@@ -30,7 +31,7 @@ TAGS = [
     {"name": "keys", "description": "Who may do what: make and revoke keys."},
     {"name": "health", "description": "Is the service alive and ready?"},
 ]
-NAMED_BY_HAND: tuple[type[BaseModel], ...] = (Problem, EncodedPictures, ConvolveCall, HubCall)
+NAMED_BY_HAND: tuple[type[BaseModel], ...] = (Problem, EncodedPictures, ConvolveCall, HubCall, RpcMessage)
 """Schemas that routes reference in ways FastAPI does not see."""
 FORM, JSON = "multipart/form-data", "application/json"
 NEVER_ANSWERED = ("HTTPValidationError", "ValidationError")

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from service.predict.urls import AGENTS
 from worker.architectures import PRESETS
 from worker.datasets import DATASETS
 
@@ -30,6 +31,7 @@ PLACES: Mapping[str, tuple[Place, ...]] = {
     "Documents": (
         Place("GET", "/openapi.json", "the OpenAPI document: every route, field and error"),
         Place("GET", "/docs", "the same for people"),
+        Place("POST", AGENTS, "Model Context Protocol (streamable HTTP): the same operations as tools"),
     ),
     "Before a training": (
         Place("GET", "/architectures", "networks by name, with parameters and recipe"),
@@ -39,7 +41,7 @@ PLACES: Mapping[str, tuple[Place, ...]] = {
     ),
     "Jobs": (
         Place("POST", "/jobs", "start a training, or a grid of them; `?dry_run=true` only estimates"),
-        Place("GET", "/jobs", "newest jobs; `?view=rows` in short"),
+        Place("GET", "/jobs", "newest jobs; `?view=row` in short"),
         Place("GET", "/jobs/{job_id}", "state, progress, history, result"),
         Place("GET", "/jobs/{job_id}/events", "the same as Server-Sent Events, until the job ends"),
         Place("GET", "/jobs/{job_id}/curves.{picture_format}", "accuracy and loss by epoch, as PNG or SVG"),

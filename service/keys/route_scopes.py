@@ -34,6 +34,7 @@ _SCOPES: dict[KeyScope, str] = {
         GET       /ping
         GET       /health
         POST      /invocations
+        POST      /mcp
         GET       /vertex/health
         POST      /vertex/predict
         GET       /v1/models/{model}

@@ -30,6 +30,9 @@ LOOKS = tuple(f"/models/{{name}}/{version}{look}" for look in (MAPS, EXPLAIN, WH
 FEEDBACK_ROUTES = ("/models/{name}/feedback", *(f"/models/{{name}}/{at}/feedback" for at in _BELOW))
 """Where pictures come back with their right labels: the version is asked again, and so they are admitted."""
 
+AGENTS = "/mcp"
+"""Where the Model Context Protocol is spoken."""
+
 INFER_PREFIX = "/v2"
 INFER_LATEST = "/models/{model}/infer"
 INFER_VERSION = "/models/{model}/versions/{version}/infer"
@@ -90,7 +93,9 @@ def _any_of(templates: tuple[str, ...]) -> str:
     return "|".join(re.sub(r"\?P<\w+>", "?:", route_pattern(template)) for template in templates)
 
 
-STREAMED = re.compile(rf"{_any_of((*PREDICT_ROUTES, CONVOLVE, *LOOKS, *FEEDBACK_ROUTES))}|/v[12](?:/.*)?", re.DOTALL)
+STREAMED = re.compile(
+    rf"{_any_of((*PREDICT_ROUTES, CONVOLVE, *LOOKS, *FEEDBACK_ROUTES, AGENTS))}|/v[12](?:/.*)?", re.DOTALL
+)
 """Paths whose routes read the request body themselves; every other body is JSON of modest size."""
 POSTED = re.compile(_any_of(POSTED_ROUTES))
 """Paths whose routes read the bodies of POST requests themselves."""

@@ -172,6 +172,12 @@ def command(visit: Visit, path: str) -> Answer:
     return of_predict(json.loads(done.stdout))
 
 
+def agent(visit: Visit, path: str) -> Answer:
+    call = {"name": "predict", "arguments": {"model": MODEL, "image": visit.b64, "top_k": 10}}
+    answer = visit.send(path, json={"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call})
+    return of_predict(answer["result"]["structuredContent"])
+
+
 OWN = [
     "/predict",
     f"/models/{MODEL}/predict",
@@ -203,6 +209,7 @@ DOORS: dict[str, tuple[Callable[[Visit, str], Answer], list[str]]] = {
     "SageMaker": (sagemaker, ["/invocations"]),
     "Vertex AI": (instances, ["/vertex/predict"]),
     "Label Studio": (label_studio, ["/predict"]),
+    "Model Context Protocol": (agent, ["/mcp"]),
     "Python client": (python_client, [""]),
     "command line": (command, [""]),
 }
