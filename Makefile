@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.installed-runtime
 DEVELOPMENT := $(VENV)/.installed-development
 # The first interpreter found that TensorFlow runs on; `make PYTHON=/path/to/python3.12 venv` chooses another.
-PYTHON ?= $(shell for candidate in python3.12 python3.11 python3 python; do \
-	$$candidate -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
+PYTHON ?= $(shell for candidate in python3.12 python3.11 python3.13 python3 python; do \
+	$$candidate -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& echo $$candidate && break; done)
 # What `make check` runs: unit tests and the contracts that only read files.
 CHECKED := tests/unit $(addprefix tests/contract/test_,artifact_names.py changelog.py developer_tools.py documentation.py \
@@ -19,7 +19,7 @@ SOURCES := service worker model_store tests benchmarks
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv page demo run check test coverage promises competitors lint format openapi lock clean page-pictures clients
+.PHONY: help venv page demo run check test coverage promises competitors lint format openapi lock clean page-pictures clients release install-check
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,7 +28,7 @@ venv: $(DEVELOPMENT)  ## create .venv and install the locked packages
 
 $(RUNTIME): pyproject.toml requirements/run.lock
 	@if [ -z "$(PYTHON)" ]; then \
-		echo "convserve needs Python 3.11 or 3.12, and found neither; install one, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; \
+		echo "convserve needs Python 3.11, 3.12 or 3.13, and found none; install one, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; \
 		exit 1; \
 	fi
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
@@ -126,8 +126,27 @@ lock:  ## lock the packages again after pyproject.toml changed
 	$(COMPILE) pyproject.toml --extra worker --extra pretrained --extra otel -c requirements/dev.lock -o requirements/worker-cpu.lock
 	$(COMPILE) pyproject.toml --extra worker --extra pretrained --extra otel --extra gpu -c requirements/dev.lock -o requirements/worker-gpu.lock
 	printf 'setuptools>=80\nnodejs-wheel-binaries>=20\n' | $(COMPILE) - -c requirements/dev.lock -o requirements/build.lock
+	printf 'build>=1.2\ntwine>=6\nsetuptools>=80\n' | $(COMPILE) - -o requirements/release.lock
 	npm install --package-lock-only --ignore-scripts --no-fund --no-audit
 	node -e 'const fs = require("fs"), file = "package-lock.json", lock = JSON.parse(fs.readFileSync(file)); for (const entry of Object.values(lock.packages)) delete entry.funding; fs.writeFileSync(file, JSON.stringify(lock, null, 2) + "\n")'
+
+# build and twine have packages of their own, so they get an environment of their own.
+RELEASE := build/release-tools/bin
+$(RELEASE)/twine: requirements/release.lock
+	@$(PYTHON) -m venv build/release-tools
+	@$(RELEASE)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/release.lock
+
+release: $(DEVELOPMENT) $(PAGE) $(RELEASE)/twine  ## build sdist and wheel into dist, check both, print the release notes; uploads nothing
+	rm -rf dist
+	$(RELEASE)/python -m build --no-isolation --outdir dist .
+	$(RELEASE)/twine check --strict dist/*
+	$(BIN)/python -m tests.wheel_contents dist/*.whl
+	@awk '/^## /{n++} n==1' CHANGELOG.md
+	@echo "dist is ready, and nothing was uploaded. Next: make install-check, tag the commit, twine upload dist/*"
+
+# PYTHONS names the interpreters, such as PYTHONS="python3.11 python3.13".
+install-check: $(DEVELOPMENT)  ## install the wheel in dist into empty environments and use it (minutes); PYTHONS chooses interpreters
+	$(BIN)/python -m benchmarks.install_check dist/*.whl $(or $(PYTHONS),$(PYTHON))
 
 clean:  ## remove what the targets made, except the data directories
 	rm -rf $(VENV) node_modules service/static build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.*

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from worker.data_home import default_data_dir
 from worker.patterns import UMASK_PATTERN, WEB_ADDRESS_PATTERN
 from worker.telemetry.logs import LogFormat, LogLevel
 
@@ -32,8 +33,10 @@ class SharedSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CONVSERVE_", frozen=True, extra="ignore")
 
     data_dir: Path = Field(
-        default=Path("convserve-data"),
-        description="Directory that holds the embedded server's data, and the store and the datasets by default.",
+        default_factory=default_data_dir,
+        description="Directory that holds the embedded server's data, and the store and the datasets by default. "
+        "Default: `convserve-data` in a checkout, and wherever it exists; else `$XDG_DATA_HOME/convserve`, which is "
+        "`~/.local/share/convserve` unless that variable is set.",
     )
     datasets_dir: Path | None = Field(
         default=None, description="Directory of the datasets' official files; default `<data_dir>/datasets`."

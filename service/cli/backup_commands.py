@@ -10,7 +10,7 @@ import typer
 
 DataDir = Annotated[
     Path | None,
-    typer.Option(help="Directory for all data; default: $CONVSERVE_DATA_DIR, or ./convserve-data."),
+    typer.Option(help="Directory for all data; default: see $CONVSERVE_DATA_DIR."),
 ]
 WithoutJobs = Annotated[bool, typer.Option("--without-jobs", help="Leave out the jobs, which are in Redis.")]
 

@@ -57,7 +57,7 @@ Port = Annotated[
 ]
 DataDir = Annotated[
     Path | None,
-    typer.Option(help="Directory for all data; default: $CONVSERVE_DATA_DIR, or ./convserve-data."),
+    typer.Option(help="Directory for all data; default: see $CONVSERVE_DATA_DIR."),
 ]
 Workers = Annotated[
     int | None,

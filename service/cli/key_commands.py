@@ -13,7 +13,7 @@ Url = Annotated[
 ]
 DataDir = Annotated[
     Path | None,
-    typer.Option(help="Data directory whose store has the keys; default: $CONVSERVE_DATA_DIR, or ./convserve-data."),
+    typer.Option(help="Data directory whose store has the keys; default: see $CONVSERVE_DATA_DIR."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Name = Annotated[str, typer.Argument(help="Whose key it is; what is made with it belongs to this name.")]

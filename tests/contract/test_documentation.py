@@ -99,6 +99,13 @@ def check_pip(words: list[str]) -> None:
         assert named is None or set(named.group(1).split(",")) <= extras
 
 
+def check_uvx(words: list[str]) -> None:
+    assert words[:1] == ["--from"]
+    check_pip(["install", words[1]])
+    assert words[2] == "convserve"
+    check_command_line(words[3:])
+
+
 def check_files(words: list[str]) -> None:
     assert (PROJECT / words[0]).exists()
 
@@ -120,6 +127,7 @@ CHECKS: dict[str, Callable[[list[str]], None]] = {
     "python": check_python,
     ".venv/bin/python": check_python,
     "pip": check_pip,
+    "uvx": check_uvx,
     "cp": check_files,
     "export": check_setting,
     "git": check_nothing,

@@ -160,8 +160,8 @@ def _fields(settings: type[BaseSettings]) -> dict[str, FieldInfo]:
 
 
 def _default(field: FieldInfo) -> str:
-    if field.default is None:
-        return ""
+    if field.default is None or field.default_factory is not None:
+        return ""  # its description says what it is
     return f"`{field.default}`".lower() if isinstance(field.default, bool) else f"`{field.default}`"
 
 
