@@ -85,7 +85,7 @@ def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     assert capsys.readouterr().err.startswith("convserve: CONVSERVE_PORT: input should be a valid integer")
 
 
-WITHOUT_ANSWER = {"up", "api", "worker", "demo"}
+WITHOUT_ANSWER = {"up", "api", "worker", "backup", "demo", "restore"}
 """Commands that run a server."""
 
 
