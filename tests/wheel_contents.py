@@ -53,7 +53,7 @@ def _problems_of(metadata: Message) -> list[str]:
         for field, value in (("Name", project["name"]), ("Version", project["version"]))
         if metadata[field] != value
     ]
-    if not metadata["Requires-Python"] or metadata.get_content_charset("") or not metadata.get_payload():
+    if not metadata["Requires-Python"] or not metadata.get_payload():
         found.append("Requires-Python or the description is missing")
     extras = set(metadata.get_all("Provides-Extra", []))
     if extras != set(project["optional-dependencies"]):
