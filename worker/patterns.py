@@ -39,8 +39,19 @@ WORDS: Mapping[str, str] = {
 """By pattern, what a value should do."""
 
 
+JSON_KINDS = {
+    **dict.fromkeys(("model_type", "model_attributes_type", "dataclass_type", "dict_type"), "an object, {…}"),
+    **dict.fromkeys(("list_type", "tuple_type", "set_type"), "a list, […]"),
+    "string_type": "a text in quotation marks",
+}
+"""By pydantic's name of an error, what JSON calls the kind of value that is expected."""
+
+
 def message_of(error: Mapping[str, Any]) -> str:
     """The message of one of pydantic's errors, with the expected form in words."""
+    kind = JSON_KINDS.get(error.get("type", ""))
+    if kind is not None:
+        return f"Input should be {kind}"
     if error.get("type") != "string_pattern_mismatch":
         return str(error["msg"])
     return f"Input should {WORDS.get(error.get('ctx', {}).get('pattern'), 'have another form')}"

@@ -1,8 +1,11 @@
 """A JSON body with pictures: in base64, or by URL."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+
+from service.web.unknown_parameters import advice
 
 MAX_FILENAME = 255
 MAX_URL = 2048
@@ -40,6 +43,15 @@ class LinkedPicture(BaseModel, defer_build=True):
 def _kind_of(picture: object) -> str:
     is_linked = "url" in picture if isinstance(picture, dict) else isinstance(picture, LinkedPicture)
     return LINKED if is_linked else ENCODED
+
+
+def with_names(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An error of pydantic about such a body; one about an unknown field gets a message that names what was meant."""
+    if found["type"] != "extra_forbidden":
+        return found
+    fields = {*EncodedPicture.model_fields, *LinkedPicture.model_fields}
+    known = sorted(fields if len(found["loc"]) > 1 else {"images", *fields})
+    return {**found, "msg": f"Unknown field; {advice(str(found['loc'][-1]), known)}"}
 
 
 class EncodedPictures(BaseModel, defer_build=True):

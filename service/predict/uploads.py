@@ -21,6 +21,7 @@ from service.predict.encoded_pictures import (
     EncodedPicture,
     EncodedPictures,
     LinkedPicture,
+    with_names,
 )
 from service.predict.picture_forms import Part, PictureForm
 from service.predict.rejection import Rejection
@@ -240,7 +241,7 @@ def uploads_of(document: JsonValue, max_pictures: int, max_picture_bytes: int) -
         pictures = EncodedPictures.model_validate(document).images
     except ValidationError as error:
         found = [
-            {**detail, "loc": ("body", *_place(detail["loc"])[2 * is_one :])}
+            {**with_names(detail), "loc": ("body", *_place(detail["loc"])[2 * is_one :])}
             for detail in error.errors(include_input=False)
         ]
         raise RequestValidationError(found) from None

@@ -42,3 +42,14 @@ def test_the_store_says_it_in_words_too(check: object) -> None:
     with pytest.raises(InvalidName, match="lower-case letters") as raised:
         check("A/B")
     assert MODEL_PATTERN not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [(dict[str, int], "an object, {…}"), (tuple[int, ...], "a list, […]"), (str, "a text in quotation marks")],
+)
+def test_kinds_of_values_are_called_as_in_json(wanted: object, words: str) -> None:
+    with pytest.raises(ValidationError) as raised:
+        TypeAdapter(wanted).validate_python(5)
+    (error,) = raised.value.errors()
+    assert message_of(error) == f"Input should be {words}"

@@ -48,6 +48,23 @@ async def test_a_version_and_an_alias_are_answered_by_what_they_name(api: httpx.
 
 
 @pytest.mark.parametrize(
+    ("body", "loc", "words"),
+    [
+        ({"image": "aGVsbG8="}, ["body", "image"], "did you mean 'images'?"),
+        ({"images": ["aGVsbG8="]}, ["body", "images", 0], "should be an object"),
+        ({"images": [{"b46": "aGVsbG8="}]}, ["body", "images", 0, "b46"], "did you mean 'b64'?"),
+        ({"images": "aGVsbG8="}, ["body", "images"], "should be a list"),
+    ],
+)
+async def test_a_json_body_of_another_shape_is_told_what_was_meant(
+    api: httpx.AsyncClient, body: dict[str, object], loc: list[str | int], words: str
+) -> None:
+    answer = await api.post("/predict", json=body)
+    assert answer.status_code == 422
+    assert [words in error["message"] for error in answer.json()["errors"] if error["loc"] == loc] == [True]
+
+
+@pytest.mark.parametrize(
     ("path", "code"),
     [
         ("/predict?model=nobody", "model_not_found"),
