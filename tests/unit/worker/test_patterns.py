@@ -50,7 +50,7 @@ def test_the_store_says_it_in_words_too(check: object) -> None:
     ("wanted", "words"),
     [(dict[str, int], "an object, {…}"), (tuple[int, ...], "a list, […]"), (str, "a text in quotation marks")],
 )
-def test_kinds_of_values_are_called_as_in_json(wanted: Any, words: str) -> None:
+def test_kinds_of_values_are_called_as_in_json(wanted: Any, words: str) -> None:  # noqa: ANN401
     with pytest.raises(ValidationError) as raised:
         TypeAdapter(wanted).validate_python(5)
     (error,) = raised.value.errors()
