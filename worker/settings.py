@@ -176,6 +176,11 @@ class WorkerSettings(SharedSettings):
     lease_s: float = Field(
         default=30.0, ge=3, description="Seconds without a word from a worker after which its job is given to another."
     )
+    tensorboard_dir: str | None = Field(
+        default=None,
+        description="Directory of TensorBoard's event files, with a folder for each of the latest 1,000 trainings; "
+        "default `<data_dir>/tensorboard`; empty: none are written.",
+    )
     cifar10_url: str | None = Field(
         default=None, description="Mirror of the CIFAR-10 archive; default: its official home."
     )
@@ -188,3 +193,10 @@ class WorkerSettings(SharedSettings):
     fashion_mnist_url: str | None = Field(
         default=None, description="Mirror of the Fashion-MNIST files' directory; default: its official home."
     )
+
+    @property
+    def tensorboard_path(self) -> Path | None:
+        """Directory of event files, with the default filled in; None where none are written."""
+        if self.tensorboard_dir is None:
+            return self.data_dir / "tensorboard"
+        return Path(self.tensorboard_dir) if self.tensorboard_dir else None

@@ -69,6 +69,7 @@ _SCOPES: dict[KeyScope, str] = {
         GET       /jobs/{job_id}
         GET       /jobs/{job_id}/log
         GET       /jobs/{job_id}/curves.{picture_format}
+        GET       /jobs/{job_id}/tensorboard
         GET       /jobs/{job_id}/events
         GET       /events
         GET       /workers

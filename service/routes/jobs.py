@@ -1,5 +1,7 @@
 """Routes of one training job: get, follow, cancel, delete. `submissions` starts them, `job_lists` has many."""
 
+import asyncio
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Response, status
@@ -15,6 +17,7 @@ from worker.jobs.errors import JobNotFinished, JobNotFound, NothingToFinish, Que
 from worker.jobs.records import JobRecord
 from worker.jobs.states import JobState
 from worker.patterns import EVENT_ID_PATTERN
+from worker.tensorboard.event_files import PREFIX, file_of
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -90,6 +93,29 @@ async def get_curves(job: JobDep, picture_format: Literal["png", "svg"], curves:
     return Response(
         await curves.draw(job, picture_format), media_type=media_type, headers={"Cache-Control": "no-cache"}
     )
+
+
+@router.get(
+    "/{job_id}/tensorboard",
+    summary="A job's curves for TensorBoard",
+    response_class=Response,
+    responses={
+        **problem_responses(*ONE_JOB),
+        200: {"content": {"application/octet-stream": {}}, "description": "An event file."},
+    },
+)
+async def get_event_file(job: JobDep) -> Response:
+    """Loss, accuracy and learning rate of every epoch so far, in an event file for `tensorboard --logdir`.
+
+    It works for any job, however old. The record does not have the time of each epoch, so they are drawn as if all had
+    taken equally long; the files that a worker writes below `CONVSERVE_TENSORBOARD_DIR` have the real ones, and grow
+    while it trains.
+    """
+    begun = job.started_at or job.created_at
+    content = await asyncio.to_thread(file_of, job.history, begun, job.finished_at or datetime.now(UTC))
+    name = f"{PREFIX}{begun.timestamp():.0f}.{job.id}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-cache"}
+    return Response(content, media_type="application/octet-stream", headers=headers)
 
 
 @router.get(

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.paths import PROJECT
-from tests.running import submit, wait_for
+from tests.running import Stack, submit, wait_for
 from worker.artifacts import DOUBTFUL_FILE, DOUBTFUL_PICTURE
 from worker.datasets import Dataset, load_dataset
 
@@ -170,3 +170,13 @@ def _png(sample: Dataset, index: int) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(sample.test_images[index].squeeze()).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def test_a_training_is_written_for_tensorboard(api: httpx.Client, stack: Stack, version: str) -> None:
+    job = api.get(f"/jobs/{api.get(version).json()['job']}").json()
+    (written,) = (stack.data_dir / "tensorboard" / f"reports-{job['id']}").iterdir()
+    answer = api.get(f"/jobs/{job['id']}/tensorboard")
+    assert re.search(rf'"events.out.tfevents.\d+.{job["id"]}"', answer.headers["content-disposition"])
+    for content in (written.read_bytes(), answer.content):
+        assert content.count(b"loss/validation") == len(job["history"]["val_loss"]) == 2
+    assert written.read_bytes().count(b"images_per_second") == 2

@@ -5,10 +5,11 @@ These few bytes are all that is written of the format, so the API does without t
 
 from collections.abc import Iterable
 
+from worker.protobuf import bytes_field
+
 _GRAPH = 7  # ModelProto.graph
 _OUTPUT = 12  # GraphProto.output
 _NAME = 1  # ValueInfoProto.name
-_BYTES = 2  # wire type
 
 
 def with_outputs(model: bytes, tensors: Iterable[str]) -> bytes:
@@ -18,17 +19,5 @@ def with_outputs(model: bytes, tensors: Iterable[str]) -> bytes:
         model: the file.
         tensors: names; those that are outputs already must not be among them.
     """
-    outputs = b"".join(_field(_OUTPUT, _field(_NAME, name.encode())) for name in dict.fromkeys(tensors))
-    return model + _field(_GRAPH, outputs) if outputs else model
-
-
-def _field(number: int, content: bytes) -> bytes:
-    return _varint(number << 3 | _BYTES) + _varint(len(content)) + content
-
-
-def _varint(value: int) -> bytes:
-    written = bytearray()
-    while value > 0x7F:
-        written.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*written, value])
+    outputs = b"".join(bytes_field(_OUTPUT, bytes_field(_NAME, name.encode())) for name in dict.fromkeys(tensors))
+    return model + bytes_field(_GRAPH, outputs) if outputs else model

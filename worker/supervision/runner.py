@@ -30,6 +30,7 @@ from worker.supervision.trainer_process import TrainerProcess
 from worker.supervision.work_dirs import sweep_work_dirs
 from worker.telemetry.logs import log_context
 from worker.telemetry.tracing import open_tracing
+from worker.tensorboard.run_folders import RunFolder
 
 DRAFT_GIVEN_UP_S = 6 * 3600.0  # longer than any upload takes
 SWEEP_EVERY_S = 3600.0
@@ -112,6 +113,7 @@ class Runner:
             self._settings.pause_grace_s,
             on_training=self._prepare_spare,
             limits=limits,
+            run_folder=RunFolder(self._settings.tensorboard_path, f"{claim.plan.model}-{claim.job}"),
         )
         supervisor.run(self._order(claim, trainer, claimed_at))
 

@@ -36,6 +36,7 @@ from worker.supervision.messages import (
 )
 from worker.supervision.trainer_process import TrainerProcess
 from worker.supervision.watchdog import Watchdog, cpu_seconds_of
+from worker.tensorboard.run_folders import NO_FOLDER, RunFolder
 
 logger = logging.getLogger(__name__)
 trainer_logger = logging.getLogger("worker.trainer")
@@ -56,6 +57,7 @@ class Supervisor:
         pause_grace_s: how long a training may take to save its state when the worker stops.
         on_training: called once when the training loop has begun: time to prepare the next trainer.
         limits: of the job; one that goes beyond them fails.
+        run_folder: gets the figures of every epoch, for TensorBoard.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Supervisor:
         pause_grace_s: float,
         on_training: Callable[[], None],
         limits: Limits = NO_LIMITS,
+        run_folder: RunFolder = NO_FOLDER,
     ) -> None:
         self._job_store = job_store
         self._claim = claim
@@ -77,6 +80,7 @@ class Supervisor:
         self._cancel_grace_s = cancel_grace_s
         self._pause_grace_s = pause_grace_s
         self._on_training = on_training
+        self._run_folder = run_folder
         self._journal = Journal(job_store, claim, trace)
         self._watchdog = Watchdog(stall_timeout_s, lambda: cpu_seconds_of(trainer.pid))
         self._limits = LimitWatch(limits, claim, GroupMemory(trainer.pid).bytes)
@@ -182,6 +186,7 @@ class Supervisor:
         if report.progress.phase == "training" and self._journal.progress.phase != "training":
             self._on_training()
         self._journal.note_progress(report)
+        self._run_folder.note(report.progress, report.history)
 
     def _answer_commit(self, version: int) -> None:
         granted = insist(self._claim.job, lambda: self._job_store.begin_commit(self._claim, version))
