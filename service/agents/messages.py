@@ -60,7 +60,8 @@ def read_message(body: bytes) -> Message:
         raise RpcError(INVALID_REQUEST, "not a message; expected one JSON-RPC 2.0 object; batches are not part of MCP")
     if "method" not in found and ("result" in found or "error" in found):
         return Message("")
-    method, params = found.get("method"), found.get("params", {})
+    method, params = found.get("method"), found.get("params")
+    params = {} if params is None else params
     if not isinstance(method, str) or not method:
         raise RpcError(INVALID_REQUEST, "the message has no method; expected text")
     if not isinstance(params, dict):

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import io
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 from PIL import Image
 
+import service.agents.server
 from model_store import Manifest, ModelStore
 from service.agents.descriptions import TOOLS_FILE, tools, tools_text
 from service.agents.operations import OPERATIONS
@@ -96,6 +97,8 @@ async def test_older_clients_begin_with_a_handshake(api: httpx.AsyncClient, want
     done = await api.post("/mcp", json={"jsonrpc": "2.0", "method": "notifications/initialized"})
     assert (done.status_code, done.content) == (202, b"")
     assert (await ask(api, "ping")).json()["result"] == {}
+    nothing = await api.post("/mcp", json={"jsonrpc": "2.0", "id": 2, "method": "ping", "params": None})
+    assert nothing.json()["result"] == {}
 
 
 async def test_newer_clients_say_everything_in_each_request(api: httpx.AsyncClient) -> None:
@@ -264,6 +267,37 @@ async def test_calls_and_bodies_are_bounded() -> None:
         slots.hold(1)
     slots.let_go(101)
     slots.hold(100)
+
+
+async def test_what_a_client_waits_for_stops_when_it_leaves(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped = asyncio.Event()
+
+    async def wait_for_ever(*_: object) -> dict[str, Any]:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+        return {}
+
+    monkeypatch.setattr(service.agents.server, "run_tool", wait_for_ever)
+    call = {"name": "wait_for_job", "arguments": {"job_id": "x"}}
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}).encode()
+    came: list[MutableMapping[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        return came.pop() if came else {"type": "http.disconnect"}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    headers = [(b"host", b"localhost"), (b"content-type", b"application/json")]
+    scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "http", "query_string": b""}
+    scope |= {"method": "POST", "path": "/mcp", "raw_path": b"/mcp", "root_path": "", "headers": headers}
+    async with app.router.lifespan_context(app):
+        await app({**scope, "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8000)}, receive, send)
+    assert stopped.is_set()
+    assert sent[0]["status"] == 499
 
 
 def test_what_deletes_is_no_tool() -> None:
