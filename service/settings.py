@@ -264,7 +264,7 @@ class ApiSettings(KeptSettings):
     catalog_refresh_s: float = Field(
         default=0.3,
         ge=0,
-        description="Seconds after which the store is asked again for changes; at least 1.5 for S3, GCS and Azure.",
+        description="Seconds after which the store is asked again for changes; at least 1.2 for S3, GCS and Azure.",
     )
 
     @classmethod

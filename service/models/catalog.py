@@ -34,7 +34,7 @@ STORE_PATIENCE_S = 5.0
 """Seconds after which a store that does not answer counts as unavailable."""
 HIT_PATIENCE_S = 0.25
 """Seconds that a prediction whose version is known waits for a slow store."""
-REMOTE_PAUSE_S = 1.5
+REMOTE_PAUSE_S = 1.2
 """Seconds between two looks at a storage service, which charges for every request, however many requests there are."""
 LOOKS_AT_ONCE = 8
 """At a storage service: what somebody has just changed or asks for by name is looked up at once, so many times."""

@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 from service import __version__
 from service.telemetry.tallies import Count, Observations, counters, histograms
 from worker.jobs.records import QueueOverview
+from worker.jobs.states import FINISHED
 from worker.jobs.workers import Worker
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -240,6 +241,8 @@ def _jobs(queue: QueueOverview) -> Iterable[Metric]:
         jobs.add_metric([state], count)
     yield jobs
     yield _gauge("convserve_queue_depth", "Jobs that wait for a worker.", queue.queued)
+    unfinished = sum(count for state, count in queue.jobs.items() if state not in FINISHED)
+    yield _gauge("convserve_workers_wanted", "Jobs that wait or run: with so many workers none waits.", unfinished)
     yield _gauge(
         "convserve_queue_longest_wait_seconds",
         "How long the job that has waited longest has waited; 0 when none waits.",
