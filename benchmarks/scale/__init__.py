@@ -1,0 +1,1 @@
+"""How the cost of a store and of idle workers grows with their number."""
