@@ -11,18 +11,17 @@ from typing import Any
 import pytest
 import yaml
 from pydantic import BaseModel, ValidationError
-from pydantic_settings import BaseSettings
 from typer.testing import CliRunner
 
 from service.cli.commands import app as command_line
 from service.settings import ApiSettings
 from tests.contract.kustomize import Document, Documents, built, files_of
 from tests.paths import PROJECT
-from worker.settings import WorkerSettings
+from worker.settings import SharedSettings, WorkerSettings
 
 KUBERNETES = PROJECT / "deploy" / "kubernetes"
 OVERLAYS = ("cpu", "gpu", "s3", "autoscaling")
-SETTINGS: dict[str, type[BaseSettings]] = {"api": ApiSettings, "worker": WorkerSettings}
+SETTINGS: dict[str, type[SharedSettings]] = {"api": ApiSettings, "worker": WorkerSettings}
 SCHEMAS = {
     "v1": "kubernetes.core.v1",
     "apps/v1": "kubernetes.apps.v1",
