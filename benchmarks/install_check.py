@@ -95,7 +95,7 @@ def main() -> None:
     parser.add_argument("wheel", type=lambda text: Path(text).absolute())
     parser.add_argument("pythons", nargs="*", default=[sys.executable])
     parser.add_argument("--uvx", action="store_true")
-    given = parser.parse_args()
+    given = parser.parse_intermixed_args()
     for python in given.pythons:
         began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="convserve-install-") as directory:

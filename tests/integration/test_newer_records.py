@@ -1,6 +1,7 @@
 """Records that a newer version of the program writes: an older process says so, leaves them alone, and goes on."""
 
 import logging
+from pathlib import Path
 
 import pytest
 import redis
@@ -17,6 +18,8 @@ from worker.jobs.errors import JobNotFound, RecordTooNew
 from worker.jobs.formats import RECORD_FORMAT
 from worker.jobs.plan import plan
 from worker.jobs.request import JobRequest
+from worker.ledger.archive import Archive
+from worker.ledger.archivist import Archivist
 
 PLAN = plan(JobRequest(architecture="lenet5-fashion", dataset="fashion_mnist_sample", epochs=2))
 
@@ -70,6 +73,19 @@ def test_an_older_process_on_watch_leaves_a_newer_job_that_runs_alone(
     assert job_store.expired() == []
     Reaper(job_store, WakeUps(redis_url)).sweep()
     assert client.hget(keys.job_key(newer), "state") == "running"
+
+
+def test_an_older_process_moves_no_newer_job_to_the_ledger(
+    newer: str, job_store: JobStore, client: redis.Redis, tmp_path: Path
+) -> None:
+    other = job_store.submit(PLAN).id
+    assert job_store.cancel_all([newer, other]) == 2
+    archive = Archive(open_store("memory://").job_segments, tmp_path / "index.sqlite3", client)
+    archivist = Archivist(job_store, archive, kept=0, segment_jobs=2)
+    assert archivist.move() == 1
+    assert archive.records([other, newer]).keys() == {other}
+    assert client.hget(keys.job_key(newer), "made_by") == "9.9.9"
+    assert archivist.move() == 0
 
 
 def test_a_version_that_a_newer_trainer_published_is_told_from_a_damaged_one() -> None:

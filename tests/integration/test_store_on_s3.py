@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -13,8 +14,12 @@ from model_store import ModelStore, StoreUnavailable, open_store
 from model_store.bucket import Bucket
 from model_store.objects import Objects
 from model_store.opening import open_objects
+from model_store.whole import WholeStore
+from service.cli.backup.making import run_backup
+from service.cli.backup.restoring import run_restore
 from tests.unit.model_store.published import publish
 from tests.unit.model_store.store_behaviour import StoreBehaviour
+from worker.settings import SharedSettings
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +70,24 @@ def test_two_openings_of_one_prefix_are_one_store_and_another_prefix_is_another(
 
     assert open_store("s3://bucket/one/").models() == ["shirts"]
     assert open_store("s3://bucket/on").models() == []
+
+
+def test_a_backup_of_a_bucket_is_restored_into_a_directory_and_into_another_bucket(
+    objects: Objects, store: ModelStore, tmp_path: Path
+) -> None:
+    publish(store)
+    publish(store, files={"model.onnx": bytes(9 * 2**20)})
+    store.set_alias("shirts", "champion", 1)
+    before = {stored.path: objects.read(stored.path) for stored in WholeStore(objects).list()}
+    archive = tmp_path / "backup.tar.gz"
+    run_backup(
+        SharedSettings(data_dir=tmp_path, store_url=objects.url), str(archive), with_jobs=True, may_replace=False
+    )
+    for url in (str(tmp_path / "directory"), f"s3://bucket/{uuid4().hex}"):
+        target = SharedSettings(data_dir=tmp_path / "new", store_url=url, min_free_bytes=0)
+        run_restore(target, archive, with_jobs=True, may_replace=False)
+        restored = open_objects(url)
+        assert {stored.path: restored.read(stored.path) for stored in restored.list("")} == before
 
 
 @pytest.mark.usefixtures("environment")

@@ -77,6 +77,8 @@ class Archivist(threading.Thread):
                 self._archive.add(
                     [entry_of(job.sequence, records[job.id], log) for job, log in zip(new, logs, strict=True)]
                 )
-            self._job_store.retire(ids)
-        logger.info("moved %d finished jobs to the store", len(found))
-        return len(found)
+            # What a newer version of the program has written is left to a process that can read it.
+            moved = [job for job in ids if job in known or job in records]
+            self._job_store.retire(moved)
+        logger.info("moved %d finished jobs to the store", len(moved))
+        return len(moved)
