@@ -6,14 +6,18 @@ from pathlib import Path
 
 from rich.console import Console
 
-from service.cli.client import Client
+from service.cli.client import Client, ServerRefused
 from service.cli.errors import CommandFailed
 from service.cli.files import make_directory, write_file
 from service.cli.json_lines import print_line
 from service.cli.tables import new_table, table_console
+from service.models.mlflow_model import MLMODEL_FILE
 from service.models.model_card import CARD_FILE
 
 STDOUT = Path("-")
+NOT_FOUND = 404
+MADE = (CARD_FILE, MLMODEL_FILE)
+"""Files that are made when they are asked for."""
 
 
 def version_path(named: str) -> str:
@@ -48,14 +52,20 @@ def download_files(client: Client, named: str, files: Sequence[str], out: Path, 
 
 
 def _all_files(client: Client, path: str) -> list[str]:
-    """The files of a version, those that it was exported to, and its model card."""
-    exported = [each["file"] for each in client.get(f"{path}/exports")["exports"]]
-    return [*client.get(path)["files"], *exported, CARD_FILE]
+    """The files of a version, those that it was exported to, and those that describe it."""
+    own = client.get(path)["files"]
+    try:
+        exported = client.get(f"{path}/exports")["exports"]
+    except ServerRefused as error:
+        if error.status != NOT_FOUND:
+            raise
+        return [*own, CARD_FILE]  # of an earlier version
+    return [*own, *(each["file"] for each in exported), *MADE]
 
 
 def _address(path: str, file: str) -> str:
-    """Where a file of a version is; its model card is made when it is asked for."""
-    return f"{path}/{file}" if file == CARD_FILE else f"{path}/files/{file}"
+    """Where a file of a version is."""
+    return f"{path}/{file}" if file in MADE else f"{path}/files/{file}"
 
 
 def show_aliases(client: Client, model: str, name: str | None, as_json: bool) -> None:

@@ -106,6 +106,8 @@ _SCOPES: dict[KeyScope, str] = {
         GET       /models/{name}/aliases/{alias}/film.png
         GET       /models/{name}/versions/{version}/report.html
         GET       /models/{name}/versions/{version}/README.md
+        GET       /models/{name}/versions/{version}/MLmodel
+        GET       /models/{name}/aliases/{alias}/MLmodel
         GET       /models/{name}/versions/{version}/exports
         GET       /models/{name}/aliases/{alias}/exports
         GET       /models/{name}/versions/{version}/diagram.svg
@@ -129,6 +131,7 @@ _SCOPES: dict[KeyScope, str] = {
         GET       /datasets
         GET       /datasets/{name}
         GET       /datasets/{name}/preview.png
+        GET       /datasets/{name}/croissant.json
         GET       /datasets/{name}/pictures
         GET       /datasets/{name}/pictures/{split}/{index}.png
         GET       /metrics

@@ -1,4 +1,4 @@
-"""Routes of what a version shows of itself as a whole: its report, its model card and the drawing of its network."""
+"""Routes of what a version shows of itself as a whole: report, model card, MLflow's description, drawing."""
 
 import asyncio
 import hashlib
@@ -10,6 +10,7 @@ from service.deps import REVEALS_TEST_LABELS, StoreDep
 from service.errors import PartMissing
 from service.models.diagnoses import evaluation_of
 from service.models.exports import exports_of
+from service.models.mlflow_model import MLMODEL_FILE, mlflow_model
 from service.models.model_card import CARD_FILE, model_card
 from service.models.network_diagrams import diagram_of
 from service.models.report.contents import contents_of
@@ -22,6 +23,7 @@ from service.web.policies import REPORT, STORED_FILE
 router = APIRouter(prefix="/models/{name}", tags=["models"])
 SVG = "image/svg+xml"
 MARKDOWN = "text/markdown"
+YAML = "application/yaml"
 
 
 @of_version(
@@ -63,6 +65,21 @@ async def get_model_card(manifest: Manifest, store: StoreDep, conditions: Condit
     """
     card = await asyncio.to_thread(_card, store, manifest)
     return _sent(card, f"{MARKDOWN}; charset=utf-8", conditions, {})
+
+
+@of_version(
+    router,
+    f"/{MLMODEL_FILE}",
+    summary="A version as MLflow loads it",
+    response_class=Response,
+    responses={200: {"content": {YAML: {}}, "description": "MLflow's description of the model, in YAML."}},
+)
+async def get_mlflow_model(manifest: Manifest, conditions: ConditionsDep) -> Response:
+    """The file `MLmodel`: beside `model.onnx`, it makes a directory that MLflow loads as a model of its ONNX flavour.
+
+    `convserve download` writes both: `mlflow.pyfunc.load_model(DIR).predict({"images": pixels})`.
+    """
+    return _sent(mlflow_model(manifest), YAML, conditions, {})
 
 
 @of_version(

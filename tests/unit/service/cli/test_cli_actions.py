@@ -103,11 +103,15 @@ def test_files_of_a_version_are_downloaded(
     def respond(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/models/m/versions/3":
             return httpx.Response(200, json={"files": {"a.json": {}, "b.png": {}}})
+        if request.url.path == "/models/m/versions/3/exports":
+            return httpx.Response(200, json={"exports": [{"file": "model.tflite"}]})
         return httpx.Response(200, content=request.url.path.encode())
 
     download_files(client_of(respond), "m/3", (), tmp_path / "new", as_json=False)
     assert (tmp_path / "new" / "b.png").read_bytes() == b"/models/m/versions/3/files/b.png"
     assert (tmp_path / "new" / "README.md").read_bytes() == b"/models/m/versions/3/README.md"
+    assert (tmp_path / "new" / "MLmodel").read_bytes() == b"/models/m/versions/3/MLmodel"
+    assert (tmp_path / "new" / "model.tflite").read_bytes() == b"/models/m/versions/3/files/model.tflite"
     assert "a.json" in capsys.readouterr().out
     for named, files, out in (("m", (), tmp_path), ("m/x", (), tmp_path), ("m/3", (), Path("-"))):
         with pytest.raises(CommandFailed, match=r"expected|prints one file"):
@@ -117,6 +121,17 @@ def test_files_of_a_version_are_downloaded(
     for out in (tmp_path / "new", tmp_path / "new" / "b.png"):
         with pytest.raises(CommandFailed, match="cannot write"):
             download_files(client_of(respond), "m/3", (), out, as_json=False)
+
+
+def test_an_older_server_has_no_exports(client_of: ClientOf, tmp_path: Path) -> None:
+    def respond(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/models/m/versions/3":
+            return httpx.Response(200, json={"files": {"a.json": {}}})
+        known = request.url.path.endswith(("/a.json", "/README.md"))
+        return httpx.Response(200 if known else 404, json={"detail": "no such route", "code": "route_not_found"})
+
+    download_files(client_of(respond), "m/3", (), tmp_path, as_json=True)
+    assert {path.name for path in tmp_path.iterdir()} == {"a.json", "README.md"}
 
 
 def test_aliases_are_listed_moved_and_removed_and_versions_deleted(
