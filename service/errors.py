@@ -28,7 +28,7 @@ ServiceError
 ├── NothingPublished         no model was named, and none is published
 ├── VersionPassedOver        only versions that the doctor keeps from answering by default
 ├── AliasReserved            an alias that is computed cannot be set or removed
-└── PartMissing              a version without what only its trainer could have recorded
+└── NotRecorded              a version without what is recorded when one is published
 """
 
 from collections.abc import Sequence
@@ -289,8 +289,8 @@ class AliasReserved(ServiceError):
         )
 
 
-class PartMissing(ServiceError):
-    """A version of an older release or another program lacks what only its trainer could have recorded."""
+class NotRecorded(ServiceError):
+    """A version of an older release, of another program, or imported, lacks what a request needs to know about it."""
 
     def __init__(self, model: str, version: int, missing: str, remedy: str) -> None:
         super().__init__(f"Version {version} of model {model!r} has no {missing}; expected one. {remedy}")

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_store import Manifest
+from service.inside.records import layers_not_recorded
 from service.inside.sessions import InsideSession, InsideSessions
-from worker.inside.errors import LayerNotFound, NotRecorded
+from worker.inside.errors import LayerNotFound
 from worker.inside.layout import keras_output
 from worker.inside.record import PUSH, PUSHED, LayerRecord, NetworkRecord, Tails
 
@@ -42,7 +43,7 @@ def tail_session(sessions: InsideSessions, manifest: Manifest, layer: LayerRecor
     """The network with the layer's tail; to be called in the thread of the sessions. Raises `NotRecorded`."""
     tail = tails.of(layer.name)
     if tail is None:
-        raise NotRecorded(manifest.model, manifest.version)
+        raise layers_not_recorded(manifest)
     return sessions.session(manifest, layer.name, lambda data: data + tail)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic_core import to_json
 
 from model_store import Manifest
-from service.errors import TooManyPictures
+from service.errors import NotRecorded, TooManyPictures
 from service.inference.engine import Engine
 from service.inside.answers import (
     Kernels,
@@ -25,12 +25,11 @@ from service.inside.explaining import Question, drawn, explain
 from service.inside.maps import LayerMaps, kernel_of_layer, layer_with_maps, read_kernel, read_maps
 from service.inside.numbers import rounded, rounded_one
 from service.inside.options import ExplainOptions, MapsOptions, refused
-from service.inside.records import Records
+from service.inside.records import Records, layers_not_recorded
 from service.inside.sessions import InsideSessions
 from service.inside.trying import check_filters, what_if, without_filters
 from service.predict.decoding import Decoder
 from service.predict.uploads import Upload
-from worker.inside.errors import NotRecorded
 from worker.inside.record import KernelTensor, LayerRecord, NetworkRecord, Tails
 from worker.pictures.hard_pixels import png_of
 from worker.pictures.pixels import to_unit_range
@@ -167,7 +166,7 @@ class Looks:
 
         def without() -> NDArray[np.float32]:
             if record is None or tails is None:
-                raise NotRecorded(manifest.model, manifest.version)
+                raise layers_not_recorded(manifest)
             return without_filters(self._sessions, manifest, record, tails, images, changes.without)
 
         def look() -> bytes:

@@ -9,8 +9,8 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from model_store import ArtifactCorrupt, Manifest, ModelStore, read_recorded
+from service.errors import NotRecorded
 from worker.artifacts import LAYERS_FILE, TAILS_FILE
-from worker.inside.errors import NotRecorded
 from worker.inside.record import NetworkRecord, Tails
 
 MOST_KEPT = 32
@@ -56,8 +56,15 @@ class Records:
     def _parsed(self, manifest: Manifest, file: str, parse: Callable[[bytes], T]) -> T:
         data = read_recorded(self._store, manifest, file)
         if data is None:
-            raise NotRecorded(manifest.model, manifest.version)
+            raise layers_not_recorded(manifest)
         try:
             return parse(data)
         except ValidationError as error:
             raise ArtifactCorrupt(manifest.model, manifest.version, file, "it does not parse") from error
+
+
+def layers_not_recorded(manifest: Manifest) -> NotRecorded:
+    """The error for a version that was published by an older release, or imported, without a record of its layers."""
+    model, version = manifest.model, manifest.version
+    remedy = f"POST /models/{model}/versions/{version}/record starts a small job that records it."
+    return NotRecorded(model, version, "record of its layers", remedy)

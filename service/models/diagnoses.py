@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from model_store import FileNotInVersion, Manifest, ModelStore, StoreError
+from model_store import ModelStore, StoreError
+from service.models.version_files import VersionFiles
 from worker.artifacts import DOCTOR_FILE, EVALUATION_FILE, HISTORY_FILE
 from worker.doctor.diagnosis import diagnose
 from worker.doctor.findings import Diagnosis
@@ -14,21 +15,22 @@ from worker.doctor.sources import facts_of_job, facts_of_version, test_facts_of
 from worker.jobs.records import History, JobRecord
 
 
-def diagnosis_of_version(store: ModelStore, manifest: Manifest) -> Diagnosis:
+def diagnosis_of_version(files: VersionFiles) -> Diagnosis:
     """What was found when the version was published; for an older one, what its files show now. Blocks.
 
     Raises:
         ArtifactCorrupt: a file of the version is damaged.
         StoreUnavailable: the store does not answer.
     """
-    if DOCTOR_FILE in manifest.files:
-        return Diagnosis.model_validate_json(store.read(manifest.model, manifest.version, DOCTOR_FILE))
-    return diagnose(facts_of_version(manifest, _history(store, manifest), evaluation_of(store, manifest)))
+    found = files.read(DOCTOR_FILE)
+    if found is not None:
+        return Diagnosis.model_validate_json(found)
+    return diagnose(facts_of_version(files.manifest, _history(files), evaluation_of(files)))
 
 
-def evaluation_of(store: ModelStore, manifest: Manifest) -> Mapping[str, Any] | None:
+def evaluation_of(files: VersionFiles) -> Mapping[str, Any] | None:
     """The evaluation of a version, as in `evaluation.json`; None if it has none that can be used. Blocks."""
-    data = file_of(store, manifest, EVALUATION_FILE)
+    data = files.read(EVALUATION_FILE)
     if data is None:
         return None
     found = json.loads(data)
@@ -51,23 +53,15 @@ def diagnosis_of_job(job: JobRecord, classes: tuple[str, ...], store: ModelStore
     """
     if job.model is not None:
         try:
-            return diagnosis_of_version(store, store.manifest(job.model.name, job.model.version))
+            return diagnosis_of_version(VersionFiles(store, store.manifest(job.model.name, job.model.version)))
         except (StoreError, ValidationError):
             pass  # deleted, damaged or out of reach: the record still has the epochs
     return diagnose(facts_of_job(job, classes))
 
 
-def _history(store: ModelStore, manifest: Manifest) -> History | None:
-    data = file_of(store, manifest, HISTORY_FILE)
+def _history(files: VersionFiles) -> History | None:
+    data = files.read(HISTORY_FILE)
     try:
         return None if data is None else History.model_validate_json(data)
     except ValidationError:
         return None  # of a version that another program made
-
-
-def file_of(store: ModelStore, manifest: Manifest, file: str) -> bytes | None:
-    """The bytes of a version's file; None if it has no such file. Blocks."""
-    try:
-        return store.read(manifest.model, manifest.version, file)
-    except FileNotInVersion:
-        return None

@@ -3,7 +3,7 @@
 from pydantic import ValidationError
 
 from model_store import Manifest
-from service.errors import PartMissing
+from service.errors import NotRecorded
 from worker.architectures import Architecture, ArchitectureError, analyse
 from worker.architectures.diagram import draw_diagram
 
@@ -14,12 +14,12 @@ def diagram_of(manifest: Manifest) -> str:
     """The network as SVG.
 
     Raises:
-        PartMissing: the manifest does not describe a network in the grammar of this program.
+        NotRecorded: the manifest does not describe a network in the grammar of this program.
     """
     try:
         architecture = Architecture.model_validate(manifest.architecture)
         analysis = analyse(architecture, manifest.input_shape, len(manifest.classes))
     except (ValidationError, ArchitectureError):
-        raise PartMissing(manifest.model, manifest.version, "description of its layers", REMEDY) from None
+        raise NotRecorded(manifest.model, manifest.version, "description of its layers", REMEDY) from None
     name = manifest.recipe.get("architecture") or "network"
     return draw_diagram(architecture, analysis, f"{manifest.model}, version {manifest.version}: {name}")

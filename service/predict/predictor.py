@@ -41,7 +41,7 @@ class Predictor:
             wish: what else to say about each answer.
 
         Raises:
-            TrustNotRecorded: the version has not recorded what the wish needs.
+            NotRecorded: the version has not recorded what the wish needs.
             PictureRejected: there is only one picture, and it cannot be read.
             ArtifactCorrupt: the version asked for is damaged.
             Overloaded: too many pictures wait for the version.

@@ -86,7 +86,7 @@ async def threshold_of(state: ServiceState, manifest: Manifest, coverage: float 
     """What a class needs to be in a set of classes; None if no sets are asked for.
 
     Raises:
-        TrustNotRecorded: the version has not recorded it.
+        NotRecorded: the version has not recorded it.
     """
     return None if coverage is None else (await state.trust.limits(manifest, TrustWish(coverage))).least_tail
 

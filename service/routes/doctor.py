@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from model_store import Manifest
 from service.deps import StoreDep
 from service.models.diagnoses import diagnosis_of_version
+from service.models.version_files import VersionFiles
 from service.routes.named_versions import of_version
 from worker.doctor.findings import Diagnosis
 
@@ -21,4 +22,4 @@ async def get_doctor(manifest: Manifest, store: StoreDep) -> Diagnosis:
     the files that it has. A version with a finding of severity `error` is *passed over*: it answers only when its
     number or one of its own aliases is named.
     """
-    return await asyncio.to_thread(diagnosis_of_version, store, manifest)
+    return await asyncio.to_thread(diagnosis_of_version, VersionFiles(store, manifest))

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response
 
 from model_store import FileNotInVersion, Manifest
 from service.deps import REVEALS_TEST_LABELS, StoreDep
-from service.errors import PartMissing
+from service.errors import NotRecorded
 from service.models.downloads import answer_file
 from service.routes.named_versions import of_version
 from service.web.byte_ranges import ConditionsDep
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/models/{name}", tags=["models"])
     router,
     "/film",
     summary="How a version's network changed in training",
-    errors=(PartMissing, LabelsHidden),
+    errors=(NotRecorded, LabelsHidden),
     dependencies=[REVEALS_TEST_LABELS],
     response_model=Film,
 )
@@ -37,7 +37,7 @@ async def get_film(manifest: Manifest, store: StoreDep, conditions: ConditionsDe
     router,
     f"/{FILM_PICTURE}",
     summary="Film strip of a version's training",
-    errors=(PartMissing, LabelsHidden),
+    errors=(NotRecorded, LabelsHidden),
     dependencies=[REVEALS_TEST_LABELS],
     response_class=Response,
     responses={200: {"content": {"image/png": {}}, "description": "The picture."}},
@@ -51,4 +51,4 @@ async def _filmed(store: StoreDep, manifest: Manifest, file: str, conditions: Co
     try:
         return await answer_file(store, manifest, file, conditions)
     except FileNotInVersion:
-        raise PartMissing(manifest.model, manifest.version, "film", REMEDY) from None
+        raise NotRecorded(manifest.model, manifest.version, "film", REMEDY) from None

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 
 from service.deps import LooksDep
-from service.errors import ModelUnloaded, Overloaded
+from service.errors import ModelUnloaded, NotRecorded, Overloaded
 from service.inside.answers import Explanation, Kernels, LayerList, MapsAnswer, WhatIf
 from service.inside.options import Format
 from service.predict.urls import EXPLAIN, MAPS, WHAT_IF
@@ -14,7 +14,7 @@ from service.routes.dataset_pictures import CHOICE_ERRORS
 from service.routes.inside_options import AskedDep, ChangesDep, ExplainOptionsDep, MapsOptionsDep
 from service.routes.named_versions import Endpoint, OfVersion, of_version
 from service.routes.predict import BODY, PICTURE_ERRORS
-from worker.inside.errors import LayerNotFound, NotRecorded
+from worker.inside.errors import LayerNotFound
 
 router = APIRouter(prefix="/models/{name}", tags=["inside"])
 

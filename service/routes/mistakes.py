@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 
 from model_store import FileNotInVersion, Manifest, ModelStore
 from service.deps import REVEALS_TEST_LABELS, CatalogDep, DatasetPicturesDep, StoreDep
-from service.errors import PartMissing
+from service.errors import NotRecorded
 from service.inside.drawing.mistake_gallery import draw_gallery
 from service.models.catalog import Catalog
 from service.models.index import Reference
@@ -69,7 +69,7 @@ async def get_mistakes(
     router,
     f"/{MISTAKES_PICTURE}",
     summary="Mistakes of a version, drawn",
-    errors=(FileNotInVersion, *REFUSALS, PartMissing, LabelsHidden),
+    errors=(FileNotInVersion, *REFUSALS, NotRecorded, LabelsHidden),
     dependencies=[REVEALS_TEST_LABELS],
     response_class=Response,
     responses={200: {"content": {"image/png": {}}, "description": "The picture."}},
@@ -88,7 +88,7 @@ async def get_gallery(
     chosen = await _chosen(manifest, catalog, store, true, predicted, of, worst)
     found = [await pictures.one(manifest.dataset, "test", row.index) for row in chosen.mistakes]
     if any(picture.info.fingerprint not in {None, manifest.dataset_fingerprint} for picture in found):
-        raise PartMissing(manifest.model, manifest.version, "pictures any more", "Its dataset has been replaced.")
+        raise NotRecorded(manifest.model, manifest.version, "pictures any more", "Its dataset has been replaced.")
     subject = f"{manifest.model}, version {manifest.version}: mistakes on {manifest.dataset}"
     drawn = await asyncio.to_thread(
         draw_gallery, chosen.mistakes, [picture.pixels for picture in found], subject, _title(chosen, of)

@@ -18,6 +18,7 @@ from service.errors import (
     JsonRejected,
     ModelUnloaded,
     NothingPublished,
+    NotRecorded,
     Overloaded,
     TooManyPictures,
     TooManyPixels,
@@ -30,7 +31,6 @@ from service.predict.urls import DEFAULT_TOP_K, PREDICT, PREDICT_ALIAS, PREDICT_
 from service.trust.wishes import TrustWish
 from service.web.problem_docs import problem_responses
 from worker.pictures.pixels import PictureFormatUnsupported, PictureRejected, PictureTooLarge
-from worker.trust.errors import TrustNotRecorded
 
 DESCRIPTION = """
 Send pictures (JPEG, PNG, WebP or BMP, of any size and colour mode) in one of three ways:
@@ -94,7 +94,7 @@ ERRORS = (
     ModelUnloaded,
     ArtifactCorrupt,
     StoreUnavailable,
-    TrustNotRecorded,
+    NotRecorded,
 )
 
 router = APIRouter(tags=["predict"])

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 
 from model_store import Manifest, ModelStore
 from service.deps import REVEALS_TEST_LABELS, StoreDep
-from service.errors import PartMissing
+from service.errors import NotRecorded
 from service.models.diagnoses import evaluation_of
 from service.models.exports import exports_of
 from service.models.mlflow_model import MLMODEL_FILE, mlflow_model
@@ -15,6 +15,7 @@ from service.models.model_card import CARD_FILE, model_card
 from service.models.network_diagrams import diagram_of
 from service.models.report.contents import contents_of
 from service.models.report.page import report_page
+from service.models.version_files import VersionFiles
 from service.routes.named_versions import of_version
 from service.web.byte_ranges import Conditions, ConditionsDep, answer_bytes
 from service.web.key_errors import LabelsHidden
@@ -86,7 +87,7 @@ async def get_mlflow_model(manifest: Manifest, conditions: ConditionsDep) -> Res
     router,
     "/diagram.svg",
     summary="Drawing of a version's network",
-    errors=(PartMissing,),
+    errors=(NotRecorded,),
     response_class=Response,
     responses={200: {"content": {SVG: {}}, "description": "The drawing."}},
 )
@@ -106,7 +107,8 @@ def _report(store: ModelStore, manifest: Manifest) -> str:
 
 
 def _card(store: ModelStore, manifest: Manifest) -> str:
-    return model_card(manifest, evaluation_of(store, manifest), exports_of(store, manifest))
+    evaluation = evaluation_of(VersionFiles(store, manifest))
+    return model_card(manifest, evaluation, exports_of(store, manifest))
 
 
 def _sent(text: str, media_type: str, conditions: Conditions, headers: dict[str, str]) -> Response:

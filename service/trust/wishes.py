@@ -5,9 +5,9 @@ from collections import OrderedDict
 from typing import Literal, NamedTuple
 
 from model_store import ArtifactCorrupt, Manifest, ModelStore, read_recorded
+from service.errors import NotRecorded
 from worker.artifacts import TRUST_FILE
 from worker.trust.conformal import threshold
-from worker.trust.errors import TrustNotRecorded
 from worker.trust.record import TrustRecord
 
 RECORDS_CACHED = 64
@@ -48,7 +48,7 @@ class TrustRecords:
         """What a version's answers are compared with.
 
         Raises:
-            TrustNotRecorded: the version has not recorded what the wish needs.
+            NotRecorded: the version has not recorded what the wish needs.
             ArtifactCorrupt, StoreUnavailable: its record cannot be read.
         """
         least_tail = least_probability = None
@@ -58,8 +58,8 @@ class TrustRecords:
         if wish.not_sure_below == "auto":
             least_probability = (await self.of(manifest)).not_sure_below
             if least_probability is None:
-                reason = "no threshold gives it the precision that was wanted; name one, such as not_sure_below=0.8"
-                raise TrustNotRecorded(manifest.model, manifest.version, reason)
+                remedy = "No threshold gives it the precision that was wanted; name one, such as not_sure_below=0.8."
+                raise NotRecorded(manifest.model, manifest.version, "threshold of its own", remedy)
         elif wish.not_sure_below is not None:
             least_probability = wish.not_sure_below
         return Limits(least_tail, least_probability)
@@ -77,7 +77,7 @@ class TrustRecords:
     def _read(self, manifest: Manifest) -> TrustRecord:
         data = read_recorded(self._store, manifest, TRUST_FILE)
         if data is None:
-            raise TrustNotRecorded(manifest.model, manifest.version, _why_not(manifest))
+            raise NotRecorded(manifest.model, manifest.version, "record of how often it is right", _why_not(manifest))
         try:
             return TrustRecord.model_validate_json(data)
         except ValueError as error:
@@ -87,11 +87,11 @@ class TrustRecords:
 def _why_not(manifest: Manifest) -> str:
     if manifest.recipe.get("validation") == "test":
         return (
-            "it validated with the test split, which judges it and is not used for anything else; train with "
-            "validation 0.1 to hold pictures out"
+            "It validated with the test split, which judges it and is not used for anything else; train with "
+            "validation 0.1 to hold pictures out."
         )
     return (
-        "it was published by an older release, imported, or continued from a version that was trained on its "
+        "It was published by an older release, imported, or continued from a version that was trained on its "
         f"validation pictures; POST /models/{manifest.model}/versions/{manifest.version}/record records what an older "
-        "release did not; otherwise train it again without initial_model"
+        "release did not; otherwise train it again without initial_model."
     )

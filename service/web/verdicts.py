@@ -26,10 +26,10 @@ from service.errors import (
     ModelInUse,
     ModelUnloaded,
     NothingPublished,
+    NotRecorded,
     OnlyVersion,
     OriginNotAllowed,
     Overloaded,
-    PartMissing,
     PictureNotFetched,
     PreviewUnavailable,
     RangeNotSatisfiable,
@@ -54,10 +54,9 @@ from service.web.quota_errors import QuotaExceeded, StorageExceeded
 from service.web.upload_errors import OffsetConflict, TusUnsupported, UploadBusy, UploadNotFound
 from worker.architectures import ArchitectureError, ArchitectureNotFound
 from worker.datasets import DatasetCorrupt, DatasetNotFound, DatasetNotReady, DatasetUnavailable
-from worker.inside.errors import LayerNotFound, NotRecorded
+from worker.inside.errors import LayerNotFound
 from worker.jobs.request import RequestInvalid
 from worker.pictures.pixels import PictureFormatUnsupported, PictureRejected, PictureTooLarge
-from worker.trust.errors import TrustNotRecorded
 
 
 @dataclass(frozen=True)
@@ -128,13 +127,11 @@ VERDICTS: dict[type[Exception], Verdict] = {
     KeyNameReserved: Verdict(422, "key_name_reserved", "Name reserved"),
     ExpiryInvalid: Verdict(422, "expiry_invalid", "Invalid expiry"),
     ScopeMissing: Verdict(403, "scope_missing", "Key without the scope needed"),
-    NotRecorded: Verdict(409, "not_recorded", "Not recorded for this version"),
     LayerNotFound: Verdict(404, "layer_not_found", "No such layer"),
-    TrustNotRecorded: Verdict(409, "not_recorded", "Not recorded for this version"),
     NothingPublished: Verdict(404, "no_model_published", "No model published yet"),
     VersionPassedOver: Verdict(409, "version_passed_over", "No version may answer by default"),
     AliasReserved: Verdict(409, "alias_reserved", "Alias is computed"),
-    PartMissing: Verdict(409, "not_recorded", "Not recorded for this version"),
+    NotRecorded: Verdict(409, "not_recorded", "Not recorded for this version"),
     ClientDisconnect: Verdict(400, "client_disconnected", "Client left", "The request ended before its body did."),
     PictureTooLarge: Verdict(413, "picture_too_large", "Picture too large"),
     PictureFormatUnsupported: Verdict(415, "picture_format_unsupported", "Unsupported picture format"),

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from model_store import Manifest, ModelStore
-from service.errors import PartMissing
-from service.models.diagnoses import diagnosis_of_version, evaluation_of, file_of
+from service.errors import NotRecorded
+from service.models.diagnoses import diagnosis_of_version, evaluation_of
 from service.models.network_diagrams import diagram_of
+from service.models.version_files import VersionFiles
 from worker.artifacts import (
     CALIBRATION_PICTURE,
     CONFUSION_MATRIX_PICTURE,
@@ -61,16 +62,16 @@ def contents_of(store: ModelStore, manifest: Manifest) -> Contents:
         ArtifactCorrupt: a file of the version is damaged.
         StoreUnavailable: the store does not answer.
     """
-    read = {file: file_of(store, manifest, file) for file in (*PICTURES, HISTORY_FILE, SUMMARY_FILE)}
-    summary = read[SUMMARY_FILE]
+    files = VersionFiles(store, manifest)
+    summary = files.read(SUMMARY_FILE)
     return Contents(
         manifest=manifest,
-        diagnosis=diagnosis_of_version(store, manifest),
-        history=_object(read[HISTORY_FILE]),
-        evaluation=evaluation_of(store, manifest),
+        diagnosis=diagnosis_of_version(files),
+        history=_object(files.read(HISTORY_FILE)),
+        evaluation=evaluation_of(files),
         summary=None if summary is None else summary.decode("utf-8", "replace"),
         diagram=_diagram(manifest),
-        pictures={file: data for file in PICTURES if (data := read[file]) is not None},
+        pictures={file: data for file in PICTURES if (data := files.read(file)) is not None},
     )
 
 
@@ -82,5 +83,5 @@ def _object(data: bytes | None) -> Mapping[str, Any] | None:
 def _diagram(manifest: Manifest) -> str | None:
     try:
         return diagram_of(manifest)
-    except PartMissing:
+    except NotRecorded:
         return None

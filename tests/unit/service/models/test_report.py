@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from model_store import ModelStore
+from service.models.report.contents import contents_of
 from tests.unit.service.tiny_networks import brightness_network, grey_picture, publish
 from worker.architectures import PRESETS
 from worker.doctor.findings import Diagnosis, Finding, Try
@@ -118,3 +119,24 @@ async def test_a_network_that_is_not_described_is_not_drawn(api: httpx.AsyncClie
     answer = await api.get("/models/brightness/versions/1/diagram.svg")
     assert (answer.status_code, answer.json()["code"]) == (409, "not_recorded")
     assert (await api.get("/architectures/nothing/diagram.svg")).status_code == 404
+
+
+def test_no_file_of_a_version_without_a_diagnosis_is_read_twice(
+    store: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = {"loss": [1.0], "accuracy": [0.5], "val_loss": [1.0], "val_accuracy": [0.4]}
+    files = {"history.json": json.dumps(history).encode(), "evaluation.json": json.dumps(evaluation()).encode()}
+    manifest = publish(store, files={"model.onnx": brightness_network(), **files}, classes=CLASSES)
+    wanted: list[str] = []
+    read = store.read
+
+    def watched(model: str, version: int, file: str) -> bytes:
+        wanted.append(file)
+        return read(model, version, file)
+
+    monkeypatch.setattr(store, "read", watched)
+    contents = contents_of(store, manifest)
+    assert contents.history == history
+    assert contents.evaluation == evaluation()
+    assert set(files) <= set(wanted)
+    assert len(set(wanted)) == len(wanted)
