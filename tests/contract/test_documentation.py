@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from service.cli.commands import app
@@ -19,6 +20,13 @@ from tests.paths import PROJECT
 README_LINES = 150
 COMPOSE = PROJECT / "docker-compose.yml"
 RUN_BY_THE_INTEGRATION_TESTS = ("curl ", "convserve ")
+
+
+def test_every_command_is_in_the_reference() -> None:
+    page = (PROJECT / "docs" / "reference" / "command-line.md").read_text()
+    commands: dict[str, object] = getattr(get_command(app), "commands")  # noqa: B009 - click's groups, behind Typer's
+    assert len(commands) > 20
+    assert [name for name in commands if f"`convserve {name}`" not in page] == []
 
 
 def test_the_readme_is_short() -> None:
