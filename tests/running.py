@@ -98,11 +98,14 @@ def wait_for(
     wanted = states or ("succeeded", "failed", "cancelled")
     began = time.monotonic()
     while True:
-        answer = api.get(f"/jobs/{job_id}")
-        job: dict[str, Any] = answer.json()
-        # 503: Redis was not in time, as on a machine under load.
-        if answer.status_code != 503 and job["state"] in wanted:
-            return job
+        job: dict[str, Any] = {}
+        # On a machine under load, this process may stand still until the server closes the silent connection.
+        with contextlib.suppress(httpx.RemoteProtocolError):
+            answer = api.get(f"/jobs/{job_id}")
+            job = answer.json()
+            # 503: Redis was not in time, as on a machine under load.
+            if answer.status_code != 503 and job["state"] in wanted:
+                return job
         assert is_within(time.monotonic() - began, timeout_s), f"expected {wanted}, still {job}"
         time.sleep(poll_s)
 

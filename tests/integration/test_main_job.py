@@ -21,17 +21,57 @@ from tests.running import Stack, submit, wait_for
 from worker.datasets import Dataset, load_dataset
 from worker.pictures.pixels import to_unit_range
 
+OWN: dict[str, Any] = {
+    "architecture": {
+        "layers": [
+            {"type": "conv2d", "filters": 8, "kernel_size": 3, "activation": "relu"},
+            {"type": "batch_normalization"},
+            {"type": "max_pooling2d", "pool_size": 2},
+            {"type": "dropout", "rate": 0.1},
+            {"type": "flatten"},
+            {"type": "dense", "units": "classes", "activation": "softmax"},
+        ]
+    },
+    "dataset": "fashion_mnist_sample",
+    "train_samples": 100,
+    "epochs": 1,
+    "model": "own",
+}
+
 
 @pytest.fixture(scope="module")
 def sample() -> Dataset:
     return load_dataset("fashion_mnist_sample", Path("unused"))
 
 
+Event = tuple[str, str, Any]
+"""Id, kind and data of an event."""
+
+
 @pytest.fixture(scope="module")
-def job(api: httpx.Client) -> dict[str, Any]:
+def events(api: httpx.Client) -> list[Event]:
+    """Those of a training on the whole sample, from its submission to its end."""
+    return _follow(api, submit(api, epochs=6, train_samples=None)["id"])
+
+
+@pytest.fixture(scope="module")
+def job(api: httpx.Client, events: list[Event]) -> dict[str, Any]:
     """A finished training on the whole sample."""
-    started = submit(api, epochs=6, train_samples=None)
-    return wait_for(api, started["id"])
+    return wait_for(api, events[0][2]["id"])
+
+
+@pytest.fixture(scope="module")
+def key() -> dict[str, str]:
+    """The header of a submission that is repeated."""
+    return {"Idempotency-Key": f"key-{time.time_ns()}"}
+
+
+@pytest.fixture(scope="module")
+def own(api: httpx.Client, key: dict[str, str]) -> dict[str, Any]:
+    """A finished training of a network of one's own, submitted twice under one key."""
+    first, second = (api.post("/jobs", json=OWN, headers=key) for _ in range(2))
+    assert first.json()["id"] == second.json()["id"]
+    return wait_for(api, first.json()["id"])
 
 
 def png(image: np.ndarray[Any, np.dtype[np.uint8]]) -> bytes:
@@ -128,32 +168,22 @@ def test_the_log_and_the_curves_of_a_job_can_be_seen(api: httpx.Client, job: dic
     assert "<svg" in api.get(f"/jobs/{job['id']}/curves.svg").text
 
 
-def test_a_job_is_followed_to_its_end_by_events_and_resumed_by_event_id(api: httpx.Client) -> None:
-    job = submit(api, epochs=3)
-    seen = _follow(api, job["id"])
+def test_a_job_is_followed_to_its_end_by_events_and_resumed_by_event_id(
+    api: httpx.Client, job: dict[str, Any], events: list[Event]
+) -> None:
+    seen = events
     kinds = [kind for _, kind, _ in seen]
     assert kinds[0] == "state"
     assert kinds[-1] == "state"
     assert seen[-1][2]["state"] == "succeeded"
-    assert [data["epoch"] for _, kind, data in seen if kind == "epoch"] == [1, 2, 3]
+    assert [data["epoch"] for _, kind, data in seen if kind == "epoch"] == [1, 2, 3, 4, 5, 6]
     assert any(kind == "progress" and data["phase"] == "training" for _, kind, data in seen)
-    middle = next(index for index, (_, kind, _) in enumerate(seen) if kind == "epoch")
+    middle = [index for index, (_, kind, _) in enumerate(seen) if kind == "epoch"][-2]  # of a finished job 100 are kept
     assert _follow(api, job["id"], after=seen[middle][0]) == seen[middle + 1 :]
 
 
-def test_a_network_of_ones_own_trains_and_predicts(api: httpx.Client, sample: Dataset) -> None:
-    architecture = {
-        "layers": [
-            {"type": "conv2d", "filters": 8, "kernel_size": 3, "activation": "relu"},
-            {"type": "batch_normalization"},
-            {"type": "max_pooling2d", "pool_size": 2},
-            {"type": "dropout", "rate": 0.1},
-            {"type": "flatten"},
-            {"type": "dense", "units": "classes", "activation": "softmax"},
-        ]
-    }
-    job = wait_for(api, submit(api, architecture=architecture, model="own")["id"])
-    assert job["state"] == "succeeded", job
+def test_a_network_of_ones_own_trains_and_predicts(api: httpx.Client, own: dict[str, Any], sample: Dataset) -> None:
+    assert own["state"] == "succeeded", own
     answer = api.post("/models/own/predict", content=png(sample.test_images[3]), headers={"Content-Type": "image/png"})
     assert answer.json()["version"] == 1
 
@@ -202,18 +232,15 @@ def test_a_bad_request_names_the_field_and_queues_nothing(
     assert api.get("/jobs").json()["total"] == before
 
 
-def test_a_repeated_submission_under_one_key_trains_once_and_its_model_outlives_the_job(api: httpx.Client) -> None:
-    sample = {"architecture": "lenet5-fashion", "dataset": "fashion_mnist_sample", "train_samples": 100}
-    body = sample | {"epochs": 1, "model": "kept"}
-    headers = {"Idempotency-Key": f"key-{time.time_ns()}"}
-    first, second = (api.post("/jobs", json=body, headers=headers) for _ in range(2))
-    assert first.json()["id"] == second.json()["id"]
-    assert api.post("/jobs", json=body | {"epochs": 2}, headers=headers).status_code == 409
-    job = wait_for(api, first.json()["id"])
-    assert job["model"]["version"] == 1
-    assert api.delete(f"/jobs/{job['id']}").status_code == 204
-    assert api.get(f"/jobs/{job['id']}").status_code == 404
-    assert api.get("/models/kept/versions/1").status_code == 200
+def test_a_repeated_submission_under_one_key_trains_once_and_its_model_outlives_the_job(
+    api: httpx.Client, own: dict[str, Any], key: dict[str, str]
+) -> None:
+    assert api.post("/jobs", json=OWN | {"epochs": 2}, headers=key).status_code == 409
+    assert own["model"]["version"] == 1
+    assert api.get("/jobs", params={"model": OWN["model"]}).json()["total"] == 1
+    assert api.delete(f"/jobs/{own['id']}").status_code == 204
+    assert api.get(f"/jobs/{own['id']}").status_code == 404
+    assert api.get("/models/own/versions/1").status_code == 200
 
 
 def test_a_running_job_shows_its_curves_and_cancelling_it_ends_its_trainer_and_the_next_job_runs(
@@ -275,7 +302,7 @@ def test_a_diverging_training_fails_with_a_hint(api: httpx.Client) -> None:
     assert "learning rate" in ended["error"]["hint"]
 
 
-def _follow(api: httpx.Client, job: str, after: str | None = None) -> list[tuple[str, str, Any]]:
+def _follow(api: httpx.Client, job: str, after: str | None = None) -> list[Event]:
     headers = {"Last-Event-ID": after} if after else {}
     with connect_sse(api, "GET", f"/jobs/{job}/events", headers=headers) as source:
         # httpx-sse also reports the comments that keep a silent stream alive; they are no events and have no data.
