@@ -83,8 +83,9 @@ test: $(DEVELOPMENT) $(PAGE) lint  ## the whole gate: format, lint, types, impor
 	$(BIN)/python -m pytest -m "not long" $(QUICK_PROMISES)
 
 # Not part of `make test`: Python's tracing makes the tests take 1.4 to 1.9 times the processor time (3.11).
-coverage: $(DEVELOPMENT)  ## run all tests and list the lines that none of them reaches
+coverage: $(DEVELOPMENT) $(PAGE)  ## run all tests and list the lines that none of them reaches
 	$(BIN)/python -m pytest --cov --cov-report= -m "not long" -n 3 --dist loadfile --no-loadscope-reorder $(SIDE_BY_SIDE)
+	$(BIN)/python -m pytest --cov --cov-append --cov-report= -m "not long" -n 3 --dist loadfile --no-loadscope-reorder tests/browser
 	$(BIN)/python -m pytest --cov --cov-append -m "not long" $(QUICK_PROMISES)
 
 promises: $(DEVELOPMENT)  ## break everything many times (about 45 minutes); prints and writes docs/explanation/promises.md
