@@ -1,5 +1,6 @@
 """What was changed in the models of a store, so that readers need not list all of it to find out.
 
+    changes/snapshot                             what a reader knew some time ago; optional
     changes/marker                               random bytes, replaced after every change
     changes/log/<stamp>.<token>.<model>.<what>   one empty object per change; `what` names a version, an alias or all
 
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 ROOT = "changes/"
 MARKER = f"{ROOT}marker"
 LOG = f"{ROOT}log/"
+SNAPSHOT = f"{ROOT}snapshot"
 LOG_KEPT_S = 3600.0
 """How long an entry of the log stays at least. A reader that has not looked for half of this reads the whole store."""
 

@@ -3,7 +3,11 @@
 Unlike the calls of `ModelStore`, none of these lists more than its answer needs.
 """
 
+from collections.abc import Iterator
+from pathlib import Path
+
 from model_store import aliases, layout, survey
+from model_store.changes import SNAPSHOT
 from model_store.manifest import ABANDONED, Manifest, parse_manifest
 from model_store.objects import Objects
 from model_store.survey import SeenModel, Survey
@@ -43,6 +47,14 @@ class Contents:
     def version_after(self, model: str, alias: str, sequence: int) -> int | None:
         """The version that an alias points at after a change; None if the change removed it. One read."""
         return aliases.version_after(self._objects, model, alias, sequence)
+
+    def snapshot(self) -> Iterator[bytes]:
+        """What a reader stored for those that start, in chunks. Raises `FileNotFoundError`."""
+        return self._objects.open(SNAPSHOT).chunks
+
+    def put_snapshot(self, file: Path) -> None:
+        """Store it, in place of an earlier one."""
+        self._objects.put(SNAPSHOT, file)
 
 
 def find_manifest(objects: Objects, model: str, version: int) -> Manifest | None:

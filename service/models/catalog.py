@@ -36,6 +36,8 @@ HIT_PATIENCE_S = 0.25
 """Seconds that a prediction whose version is known waits for a slow store."""
 REMOTE_PAUSE_S = 1.2
 """Seconds between two looks at a storage service, which charges for every request, however many requests there are."""
+SLOW_LOOK_PATIENCE_S = 30.0
+"""Seconds for which what is known is used while the whole of a big store is looked at."""
 LOOKS_AT_ONCE = 8
 """At a storage service: what somebody has just changed or asks for by name is looked up at once, so many times."""
 CHECK_HOLDS_S = 3.0
@@ -93,7 +95,7 @@ class Catalog:
         index, age_s = self._index, 0.0
         if index is not None:
             age_s = self._clock() - index.read_at
-        if index is None or age_s > 2 * self._refresh_s:
+        if index is None or age_s > (SLOW_LOOK_PATIENCE_S if self._reader.is_slow else 2 * self._refresh_s):
             return None
         if age_s > self._refresh_s:
             self._read_again()
@@ -148,7 +150,8 @@ class Catalog:
         """A fresh index if it can be read soon, otherwise the cached one."""
         if self._index is None:
             return await self.index()
-        if self._index.read_at < self._clock() - self._refresh_s:
+        age_s = self._clock() - self._index.read_at
+        if age_s > self._refresh_s and not (self._reader.is_slow and age_s <= SLOW_LOOK_PATIENCE_S):
             await asyncio.wait({self._read_again()}, timeout=HIT_PATIENCE_S)
         return self._index
 
@@ -188,6 +191,7 @@ class Catalog:
             self._index = replace(self._index, read_at=began)
             return self._index
         self._read = read
+        self._thread.submit(self._reader.pack)
         index = Index(read, began)
         self._report(index.damaged())
         return self._take(index.without(self._reported))

@@ -1,20 +1,27 @@
 """Reads the store for the catalog: everything once, then what the store's change marker points at.
 
-Looking at the marker costs one request. Because earlier versions of this program, and processes that die at the wrong
-moment, change the store without noting it, the whole store is surveyed again now and then: a small one almost every
-time, a bigger one as often as `SURVEY_REQUESTS_PER_S` or `SHARE_OF_A_CORE` allows.
+Looking at the marker costs one request. Of a bucket with many versions, everything is read from a snapshot that another
+process has left there, which is one request instead of one for each version; a survey follows at once. Because earlier
+versions of this program, and processes that die at the wrong moment, change the store without noting it, the whole of
+it is surveyed again now and then: a small one almost every time, a bigger one as often as `SURVEY_REQUESTS_PER_S` or
+`SHARE_OF_A_CORE` allows.
 """
 
+import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
-from model_store import ArtifactCorrupt, Manifest, ModelStore
+from model_store import ArtifactCorrupt, Manifest, ModelStore, StoreUnavailable
 from model_store.changes import LOG_KEPT_S, Change
 from model_store.survey import SeenModel, Survey
 from service.models.index import ModelEntry
 from service.models.known_model import KnownModel
+from service.models.snapshot import Snapshot, read_snapshot, write_snapshot
+
+logger = logging.getLogger(__name__)
 
 SURVEY_REQUESTS_PER_S = 1.0
 """Of a storage service. A survey that takes 25 requests is repeated every 25 seconds."""
@@ -28,6 +35,10 @@ PARALLEL_READS = 16
 """From a storage service. A directory is read by one thread: it answers faster than Python can take the answers."""
 OLD_ENTRIES_KEPT = 200
 """Entries of the log that may be old before they are removed."""
+UNPACKED_VERSIONS, UNPACKED_SHARE = 256, 0.02
+"""Versions that may be missing in the snapshot before it is written again: so many, or this share of all."""
+RETRY_SNAPSHOT_S = 3600.0
+"""Seconds between two trials to write one into a store that refuses it."""
 
 Key = tuple[str, int]
 Found = Manifest | str | None
@@ -49,6 +60,10 @@ class StoreReader:
         self._tag = ""
         self._seen: frozenset[str] = frozenset()
         self._seen_at = 0.0
+        self._n_packed = 0
+        self._next_snapshot_at = 0.0
+        self.is_slow = False
+        """Whether the look under way may take seconds. Set by the reading thread."""
 
     @property
     def is_remote(self) -> bool:
@@ -66,11 +81,58 @@ class StoreReader:
         """
         now = self._clock()
         is_due = now >= self._next_survey_at or (thoroughly and self._is_survey_cheap)
+        if self._survey is None and not self._known and self._start_from_snapshot(now):
+            return self._entries  # the next look is a survey
         if self._survey is None or is_due or now - self._seen_at > LOG_KEPT_S / 2:
-            self._read_all(now)
+            with self._slowly(is_slow=not self._is_survey_cheap):
+                self._read_all(now)
         else:
             self._read_changes(now)
         return self._entries
+
+    def pack(self) -> None:
+        """Write the snapshot if too many versions are missing in it, so that others start sooner. Takes seconds."""
+        n_versions = sum(len(model.versions) for model in self._known.values())
+        enough = max(UNPACKED_VERSIONS, UNPACKED_SHARE * n_versions)
+        is_small = n_versions - self._n_packed < enough
+        if not self.is_remote or is_small or self._clock() < self._next_snapshot_at:
+            return
+        self._next_snapshot_at = self._clock() + RETRY_SNAPSHOT_S
+        try:
+            with self._slowly():
+                write_snapshot(self._store.contents, Snapshot(self._known, self._seen))
+                log = self._store.changes.log()
+                self._store.changes.forget([change for change in log if change.entry in self._seen])
+        except StoreUnavailable as error:
+            logger.warning("no snapshot of the store was written: %s", error)
+        else:
+            self._n_packed, self._next_snapshot_at = n_versions, 0.0
+
+    @contextmanager
+    def _slowly(self, *, is_slow: bool = True) -> Iterator[None]:
+        self.is_slow = is_slow
+        try:
+            yield
+        finally:
+            self.is_slow = False
+
+    def _start_from_snapshot(self, now: float) -> bool:
+        """Take what another process has stored, and what was noted since."""
+        if not self.is_remote:
+            return False
+        tag = self._store.changes.tag()  # before the log, like before a survey
+        snapshot = read_snapshot(self._store.contents)
+        if snapshot is None:
+            return False
+        known = dict(snapshot.models)
+        self._n_packed = sum(len(model.versions) for model in known.values())
+        log = self._store.changes.log()
+        self._apply(known, [change for change in log if change.entry not in snapshot.entries])
+        self._publish(known)
+        self._remember(now, tag, log)
+        self._next_survey_at = now
+        self._is_survey_cheap = False
+        return True
 
     def _read_all(self, now: float) -> None:
         tag = self._store.changes.tag(self._tag)  # before the survey: what is noted meanwhile is read again next time
@@ -108,7 +170,7 @@ class StoreReader:
     def _remember(self, now: float, tag: str, log: list[Change]) -> None:
         if tag != self._tag:
             self._seen = frozenset(change.entry for change in log)
-            if len(log) > OLD_ENTRIES_KEPT:
+            if len(log) > OLD_ENTRIES_KEPT and not self._n_packed:
                 self._store.changes.forget(log)
         self._tag, self._seen_at = tag, now
 
