@@ -15,6 +15,7 @@ from model_store.job_segments import JobSegments
 from model_store.keys import KeyStore
 from model_store.later_files import LaterFiles
 from model_store.objects import Objects
+from model_store.predictions import PredictionStore
 
 
 class StoreParts:
@@ -68,6 +69,11 @@ class StoreParts:
     def feedback(self) -> FeedbackStore:
         """The pictures that came back with their right labels."""
         return FeedbackStore(self._objects, self.require_free_space)
+
+    @property
+    def predictions(self) -> PredictionStore:
+        """The answers of jobs that classify many pictures."""
+        return PredictionStore(self._objects, self.require_free_space)
 
     def require_free_space(self, size_bytes: int = 0) -> None:
         """Check that so many bytes can be added and enough space stays free.

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from service.cli.backup_commands import BACKUP_EXAMPLES, backup, restore
+from service.cli.bulk_command import BULK_EXAMPLES, bulk
 from service.cli.dataset_commands import datasets_app
 from service.cli.diagnosis_commands import doctor, report
 from service.cli.export_command import export
@@ -155,6 +156,7 @@ def worker() -> None:
 
 app.command("train", rich_help_panel=USING, epilog=TRAIN_EXAMPLES)(train)
 app.command("export", rich_help_panel=USING)(export)
+app.command(rich_help_panel=USING, epilog=BULK_EXAMPLES)(bulk)
 app.command("import", rich_help_panel=USING, epilog=IMPORT_EXAMPLES)(import_)
 
 

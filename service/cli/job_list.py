@@ -111,6 +111,8 @@ def _training(plan: TrainingPlan) -> str:
         return f"import of a {plan.imported.format} file of {plan.imported.size_bytes / 1e6:.1f} MB"
     if plan.export is not None:
         return f"export of {plan.export.version} to {plan.export.format}"
+    if plan.predictions is not None:
+        return f"predictions of {plan.predictions.version} for a {plan.predictions.source} of pictures"
     optimizer = plan.optimizer.model_dump(exclude_none=True)
     return (
         f"{plan.architecture_name} on {plan.dataset}, {plan.epochs} epochs, batches of {plan.batch_size}, "

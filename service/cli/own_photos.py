@@ -61,8 +61,12 @@ def upload_pictures(client: Client, path: Path) -> str:
 
 
 @contextmanager
-def as_archive(path: Path) -> Iterator[Path]:
+def as_archive(path: Path, told: Console | None = None) -> Iterator[Path]:
     """The file itself, or a zip of the folder, which is deleted at the end.
+
+    Args:
+        path: a file or a folder.
+        told: prints how large the folder is; default: the standard output.
 
     Raises:
         CommandFailed: the folder is empty, or one of its files cannot be read.
@@ -73,7 +77,9 @@ def as_archive(path: Path) -> Iterator[Path]:
     with TemporaryDirectory() as folder:
         archive = Path(folder) / "pictures.zip"
         n_files = pack_folder(path, archive)
-        Console().print(f"{n_files:,} files in {path}, {archive.stat().st_size / 1e6:.1f} MB", highlight=False)
+        (told or Console()).print(
+            f"{n_files:,} files in {path}, {archive.stat().st_size / 1e6:.1f} MB", highlight=False
+        )
         yield archive
 
 

@@ -69,6 +69,8 @@ def describe(job: JobRecord) -> str:
     if job.cancel_requested:
         return "being cancelled"
     progress = job.progress
+    if progress.phase == "predicting":
+        return f"picture {progress.step:,}/{progress.steps:,}"
     if progress.phase == "training":
         return f"epoch {progress.epoch}/{progress.epochs} step {progress.step}/{progress.steps}"
     return f"{progress.phase}: {progress.message}" if progress.message else progress.phase
@@ -76,7 +78,7 @@ def describe(job: JobRecord) -> str:
 
 def figures(progress: JobProgress) -> str:
     """The figures beside the progress bar."""
-    if progress.phase != "training":
+    if progress.phase not in {"training", "predicting"}:
         return ""
     parts = []
     if progress.loss is not None:

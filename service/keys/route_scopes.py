@@ -68,6 +68,7 @@ _SCOPES: dict[KeyScope, str] = {
         GET       /jobs
         GET       /jobs/{job_id}
         GET       /jobs/{job_id}/log
+        GET       /jobs/{job_id}/predictions
         GET       /jobs/{job_id}/curves.{picture_format}
         GET       /jobs/{job_id}/tensorboard
         GET       /jobs/{job_id}/events
@@ -144,6 +145,8 @@ _SCOPES: dict[KeyScope, str] = {
         POST      /models/{name}/aliases/{alias}/record
         POST      /models/{name}/versions/{version}/exports
         POST      /models/{name}/aliases/{alias}/exports
+        POST      /models/{name}/versions/{version}/predictions
+        POST      /models/{name}/aliases/{alias}/predictions
         POST      /jobs/cancel
         DELETE    /jobs
         POST      /jobs/{job_id}/cancel

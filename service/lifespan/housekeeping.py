@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from model_store import StoreError
+from service.bulk.results import delete_older
 from service.inference.idle_memory import IdleMemory
 from service.models.retention import RetentionRules, apply_rules
 from service.state import ServiceState
@@ -23,7 +24,7 @@ RULES_EVERY_S = 3600.0
 @asynccontextmanager
 async def housekeeping(state: ServiceState) -> AsyncIterator[None]:
     """Look regularly while the block lasts."""
-    tasks = [asyncio.create_task(_look(state)), asyncio.create_task(_keep_rules(state))]
+    tasks = [asyncio.create_task(work(state)) for work in (_look, _keep_rules, _drop_old_predictions)]
     try:
         yield
     finally:
@@ -42,6 +43,16 @@ async def _keep_rules(state: ServiceState) -> None:
         except StoreError as error:
             logger.warning("old versions were not looked for: %s", error)
         await asyncio.sleep(RULES_EVERY_S)
+
+
+async def _drop_old_predictions(state: ServiceState) -> None:
+    """Delete the answers of old jobs every hour."""
+    while True:
+        await asyncio.sleep(RULES_EVERY_S)
+        try:
+            await asyncio.to_thread(delete_older, state.store.predictions, state.settings.bulk_kept_days)
+        except StoreError as error:
+            logger.warning("old answers of jobs were not looked for: %s", error)
 
 
 async def _look(state: ServiceState) -> None:

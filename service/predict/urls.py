@@ -53,7 +53,9 @@ VERTEX_PREDICT = "/vertex/predict"
 POSTED_ROUTES = (HUB_ROOT, HUB_LATEST, HUB_VERSION, HUB_ALIAS, INVOCATIONS, VERTEX_PREDICT)
 """Addresses where `POST` asks a model, as clients of clouds and hubs do; other methods mean something else there."""
 
-ARCHIVES = re.compile(r"/datasets(/[^/]+/pictures)?|/uploads/[^/]+")
+ARCHIVES = re.compile(
+    r"/datasets(/[^/]+/pictures)?|/uploads/[^/]+|/models/[^/]+/(?:versions|aliases)/[^/]+/predictions"
+)
 """Paths whose routes read bodies of gigabytes themselves."""
 IMPORTS = re.compile(r"/models")
 """Where `POST` brings a model that was trained elsewhere."""

@@ -144,8 +144,8 @@ def _place_of_more(runs: _Runs, requests: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _parameters(plan: TrainingPlan, find_dataset: FindDataset) -> int | None:
-    """Number of parameters for the dataset as it is now; None when it is gone or cannot be read, and of imports."""
-    if plan.imported is not None:
+    """Number of parameters for the dataset as it is now; None when it cannot be read, or nothing is trained."""
+    if plan.upload is not None:
         return None
     try:
         info = find_dataset(plan.dataset)

@@ -62,9 +62,11 @@ async def finish_job(job: OwnJobDep, queue: QueueDep) -> JobRecord:
     summary="Forget a finished job",
     responses=problem_responses(*ONE_JOB, JobNotFinished, NotOwner),
 )
-async def delete_job(job: OwnJobDep, queue: QueueDep) -> None:
-    """Delete the record and the log. The model that the job published stays."""
+async def delete_job(job: OwnJobDep, queue: QueueDep, store: StoreDep) -> None:
+    """Delete the record and the log. The model that the job published stays; the answers of many pictures do not."""
     await queue.call(queue.jobs.forget, job.id)
+    if job.request.predictions is not None:
+        await asyncio.to_thread(store.predictions.delete, job.id)
 
 
 @router.get(

@@ -55,6 +55,8 @@ def _kind_of(request: Mapping[str, Any]) -> JobKind:
         return "import"
     if request.get("export") is not None:
         return "export"
+    if request.get("predictions") is not None:
+        return "predictions"
     return "training" if request.get("record") is None else "record"
 
 

@@ -62,7 +62,7 @@ class JobStore(AnnouncedWorkers):
         key = keys.hashed(idempotency_key)
         job, first_digest, *used = self._scripts.run(
             "submit",
-            keys.new_id() if plan.imported is None else plan.imported.upload,
+            plan.upload or keys.new_id(),
             plan.model_dump_json(),
             key,
             digest,

@@ -47,6 +47,7 @@ from worker.jobs.request import (
 )
 from worker.jobs.transfer import choose_transfer, head_epochs, with_input_size
 from worker.patterns import REFERENCE_PATTERN
+from worker.predictions.options import BulkPlan
 from worker.recipe.exports import ExportOrder
 from worker.recipe.options import (
     Augmentation,
@@ -136,11 +137,22 @@ class TrainingPlan(BaseModel, defer_build=True):
         exclude_if=lambda imported: imported is None,
         description="File to import; trains nothing, so that the fields of a training mean nothing.",
     )
+    predictions: BulkPlan | None = Field(
+        default=None,
+        exclude_if=lambda predictions: predictions is None,
+        description="Pictures to classify; trains nothing either.",
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _open_old_record(cls, value: Any) -> Any:  # noqa: ANN401 - any JSON value
         return {**BEFORE_OPTIONS, **value} if isinstance(value, dict) else value
+
+    @property
+    def upload(self) -> str | None:
+        """Id of the job under which the store keeps what was sent with it, if anything was."""
+        sent = self.imported or self.predictions
+        return None if sent is None else sent.upload
 
     @property
     def architecture_name(self) -> str:

@@ -11,10 +11,12 @@ from worker.jobs.plan import TrainingPlan
 from worker.jobs.states import FINISHED, JobState
 from worker.recipe.options import EarlyStopping
 
-Phase = Literal["starting", "downloading", "preparing", "training", "evaluating", "exporting", "publishing"]
+Phase = Literal[
+    "starting", "downloading", "preparing", "training", "evaluating", "exporting", "publishing", "predicting"
+]
 
 
-JobKind = Literal["training", "import", "record", "export"]
+JobKind = Literal["training", "import", "record", "export", "predictions"]
 
 
 class Progress(BaseModel, defer_build=True):
@@ -126,6 +128,7 @@ class JobFailure(BaseModel, defer_build=True):
         "initial_model_unavailable",
         "weights_unavailable",
         "model_unusable",
+        "pictures_unusable",
         "internal",
     ]
     message: str
@@ -152,7 +155,8 @@ class JobRecord(BaseModel, defer_build=True):
     id: str = Field(description="Name of the job.", examples=["k3v9x2m7qd"])
     kind: JobKind = Field(
         default="training",
-        description="`training`, `import` of a model, `record` of a version's layers, or `export` of a version.",
+        description="`training`, `import` of a model, `record` of a version's layers, `export` of a version, or "
+        "`predictions` of many pictures.",
     )
     state: JobState
     request: TrainingPlan = Field(description="What was asked for, with every default filled in.")

@@ -30,6 +30,7 @@ from worker.training.importing.import_job import run_import
 from worker.training.inside.record_job import record_version
 from worker.training.inside.recording import record_layers
 from worker.training.keras_files import save_trained
+from worker.training.many_predictions import run_predictions
 from worker.training.network import pictures_at_once
 from worker.training.predicting import predict_pictures
 from worker.training.preparation import build_network, prepare
@@ -49,12 +50,15 @@ backbone whose filters were not trained here is large and known: few pictures sa
 
 
 def run(order: Order, link: Link) -> None:
-    """Train, test, export and publish; or import a model; or add to a published version what was asked for.
+    """Train, test, export and publish; or import a model, classify many pictures, or add to a published version.
 
     Raises:
         TrainingFailed: the job cannot continue, with the reason.
     """
     _phases(link, order.plan.epochs)("preparing")
+    if order.plan.predictions is not None:
+        run_predictions(order, link, _load(order, link, 1) if order.plan.predictions.split else None)
+        return
     check_exportable()
     if order.plan.imported is not None:
         run_import(order, link, _load(order, link, order.plan.epochs) if order.plan.dataset else None)

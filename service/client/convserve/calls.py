@@ -118,6 +118,26 @@ def explain(picture: Picture, model: str, options: JsonObject) -> Call[JsonObjec
     return _with_picture("explain", picture, model, options)
 
 
+def predict_many(
+    pictures: str | os.PathLike[str] | None, model: str, split: JsonObject | None, top_k: int
+) -> Call[JobFacts]:
+    """Classify the pictures of an archive, or of a dataset's split, as a job."""
+    path = f"{version_path(model if '/' in model or '@' in model else f'{model}@latest')}/predictions"
+    options: JsonObject = {"params": {"top_k": top_k}}
+    if pictures is None:
+        options["json"] = _given(split or {})
+    else:
+        file = Path(pictures)
+        options["files"] = {"file": (file.name, file.read_bytes())}
+    return Call("POST", path, lambda found: job_facts(found.json()), options, is_repeatable=False)
+
+
+def predictions(job_id: str, row_format: str) -> Call[bytes]:
+    """The rows of a job that classified many pictures."""
+    path = f"/jobs/{_part(job_id)}/predictions"
+    return Call("GET", path, lambda found: found.content, {"params": {"format": row_format}})
+
+
 def feedback(pictures: Picture | Iterable[Picture], label: str, model: str) -> Call[JsonObject]:
     """Say what a model should have answered; the same again changes nothing."""
     options = {"files": _files(pictures), "params": {"label": label}}

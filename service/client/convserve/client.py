@@ -15,7 +15,7 @@ from convserve.errors import ConvserveError, WaitTimedOut
 from convserve.known_job import KnownJob
 from convserve.pictures import Picture
 from convserve.progress import ProgressLine
-from convserve.received import converted, grown, is_converting, saved
+from convserve.received import converted, grown, is_converting, rows_of, saved
 from convserve.sending import POLL_S, TIMEOUT_S, connection, pause_s, unreachable
 
 T = TypeVar("T")
@@ -210,6 +210,32 @@ class Client:
     def explain(self, picture: Picture, model: str, **options: object) -> JsonObject:
         """Where a picture has the evidence for its class."""
         return self.send(calls.explain(picture, model, options))
+
+    def predict_many(
+        self,
+        pictures: str | os.PathLike[str] | None,
+        model: str,
+        *,
+        dataset: str | None = None,
+        split: str = "test",
+        top_k: int = 5,
+    ) -> Job:
+        """Classify many pictures as a job; `job.wait()`, then `predictions(job)` has the rows.
+
+        Args:
+            pictures: path of a zip or tar archive.
+            model: that answers.
+            dataset: instead of an archive, a dataset whose pictures are classified.
+            split: of that dataset.
+            top_k: how many classes each row names.
+        """
+        wanted = None if dataset is None else {"dataset": dataset, "split": split}
+        return Job(self, self.send(calls.predict_many(pictures, model, wanted, top_k)))
+
+    def predictions(self, job: "Job | str") -> list[JsonObject]:
+        """The rows of a job that classified many pictures: `name`, `label`, `score`, `top_k`, or `name`, `error`."""
+        found = self.send(calls.predictions(job if isinstance(job, str) else job.id, "jsonl"))
+        return rows_of(found)
 
     def feedback(self, pictures: Picture | Iterable[Picture], label: str, model: str) -> JsonObject:
         """Say what a model should have answered: the right label of one or more pictures.

@@ -1,5 +1,6 @@
 """What both clients do with an answer that they have received."""
 
+import json
 import os
 from pathlib import Path
 
@@ -40,3 +41,8 @@ def grown(dataset: JsonObject, version: int) -> JsonObject:
     if failed.get("version") == version:
         raise ConvserveError((failed.get("error") or {}).get("message", "the pictures were not added"))
     return converted(dataset)
+
+
+def rows_of(lines: bytes) -> list[JsonObject]:
+    """The objects of JSON lines."""
+    return [json.loads(line) for line in lines.splitlines()]

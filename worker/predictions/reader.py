@@ -1,0 +1,110 @@
+"""The process that reads and classifies the pictures of a job: an order in, one message for each picture out.
+
+It has neither credentials nor the store. The kernel bounds its memory, since the pictures may be hostile, and it ends
+when its standard input is closed: with the trainer that started it.
+"""
+
+import os
+import resource
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from worker.artifacts import INPUT_TENSOR, OUTPUT_TENSOR
+from worker.datasets.upload.errors import ArchiveRejected
+from worker.pictures.pixels import to_unit_range
+from worker.predictions.options import ReaderOrder
+from worker.predictions.pictures import Read, open_pictures
+from worker.predictions.rows import Answered, Counted, Guess, Refused, Row
+
+BATCH = 32
+BATCH_VALUES = 32 * 224 * 224 * 3
+"""Pixel values of a batch; of large pictures there are fewer in it."""
+RUNTIME_BYTES = 2 * 2**30
+"""Address space of ONNX Runtime and its threads, beside what a conversion may use."""
+NETWORK_FACTOR = 4
+_ONLY_ERRORS = 3  # ONNX Runtime's log severity
+
+Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+
+def classify(order: ReaderOrder, network: Network, send: Callable[[Row | Counted], None]) -> None:
+    """Send how many pictures there are, then a row for each. Raises `ArchiveRejected`."""
+    with ExitStack() as opened:
+        pictures = open_pictures(order, opened)
+        send(Counted(total=pictures.total, left_out=pictures.left_out))
+        values = int(np.prod(order.input_shape))
+        n = max(1, min(BATCH, BATCH_VALUES // values))
+        rest = pictures.read(order.start)
+        while batch := list(islice(rest, n)):
+            for row in _rows(batch, order, network):
+                send(row)
+
+
+def _rows(batch: list[Read], order: ReaderOrder, network: Network) -> Iterator[Row]:
+    pixels = [read.pixels for read in batch if read.pixels is not None]
+    answers = iter(network(to_unit_range(np.stack(pixels))) if pixels else ())
+    for read in batch:
+        if read.failed is not None:
+            yield read.failed
+            continue
+        found: NDArray[np.float32] = next(answers)
+        best = np.argsort(-found, kind="stable")[: order.top_k]
+        guesses = [Guess(label=order.classes[index], score=float(found[index])) for index in best]
+        yield Answered(name=read.name, top_k=guesses)
+
+
+def open_network(path: Path, threads: int) -> Network:
+    """A version's network as a function of float32 pictures in [0, 1]."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _ONLY_ERRORS
+    options.enable_cpu_mem_arena = False
+    session: Any = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+
+    def answer(images: NDArray[np.float32]) -> NDArray[np.float32]:
+        found: NDArray[np.float32] = session.run([OUTPUT_TENSOR], {INPUT_TENSOR: images})[0]
+        return found
+
+    return answer
+
+
+def main() -> None:
+    """Entry point: an order on standard input, messages on standard output."""
+    order = ReaderOrder.model_validate_json(sys.stdin.buffer.readline())
+    threading.Thread(target=_end_with_the_trainer, daemon=True).start()
+    os.nice(order.niceness)
+    network_bytes = Path(order.network).stat().st_size
+    most = order.order.limits.max_memory_bytes + RUNTIME_BYTES + NETWORK_FACTOR * network_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    def send(message: Row | Counted | Refused) -> None:
+        sys.stdout.buffer.write(message.model_dump_json().encode() + b"\n")
+        sys.stdout.buffer.flush()
+
+    try:
+        classify(order, open_network(Path(order.network), order.threads), send)
+    except ArchiveRejected as error:
+        send(Refused(message=error.message, hint=error.hint))
+    except MemoryError:
+        send(Refused(message="The pictures need more memory than they may use.", hint="Send fewer or smaller ones."))
+
+
+def _end_with_the_trainer() -> None:
+    while os.read(0, 1024):  # not through sys.stdin, whose lock would block an orderly exit
+        pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()
