@@ -7,6 +7,7 @@ from rich.console import Console
 
 from service.cli.client import Client
 from service.cli.errors import CommandFailed
+from service.cli.json_lines import print_line
 from service.cli.own_photos import as_archive
 from service.cli.train import watch
 from worker.jobs.records import JobRecord
@@ -17,7 +18,16 @@ SPLITS = frozenset({"train", "test", "validation"})
 _MEDIA_TYPES = {".zip": "application/zip", ".tar": "application/x-tar"}
 
 
-def run_bulk(client: Client, named: str, pictures: str, output: Path, row_format: str | None, top_k: int) -> None:
+def run_bulk(
+    client: Client,
+    named: str,
+    pictures: str,
+    output: Path,
+    row_format: str | None,
+    top_k: int,
+    *,
+    as_json: bool = False,
+) -> None:
     """Classify pictures, and write one row for each.
 
     Everything but rows goes to the standard error, so that rows can be piped.
@@ -29,6 +39,7 @@ def run_bulk(client: Client, named: str, pictures: str, output: Path, row_format
         output: file to write, or `-`.
         row_format: `csv` or `jsonl`; None: by the name of the file.
         top_k: classes that each row names.
+        as_json: say as JSON what was written, which then needs a file.
 
     Raises:
         CommandFailed: there are no pictures, the server refuses them, or the job does not succeed.
@@ -36,13 +47,17 @@ def run_bulk(client: Client, named: str, pictures: str, output: Path, row_format
     chosen = row_format or ("jsonl" if output.suffix in {".jsonl", ".ndjson"} else "csv")
     if chosen not in {"csv", "jsonl"}:
         raise CommandFailed(f"--format must be csv or jsonl, got {chosen!r}")
+    if as_json and output == STDOUT:
+        raise CommandFailed("--json needs a file for the rows; name it with --output")
     console = Console(stderr=True)
     job = watch(client, _submitted(client, f"{_version_path(named)}/predictions?top_k={top_k}", pictures), console)
     if job.state is not JobState.SUCCEEDED:
         reason = f" ({job.error.code}): {job.error.message}" if job.error else ""
         raise CommandFailed(f"job {job.id} {job.state}{reason}", job.error.hint if job.error else None)
     n_bytes = _download(client, f"/jobs/{job.id}/predictions?format={chosen}", output)
-    if output != STDOUT:
+    if as_json:
+        print_line({"job": job.id, "pictures": job.progress.steps, "file": str(output), "size_bytes": n_bytes})
+    elif output != STDOUT:
         console.print(f"{output}  {n_bytes:,} bytes", soft_wrap=True, highlight=False)
 
 

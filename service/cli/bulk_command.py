@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from service.cli.options import Url
+from service.cli.options import AsJson, Url
 
 BULK_EXAMPLES = (
     "[bold]Examples[/bold]\n\n"
@@ -31,6 +31,7 @@ def bulk(
         str | None, typer.Option("--format", help="csv or jsonl; default: by the file's name, otherwise csv.")
     ] = None,
     top_k: Annotated[int, typer.Option(min=1, max=100, help="Number of classes that each row names.")] = 5,
+    as_json: AsJson = False,
     url: Url = None,
 ) -> None:
     """Classify many pictures: a job in a worker writes one row for each, as CSV or JSON lines."""
@@ -38,4 +39,4 @@ def bulk(
     from service.cli.server import connect
 
     with connect(url) as client:
-        run_bulk(client, model, pictures, output, row_format, top_k)
+        run_bulk(client, model, pictures, output, row_format, top_k, as_json=as_json)
