@@ -7,7 +7,7 @@ knows neither HTTP nor Redis nor Keras.
 import secrets
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from model_store import Manifest
 from worker.architectures import (
@@ -23,7 +23,6 @@ from worker.architectures import (
     override,
 )
 from worker.datasets import DatasetInfo, FindDataset, dataset_info
-from worker.imports.options import ImportedModel
 from worker.jobs.dataset_choice import chosen_dataset
 from worker.jobs.lineage import (
     DoesNotFit,
@@ -46,9 +45,8 @@ from worker.jobs.request import (
     Validation,
 )
 from worker.jobs.transfer import choose_transfer, head_epochs, with_input_size
+from worker.jobs.without_training import WithoutTraining
 from worker.patterns import REFERENCE_PATTERN
-from worker.predictions.options import BulkPlan
-from worker.recipe.exports import ExportOrder
 from worker.recipe.options import (
     Augmentation,
     CompleteOptimizer,
@@ -65,7 +63,7 @@ OWN_RECIPE = Recipe(optimizer=Optimizer(name="adam"), batch_size=32, epochs=10)
 """Defaults for a network of one's own: those of the lesson's first network."""
 
 
-class TrainingPlan(BaseModel, defer_build=True):
+class TrainingPlan(WithoutTraining, defer_build=True):
     """A training with nothing left to choose: what a worker runs. Null means "without", never "not decided"."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -121,38 +119,10 @@ class TrainingPlan(BaseModel, defer_build=True):
         description="How much of the network is trained: `head`, `last_blocks` or `all`, which is the default.",
     )
 
-    export: ExportOrder | None = Field(
-        default=None,
-        exclude_if=lambda export: export is None,
-        description="Version to export to another format; trains nothing.",
-    )
-    record: str | None = Field(
-        default=None,
-        pattern=REFERENCE_PATTERN,
-        exclude_if=lambda record: record is None,
-        description="Version, as `name/version`, to record; trains nothing.",
-    )
-    imported: ImportedModel | None = Field(
-        default=None,
-        exclude_if=lambda imported: imported is None,
-        description="File to import; trains nothing, so that the fields of a training mean nothing.",
-    )
-    predictions: BulkPlan | None = Field(
-        default=None,
-        exclude_if=lambda predictions: predictions is None,
-        description="Pictures to classify; trains nothing either.",
-    )
-
     @model_validator(mode="before")
     @classmethod
     def _open_old_record(cls, value: Any) -> Any:  # noqa: ANN401 - any JSON value
         return {**BEFORE_OPTIONS, **value} if isinstance(value, dict) else value
-
-    @property
-    def upload(self) -> str | None:
-        """Id of the job under which the store keeps what was sent with it, if anything was."""
-        sent = self.imported or self.predictions
-        return None if sent is None else sent.upload
 
     @property
     def architecture_name(self) -> str:
