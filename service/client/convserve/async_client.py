@@ -11,12 +11,13 @@ import httpx
 
 from convserve import calls
 from convserve.answers import JobFacts, Prediction
+from convserve.async_feedback import AsyncFeedbackCalls
 from convserve.calls import Call, JsonObject
 from convserve.errors import ConvserveError, WaitTimedOut
 from convserve.known_job import KnownJob
 from convserve.pictures import Picture
 from convserve.progress import ProgressLine
-from convserve.received import converted, grown, is_converting, rows_of, saved
+from convserve.received import converted, rows_of, saved
 from convserve.sending import POLL_S, TIMEOUT_S, connection, pause_s, unreachable
 
 T = TypeVar("T")
@@ -80,7 +81,7 @@ class AsyncJob(KnownJob):
         await self._client.send(calls.delete_job(self.id))
 
 
-class AsyncClient:
+class AsyncClient(AsyncFeedbackCalls):
     """A convserve server.
 
     Models are named `name` (its default version), `name/3` or `name@alias`.
@@ -239,34 +240,6 @@ class AsyncClient:
         """The rows of a job that classified many pictures: `name`, `label`, `score`, `top_k`, or `name`, `error`."""
         found = await self.send(calls.predictions(job if isinstance(job, str) else job.id, "jsonl"))
         return rows_of(found)
-
-    async def feedback(self, pictures: Picture | Iterable[Picture], label: str, model: str) -> JsonObject:
-        """Say what a model should have answered: the right label of one or more pictures.
-
-        Args:
-            pictures: as for `predict`.
-            label: one of the model's classes.
-            model: that answered; `name/3` says which version did.
-        """
-        return await self.send(calls.feedback(pictures, label, model))
-
-    async def collect_feedback(self, model: str, **options: object) -> JsonObject:
-        """Make a version of a dataset of the feedback on a model, and wait until it is ready.
-
-        Args:
-            model: its name.
-            options: `dataset`, `owner`.
-
-        Returns:
-            The dataset; `initial_model=model` trains on it from what the model knows.
-
-        Raises:
-            ConvserveError: the pictures make no dataset.
-        """
-        collected = await self.send(calls.collect_feedback(model, options))
-        while is_converting(found := await self.send(calls.get(f"/datasets/{collected['dataset']}"))):
-            await asyncio.sleep(POLL_S)
-        return grown(found, collected["version"])
 
     async def compare(
         self, *jobs: "AsyncJob | str", groups: Iterable[str] = (), metric: str | None = None

@@ -12,10 +12,11 @@ from convserve import calls
 from convserve.answers import JobFacts, Prediction
 from convserve.calls import Call, JsonObject
 from convserve.errors import ConvserveError, WaitTimedOut
+from convserve.feedback import FeedbackCalls
 from convserve.known_job import KnownJob
 from convserve.pictures import Picture
 from convserve.progress import ProgressLine
-from convserve.received import converted, grown, is_converting, rows_of, saved
+from convserve.received import converted, rows_of, saved
 from convserve.sending import POLL_S, TIMEOUT_S, connection, pause_s, unreachable
 
 T = TypeVar("T")
@@ -79,7 +80,7 @@ class Job(KnownJob):
         self._client.send(calls.delete_job(self.id))
 
 
-class Client:
+class Client(FeedbackCalls):
     """A convserve server.
 
     Models are named `name` (its default version), `name/3` or `name@alias`.
@@ -236,34 +237,6 @@ class Client:
         """The rows of a job that classified many pictures: `name`, `label`, `score`, `top_k`, or `name`, `error`."""
         found = self.send(calls.predictions(job if isinstance(job, str) else job.id, "jsonl"))
         return rows_of(found)
-
-    def feedback(self, pictures: Picture | Iterable[Picture], label: str, model: str) -> JsonObject:
-        """Say what a model should have answered: the right label of one or more pictures.
-
-        Args:
-            pictures: as for `predict`.
-            label: one of the model's classes.
-            model: that answered; `name/3` says which version did.
-        """
-        return self.send(calls.feedback(pictures, label, model))
-
-    def collect_feedback(self, model: str, **options: object) -> JsonObject:
-        """Make a version of a dataset of the feedback on a model, and wait until it is ready.
-
-        Args:
-            model: its name.
-            options: `dataset`, `owner`.
-
-        Returns:
-            The dataset; `initial_model=model` trains on it from what the model knows.
-
-        Raises:
-            ConvserveError: the pictures make no dataset.
-        """
-        collected = self.send(calls.collect_feedback(model, options))
-        while is_converting(found := self.send(calls.get(f"/datasets/{collected['dataset']}"))):
-            time.sleep(POLL_S)
-        return grown(found, collected["version"])
 
     def compare(self, *jobs: "Job | str", groups: Iterable[str] = (), metric: str | None = None) -> JsonObject:
         """Runs side by side, with a verdict whether they differ by more than chance."""
