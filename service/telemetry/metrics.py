@@ -71,6 +71,13 @@ class Metrics:
             REQUEST_BUCKETS_S,
             registry,
         )
+        self._count_predictions(registry)
+        self._count_pictures_and_loads(registry)
+        self._models: dict[str, _OfModel] = {}
+        self._watched: set[str] = set()  # models with series of unusual pictures
+        self._exchanges: dict[tuple[str, str, int], tuple[Count, Observations]] = {}  # as in `_OfModel`
+
+    def _count_predictions(self, registry: CollectorRegistry) -> None:
         self._decode, self._queue, self._compute = (
             histograms(f"convserve_prediction_{stage}_seconds", text, ["model"], STAGE_BUCKETS_S, registry)
             for stage, text in (
@@ -85,6 +92,8 @@ class Metrics:
         self._answered = counters(
             "convserve_pictures_answered", "Pictures that got probabilities.", ["model"], registry
         )
+
+    def _count_pictures_and_loads(self, registry: CollectorRegistry) -> None:
         self._unusual = Counter(
             "convserve_pictures_unusual",
             "Pictures that are unlike the training pictures; of those that are not, 1 %.",
@@ -109,9 +118,6 @@ class Metrics:
             buckets=LOAD_BUCKETS_S,
             registry=registry,
         )
-        self._models: dict[str, _OfModel] = {}
-        self._watched: set[str] = set()  # models with series of unusual pictures
-        self._exchanges: dict[tuple[str, str, int], tuple[Count, Observations]] = {}  # as in `_OfModel`
 
     def request_answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one HTTP exchange under its route's template, `OTHER` when it has none."""
