@@ -1,8 +1,10 @@
-"""How an ONNX file is opened, wherever it is run: on the CPU, without an arena, and without warnings."""
+"""How an ONNX file is opened, wherever it is run: on the CPU, without an arena, and without warnings.
+
+ONNX Runtime is imported when the first session is opened: importing it starts a thread, and a process with threads
+cannot be forked safely, see `worker.training.template`.
+"""
 
 from typing import Any
-
-import onnxruntime
 
 ALL_CORES = 0
 _ONLY_ERRORS = 3  # ONNX Runtime's log severity
@@ -21,6 +23,8 @@ def open_session(model: bytes, threads: int) -> Any:  # noqa: ANN401 - ONNX Runt
     Raises:
         Exception: the file holds no network; ONNX Runtime's errors have no common base class.
     """
+    import onnxruntime  # noqa: PLC0415 - see above
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

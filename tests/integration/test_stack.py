@@ -112,14 +112,14 @@ def is_ready(url: str) -> bool:
         return False
 
 
-def has_spare_trainer(up: Up) -> bool:
-    def is_trainer(process: psutil.Process) -> bool:
+def runs(up: Up, module: str) -> bool:
+    def is_it(process: psutil.Process) -> bool:
         try:
-            return "worker.training.trainer" in process.cmdline()
+            return module in process.cmdline()
         except psutil.NoSuchProcess:
             return False
 
-    return any(is_trainer(process) for process in up.left())
+    return any(is_it(process) for process in up.left())
 
 
 def runtime_directories(up: Up) -> set[Path]:
@@ -232,7 +232,7 @@ def test_a_data_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> N
 def test_a_signal_ends_everything_in_order(number: signal.Signals, tmp_path: Path) -> None:
     with Up(tmp_path / "data") as up:
         url = up.url()
-        wait_until(lambda: has_spare_trainer(up), 20)
+        wait_until(lambda: runs(up, "worker.training.template"), 20)
         (runtime,) = runtime_directories(up)
         up.process.send_signal(number)
         assert up.end(20) == 0, up.log
@@ -244,9 +244,9 @@ def test_a_signal_ends_everything_in_order(number: signal.Signals, tmp_path: Pat
 
 
 def test_a_kill_leaves_nothing_behind_and_the_next_start_recovers(tmp_path: Path) -> None:
-    with Up(tmp_path / "data") as up:
+    with Up(tmp_path / "data", CONVSERVE_TRAINER_NICENESS="0") as up:
         up.url()
-        wait_until(lambda: has_spare_trainer(up), 20)
+        wait_until(lambda: runs(up, "worker.training.trainer"), 20)
         (runtime,) = runtime_directories(up)
         up.process.kill()
         up.process.wait()

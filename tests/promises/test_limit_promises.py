@@ -24,8 +24,13 @@ def allocate(file):
         held.append(bytearray(b"x" * 20_000_000))
         time.sleep(0.01)
 
-if "worker.training.trainer" in sys.orig_argv:
+def start():
     threading.Thread(target=allocate, args=({file!r},), daemon=True).start()
+
+if "worker.training.trainer" in sys.orig_argv:
+    start()
+if "worker.training.template" in sys.orig_argv:
+    os.register_at_fork(after_in_child=start)
 """
 """A module that Python runs when it starts: in a trainer it takes more and more memory once the file names it."""
 MEMORY_BYTES = 3_000_000_000

@@ -1,11 +1,9 @@
 """What a worker does on a wake-up: claim the job whose turn it is, give it to the spare trainer, prepare the next one.
 
-Runs in Celery's pool process, which imports no Keras. The spare is a trainer that has already imported Keras, so that
-no job waits for the import.
+Runs in Celery's pool process, which imports no Keras.
 """
 
 import logging
-import os
 import time
 
 from model_store import StoreError, StoreUnavailable, open_store
@@ -25,6 +23,7 @@ from worker.supervision.journal import insist
 from worker.supervision.limits import Limits, memory_limit
 from worker.supervision.messages import Order
 from worker.supervision.settling import settle
+from worker.supervision.spare_trainer import SpareTrainer
 from worker.supervision.supervisor import Supervisor
 from worker.supervision.trainer_process import TrainerProcess
 from worker.supervision.work_dirs import sweep_work_dirs
@@ -57,11 +56,12 @@ class Runner:
         if n_directories := sweep_work_dirs():
             logger.info("swept %d directories of trainers that were killed", n_directories)
         self._sweep_store_when_due()
-        self._spare: TrainerProcess | None = None
-        self._prepare_spare()
+        self._spare = SpareTrainer(settings)
+        self._spare.prepare()
 
     def run(self) -> None:
         """Run the job whose turn it is; a wake-up does nothing when no job waits."""
+        self._spare.await_process()
         # Asked until there is an answer: a claim that Redis made while it hung would cost the job an attempt.
         claimant = claimant_of(self._worker)
         claim = insist("of the next turn", lambda: self._job_store.claim(claimant=claimant), CLAIM_RETRY_S)
@@ -77,14 +77,12 @@ class Runner:
                 self._give_back(claim)
                 raise
         self._drop_leftovers(claim.job)
-        self._prepare_spare()
+        self._spare.prepare()
         self._sweep_store_when_due()
 
     def close(self) -> None:
         """End the spare trainer and send the remaining traces."""
-        if self._spare is not None:
-            self._spare.stop()
-            self._spare = None
+        self._spare.close()
         self._tracing.close()
 
     def _give_back(self, claim: Claim) -> None:
@@ -111,7 +109,7 @@ class Runner:
             self._settings.cancel_grace_s,
             self._settings.stall_timeout_s,
             self._settings.pause_grace_s,
-            on_training=self._prepare_spare,
+            on_training=self._spare.prepare,
             limits=limits,
             run_folder=RunFolder(self._settings.tensorboard_path, f"{claim.plan.model}-{claim.job}"),
         )
@@ -198,23 +196,4 @@ class Runner:
         )
 
     def _take_spare(self) -> TrainerProcess:
-        spare, self._spare = self._spare, None
-        if spare is not None and spare.is_alive():
-            return spare
-        if spare is not None:
-            logger.warning("the spare trainer had died: %s", spare.last_words())
-            spare.stop()
-        return self._spawn()
-
-    def _prepare_spare(self) -> None:
-        if self._settings.spare_trainer and self._spare is None:
-            try:
-                self._spare = self._spawn()
-            except OSError as error:
-                logger.warning("no spare trainer: the next job starts its own: %s", error)
-
-    def _spawn(self) -> TrainerProcess:
-        # Keras chooses its backend when it is imported, and TensorFlow's start-up messages are of no use. By default
-        # TensorFlow uses oneDNN only with AVX-512 or AMX; it trains convolutions twice as fast with AVX2 alone, too.
-        defaults = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2", "TF_ENABLE_ONEDNN_OPTS": "1"}
-        return TrainerProcess(self._settings.trainer_niceness, defaults | os.environ)
+        return self._spare.take()

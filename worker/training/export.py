@@ -12,7 +12,6 @@ from typing import Any
 import keras
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
@@ -20,6 +19,7 @@ from onnx.reference import ReferenceEvaluator
 from worker.artifacts import INPUT_TENSOR, OUTPUT_TENSOR
 from worker.jobs.errors import TrainingFailed
 from worker.jobs.records import JobFailure
+from worker.onnx_sessions import ALL_CORES, open_session
 
 MAX_DIFFERENCE = 1e-4
 OPSET = 17  # the newest that tf2onnx 1.17 writes and every ONNX Runtime since 1.13 reads
@@ -139,7 +139,7 @@ def parity(path: Path, inputs: NDArray[np.float32], probabilities: NDArray[np.fl
     Raises:
         TrainingFailed: they differ by more than 1e-4 (`parity`).
     """
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    session = open_session(path.read_bytes(), ALL_CORES)
     difference = float(np.abs(session.run([OUTPUT_TENSOR], {INPUT_TENSOR: inputs})[0] - probabilities).max())
     if not difference <= MAX_DIFFERENCE:  # also true for NaN
         raise TrainingFailed(

@@ -1,17 +1,15 @@
 """The trainer process: imports Keras, waits for one order, runs it, reports, exits.
 
-Started only by `worker.supervision.trainer_process`. It does not use Redis: all its reports go to its worker. When the
-worker ends, the trainer's standard input ends, and the trainer exits.
+Started by `worker.supervision.trainer_process`, or forked from `worker.training.template`, which then calls `serve`.
+It does not use Redis: all its reports go to its worker. When the worker ends, the trainer's standard input ends, and
+the trainer exits.
 """
 
-import ctypes
 import faulthandler
-import importlib
 import logging
 import os
 import queue
 import select
-import signal
 import sys
 import threading
 from typing import BinaryIO
@@ -36,12 +34,13 @@ from worker.supervision.messages import (
     Report,
 )
 from worker.supervision.priority import set_session_niceness
+from worker.training.parent_death import die_with_worker
+from worker.training.preloading import import_pipeline
 
 logger = logging.getLogger("worker.trainer")  # not below `worker.training`, whose lines go to the job's log
 
 LOOK_EVERY_S = 0.1
 LAST = 19  # niceness of work that must not slow down anything else
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class WorkerLink:
@@ -135,13 +134,23 @@ class _JobLog(logging.Handler):
 def main() -> None:
     """Entry point: `python -m worker.training.trainer <worker's pid> <descriptor of the reports pipe> <niceness>`."""
     worker_pid, descriptor, niceness = map(int, sys.argv[1:])
-    _die_with_worker(worker_pid)
+    die_with_worker(worker_pid)
     os.nice(niceness)
     set_session_niceness(LAST)
     faulthandler.enable()
     link = WorkerLink(sys.stdin.buffer, os.fdopen(descriptor, "wb"))
     _import_in_background(link, niceness)
-    from worker.training import pipeline, warmup  # noqa: PLC0415 - already imported in the background
+    serve(link, niceness)
+
+
+def serve(link: WorkerLink, niceness: int) -> None:
+    """Wait for one order and run it; everything is imported already.
+
+    Args:
+        link: to the worker.
+        niceness: of this process's session while the order runs, see `set_session_niceness`.
+    """
+    from worker.training import pipeline, warmup  # noqa: PLC0415 - Keras is imported before this function is called
 
     if not link.is_order_waiting():
         warmup.warm_up()
@@ -171,27 +180,17 @@ def _import_in_background(link: WorkerLink, niceness: int) -> None:
     niceness does not change.
     """
 
-    def import_pipeline() -> None:
+    def import_slowly() -> None:
         if sys.platform == "linux":
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LAST)
-        importlib.import_module("worker.training.absent")
-        importlib.import_module("worker.training.pipeline")
-        importlib.import_module("worker.training.warmup")
+        import_pipeline()
 
-    thread = threading.Thread(target=import_pipeline)
+    thread = threading.Thread(target=import_slowly)
     thread.start()
     while thread.is_alive() and not link.is_order_waiting():
         thread.join(LOOK_EVERY_S)
     set_session_niceness(niceness if link.is_order_waiting() else LAST)
     thread.join()
-
-
-def _die_with_worker(worker_pid: int) -> None:
-    """Ask the kernel to kill this process when the worker dies (Linux; on other systems the end of the pipe does)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != worker_pid:
-        sys.exit("the worker has ended already")
 
 
 def _failure(error: Exception, order: Order) -> JobFailure:

@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from worker.artifacts import INPUT_TENSOR, UNUSUAL_TENSOR, USUAL_SCORES
+from worker.onnx_sessions import ALL_CORES, open_session
 from worker.pictures.pixels import to_unit_range
 
 logger = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ def _wavelets(channels: int) -> onnx.TensorProto:
     return numpy_helper.from_array(values, WAVELETS)
 
 
-def _session(nodes: list[onnx.NodeProto], wavelets: onnx.TensorProto) -> onnxruntime.InferenceSession:
+def _session(nodes: list[onnx.NodeProto], wavelets: onnx.TensorProto) -> Any:
     graph = helper.make_graph(
         nodes,
         "features",
@@ -113,10 +113,10 @@ def _session(nodes: list[onnx.NodeProto], wavelets: onnx.TensorProto) -> onnxrun
         [wavelets],
     )
     model = _model(graph)
-    return onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return open_session(model.SerializeToString(), ALL_CORES)
 
 
-def _run(session: onnxruntime.InferenceSession, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+def _run(session: Any, images: NDArray[np.uint8]) -> NDArray[np.float64]:
     at_once = max(1, BATCH_VALUES // images[0].size)
     parts = [
         session.run([FEATURES], {INPUT_TENSOR: to_unit_range(images[start : start + at_once])})[0]

@@ -1,0 +1,143 @@
+"""Trainers forked from a process that has imported Keras are what trainers are that were started by themselves."""
+
+import ctypes
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.busy_machine import wait_until
+from tests.paths import PROJECT
+from worker.settings import WorkerSettings
+from worker.supervision import spare_trainer, trainer_template
+from worker.supervision.spare_trainer import SpareTrainer
+from worker.supervision.trainer_process import TrainerProcess
+from worker.supervision.trainer_template import TemplateFailed, TrainerTemplate
+
+ENVIRONMENT = {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
+NICENESS = 1
+BROKEN = """
+import os, sys
+if "worker.training.template" in sys.orig_argv:
+    os.write(2, b"no template today")
+    os._exit(3)
+"""
+"""A module that Python runs when it starts."""
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _orphans_of_others() -> Iterator[None]:
+    """Orphans of later tests go to the first process of the machine again."""
+    yield
+    ctypes.CDLL(None).prctl(36, 0)
+
+
+@pytest.fixture(scope="module")
+def template() -> Iterator[TrainerTemplate]:
+    made = TrainerTemplate(NICENESS, ENVIRONMENT)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> WorkerSettings:
+    return WorkerSettings(data_dir=tmp_path, trainer_niceness=0)
+
+
+def names_of_children() -> list[str]:
+    """Modules that the children of this process run."""
+    lines = [" ".join(child.cmdline()) for child in psutil.Process().children() if child.status() != "zombie"]
+    return [word for line in lines for word in line.split() if word.startswith("worker.training.")]
+
+
+def test_a_forked_trainer_is_a_child_of_its_worker_in_a_session_of_its_own(template: TrainerTemplate) -> None:
+    trainer = TrainerProcess(NICENESS, ENVIRONMENT, template)
+    process = psutil.Process(trainer.pid)
+    assert process.ppid() == os.getpid()
+    assert os.getpgid(trainer.pid) == os.getsid(trainer.pid) == trainer.pid
+    wait_until(lambda: process.cmdline()[1:3] == ["-m", "worker.training.trainer"], 5)
+    assert process.nice() == NICENESS
+    assert Path(f"/proc/{trainer.pid}/oom_score_adj").read_text().strip() == "900"
+    kinds = {str(Path(f"/proc/{trainer.pid}/fd/{number}").readlink()).partition(":")[0] for number in range(3)}
+    assert kinds == {"pipe", str(trainer.work_dir / "output.log")}
+    assert trainer.is_alive()
+    os.kill(trainer.pid, signal.SIGTERM)
+    assert trainer.exit_status() == -signal.SIGTERM
+    assert psutil.pid_exists(trainer.pid), "its id could be another process's before its group is killed"
+    trainer.stop()
+    assert not psutil.pid_exists(trainer.pid)
+    assert not trainer.work_dir.exists()
+    with pytest.raises(EOFError):
+        trainer.receive(timeout_s=5)
+
+
+def test_a_trainer_outlives_its_template(template: TrainerTemplate) -> None:
+    trainer = TrainerProcess(0, ENVIRONMENT, template)
+    trainer.await_start()
+    os.kill(template.pid, signal.SIGKILL)
+    wait_until(lambda: not template.is_alive(), 5)
+    assert trainer.is_alive()
+    too_late = TrainerProcess(0, ENVIRONMENT, template)
+    with pytest.raises(TemplateFailed):
+        too_late.await_start()
+    too_late.stop()
+    assert not too_late.work_dir.exists()
+    trainer.stop()
+    assert not psutil.pid_exists(trainer.pid)
+
+
+def test_where_no_template_can_run_trainers_are_started_directly(
+    settings: WorkerSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(BROKEN)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{PROJECT}")
+    spare = SpareTrainer(settings)
+    spare.prepare()
+    trainer = spare.take()
+    assert trainer.is_alive()
+    assert "no template today" in caplog.text
+    spare.prepare()
+    assert names_of_children() == ["worker.training.trainer"] * 2
+    spare.close()
+    trainer.stop()
+    assert names_of_children() == []
+
+
+def test_a_template_that_hangs_is_replaced_by_a_trainer(
+    settings: WorkerSettings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(trainer_template, "PATIENCE_S", 0.1)
+    spare = SpareTrainer(settings)
+    spare.prepare()
+    (hanging,) = psutil.Process().children()
+    hanging.suspend()
+    trainer = spare.take()
+    assert trainer.is_alive()
+    assert "did nothing for" in caplog.text
+    assert not hanging.is_running()
+    trainer.stop()
+    spare.close()
+
+
+def test_a_worker_that_ends_before_the_import_leaves_nothing(settings: WorkerSettings) -> None:
+    spare = SpareTrainer(settings)
+    spare.prepare()
+    assert names_of_children() == ["worker.training.template"]
+    spare.close()
+    assert names_of_children() == []
+
+
+@pytest.mark.parametrize("setting", ["trainer_template", "spare_trainer"])
+def test_a_setting_turns_the_template_off(
+    setting: str, settings: WorkerSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spare_trainer, "TrainerTemplate", None)
+    spare = SpareTrainer(settings.model_copy(update={setting: False}))
+    spare.prepare()
+    assert "worker.training.template" not in names_of_children()
+    spare.close()
