@@ -50,7 +50,8 @@ def main() -> None:
     with socket.socket(fileno=descriptor) as requests:
         descriptors = _fork_on_request(requests, worker_pid)
     if descriptors:
-        _be_trainer(*descriptors, niceness)
+        instructions, reports, output = descriptors
+        _be_trainer(instructions, reports, output, niceness)
 
 
 def _fork_on_request(requests: socket.socket, worker_pid: int) -> list[int]:
