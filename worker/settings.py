@@ -148,8 +148,7 @@ class WorkerSettings(SharedSettings):
 
     spare_trainer: bool = Field(
         default=True,
-        description="Keep one idle trainer process with Keras imported, so that a job starts at once (about 0.6 GB, "
-        "or 0.4 GB with `CONVSERVE_TRAINER_TEMPLATE`).",
+        description="Keep one idle trainer process with Keras imported, so that a job starts at once (about 0.3 GB).",
     )
     trainer_template: bool = Field(
         default=True,

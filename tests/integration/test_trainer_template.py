@@ -1,8 +1,10 @@
 """Trainers forked from a process that has imported Keras are what trainers are that were started by themselves."""
 
 import ctypes
+import io
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from worker.supervision import spare_trainer, trainer_template
 from worker.supervision.spare_trainer import SpareTrainer
 from worker.supervision.trainer_process import TrainerProcess
 from worker.supervision.trainer_template import TemplateFailed, TrainerTemplate
+from worker.training import trainer as trainer_module
 
 ENVIRONMENT = {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
 NICENESS = 1
@@ -141,3 +144,15 @@ def test_a_setting_turns_the_template_off(
     spare.prepare()
     assert "worker.training.template" not in names_of_children()
     spare.close()
+
+
+def test_a_trainer_that_is_being_prepared_hurries_when_its_order_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    hurries = threading.Event()
+    monkeypatch.setattr(trainer_module, "set_session_niceness", lambda _: hurries.set())
+    read, write = os.pipe()
+    with os.fdopen(read, "rb") as orders, os.fdopen(write, "wb", buffering=0) as worker:
+        link = trainer_module.WorkerLink(orders, io.BytesIO())
+        with trainer_module._hurrying(link, NICENESS):
+            assert not hurries.wait(0.3)
+            worker.write(b"an order")
+            assert hurries.wait(60)

@@ -27,7 +27,7 @@ def _memory() -> Iterator[Finding]:
     memory = host_bytes()
     said = f"{memory / 2**30:.1f} GiB of memory for this process and those beside it"
     if memory < ENOUGH_MEMORY_BYTES:
-        yield Finding("memory", "warning", said, "Set CONVSERVE_SPARE_TRAINER=0, which saves 0.6 GB.")
+        yield Finding("memory", "warning", said, "Set CONVSERVE_SPARE_TRAINER=0, which saves 0.3 GB.")
     else:
         yield Finding("memory", "ok", said)
 
