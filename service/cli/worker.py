@@ -26,6 +26,7 @@ def run_worker() -> None:
             f"--hostname=worker-{os.getpid()}@%h",  # several workers on one machine need different names
             "--without-gossip",
             "--without-mingle",
+            "--without-heartbeat",  # events that nothing reads; our own announcements say who is alive
             "--loglevel=INFO",
         ]
     )

@@ -80,11 +80,15 @@ class Catalog:
         """Whether the model store answers, which predicting needs."""
         try:
             await self._check()
-            await asyncio.wait_for(self.index(), STORE_PATIENCE_S)
+            await asyncio.wait_for(self.index_for_readiness(), STORE_PATIENCE_S)
         except (StoreUnavailable, TimeoutError) as error:
             logger.warning("not ready: %s", error)
             return False
         return True
+
+    async def index_for_readiness(self) -> Index:
+        """The index; of a storage service as it is known, so that a survey of a big store delays nobody's readiness."""
+        return await (self._index_soon() if self._reader.is_remote else self.index())
 
     def cached(self, reference: Reference) -> Manifest | None:
         """The version meant, if the index is fresh enough to tell at once; otherwise None: call `resolve`.

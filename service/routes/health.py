@@ -68,7 +68,7 @@ async def _has_queue(state: ServiceState) -> bool:
 
 
 async def _readiness(state: ServiceState, *, has_store: bool, has_queue: bool) -> Readiness:
-    index = await state.catalog.index() if has_store else None
+    index = await state.catalog.index_for_readiness() if has_store else None
     damages = sorted(index.damaged(), key=lambda damage: (damage.model, damage.version)) if index else []
     return Readiness(
         status="ready" if has_store else "unavailable",

@@ -1,6 +1,7 @@
 """The snapshot of a bucket: a process that starts reads one object instead of every manifest, and no damaged one."""
 
 import logging
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from model_store.bucket import Bucket
 from model_store.changes import SNAPSHOT, Changes
 from model_store.errors import StoreUnavailable
 from service.models import reader as reader_module
+from service.models.catalog import Catalog
+from service.models.index import Reference
 from service.models.reader import StoreReader
 from service.models.snapshot import read_snapshot
 from tests.unit.service.models.test_reader import Clock, CountedObjects, seen, without_notes
@@ -142,3 +145,25 @@ def test_a_bucket_that_refuses_it_is_asked_once_an_hour(
     reader.pack()
     assert caplog.text.count("no snapshot of the store was written") == 1
     assert isinstance(refusing.changes, Changes)
+
+
+@pytest.mark.anyio
+async def test_a_survey_that_takes_long_delays_neither_readiness_nor_predictions(
+    store: ModelStore, objects: CountedObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, may_end = Clock(), threading.Event()
+    catalog = Catalog(store, refresh_s=0.3, clock=clock)
+    try:
+        first = await catalog.index()
+        names = objects.names
+        monkeypatch.setattr(objects, "names", lambda prefix: (may_end.wait(30), names(prefix))[1])
+        clock.now += 10.0
+        assert await catalog.index_for_readiness() is first
+        manifest = catalog.cached(Reference("alpha"))
+        assert manifest is not None
+        assert manifest.version == 3
+        may_end.set()
+        assert (await catalog.index()).read_at == clock.now
+    finally:
+        may_end.set()
+        catalog.close()
