@@ -23,7 +23,7 @@ from worker.pictures.headers import foreign_format, is_laborious, picture_format
 from worker.pictures.orientation import orientation_of
 from worker.pictures.silence import silence_pillow
 from worker.pictures.simple_jpeg import read_simple_jpeg, simple_frame_within
-from worker.pictures.simple_png import raw_pixels, read_equal_pngs, read_simple_png
+from worker.pictures.simple_png import read_equal_pngs, read_simple_png
 
 FORMATS = {"JPEG": "JPEG", "PNG": "PNG", "WEBP": "WebP", "BMP": "BMP"}
 """The formats that are decoded: Pillow's name, and the name for people."""
@@ -201,9 +201,9 @@ def decode_pictures(
     if may_be_alike and width * height <= limits.max_pixels:
         mode = "L" if channels == 1 else "RGB"
         with suppress(*FAILURES):  # decoding one by one finds the error again, and names it
-            picture = read_equal_pngs(files, mode, width, height)
-            if picture is not None:
-                return np.frombuffer(raw_pixels(picture), np.uint8).reshape(len(files), *image_shape)
+            pixels = read_equal_pngs(files, mode, width, height)
+            if pixels is not None:
+                return pixels
     return np.stack([decode_picture(data, image_shape, limits) for data in files])
 
 

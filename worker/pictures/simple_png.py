@@ -9,17 +9,32 @@ decoder of Pillow. It leaves every other file, and every file with an error, to 
 import struct
 import zlib
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from worker.pictures.headers import PNG_SIGNATURE
 
+try:
+    # Inflates in three quarters of zlib's time, with the same interface; there is no wheel for every platform.
+    from isal import isal_zlib as inflate
+    from isal.igzip_lib import IsalError
+except ImportError:
+    import zlib as inflate  # type: ignore[no-redef]
+
+    IsalError = zlib.error  # type: ignore[assignment]
+
 MAX_AREA = 512 * 512
 """It does not make larger pictures faster."""
+MAX_TOGETHER = 1 << 20
+"""Bytes of files that are read together: they are in memory three times."""
 MAX_CHUNKS = 64
+LARGEST_BLOCK = 0xFFFF
 _FIRST = struct.Struct(">I4sIIBBBBBI")  # the whole chunk IHDR
 _FIRST_SIZE = len(PNG_SIGNATURE) + _FIRST.size
+_BLOCK = struct.Struct("<?HH")  # of bytes as they are: whether it is the last, its length, and its length inverted
 _HEAD = struct.Struct(">I4s")
 _MODES = {0: "L", 2: "RGB"}
 _EIGHT_BITS_SIMPLE = (8, 0, 0, 0)  # depth, compression, filter, interlace
@@ -28,6 +43,7 @@ _WITHOUT_EFFECT = frozenset({b"pHYs", b"gAMA", b"cHRM", b"sRGB", b"tIME", b"tEXt
 _METADATA = (b"Raw profile type", b"XML:com.adobe.xmp", b"exif", b"xmp")
 """Keywords of texts that may say which way up the picture is."""
 _FINISHED = (-1, 0)
+_DAMAGED = (zlib.error, cast(type[Exception], IsalError))  # isal's own description takes its class for an instance
 
 
 def read_simple_png(data: bytes, max_side: int, max_pixels: int) -> Image.Image | None:
@@ -47,19 +63,68 @@ def read_simple_png(data: bytes, max_side: int, max_pixels: int) -> Image.Image 
     return picture if _unpack(data, header, picture, 0) else None
 
 
-def read_equal_pngs(files: Sequence[bytes], mode: str, width: int, height: int) -> Image.Image | None:
-    """Simple PNG files of one mode and size, one below the other in one picture; None if one file is different.
+def read_equal_pngs(files: Sequence[bytes], mode: str, width: int, height: int) -> NDArray[np.uint8] | None:
+    """The pixels of simple PNG files of one mode and size; None if one file is different or has an error.
 
-    One picture for all files saves 5 µs per file.
+    Returns:
+        uint8, shape (n, height, width, channels).
     """
     expected = _Header(mode, width, height)
-    if not 0 < width * height <= MAX_AREA:
+    if not 0 < width * height <= MAX_AREA or any(_simple_header(data) != expected for data in files):
         return None
+    if len(files) * height * (width * len(mode) + 1) <= MAX_TOGETHER:
+        return _read_together(files, expected)
     picture = Image.new(mode, (width, height * len(files)))
-    for number, data in enumerate(files):
-        if _simple_header(data) != expected or not _unpack(data, expected, picture, number * height):
+    if not all(_unpack(data, expected, picture, number * height) for number, data in enumerate(files)):
+        return None
+    return _pixels(picture, expected, height)
+
+
+def _read_together(files: Sequence[bytes], header: "_Header") -> NDArray[np.uint8] | None:
+    """Inflate file by file, and let Pillow's decoder turn the lines of all files into pixels in one call.
+
+    For 64 photographs of CIFAR-10 it takes 45.7 µs a file instead of 50.0, and 38.5 with isal.
+
+    A line may be told as its difference from the line before. So that the first line of a file does not build on the
+    file before, a line of zeros is between them, which is what the first line of a picture builds on.
+    """
+    line = header.width * len(header.mode) + 1
+    lines = bytearray()
+    for data in files:
+        packed = _packed_pixels(data)
+        own = None if packed is None else _inflated(packed, line * header.height)
+        if own is None:
             return None
-    return picture
+        lines += bytes(line)
+        lines += own
+    picture = Image.new(header.mode, (header.width, (header.height + 1) * len(files)))
+    if not _decode(_stored(bytes(lines)), picture, 0, picture.height):
+        return None
+    return _pixels(picture, header, header.height + 1)[:, 1:]
+
+
+def _inflated(packed: bytes, n_bytes: int) -> bytes | None:
+    """The lines of a file; None if they are not whole, or not exactly as many bytes as its header says."""
+    inflating = inflate.decompressobj()
+    try:
+        lines = inflating.decompress(packed, n_bytes + 1)
+    except _DAMAGED:
+        return None
+    return lines if len(lines) == n_bytes and inflating.eof else None
+
+
+def _stored(lines: bytes) -> bytes:
+    """A stream of zlib that holds bytes as they are, in blocks of at most 65,535 bytes."""
+    parts = [b"\x78\x01"]
+    for at in range(0, len(lines), LARGEST_BLOCK):
+        block = lines[at : at + LARGEST_BLOCK]
+        parts += _BLOCK.pack(at + len(block) == len(lines), len(block), len(block) ^ LARGEST_BLOCK), block
+    return b"".join((*parts, inflate.adler32(lines).to_bytes(4, "big")))
+
+
+def _pixels(picture: Image.Image, header: "_Header", height: int) -> NDArray[np.uint8]:
+    shape = (-1, height, header.width, len(header.mode))
+    return np.frombuffer(raw_pixels(picture), np.uint8).reshape(shape)
 
 
 def raw_pixels(picture: Image.Image) -> bytes:
@@ -94,10 +159,12 @@ def _simple_header(data: bytes) -> _Header | None:
 def _unpack(data: bytes, header: _Header, picture: Image.Image, top: int) -> bool:
     """Decode a file into a picture from line `top` on; False after an error, when the picture is of no use."""
     packed = _packed_pixels(data)
-    if packed is None:
-        return False
-    decoder = Image._getdecoder(header.mode, "zip", (header.mode, 0))
-    decoder.setimage(picture.im, (0, top, header.width, top + header.height))
+    return packed is not None and _decode(packed, picture, top, header.height)
+
+
+def _decode(packed: bytes, picture: Image.Image, top: int, height: int) -> bool:
+    decoder = Image._getdecoder(picture.mode, "zip", (picture.mode, 0))
+    decoder.setimage(picture.im, (0, top, picture.width, top + height))
     try:
         return bool(decoder.decode(packed) == _FINISHED)
     finally:

@@ -1,13 +1,15 @@
 """The short way to a PNG's pixels: always Pillow's pixels, and Pillow's verdict on whatever is damaged."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from worker.pictures import pixels
+from worker.pictures import pixels, simple_png
 from worker.pictures.pixels import PictureLimits, PictureRejected, decode_picture, decode_pictures
 from worker.pictures.simple_png import raw_pixels, read_equal_pngs, read_simple_png
 
@@ -23,6 +25,13 @@ def png(picture: Image.Image, **options: object) -> bytes:
 
 def noise(width: int, height: int, mode: str) -> Image.Image:
     return Image.fromarray(RNG.integers(0, 256, (height, width, 3), dtype=np.uint8)).convert(mode)
+
+
+def with_data(whole: bytes, data: bytes) -> bytes:
+    """A file with other packed lines."""
+    chunk = b"IDAT" + data
+    written = struct.pack(">I", len(data)) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    return whole[:33] + written + whole[-12:]
 
 
 def outcome(data: bytes, shape: tuple[int, int, int]) -> object:
@@ -90,6 +99,31 @@ def test_equal_files_are_decoded_together_as_one_by_one(mode: str) -> None:
     for shape in ((20, 32, 3), (20, 32, 1), (8, 8, 3)):
         together = decode_pictures(files, shape, LIMITS)
         assert together.tobytes() == b"".join(decode_picture(data, shape, LIMITS).tobytes() for data in files)
+
+
+@pytest.mark.parametrize("library", ["zlib", "isal.isal_zlib"])
+def test_files_are_read_together_with_and_without_isal(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simple_png, "inflate", pytest.importorskip(library))
+    files = [png(noise(32, 20, "RGB"), compress_level=level) for level in range(10)]
+    together = read_equal_pngs(files, "RGB", 32, 20)
+    assert together is not None
+    monkeypatch.setattr(simple_png, "MAX_TOGETHER", 0)
+    apart = read_equal_pngs(files, "RGB", 32, 20)
+    assert apart is not None
+    assert together.shape == apart.shape == (10, 20, 32, 3)
+    assert (together == apart).all()
+
+
+@pytest.mark.parametrize("library", ["zlib", "isal.isal_zlib"])
+@pytest.mark.parametrize("lines", [0, 19, 21, 100_000])
+def test_data_of_another_length_or_damaged_is_not_read_together(
+    lines: int, library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simple_png, "inflate", pytest.importorskip(library))
+    whole = png(noise(32, 20, "RGB"))
+    packed = zlib.compress(bytes(97 * lines))
+    for data in (packed, packed[:-5], packed[:-1] + bytes([packed[-1] ^ 1])):
+        assert read_equal_pngs([whole, with_data(whole, data), whole], "RGB", 32, 20) is None
 
 
 def test_files_of_many_kinds_are_decoded_one_by_one() -> None:
