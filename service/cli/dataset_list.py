@@ -7,25 +7,25 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from service.cli.client import Client, JsonObject
 from service.cli.errors import CommandFailed
 from service.cli.follow_conversion import follow_conversion
 from service.cli.json_lines import print_line
 from service.cli.resuming import FROM_BYTES, upload_in_pieces
+from service.cli.tables import keep_whole, new_table, table_console
 
 
 def list_datasets(client: Client, as_json: bool) -> None:
     """Show all datasets, one line each."""
     answer = client.get("/datasets")
-    console = Console()
+    console = table_console()
     if as_json:
         console.print_json(json.dumps(answer))
         return
-    table = Table()
-    for column in ("dataset", "state", "classes", "train", "test", "pictures", "licence"):
-        table.add_column(column, justify="right" if column in {"classes", "train", "test"} else "left")
+    numbers = ("classes", "train", "test")
+    table = new_table(("dataset", "state", *numbers, "pictures", "licence"), right=numbers, whole=("dataset",))
+    keep_whole(table, "dataset", [line["name"] for line in answer["datasets"]])
     for line in answer["datasets"]:
         counts = (f"{len(line['classes']):,}", f"{line['train']:,}", f"{line['test']:,}")
         table.add_row(line["name"], line["state"], *counts, _shape(line), escape(line["licence"]))
@@ -35,15 +35,13 @@ def list_datasets(client: Client, as_json: bool) -> None:
 def show_dataset(client: Client, name: str, as_json: bool) -> None:
     """Show one dataset: one line per class, and the remarks of its conversion."""
     dataset = client.get(f"/datasets/{name}")
-    console = Console()
+    console = table_console()
     if as_json:
         console.print_json(json.dumps(dataset))
         return
     title = f"{dataset['name']} {dataset['title']}".strip()
-    table = Table(title=escape(f"{title}: {dataset['state']}, {_shape(dataset)}"), title_justify="left")
-    table.add_column("class")
-    for column in ("train", "test"):
-        table.add_column(column, justify="right")
+    console.print(escape(f"{title}: {dataset['state']}, {_shape(dataset)}"), highlight=False, soft_wrap=True)
+    table = new_table(("class", "train", "test"), right=("train", "test"))
     for line in dataset["classes"]:
         table.add_row(escape(line["label"]), f"{line['train']:,}", f"{line['test']:,}")
     console.print(table)

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 Url = Annotated[
-    str | None, typer.Option(help="Address of the server; default: this machine, port $CONVSERVE_PORT or 8000.")
+    str | None,
+    typer.Option(help="Address of the server; default: $CONVSERVE_URL, or this machine, port $CONVSERVE_PORT or 8000."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the server's response as JSON, for programs.")]

@@ -15,14 +15,16 @@ class ClientSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CONVSERVE_", frozen=True, extra="ignore")
 
+    url: str | None = Field(default=None, description="Address of the server that the command line asks.")
     api_key: SecretStr | None = Field(default=None, description="Key that the command line sends to the server.")
 
 
 def connect(url: str | None) -> Client:
-    """A client for the server at `url`."""
-    key = read_settings(ClientSettings).api_key
-    if url is not None:
-        return Client(url, _text(key))
+    """A client for the server at `url`, or else at the address of the settings."""
+    chosen = read_settings(ClientSettings)
+    key, address = chosen.api_key, url or chosen.url
+    if address is not None:
+        return Client(address, _text(key))
     settings = read_settings(ApiSettings)
     return Client(default_url(settings), _text(key or settings.admin_key))
 

@@ -7,10 +7,10 @@ Suggestions are asked at `POST /predict`, like our own predictions; the key `tas
 import asyncio
 import json
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -54,7 +54,8 @@ class BackendSetup(BaseModel):
 
     project: str | int = Field(description="Its id, or `id.time`.", examples=["1.1764118400"])
     label_config: str = Field(alias="schema", description="The labelling interface, in XML.")
-    extra_params: dict[str, Any] | str | None = Field(
+    # Without a schema: openapi-generator makes Java that does not compile of a union with an object.
+    extra_params: Annotated[dict[str, Any] | str | None, WithJsonSchema({})] = Field(
         default=None, description="JSON with `model`, `architecture` or `epochs`, to use others than the defaults."
     )
 

@@ -121,6 +121,14 @@ def test_a_union_has_no_constant() -> None:
     assert {"type": "string", "enum": ["classes"]} in members
 
 
+def test_no_default_of_a_union_is_a_list() -> None:
+    """openapi-generator would make Java of it that does not compile."""
+    schemas = DOCUMENT_NOW["components"]["schemas"]
+    fields = [field for schema in schemas.values() for field in schema.get("properties", {}).values()]
+    assert not [field for field in fields if "anyOf" in field and isinstance(field.get("default"), list)]
+    assert schemas["MaxPooling2D"]["properties"]["pool_size"]["description"] == "Default: [2, 2]."
+
+
 def test_an_operation_with_a_form_has_no_json() -> None:
     """Clients of openapi-generator would send JSON, and no form."""
     for path, operations in DOCUMENT_NOW["paths"].items():

@@ -13,6 +13,7 @@ from service.cli.client import Client, ServerRefused
 from service.cli.errors import CommandFailed
 from service.cli.follow import RETRY_S
 from service.cli.follow_conversion import POLL_S
+from service.cli.server import connect
 from tests.unit.service.cli.conftest import Respond
 
 ClientOf = Callable[[Respond], Client]
@@ -185,3 +186,18 @@ def test_pictures_that_are_not_added_end_with_the_reason(client_of: ClientOf, tm
     answer = READY | {"versions": [{"version": 1, "train": 88, "test": 22}], "addition": failed}
     with pytest.raises(CommandFailed, match="not added: All 9 pictures"):
         dataset_list.add_pictures(client_of(lambda _: httpx.Response(202, json=answer)), "pets", archive, {})
+
+
+def test_a_list_in_a_pipe_has_one_line_for_each_dataset(
+    client_of: ClientOf, capsys: pytest.CaptureFixture[str]
+) -> None:
+    datasets = [READY | {"name": f"{'long-name-' * 12}{number}", "licence": "a licence " * 20} for number in range(3)]
+    dataset_list.list_datasets(client_of(lambda _: httpx.Response(200, json={"datasets": datasets})), as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == [dataset["name"] for dataset in datasets]
+
+
+def test_the_server_is_named_by_an_option_or_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONVSERVE_URL", "http://elsewhere:9")
+    assert connect(None).url == "http://elsewhere:9"
+    assert connect("http://here:1").url == "http://here:1"
