@@ -19,6 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from worker.job_store.keys import new_id
 from worker.jobs.plan import plan
 from worker.jobs.request import JobRequest
 from worker.settings import WorkerSettings
@@ -89,7 +90,7 @@ def _run(trainer: TrainerProcess, settings: WorkerSettings) -> None:
     """Send the order, and stay until the process ends."""
     trainer.send(
         Order(
-            job="0" * 32,
+            job=new_id(),  # another one each time: a job that is known goes on after its last epoch
             plan=PLAN,
             fence=1,
             claimed_at=time.time(),

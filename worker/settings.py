@@ -152,7 +152,7 @@ class WorkerSettings(SharedSettings):
     )
     trainer_template: bool = Field(
         default=True,
-        description="Fork trainers from one process that has imported Keras, which saves each of them 6 s of processor "
+        description="Fork trainers from one process that has imported Keras, which saves each of them 3 s of processor "
         "time. Only on Linux, with TensorFlow, where no GPU is used and while a spare trainer is kept; otherwise each "
         "trainer is started by itself.",
     )

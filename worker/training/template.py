@@ -1,7 +1,7 @@
 """The template process: imports what a trainer imports, computes nothing, and forks trainers from itself.
 
 Started only by `worker.supervision.trainer_template`, on Linux, where no GPU is used. A forked trainer is ready after
-2 s of processor time instead of 8, and shares the memory of the imports with the template.
+2.4 s of processor time instead of 5.8, and shares the memory of the imports with the template.
 
 A process may be forked only while it has a single thread, because a lock that another thread holds stays locked in the
 child for ever. So nothing here starts a thread, and TensorFlow, which starts its own when it first computes, computes
