@@ -1,7 +1,7 @@
 """The rows of a job that has ended: in the format that is wanted, whole or a range of bytes."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 from model_store.predictions import Part, PredictionStore, RowFormat
 from service.web.byte_ranges import ByteRange
@@ -36,6 +36,12 @@ def chunks_of(store: PredictionStore, parts: Sequence[Part], wanted: ByteRange) 
             position += len(chunk)
             if piece:
                 yield piece
+
+
+def delete_rows(store: PredictionStore, jobs: Set[str]) -> None:
+    """Delete the rows of those of these jobs that have any. One listing."""
+    for job in jobs & set(store.idle_jobs(0)):
+        store.delete(job)
 
 
 def delete_older(store: PredictionStore, days: float) -> int:

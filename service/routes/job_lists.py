@@ -1,5 +1,7 @@
 """Routes of many jobs: list them, cancel and delete those that match a filter."""
 
+import asyncio
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -7,7 +9,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 
 from model_store.names import MODEL_PATTERN
-from service.deps import NAME_PATTERN, CallerDep, QueueDep
+from service.bulk.results import delete_rows
+from service.deps import NAME_PATTERN, CallerDep, QueueDep, StoreDep
 from service.jobs.job_filters import Changed, JobQuery, change_all, read_page
 from service.jobs.job_rows import JobRow, row_of
 from service.keys.callers import Caller
@@ -112,13 +115,23 @@ async def cancel_jobs(query: JobQueryDep, queue: QueueDep, caller: CallerDep) ->
 
 
 @router.delete("", summary="Forget many finished jobs", responses=problem_responses(QueueUnavailable))
-async def delete_jobs(query: JobQueryDep, queue: QueueDep, caller: CallerDep) -> Changed:
+async def delete_jobs(query: JobQueryDep, queue: QueueDep, caller: CallerDep, store: StoreDep) -> Changed:
     """Delete records and logs of all finished jobs that match; their models stay. At least one filter is needed.
 
     Only an admin's key deletes jobs of other owners.
     """
     wanted = _changeable(query, caller, ENDED)
-    return Changed(matched=0, changed=0) if wanted is None else await change_all(queue, wanted, queue.jobs.forget_all)
+    if wanted is None:
+        return Changed(matched=0, changed=0)
+    forgotten: set[str] = set()
+
+    def forget(jobs: Sequence[str]) -> int:
+        forgotten.update(jobs)
+        return queue.jobs.forget_all(jobs)
+
+    changed = await change_all(queue, wanted, forget)
+    await asyncio.to_thread(delete_rows, store.predictions, forgotten)
+    return changed
 
 
 def _changeable(query: JobQuery, caller: Caller, states: tuple[JobState, ...]) -> JobFilter | None:

@@ -84,7 +84,8 @@ class Reader:
         said = self._output(typed)
         if "/datasets -F" in command:
             self._let_convert(json.loads(said)["name"])
-        if command.startswith("curl") and "/predict" in command and "tasks" not in command:
+        asks_at_once = "/predict" in command and "/predictions" not in command
+        if command.startswith("curl") and asks_at_once and "tasks" not in command:
             assert json.loads(said)["predictions"][0]["top_k"][0]["label"]
 
     def run_program(self, program: str) -> None:

@@ -79,7 +79,7 @@ def test_a_split_and_a_list_are_classified_without_an_archive(api: httpx.Client,
     assert [(line["name"], "error" in line) for line in found] == [("boot.png", False), ("1", True), ("2", True)]
 
 
-def test_what_cannot_be_classified_is_refused_at_once_or_by_the_job(api: httpx.Client) -> None:
+def test_what_cannot_be_classified_is_refused_at_once_or_by_the_job(api: httpx.Client, stack: Stack) -> None:
     assert api.post(V, json={"dataset": "nothing"}).json()["code"] == "dataset_not_found"
     assert api.post(V, json={"dataset": SAMPLE, "split": "validation"}).json()["code"] == "picture_not_found"
     assert api.post(V, json={"dataset": SAMPLE, "splitt": "test"}).json()["code"] == "validation_failed"
@@ -92,6 +92,8 @@ def test_what_cannot_be_classified_is_refused_at_once_or_by_the_job(api: httpx.C
     assert (job["state"], job["error"]["code"]) == ("failed", "pictures_unusable")
     assert "no pictures" in job["error"]["message"]
     assert api.get(f"/jobs/{job['id']}/predictions").content == b""
+    assert api.delete("/jobs", params={"model": "many", "state": "failed"}).json()["changed"] == 1
+    assert not (stack.data_dir / "store" / "predictions" / job["id"]).exists()
 
 
 def test_the_command_line_writes_a_table_and_pipes_lines(stack: Stack, tmp_path: Path) -> None:
