@@ -19,7 +19,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 BUNDLE = PROJECT / "service" / "static" / "index.html"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 MISSING = "the page is NOT tested: {}"
-LONGEST = "test_page_flows.py"
+THAT_TRAIN = {"test_page_flows.py", "test_page_lessons.py"}
 TIMEOUT_MS = 20_000
 """For a busy machine; what is fast is measured by the tests themselves."""
 
@@ -28,8 +28,10 @@ TIMEOUT_MS = 20_000
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the tests of the page last: the event loop of Playwright stays, and other tests could not start theirs."""
     here = Path(__file__).parent
-    # Of these, those first that train: they take longest, and two processes share the tests.
-    items.sort(key=lambda item: (here in item.path.parents, item.path.name != LONGEST and here in item.path.parents))
+    # Of these, those first that train: they take longest, and several processes share the files.
+    items.sort(
+        key=lambda item: (here in item.path.parents, here in item.path.parents and item.path.name not in THAT_TRAIN)
+    )
     reason = None
     if CHROMIUM is None:
         reason = MISSING.format("there is no chromium (`apt-get install chromium`)")
@@ -89,15 +91,15 @@ def fake(context: BrowserContext) -> Iterator[FakeServer]:
     context.unroute_all(behavior="ignoreErrors")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A real server, empty at first."""
+    """A real server, empty at first; each file has one, so that they can run side by side."""
     data_dir = tmp_path_factory.mktemp("browser")
     with running_stack(data_dir / "data", log=data_dir / "log.txt", **settings_when_busy()) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def api(stack: Stack) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=stack.url, timeout=30) as client:
         yield client
