@@ -25,7 +25,7 @@ def test_a_protocol_is_added_by_a_module_and_its_addresses(sources: CopiedSource
     sources.insert(app, after="from service.protocols import (", text="\n    torch_routes,")
     sources.insert(app, after="\nROUTES = (", text="\n    torch_routes,")
     sources.insert("service/protocols/faults.py", after="\nPREFIXES = (", text='"/predictions", ')
-    sources.insert(urls, after='STREAMED = re.compile(rf"', text="/predictions/[^/]+|")
+    sources.insert(urls, after='STREAMED = re.compile(\n    rf"', text="/predictions/[^/]+|")
     sources.insert(urls, after='_PREDICTING = re.compile(\n    rf"', text="/predictions/[^/]+|")
     good, unknown, broken = json.loads(sources.run(USE))
     assert good[0] == 200

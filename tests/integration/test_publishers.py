@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from model_store import ModelStore, open_store
+from model_store.changes import LOG, MARKER
 
 PROJECT = Path(__file__).parents[2]
 PUBLISHER = [sys.executable, "-m", "tests.integration.publisher_process"]
@@ -66,7 +67,11 @@ def test_each_file_is_on_the_disk_before_it_shows_and_the_manifest_is_last(tmp_p
             shown.append(target.removeprefix(f"{root}/models/shirts/"))
             unsynced_directories.add(str(Path(target).parent))
 
-    assert shown == ["numbers/1", *(f"versions/1/part-{part}.bin" for part in range(4)), "versions/1/manifest.json"]
+    *of_version, log, marker = shown
+    files = [f"versions/1/part-{part}.bin" for part in range(4)]
+    assert of_version == ["numbers/1", *files, "versions/1/manifest.json"]
+    assert log.startswith(f"{root}/{LOG}")
+    assert marker == f"{root}/{MARKER}"
     assert not unsynced_directories
     levels = {"", "/models", "/models/shirts", "/models/shirts/numbers", "/models/shirts/versions"}
     assert synced >= {f"{root}{level}" for level in levels}

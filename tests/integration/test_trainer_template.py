@@ -1,5 +1,6 @@
 """Trainers forked from a process that has imported Keras are what trainers are that were started by themselves."""
 
+import contextlib
 import ctypes
 import io
 import os
@@ -52,10 +53,21 @@ def settings(tmp_path: Path) -> WorkerSettings:
     return WorkerSettings(data_dir=tmp_path, trainer_niceness=0)
 
 
-def names_of_children() -> list[str]:
-    """Modules that the children of this process run."""
-    lines = [" ".join(child.cmdline()) for child in psutil.Process().children() if child.status() != "zombie"]
-    return [word for line in lines for word in line.split() if word.startswith("worker.training.")]
+@pytest.fixture
+def spare(settings: WorkerSettings) -> Iterator[SpareTrainer]:
+    made = SpareTrainer(settings)
+    yield made
+    made.close()
+
+
+def children(module: str) -> list[psutil.Process]:
+    """Children of this process that run a module. One that has only just begun may not show its arguments yet."""
+    running = (child for child in psutil.Process().children() if child.status() != "zombie")
+    return [child for child in running if f"worker.training.{module}" in child.cmdline()]
+
+
+def wait_for_children(n_templates: int, n_trainers: int) -> None:
+    wait_until(lambda: (len(children("template")), len(children("trainer"))) == (n_templates, n_trainers), 10)
 
 
 def test_a_forked_trainer_is_a_child_of_its_worker_in_a_session_of_its_own(template: TrainerTemplate) -> None:
@@ -99,51 +111,48 @@ def test_where_no_template_can_run_trainers_are_started_directly(
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(BROKEN)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{PROJECT}")
-    spare = SpareTrainer(settings)
-    spare.prepare()
-    trainer = spare.take()
-    assert trainer.is_alive()
-    assert "no template today" in caplog.text
-    spare.prepare()
-    assert names_of_children() == ["worker.training.trainer"] * 2
-    spare.close()
-    trainer.stop()
-    assert names_of_children() == []
+    with contextlib.closing(SpareTrainer(settings)) as spare, contextlib.ExitStack() as stack:
+        spare.prepare()
+        trainer = spare.take()
+        stack.callback(trainer.stop)
+        assert trainer.is_alive()
+        assert "no template today" in caplog.text
+        spare.prepare()
+        wait_for_children(0, 2)
+    assert not children("trainer")
 
 
 def test_a_template_that_hangs_is_replaced_by_a_trainer(
-    settings: WorkerSettings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    spare: SpareTrainer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(trainer_template, "PATIENCE_S", 0.1)
-    spare = SpareTrainer(settings)
     spare.prepare()
-    (hanging,) = psutil.Process().children()
+    wait_for_children(1, 0)
+    (hanging,) = children("template")
     hanging.suspend()
-    trainer = spare.take()
-    assert trainer.is_alive()
-    assert "did nothing for" in caplog.text
-    assert not hanging.is_running()
-    trainer.stop()
-    spare.close()
+    with contextlib.ExitStack() as stack:
+        trainer = spare.take()
+        stack.callback(trainer.stop)
+        assert trainer.is_alive()
+        assert "did nothing for" in caplog.text
+        assert not hanging.is_running()
 
 
-def test_a_worker_that_ends_before_the_import_leaves_nothing(settings: WorkerSettings) -> None:
-    spare = SpareTrainer(settings)
+def test_a_worker_that_ends_before_the_import_leaves_nothing(spare: SpareTrainer) -> None:
     spare.prepare()
-    assert names_of_children() == ["worker.training.template"]
+    wait_for_children(1, 0)
     spare.close()
-    assert names_of_children() == []
+    assert (children("template"), children("trainer")) == ([], [])
 
 
-@pytest.mark.parametrize("setting", ["trainer_template", "spare_trainer"])
+@pytest.mark.parametrize(("setting", "n_trainers"), [("trainer_template", 1), ("spare_trainer", 0)])
 def test_a_setting_turns_the_template_off(
-    setting: str, settings: WorkerSettings, monkeypatch: pytest.MonkeyPatch
+    setting: str, n_trainers: int, settings: WorkerSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spare_trainer, "TrainerTemplate", None)
-    spare = SpareTrainer(settings.model_copy(update={setting: False}))
-    spare.prepare()
-    assert "worker.training.template" not in names_of_children()
-    spare.close()
+    with contextlib.closing(SpareTrainer(settings.model_copy(update={setting: False}))) as spare:
+        spare.prepare()
+        wait_for_children(0, n_trainers)
 
 
 def test_a_trainer_that_is_being_prepared_hurries_when_its_order_comes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -225,7 +225,7 @@ async def test_pictures_that_declare_too_many_pixels_fail_with_a_reason_and_a_re
     api: httpx.AsyncClient, app: FastAPI
 ) -> None:
     conversions = app.state.service.conversions
-    conversions._limits = conversions._limits.model_copy(update={"max_pixels": 10**9})
+    conversions.limits = conversions.limits.model_copy(update={"max_pixels": 10**9})
     huge = {f"{label}/{n}.webp": huge_webp(8192, 2929) for label in ("cat", "dog") for n in range(50)}
     assert (await upload(api, zipped(huge | {"readme.txt": b"hello"}))).status_code == 202
     failed = await converted(api)
