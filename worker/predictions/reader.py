@@ -12,14 +12,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from worker.artifacts import INPUT_TENSOR, OUTPUT_TENSOR
 from worker.datasets.upload.errors import ArchiveRejected
+from worker.onnx_sessions import open_session
 from worker.pictures.pixels import to_unit_range
 from worker.predictions.options import ReaderOrder
 from worker.predictions.pictures import Read, open_pictures
@@ -31,7 +30,6 @@ BATCH_VALUES = 32 * 224 * 224 * 3
 RUNTIME_BYTES = 2 * 2**30
 """Address space of ONNX Runtime and its threads, beside what a conversion may use."""
 NETWORK_FACTOR = 4
-_ONLY_ERRORS = 3  # ONNX Runtime's log severity
 
 Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
@@ -64,12 +62,7 @@ def _rows(batch: list[Read], order: ReaderOrder, network: Network) -> Iterator[R
 
 def open_network(path: Path, threads: int) -> Network:
     """A version's network as a function of float32 pictures in [0, 1]."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = _ONLY_ERRORS
-    options.enable_cpu_mem_arena = False
-    session: Any = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+    session = open_session(path.read_bytes(), threads)
 
     def answer(images: NDArray[np.float32]) -> NDArray[np.float32]:
         found: NDArray[np.float32] = session.run([OUTPUT_TENSOR], {INPUT_TENSOR: images})[0]
