@@ -2,26 +2,22 @@
 
 import json
 import logging
-import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-import worker
 from worker.imports.errors import ImportRefused
 from worker.imports.limits import READER_CPU_S, READER_WALL_S
 from worker.imports.options import ImportedModel
 from worker.imports.result import RESULT_FILE, Checked, Result, Transcoded
+from worker.reader_environment import reader_environment
 
 logger = logging.getLogger(__name__)
 
-_KEPT_VARIABLES = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR", "TZ")
-_FIXED_VARIABLES = {
+_HDF5_VARIABLES = {
     "HDF5_PLUGIN_PRELOAD": "::",  # no filters from libraries that a file names
     "HDF5_USE_FILE_LOCKING": "FALSE",
-    "OPENBLAS_NUM_THREADS": "1",
-    "PYTHONDONTWRITEBYTECODE": "1",
 }
 _LONGEST_RESULT_BYTES = 32 * 2**20
 _COMPLAINT_BYTES = 2000
@@ -60,7 +56,7 @@ def _result_of(path: Path, imported: ImportedModel, folder: Path) -> Result:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             cwd=folder,
-            env=_environment(),
+            env=reader_environment(_HDF5_VARIABLES),
             timeout=READER_WALL_S,
             check=False,
         )
@@ -70,13 +66,6 @@ def _result_of(path: Path, imported: ImportedModel, folder: Path) -> Result:
     if done.returncode or not answer.is_file() or answer.stat().st_size > _LONGEST_RESULT_BYTES:
         raise _died(done.returncode, done.stderr)
     return Result.model_validate_json(answer.read_bytes())
-
-
-def _environment() -> dict[str, str]:
-    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-    # Where this program is: the process runs in another directory.
-    places = [str(Path(worker.__file__).parents[1]), *filter(None, [kept.get("PYTHONPATH")])]
-    return kept | _FIXED_VARIABLES | {"PYTHONPATH": os.pathsep.join(places)}
 
 
 def _died(status: int, complaint: bytes) -> ImportRefused:

@@ -1,21 +1,18 @@
 """Starts the reader's process, and passes on what it says."""
 
 import logging
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import worker
 from worker.predictions.options import ReaderOrder
 from worker.predictions.rows import MESSAGES, Counted, Refused, Row
+from worker.reader_environment import reader_environment
 
 logger = logging.getLogger(__name__)
 
-_KEPT_VARIABLES = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR", "TZ")
-_FIXED_VARIABLES = {"OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 _COMPLAINT_BYTES = 2000
 
 
@@ -34,7 +31,7 @@ def reading(order: ReaderOrder) -> Iterator[Iterator[Row | Counted | Refused]]:
             stdout=subprocess.PIPE,
             stderr=told,
             cwd=order.folder,
-            env=_environment(),
+            env=reader_environment(),
         )
     try:
         yield _messages(process, order, complaints)
@@ -59,9 +56,3 @@ def _messages(
         words = complaints.read_bytes()[-_COMPLAINT_BYTES:].decode(errors="replace").strip()
         logger.warning("a reader of pictures ended with %d: %s", status, words)
         raise ReaderDied(f"the process that reads the pictures ended with {status}")
-
-
-def _environment() -> dict[str, str]:
-    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-    places = [str(Path(worker.__file__).parents[1]), *filter(None, [kept.get("PYTHONPATH")])]
-    return kept | _FIXED_VARIABLES | {"PYTHONPATH": os.pathsep.join(places)}
