@@ -9,9 +9,8 @@ from service.cli.client import Client
 from service.cli.errors import CommandFailed
 from service.cli.json_lines import print_line
 from service.cli.own_photos import as_archive
-from service.cli.train import watch
+from service.cli.train import require_success, watch
 from worker.jobs.records import JobRecord
-from worker.jobs.states import JobState
 
 STDOUT = Path("-")
 SPLITS = frozenset({"train", "test", "validation"})
@@ -51,9 +50,7 @@ def run_bulk(
         raise CommandFailed("--json needs a file for the rows; name it with --output")
     console = Console(stderr=True)
     job = watch(client, _submitted(client, f"{_version_path(named)}/predictions?top_k={top_k}", pictures), console)
-    if job.state is not JobState.SUCCEEDED:
-        reason = f" ({job.error.code}): {job.error.message}" if job.error else ""
-        raise CommandFailed(f"job {job.id} {job.state}{reason}", job.error.hint if job.error else None)
+    require_success(job)
     n_bytes = _download(client, f"/jobs/{job.id}/predictions?format={chosen}", output)
     if as_json:
         print_line({"job": job.id, "pictures": job.progress.steps, "file": str(output), "size_bytes": n_bytes})

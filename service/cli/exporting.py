@@ -1,14 +1,12 @@
 """`convserve export`: starts the job that exports a version, follows it, and says what it has made."""
 
 from rich.console import Console
-from rich.markup import escape
 
 from service.cli.client import Client
 from service.cli.errors import CommandFailed
-from service.cli.job_actions import print_changes
-from service.cli.json_lines import print_line
+from service.cli.job_actions import show_started
 from service.cli.model_actions import version_path
-from service.cli.train import model_of, watch
+from service.cli.train import model_of
 from worker.jobs.records import JobRecord
 
 
@@ -29,17 +27,12 @@ def run_export(client: Client, named: str, export_format: str, *, follow: bool, 
         raise CommandFailed(f"expected a version such as {named}/1, got {named!r}")
     path = f"{version_path(named)}/exports"
     job = JobRecord.model_validate(client.post(path, {"format": export_format}))
-    if as_json:
-        print_changes(client, job) if follow else print_line(job.model_dump(mode="json"))
+    ended = show_started(client, job, f"export of {named} to {export_format}", follow=follow, as_json=as_json)
+    if ended is None:
         return
-    console = Console()
-    console.print(f"Job [bold]{job.id}[/bold]: export of {escape(named)} to {export_format}")
-    if not follow:
-        console.print(f"Show it with: convserve jobs {job.id}")
-        return
-    model_of(watch(client, job, console))
+    model_of(ended)
     (made,) = (each for each in client.get(path)["exports"] if each["format"] == export_format)
-    console.print(
+    Console().print(
         f"{made['file']}, {made['size_bytes']:,} bytes: accuracy {made['accuracy']:.4f} in {made['runtime']}, "
         f"{made['keras_accuracy']:.4f} in Keras.\nDownload it with: convserve download {named} {made['file']}",
         soft_wrap=True,

@@ -5,14 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
 from service.cli.client import Client
 from service.cli.errors import CommandFailed
 from service.cli.files import read_file
-from service.cli.job_actions import print_changes
-from service.cli.json_lines import print_line
-from service.cli.train import report_end, watch
+from service.cli.job_actions import show_started
+from service.cli.train import report_end
 from worker.jobs.records import JobRecord
 
 
@@ -39,15 +37,12 @@ def run_import(
         job = JobRecord.model_validate(client.upload_form("/models", file, fields))
     except OSError as error:
         raise CommandFailed(f"cannot read {file}: {error.strerror}") from error
-    if as_json:
-        print_changes(client, job) if follow else print_line(job.model_dump(mode="json"))
+    what = f"import of {file.name} as {job.request.model}"
+    ended = show_started(client, job, what, follow=follow, as_json=as_json)
+    if ended is None:
         return
     console = Console()
-    console.print(f"Job [bold]{job.id}[/bold]: import of {escape(file.name)} as {job.request.model}")
-    if not follow:
-        console.print(f"Show it with: convserve jobs {job.id}")
-        return
-    model = report_end(watch(client, job, console), console)
+    model = report_end(ended, console)
     console.print(
         f"Classify: curl {client.url}/models/{model.name}/predict -F file=@picture.jpg", soft_wrap=True, highlight=False
     )

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.markup import escape
 
 from service.cli.client import Client, JsonObject
 from service.cli.errors import CommandFailed
@@ -26,7 +27,37 @@ def follow_job(client: Client, job_id: str, as_json: bool) -> None:
 
 def submit_as_json(client: Client, request: JsonObject, follow: bool) -> None:
     """Submit a job and print its record, then every change if it is followed; raises as `follow_job` does."""
-    job = JobRecord.model_validate(client.post("/jobs", request))
+    _print_as_json(client, JobRecord.model_validate(client.post("/jobs", request)), follow)
+
+
+def show_started(client: Client, job: JobRecord, what: str, *, follow: bool, as_json: bool) -> JobRecord | None:
+    """Say that a job was started, and show it until it ends.
+
+    Args:
+        client: of the server.
+        job: as it was submitted.
+        what: it does.
+        follow: until it ends.
+        as_json: print records instead of progress.
+
+    Returns:
+        The job when it has ended, and there is more to say about it to people.
+
+    Raises:
+        CommandFailed: the records are followed, and the job does not succeed.
+    """
+    if as_json:
+        _print_as_json(client, job, follow)
+        return None
+    console = Console()
+    console.print(f"Job [bold]{job.id}[/bold]: {escape(what)}")
+    if follow:
+        return watch(client, job, console)
+    console.print(f"Show it with: convserve jobs {job.id}")
+    return None
+
+
+def _print_as_json(client: Client, job: JobRecord, follow: bool) -> None:
     if follow:
         print_changes(client, job)
     else:

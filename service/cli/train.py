@@ -99,11 +99,18 @@ def model_of(job: JobRecord) -> PublishedModel:
     Raises:
         CommandFailed: the job did not succeed.
     """
+    require_success(job)
+    if job.model is None:
+        raise CommandFailed(f"job {job.id} published no model")
+    return job.model
+
+
+def require_success(job: JobRecord) -> None:
+    """Check how a job has ended. Raises `CommandFailed` when it did not succeed."""
     if job.state is JobState.FAILED and job.error is not None:
         raise CommandFailed(f"job {job.id} failed ({job.error.code}): {job.error.message}", job.error.hint)
-    if job.model is None:
+    if job.state is not JobState.SUCCEEDED:
         raise CommandFailed(f"job {job.id} was {job.state}")
-    return job.model
 
 
 def show_mistakes(client: Client, model: PublishedModel, console: Console) -> None:
