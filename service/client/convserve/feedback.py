@@ -1,6 +1,7 @@
 """The part of the client of programs that wait that sends feedback and collects it."""
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import TypeVar
 
@@ -13,12 +14,12 @@ from convserve.sending import POLL_S
 T = TypeVar("T")
 
 
-class FeedbackCalls:
+class FeedbackCalls(ABC):
     """Feedback on models."""
 
+    @abstractmethod
     def send(self, call: Call[T]) -> T:
         """Send a call, see the client."""
-        raise NotImplementedError
 
     def feedback(self, pictures: Picture | Iterable[Picture], label: str, model: str) -> JsonObject:
         """Say what a model should have answered: the right label of one or more pictures.
