@@ -63,7 +63,7 @@ CELERY_CONFIG: dict[str, Any] = {
     "broker_connection_retry_on_startup": True,
     "broker_connection_max_retries": None,
     "worker_send_task_events": False,
-    # Nothing sends commands to workers, and whoever reaches the broker must not be able to.
+    # Nothing sends commands to workers, and a stranger who reaches the broker must not be able to.
     "worker_enable_remote_control": False,
     "worker_hijack_root_logger": False,
 }

@@ -1,4 +1,4 @@
-"""`llms.txt`: what it names exists, whoever asks may read it, and it says whether a key is needed."""
+"""`llms.txt` names routes that exist, can be read without a key, and says whether the others need one."""
 
 import re
 

@@ -140,7 +140,7 @@ def test_a_change_that_nobody_noted_is_noticed_within_half_a_minute(
     assert seen(reader) == {"alpha": [1]}
 
 
-def test_what_nobody_noted_is_found_at_once_by_whoever_asks_for_it_in_a_small_store(
+def test_in_a_small_store_a_request_for_a_version_finds_it_at_once_although_nobody_noted_it(
     reader: StoreReader, store: ModelStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen(reader)
