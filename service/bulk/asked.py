@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
 from service.datasets.archive_bodies import ARCHIVE_TYPES, body_of, write_body
 from service.errors import BodyTooLarge
+from service.predict.body_options import validated
 from service.predict.encoded_pictures import EncodedPictures
 from service.predict.uploads import Upload, uploads_of
 from service.web.content_types import refuse_encoded, shown_type
@@ -98,11 +99,7 @@ def split_of(document: Any) -> SplitWanted | None:  # noqa: ANN401 - any JSON va
     """The split that a JSON body names; None for a list of pictures. Raises `RequestValidationError`."""
     if not isinstance(document, dict) or "dataset" not in document:
         return None
-    try:
-        return SplitWanted.model_validate(document)
-    except ValidationError as error:
-        found = [{**detail, "loc": ("body", *detail["loc"])} for detail in error.errors(include_input=False)]
-        raise RequestValidationError(found) from None
+    return validated(SplitWanted, {}, document)
 
 
 def listed(document: Any, max_picture_bytes: int) -> list[Upload]:  # noqa: ANN401 - any JSON value
