@@ -6,7 +6,17 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response, status
 
 from model_store import StoreFull
-from service.bulk.asked import Asked, document_schemas, is_json, listed, pack_list, read_json, receive_archive, split_of
+from service.bulk.asked import (
+    Asked,
+    SplitWanted,
+    document_schemas,
+    is_json,
+    listed,
+    pack_list,
+    read_json,
+    receive_archive,
+    split_of,
+)
 from service.bulk.submitting import Submission
 from service.datasets.scratch import Scratch
 from service.deps import REQUIRE_FREE_SPACE, CallerDep, RequestIdDep, StateDep, UsageDep
@@ -91,7 +101,7 @@ async def predict_many(
     submission = Submission(state.store, state.queue, state.conversions.limits, state.settings.max_bulk_pictures)
     async with state.conversions.receiving() as folder:
         asked = await _received(request, state, folder)
-        dataset = None if asked.split is None else await _dataset(state, asked)
+        dataset = None if asked.split is None else await _dataset(state, asked.split)
         file = folder.archive if dataset is None else None
         record = await submission.submit(manifest, asked, file, top_k, request_id, caller, dataset)
     response.headers["Location"] = f"/jobs/{record.id}"
@@ -116,11 +126,8 @@ async def _received(request: Request, state: ServiceState, folder: Scratch) -> A
         raise DiskFull from error
 
 
-async def _dataset(state: ServiceState, asked: Asked) -> tuple[str, int | None, Split]:
+async def _dataset(state: ServiceState, wanted: SplitWanted) -> tuple[str, int | None, Split]:
     """The dataset and its version that a split is of."""
-    wanted = asked.split
-    if wanted is None:
-        raise ValueError("the request names no split")
     info = await state.dataset_pictures.find(reference_to(wanted.dataset, wanted.dataset_version))
     if not (n_pictures := pictures_of(info, wanted.split)):
         raise DatasetPictureNotFound(wanted.dataset, wanted.split, 0)
