@@ -28,14 +28,9 @@ def chunks_of(store: PredictionStore, parts: Sequence[Part], wanted: ByteRange) 
     at = 0
     for part in parts:
         start, at = at, at + part.size_bytes
-        if at <= wanted.start or start >= wanted.stop:
-            continue
-        position = start
-        for chunk in store.read(part):
-            piece = chunk[max(0, wanted.start - position) : max(0, wanted.stop - position)]
-            position += len(chunk)
-            if piece:
-                yield piece
+        if start < wanted.stop and at > wanted.start:
+            own_start, own_stop = max(0, wanted.start - start), min(part.size_bytes, wanted.stop - start)
+            yield from ByteRange(own_start, own_stop, part.size_bytes).of(store.read(part))
 
 
 def delete_rows(store: PredictionStore, jobs: Set[str]) -> None:
