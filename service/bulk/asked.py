@@ -19,7 +19,7 @@ from service.web.content_types import refuse_encoded, shown_type
 from service.web.strict_json import parse_json
 from worker.datasets.upload.foreign.packing_zip import BoundedZip
 from worker.datasets.upload.options import UploadLimits
-from worker.predictions.options import Rejected, Split
+from worker.predictions.options import Fault, Split
 
 MOST_LISTED = 1000
 """Pictures of a list; an archive may have more."""
@@ -54,7 +54,7 @@ class Asked:
 
     split: SplitWanted | None = None
     names: dict[str, str] = field(default_factory=dict)
-    rejected: dict[str, Rejected] = field(default_factory=dict)
+    rejected: dict[str, Fault] = field(default_factory=dict)
     is_list: bool = False
 
 
@@ -118,13 +118,13 @@ def pack_list(uploads: Sequence[Upload], target: Path, limits: UploadLimits) -> 
     if all(upload.rejection is not None for upload in uploads):
         uploads[0].read()
     names: dict[str, str] = {}
-    rejected: dict[str, Rejected] = {}
+    rejected: dict[str, Fault] = {}
     with BoundedZip(target, limits, lambda _: None) as zipped:
         for place, upload in enumerate(uploads):
             path = f"{place:06d}"
             names[path] = upload.filename or str(place)
             if upload.rejection is not None:
-                rejected[path] = Rejected(code=upload.rejection.code, message=upload.rejection.reason)
+                rejected[path] = Fault(code=upload.rejection.code, message=upload.rejection.reason)
             zipped.add(path, io.BytesIO(upload.data), len(upload.data))
     return Asked(names=names, rejected=rejected, is_list=True)
 

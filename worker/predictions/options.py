@@ -23,8 +23,8 @@ class BulkPlan(BaseModel, defer_build=True):
     top_k: int = Field(ge=1, description="Classes that each row names.")
 
 
-class Rejected(BaseModel, defer_build=True):
-    """Why a picture of a list has no file."""
+class Fault(BaseModel, defer_build=True):
+    """Why a picture has no answer."""
 
     code: str
     message: str
@@ -36,7 +36,7 @@ class BulkOrder(BaseModel, defer_build=True):
     limits: UploadLimits = Field(description="How much an archive may contain, as for datasets.")
     max_pictures: int
     names: dict[str, str] = Field(default={}, description="Names to show, by path in the archive.")
-    rejected: dict[str, Rejected] = Field(default={}, description="Pictures that could not be had, by path.")
+    rejected: dict[str, Fault] = Field(default={}, description="Pictures that could not be had, by path.")
 
 
 class ReaderOrder(BaseModel, defer_build=True):

@@ -24,8 +24,8 @@ from worker.pictures.pixels import (
     PictureTooLarge,
     decode_picture,
 )
-from worker.predictions.options import ReaderOrder
-from worker.predictions.rows import Failed, Fault
+from worker.predictions.options import Fault, ReaderOrder
+from worker.predictions.rows import Failed
 
 Shape = tuple[int, int, int]
 
@@ -111,20 +111,21 @@ class ArchivePictures:
         """The pictures from a position on."""
         for path, entry in self._files[start:]:
             name = self._order.names.get(path, path)
-            try:
-                yield Read(name, self._decoded(path, entry), None)
-            except PictureRejected as error:
-                yield Read(name, None, Failed(name=name, error=Fault(code=_code_of(error), message=error.reason)))
-            except ArchiveRejected as error:
-                fault = Fault(code="archive_damaged", message=error.message)
-                yield Read(name, None, Failed(name=name, error=fault))
-            except _NotHad as error:
-                yield Read(name, None, Failed(name=name, error=error.fault))
+            found = self._order.rejected.get(path) or self._pixels_or_fault(entry)
+            if isinstance(found, Fault):
+                yield Read(name, None, Failed(name=name, error=found))
+            else:
+                yield Read(name, found, None)
 
-    def _decoded(self, path: str, entry: Entry) -> NDArray[np.uint8]:
-        if path in self._order.rejected:
-            told = self._order.rejected[path]
-            raise _NotHad(Fault(code=told.code, message=told.message))
+    def _pixels_or_fault(self, entry: Entry) -> NDArray[np.uint8] | Fault:
+        try:
+            return self._decoded(entry)
+        except PictureRejected as error:
+            return Fault(code=_code_of(error), message=error.reason)
+        except ArchiveRejected as error:
+            return Fault(code="archive_damaged", message=error.message)
+
+    def _decoded(self, entry: Entry) -> NDArray[np.uint8]:
         if entry.size_bytes > self._limits.max_bytes:
             raise PictureTooLarge(f"the picture file is too large; expected at most {self._limits.max_bytes:,} bytes")
         data = read_file(self._archive.fileno(), entry)
@@ -132,14 +133,6 @@ class ArchivePictures:
         if self._left_pixels < 0:
             raise PictureTooLarge("the pictures before it have used up the pixels that one job may decode")
         return decode_picture(data, self._shape, self._limits)
-
-
-class _NotHad(Exception):
-    """A picture of a list that could not be had."""
-
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.message)
-        self.fault = fault
 
 
 def _code_of(error: PictureRejected) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, TypeAdapter
 
 from model_store.predictions import RowFormat
+from worker.predictions.options import Fault
 
 
 class Guess(BaseModel, defer_build=True):
@@ -16,13 +17,6 @@ class Guess(BaseModel, defer_build=True):
 
     label: str
     score: float
-
-
-class Fault(BaseModel, defer_build=True):
-    """Why a picture has no answer."""
-
-    code: str
-    message: str
 
 
 class Answered(BaseModel, defer_build=True):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tests.archives import picture, zipped
 from worker.datasets.upload.errors import ArchiveRejected
 from worker.datasets.upload.options import UploadLimits
-from worker.predictions.options import BulkOrder, ReaderOrder, Rejected
+from worker.predictions.options import BulkOrder, Fault, ReaderOrder
 from worker.predictions.reader import classify
 from worker.predictions.rows import Answered, Counted, Failed, Row, written
 
@@ -91,7 +91,7 @@ def test_pictures_of_a_list_have_their_names_and_reasons(tmp_path: Path) -> None
         limits=LIMITS,
         max_pictures=10,
         names={"000000": "boot.png", "000001": "far.png"},
-        rejected={"000001": Rejected(code="picture_not_fetched", message="no answer")},
+        rejected={"000001": Fault(code="picture_not_fetched", message="no answer")},
     )
     _, rows = rows_of(order_for(tmp_path, zipped({"000000": picture(9), "000001": b""}), order=told))
     assert [row.name for row in rows] == ["boot.png", "far.png"]
