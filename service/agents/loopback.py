@@ -47,7 +47,7 @@ class Reply:
 
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
+    body: bytearray = field(default_factory=bytearray)
     is_cut: bool = False
 
     @property
@@ -132,6 +132,6 @@ class _Collected:
             pairs = message.get("headers", ())
             self.reply.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
         elif message["type"] == "http.response.body":
-            body = self.reply.body + message.get("body", b"")
-            self.reply.is_cut = self.reply.is_cut or len(body) > self._max_bytes
-            self.reply.body = body[: self._max_bytes]
+            piece, n_allowed = message.get("body", b""), self._max_bytes - len(self.reply.body)
+            self.reply.is_cut |= len(piece) > n_allowed
+            self.reply.body += piece[:n_allowed]

@@ -76,5 +76,5 @@ def _card(model: str) -> Json:
     return {"uri": uri, "name": f"{model}: model card", "mimeType": MARKDOWN}
 
 
-def _base64(data: bytes) -> str:
+def _base64(data: bytearray) -> str:
     return base64.b64encode(data).decode()
