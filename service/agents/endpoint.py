@@ -20,7 +20,7 @@ READ_INLINE_BYTES = 64 * 1024
 """Parsing JSON of up to this size takes about as long as waking a thread."""
 
 
-async def answered(body: bytes, request: Request, caller: Caller, slots: Slots) -> Response:
+async def answered(body: bytearray, request: Request, caller: Caller, slots: Slots) -> Response:
     """The answer to a request.
 
     Args:
@@ -52,7 +52,7 @@ async def _while_client_stays(request: Request, server: Server, message: Message
         receive_of_request.reset(token)
 
 
-async def _read(body: bytes) -> Message:
+async def _read(body: bytearray) -> Message:
     return read_message(body) if len(body) <= READ_INLINE_BYTES else await asyncio.to_thread(read_message, body)
 
 

@@ -46,7 +46,7 @@ class Message:
     id: str | int | None = None
 
 
-def read_message(body: bytes) -> Message:
+def read_message(body: bytearray) -> Message:
     """The message in a body.
 
     Raises:

@@ -65,7 +65,7 @@ async def post_mcp(request: Request, state: StateDep, caller: CallerDep) -> Resp
             slots.hold(len(chunk))
         from service.agents.endpoint import answered  # noqa: PLC0415 - see that module's docstring
 
-        return await answered(bytes(body), request, caller, slots)
+        return await answered(body, request, caller, slots)
     except AgentsBusy:
         raise Overloaded(1) from None
     finally:
