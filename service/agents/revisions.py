@@ -17,6 +17,8 @@ from service.agents.messages import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_
 INITIALIZED = ("2025-03-26", "2025-06-18", "2025-11-25")
 """Revisions that begin with `initialize`, the oldest first."""
 SELF_CONTAINED = "2026-07-28"
+SPOKEN = [SELF_CONTAINED, *reversed(INITIALIZED)]
+"""All revisions, the newest first."""
 ASSUMED = INITIALIZED[0]
 """The revision of a request without the header, as MCP says."""
 VERSION_HEADER, METHOD_HEADER, NAME_HEADER = "mcp-protocol-version", "mcp-method", "mcp-name"
@@ -56,11 +58,10 @@ def revision_of(headers: Headers, message: Message) -> str:
 
 def unsupported(said: str) -> RpcError:
     """The error for a revision that is not spoken here."""
-    supported = [SELF_CONTAINED, *reversed(INITIALIZED)]
     return RpcError(
         UNSUPPORTED_VERSION,
-        f"Unsupported protocol version; expected one of {', '.join(supported)}, got {said[:40]!r}",
-        {"supported": supported, "requested": said[:40]},
+        f"Unsupported protocol version; expected one of {', '.join(SPOKEN)}, got {said[:40]!r}",
+        {"supported": SPOKEN, "requested": said[:40]},
     )
 
 

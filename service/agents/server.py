@@ -12,7 +12,7 @@ from service.agents.loopback import Loopback
 from service.agents.messages import INVALID_PARAMS, METHOD_NOT_FOUND, Json, Message, RpcError
 from service.agents.operations import OPERATIONS
 from service.agents.resources import contents_of, listed_resources, read_resource, resource_templates
-from service.agents.revisions import INITIALIZED, RESOURCE_NOT_FOUND, SELF_CONTAINED, SERVER_KEY, agreed
+from service.agents.revisions import RESOURCE_NOT_FOUND, SELF_CONTAINED, SERVER_KEY, SPOKEN, agreed
 from service.agents.slots import AgentsBusy, Slots
 from service.agents.tool_calls import run_tool
 from service.keys.callers import Caller
@@ -78,8 +78,7 @@ class Server:
         return {"protocolVersion": agreed(params.get("protocolVersion")), **said}
 
     async def _discover(self, _: Mapping[str, Any]) -> Json:
-        versions = [SELF_CONTAINED, *reversed(INITIALIZED)]
-        return {"supportedVersions": versions, "capabilities": CAPABILITIES, "instructions": INSTRUCTIONS}
+        return {"supportedVersions": SPOKEN, "capabilities": CAPABILITIES, "instructions": INSTRUCTIONS}
 
     async def _ping(self, _: Mapping[str, Any]) -> Json:
         return {}
