@@ -8,6 +8,7 @@ _JOINER_OF_EMOJI = "\u200d"
 _LOOK_LIKE_NOTHING = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 """Letters, marks and symbols that are drawn as nothing: fillers of Hangul, an empty cell of Braille."""
 _STAND_FOR_SOMETHING_LOST = frozenset("\ufffc\ufffd")
+_REFUSED = _MARKUP | _LOOK_LIKE_NOTHING | _STAND_FOR_SOMETHING_LOST
 _SELECTORS = (range(0x180B, 0x180E), range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
 """Marks that choose a form of the character before them, as names in Japan and emoji need them."""
 _EMOJI = range(0x1F000, 0x1FB00)
@@ -43,7 +44,7 @@ def seen(text: str) -> str:
 
 
 def _is_seen(character: str) -> bool:
-    if character in _MARKUP | _LOOK_LIKE_NOTHING | _STAND_FOR_SOMETHING_LOST:
+    if character in _REFUSED:
         return False
     category = unicodedata.category(character)
     return category[0] in "LMNPS" or category == "Zs" or ord(character) in _EMOJI
