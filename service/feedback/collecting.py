@@ -18,7 +18,7 @@ from model_store import ConversionStatus, DatasetDamaged, DatasetManifest, Datas
 from model_store.feedback import Collection, Feedback, FeedbackStore
 from model_store.free_space import has_space_for
 from service.datasets.conversions import Conversions
-from service.datasets.growth import options_for
+from service.datasets.growth import BASE_FOLDER, options_for
 from service.datasets.makers import Maker
 from service.datasets.pictures import DatasetPictures
 from service.datasets.scratch import Scratch
@@ -35,7 +35,6 @@ from worker.datasets.upload.foreign.packing_zip import BoundedZip
 from worker.datasets.upload.messages import Base
 from worker.datasets.upload.options import UploadLimits, UploadOptions
 
-BASE_FOLDER = "base"
 SUFFIX = "-feedback"
 LONGEST_NAME = 63
 
