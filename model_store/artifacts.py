@@ -15,21 +15,21 @@ from model_store.objects import Objects, OpenedObject
 
 def read_artifact(objects: Objects, manifest: Manifest, file: str) -> bytes:
     """The whole file, verified."""
-    entry = _entry(manifest, file)
+    entry, corrupt = _entry(manifest, file), _corrupt(manifest, file)
     try:
         data = objects.read(layout.file_path(manifest.model, manifest.version, file))
     except FileNotFoundError as error:
-        raise _corrupt(manifest, file, "it is missing") from error
-    _check_size(manifest, file, len(data))
+        raise corrupt("it is missing") from error
+    _check_size(entry, len(data), corrupt)
     if hashlib.sha256(data).hexdigest() != entry.sha256:
-        raise _corrupt(manifest, file, "its SHA-256 differs from the manifest's")
+        raise corrupt("its SHA-256 differs from the manifest's")
     return data
 
 
 def stream_artifact(objects: Objects, manifest: Manifest, file: str) -> Iterator[bytes]:
     """The file in chunks: existence and size are checked now, the SHA-256 before the last chunk is yielded."""
     place = layout.file_path(manifest.model, manifest.version, file)
-    return stream_checked(objects, place, _entry(manifest, file), partial(_corrupt, manifest, file))
+    return stream_checked(objects, place, _entry(manifest, file), _corrupt(manifest, file))
 
 
 def stream_checked(
@@ -47,8 +47,7 @@ def stream_checked(
         opened = objects.open(path)
     except FileNotFoundError as error:
         raise corrupt("it is missing") from error
-    if opened.size_bytes != entry.size_bytes:
-        raise corrupt(f"expected {entry.size_bytes} bytes, got {opened.size_bytes}")
+    _check_size(entry, opened.size_bytes, corrupt)
     return _verified(opened, entry, corrupt)
 
 
@@ -76,11 +75,11 @@ def _entry(manifest: Manifest, file: str) -> FileEntry:
     return entry
 
 
-def _check_size(manifest: Manifest, file: str, size_bytes: int) -> None:
-    expected = manifest.files[file].size_bytes
-    if size_bytes != expected:
-        raise _corrupt(manifest, file, f"expected {expected} bytes, got {size_bytes}")
+def _check_size(entry: FileEntry, size_bytes: int, corrupt: Callable[[str], ArtifactCorrupt]) -> None:
+    if size_bytes != entry.size_bytes:
+        raise corrupt(f"expected {entry.size_bytes} bytes, got {size_bytes}")
 
 
-def _corrupt(manifest: Manifest, file: str, reason: str) -> ArtifactCorrupt:
-    return ArtifactCorrupt(manifest.model, manifest.version, file, reason)
+def _corrupt(manifest: Manifest, file: str) -> Callable[[str], ArtifactCorrupt]:
+    """Makes the error for a file of a version, from what is wrong with it."""
+    return partial(ArtifactCorrupt, manifest.model, manifest.version, file)
