@@ -35,6 +35,10 @@ class WholeStore:
         found = [stored for stored in self._objects.list("") if not _is_passing(stored.path)]
         return sorted(found, key=lambda stored: (_rank(stored.path), stored.path))
 
+    def size_bytes(self) -> int:
+        """Of all objects together, as they are now. One listing."""
+        return sum(stored.size_bytes for stored in self.list())
+
     def is_incomplete(self) -> bool:
         """Whether a restore has begun and not ended."""
         try:

@@ -36,10 +36,6 @@ class StoreCopy:
         self._archive = archive
         self._copied: dict[str, StoredObject] = {}
 
-    def size_bytes(self) -> int:
-        """Of all objects together, as they are now."""
-        return sum(stored.size_bytes for stored in self._store.list())
-
     def copy(self) -> bool:
         """Copy what is new; True if nothing was removed or replaced under our hands."""
         found = self._store.list()

@@ -43,7 +43,7 @@ def run_backup(settings: SharedSettings, target: str, *, with_jobs: bool, may_re
     try:
         with ExitStack() as open_things:
             sources = places(settings, may_create=False)
-            total_bytes = sum(stored.size_bytes for source in sources.values() for stored in source.list())
+            total_bytes = sum(source.size_bytes() for source in sources.values())
             stream = open_things.enter_context(_output(target, total_bytes, settings.min_free_bytes, may_replace))
             url = open_things.enter_context(server_with_jobs(settings)) if with_jobs else None
             written = open_things.enter_context(shown("backing up", total_bytes))

@@ -106,8 +106,7 @@ def _make_room(
         )
     for folder, target in targets.items():
         free_bytes, size_bytes = target.objects.free_bytes(), backup.size_bytes(folder)
-        there = sum(stored.size_bytes for stored in target.list())
-        if free_bytes is not None and not leaves_enough(free_bytes + there, size_bytes, min_free_bytes):
+        if free_bytes is not None and not leaves_enough(free_bytes + target.size_bytes(), size_bytes, min_free_bytes):
             needed = f"expected {(size_bytes + min_free_bytes) / 1e6:,.0f} MB, found {free_bytes / 1e6:,.0f} MB"
             raise CommandFailed(f"there is too little free space in {target.objects.url}: {needed}")
     for target in targets.values():
