@@ -22,6 +22,8 @@ from service.keys.callers import Caller
 from service.keys.ownership import require_owner
 from worker.jobs.request import ModelName
 
+PROJECTS_DIRECTORY = "label-studio"
+"""Of all projects, inside the data directory."""
 MAX_PROJECTS = 200
 MAX_TASKS = 20_000
 """Annotated pictures of one project."""

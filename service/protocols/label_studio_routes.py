@@ -20,7 +20,7 @@ from service.deps import CallerDep, StateDep
 from service.errors import CallRejected, PictureNotFetched
 from service.labelling.label_config import read_interface
 from service.labelling.pictures import picture_of
-from service.labelling.projects import Project, Projects, owned
+from service.labelling.projects import PROJECTS_DIRECTORY, Project, Projects, owned
 from service.labelling.suggestions import model_version, suggestions
 from service.labelling.training import Trainings, require_allowed
 from service.models.index import Reference
@@ -174,7 +174,7 @@ async def answer_tasks(state: ServiceState, _: Reference, document: Document) ->
 
 def projects_of(state: ServiceState) -> Projects:
     """The projects in the data directory."""
-    return Projects(state.settings.data_dir / "label-studio")
+    return Projects(state.settings.data_dir / PROJECTS_DIRECTORY)
 
 
 def project_id(said: object) -> int:

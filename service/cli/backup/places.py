@@ -8,9 +8,8 @@ from model_store.opening import open_objects
 from model_store.whole import WholeStore
 from service.cli.backup.layout import PROJECTS, STORE
 from service.cli.errors import CommandFailed
+from service.labelling.projects import PROJECTS_DIRECTORY
 from worker.settings import SharedSettings
-
-PROJECTS_DIRECTORY = "label-studio"
 
 
 def places(settings: SharedSettings, *, may_create: bool) -> dict[str, WholeStore]:

@@ -28,7 +28,6 @@ from worker.job_store.loading import JobsLoader, forget_everything
 from worker.jobs.errors import QueueUnavailable
 from worker.settings import SharedSettings
 
-WATCH_KEY = f"{keys.PREFIX}watch"
 QUIET_LIMIT_S = 20.0
 """A process that looks after jobs says so for 15 seconds after it has ended."""
 
@@ -89,7 +88,7 @@ def _wait_until_quiet(client: redis.Redis) -> None:
 
 def _is_in_use(client: redis.Redis) -> bool:
     with server_errors():
-        return bool(client.exists(WATCH_KEY))
+        return bool(client.exists(keys.WATCH))
 
 
 def _make_room(

@@ -16,6 +16,7 @@ from service.cli.stack.child import Child
 from service.cli.stack.data_directory import DataDirectory, runtime_directory_of
 from service.cli.stack.lines import StatusLines
 from service.cli.stack.valkey import (
+    JOBS_DIRECTORY,
     SOCKET_NAME,
     make_runtime_directory,
     redis_url,
@@ -24,7 +25,6 @@ from service.cli.stack.valkey import (
 )
 from worker.settings import SharedSettings
 
-VALKEY = "valkey"
 ANSWER_LIMIT_S = 5.0
 
 
@@ -41,7 +41,7 @@ def server_with_jobs(settings: SharedSettings) -> Iterator[str | None]:
     running = runtime_directory_of(settings.data_dir)
     if running is not None:
         yield _private_of(running)
-    elif (settings.data_dir / VALKEY).is_dir():
+    elif (settings.data_dir / JOBS_DIRECTORY).is_dir():
         with DataDirectory(settings.data_dir) as data, private_server(data) as url:
             yield url
     else:
@@ -53,7 +53,7 @@ def private_server(data: DataDirectory) -> Iterator[str]:
     """Runs the private server of a data directory, which this process has locked."""
     runtime_dir = make_runtime_directory()
     data.note_runtime_directory(runtime_dir)
-    spec = valkey_spec(data.path / VALKEY, runtime_dir, data.lock)
+    spec = valkey_spec(data.path / JOBS_DIRECTORY, runtime_dir, data.lock)
     with ExitStack() as last:
         last.callback(shutil.rmtree, runtime_dir, ignore_errors=True)
         child = Child(spec, StatusLines(sys.stderr))

@@ -19,6 +19,7 @@ from service.cli.stack.child import Child, ChildSpec, our_command
 from service.cli.stack.data_directory import DataDirectory
 from service.cli.stack.lines import StatusLines
 from service.cli.stack.valkey import (
+    JOBS_DIRECTORY,
     ServerSilent,
     make_runtime_directory,
     redis_url,
@@ -67,7 +68,7 @@ class Stack:
         self._lines = lines
         self._external_redis_url = external_redis_url
         self._settings = settings or ApiSettings(api_workers=1)
-        self._jobs_dir = jobs_dir or data.path / "valkey"
+        self._jobs_dir = jobs_dir or data.path / JOBS_DIRECTORY
         self._worker_stop_limit_s = worker_stop_limit_s
         self._children: list[Child] = []
         self._runtime_dir = make_runtime_directory()

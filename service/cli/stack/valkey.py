@@ -16,6 +16,8 @@ from service.cli.stack.data_directory import RUNTIME_PREFIX
 ANSWER_LIMIT_S = 60.0  # reading a long append-only file takes a while
 STOP_LIMIT_S = 5.0
 LONGEST_BASE = 70  # characters; sun_path has 104 on some systems, 108 on others
+JOBS_DIRECTORY = "valkey"
+"""Of the private server's files, inside the data directory."""
 SOCKET_NAME = "valkey.sock"
 PROBE_KEY = "convserve:probe"
 
