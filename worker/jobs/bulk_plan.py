@@ -4,6 +4,7 @@ from model_store import Manifest
 from worker.artifacts import ONNX_FILE
 from worker.jobs.plan import TrainingPlan
 from worker.jobs.request import RequestInvalid
+from worker.jobs.without_training import NO_TRAINING
 from worker.predictions.options import BulkPlan, Split
 
 ARCHITECTURE = "predictions"
@@ -44,19 +45,13 @@ def plan_predictions(
         size_bytes=size_bytes,
         top_k=min(top_k, len(manifest.classes)),
     )
-    # The rest is what every job has; none of it means anything here.
     return TrainingPlan.model_validate(
         {
+            **NO_TRAINING,
             "architecture": ARCHITECTURE,
             "dataset": name,
             "dataset_version": version,
-            "epochs": 1,
             "model": manifest.model,
-            "batch_size": 1,
-            "optimizer": {"name": "adam", "learning_rate": 1e-3, "weight_decay": 0.0},
-            "validation": "test",
-            "seed": 0,
-            "train_samples": 1,
             "predictions": chosen,
         }
     )

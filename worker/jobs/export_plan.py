@@ -6,6 +6,7 @@ from worker.datasets import DatasetInfo, DatasetNotFound, FindDataset, reference
 from worker.jobs.lineage import architecture_of
 from worker.jobs.plan import TrainingPlan
 from worker.jobs.request import RequestInvalid
+from worker.jobs.without_training import NO_TRAINING
 from worker.recipe.exports import ExportFormat, ExportOrder
 
 
@@ -26,19 +27,13 @@ def plan_export(manifest: Manifest, export_format: ExportFormat, find_dataset: F
         message = f"{where} cannot be exported; expected a version with {KERAS_FILE}, got an imported ONNX file"
         raise RequestInvalid(("version",), message)
     info = _dataset(manifest, where, find_dataset)
-    # The rest is what every job has; none of it means anything for an export.
     return TrainingPlan.model_validate(
         {
+            **NO_TRAINING,
             "architecture": architecture_of(manifest),
             "dataset": manifest.dataset,
             "dataset_version": info.version,
-            "epochs": 1,
             "model": manifest.model,
-            "batch_size": 1,
-            "optimizer": {"name": "adam", "learning_rate": 1e-3, "weight_decay": 0.0},
-            "validation": "test",
-            "seed": 0,
-            "train_samples": 1,
             "test_samples": manifest.recipe.get("test_samples"),
             "export": ExportOrder(version=f"{manifest.model}/{manifest.version}", format=export_format),
         }

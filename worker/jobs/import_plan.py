@@ -7,6 +7,7 @@ from worker.datasets import DatasetInfo, DatasetNotFound, FindDataset
 from worker.imports.options import ImportedModel, ImportOptions, ModelFormat
 from worker.jobs.plan import TrainingPlan
 from worker.jobs.request import RequestInvalid
+from worker.jobs.without_training import NO_TRAINING
 
 ARCHITECTURE = "imported"
 """What a job that imports a model has for a preset's name."""
@@ -42,18 +43,12 @@ def plan_import(
     said = options.model_dump(include={"preprocessing", "outputs", "image_size", "layout"})
     file = {"upload": job, "format": model_format, "sha256": sha256, "size_bytes": size_bytes}
     imported = ImportedModel(**file, **said, classes=_classes(options, info), evaluated=info is not None)
-    # The rest is what every job has; none of it means anything for an import.
     return TrainingPlan.model_validate(
         {
+            **NO_TRAINING,
             "architecture": ARCHITECTURE,
             "dataset": options.dataset or "",
-            "epochs": 1,
             "model": options.name or _name_of(filename),
-            "batch_size": 1,
-            "optimizer": {"name": "adam", "learning_rate": 1e-3, "weight_decay": 0.0},
-            "validation": "test",
-            "seed": 0,
-            "train_samples": 1,
             "imported": imported,
         }
     )

@@ -1,11 +1,23 @@
 """What a job may do instead of training: each kind has a field of the plan, which is absent from all other plans."""
 
-from pydantic import BaseModel, Field
+from collections.abc import Mapping
+
+from pydantic import BaseModel, Field, JsonValue
 
 from worker.imports.options import ImportedModel
 from worker.patterns import REFERENCE_PATTERN
 from worker.predictions.options import BulkPlan
 from worker.recipe.exports import ExportOrder
+
+NO_TRAINING: Mapping[str, JsonValue] = {
+    "epochs": 1,
+    "batch_size": 1,
+    "optimizer": {"name": "adam", "learning_rate": 1e-3, "weight_decay": 0.0},
+    "validation": "test",
+    "seed": 0,
+    "train_samples": 1,
+}
+"""Values of the fields that every plan must have, for plans in which they mean nothing."""
 
 
 class WithoutTraining(BaseModel, defer_build=True):
