@@ -61,7 +61,7 @@ class ListedJobs(ClaimedJobs):
         """Raise `RecordTooNew` if there is such a job and this version cannot read it."""
         with server_errors():
             number, made_by = cast(list[str | None], self._redis.hmget(keys.job_key(job), "format", "made_by"))
-        if number and not is_readable({"format": number}):
+        if number and not is_readable(number):
             raise too_new(job, int(number), made_by or UNKNOWN)
 
     def find(self, wanted: JobFilter, below: float = NEWEST, limit: int = 50) -> tuple[list[Found], int]:
@@ -120,7 +120,7 @@ class ListedJobs(ClaimedJobs):
                 pipeline.lrange(keys.epochs_key(job), 0, -1)
             answers: list[Any] = pipeline.execute()
         rows = {job: (answers[2 * i], answers[2 * i + 1]) for i, job in enumerate(ids) if answers[2 * i]}
-        rows = {job: row for job, row in rows.items() if is_readable(row[0])}
+        rows = {job: row for job, row in rows.items() if is_readable(row[0].get("format"))}
         places = self.places([job for job, (fields, _) in rows.items() if fields["state"] == JobState.QUEUED])
         records = {}
         for job, (fields, epochs) in rows.items():

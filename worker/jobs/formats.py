@@ -4,7 +4,6 @@ A process reads records of its own format and of all before. Of a newer one it s
 the job to a process that can read it.
 """
 
-from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
@@ -28,9 +27,9 @@ def written_by() -> dict[str, str | int]:
     return {"format": RECORD_FORMAT, "made_by": program_version()}
 
 
-def is_readable(fields: Mapping[str, str]) -> bool:
-    """Whether this process knows the format of a record; records without a number are of the first one."""
-    return int(fields.get("format", 1)) <= RECORD_FORMAT
+def is_readable(number: str | bytes | None) -> bool:
+    """Whether this process knows the format of a record, by its field `format`; a record without one has the first."""
+    return int(number or 1) <= RECORD_FORMAT
 
 
 def too_new(job: str, format_number: int, made_by: str) -> RecordTooNew:
