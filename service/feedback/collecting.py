@@ -34,6 +34,7 @@ from worker.datasets.upload.foreign.labelled_pictures import LabelledPictures
 from worker.datasets.upload.foreign.packing_zip import BoundedZip
 from worker.datasets.upload.messages import Base
 from worker.datasets.upload.options import UploadLimits, UploadOptions
+from worker.jobs.lineage import dataset_of
 
 SUFFIX = "-feedback"
 LONGEST_NAME = 63
@@ -197,10 +198,8 @@ class Collector:
 
     def _learned_from(self, manifest: Manifest) -> DatasetInfo | None:
         """The dataset that a version was trained on, if it is still there."""
-        version = manifest.recipe.get("dataset_version")
         try:
-            reference = reference_to(manifest.dataset, version if isinstance(version, int) else None)
-            return find_dataset(reference, self.datasets) if manifest.dataset else None
+            return find_dataset(dataset_of(manifest), self.datasets) if manifest.dataset else None
         except (DatasetNotFound, DatasetNotReady):
             return None
 

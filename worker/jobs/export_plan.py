@@ -2,8 +2,8 @@
 
 from model_store import Manifest
 from worker.artifacts import KERAS_FILE
-from worker.datasets import DatasetInfo, DatasetNotFound, FindDataset, reference_to
-from worker.jobs.lineage import architecture_of
+from worker.datasets import DatasetInfo, DatasetNotFound, FindDataset
+from worker.jobs.lineage import architecture_of, dataset_of
 from worker.jobs.plan import TrainingPlan
 from worker.jobs.request import RequestInvalid
 from worker.jobs.without_training import NO_TRAINING
@@ -47,9 +47,8 @@ def _dataset(manifest: Manifest, where: str, find_dataset: FindDataset) -> Datas
             "without: import it again and name one"
         )
         raise RequestInvalid(("version",), message)
-    version = manifest.recipe.get("dataset_version")
     try:
-        return find_dataset(reference_to(manifest.dataset, version if isinstance(version, int) else None))
+        return find_dataset(dataset_of(manifest))
     except DatasetNotFound as error:
         message = f"{where} cannot be exported; expected its dataset {manifest.dataset!r}, which is gone"
         raise RequestInvalid(("version",), message) from error

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from model_store import Manifest
 from worker.architectures import PRESETS, Architecture, analyse
+from worker.datasets import reference_to
 from worker.patterns import REFERENCE_PATTERN
 
 
@@ -56,6 +57,12 @@ def architecture_of(manifest: Manifest) -> str | Architecture:
     described = Architecture.model_validate(manifest.architecture)
     preset = PRESETS.get(str(manifest.recipe.get("architecture")))
     return preset.name if preset is not None and preset.architecture == described else described
+
+
+def dataset_of(manifest: Manifest) -> str:
+    """Reference to the dataset that a version was trained on; without its version if that is not recorded."""
+    version = manifest.recipe.get("dataset_version")
+    return reference_to(manifest.dataset, version if isinstance(version, int) else None)
 
 
 def check_fit(manifest: Manifest, architecture: Architecture, image_shape: tuple[int, int, int]) -> None:

@@ -4,8 +4,8 @@ from pydantic import ValidationError
 
 from model_store import Manifest
 from worker.artifacts import KERAS_FILE, ONNX_FILE
-from worker.datasets import DatasetNotFound, FindDataset, reference_to
-from worker.jobs.lineage import architecture_of
+from worker.datasets import DatasetNotFound, FindDataset
+from worker.jobs.lineage import architecture_of, dataset_of
 from worker.jobs.plan import TrainingPlan
 from worker.jobs.request import RequestInvalid
 
@@ -26,8 +26,7 @@ def plan_record(manifest: Manifest, find_dataset: FindDataset) -> TrainingPlan:
         if file not in manifest.files:
             raise RequestInvalid(("version",), f"{where} cannot be recorded; expected a version with {file}, got none")
     try:
-        version = manifest.recipe.get("dataset_version")
-        find_dataset(reference_to(manifest.dataset, version if isinstance(version, int) else None))
+        find_dataset(dataset_of(manifest))
     except DatasetNotFound as error:
         message = f"{where} cannot be recorded; expected its dataset {manifest.dataset!r}, which is gone"
         raise RequestInvalid(("version",), message) from error
