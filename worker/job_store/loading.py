@@ -76,8 +76,8 @@ class JobsLoader:
 
     def _renew_ledger(self, before: int) -> None:
         """Let the number of changes be another one than any index has seen, so that all indexes are read again."""
+        after = self._ledger_changes()
         with server_errors():
-            after = int(cast(str | None, self._redis.get(keys.ARCHIVE_CHANGES)) or 0)
             self._redis.set(keys.ARCHIVE_CHANGES, max(before, after) + 1_000_000)
 
 
