@@ -54,8 +54,8 @@ def dump(client: redis.Redis) -> Iterator[DumpedKey]:
         began = server_time(client)
         jobs = cast(list[tuple[str, float]], client.zrange(keys.JOBS, 0, -1, withscores=True))
         others = [name for name in _names(client) if not name.startswith(("job:", "jobs"))]
-        groups = _GroupFilter(began)
-        yield from groups.known(_read(client, [name for name in others if name.startswith("group")]))
+        groups = list(_read(client, [name for name in others if name.startswith("group")]))
+        yield from _made_before(began, groups)
         kept = []
         for start in range(0, len(jobs), BATCH):
             found = list(_jobs(client, jobs[start : start + BATCH]))
@@ -83,25 +83,19 @@ def has_jobs(client: redis.Redis) -> bool:
         return bool(client.exists(keys.JOBS, keys.GROUPS))
 
 
-class _GroupFilter:
-    """Leaves out the groups that were made after the list of jobs was read."""
+def _made_before(moment: float, groups: Sequence[DumpedKey]) -> Iterator[DumpedKey]:
+    """The keys of groups, without the groups that were made after a moment, in seconds since the epoch."""
+    newer = {entry.key for entry in groups if _created_at(entry) > moment}
+    for entry in groups:
+        if entry.key == "groups" and isinstance(entry.value, list):
+            pairs = [pair for pair in entry.value if isinstance(pair, list) and f"group:{pair[0]}" not in newer]
+            yield entry.model_copy(update={"value": cast(JsonValue, pairs)})
+        elif entry.key.removesuffix(":jobs") not in newer:
+            yield entry
 
-    def __init__(self, began: float) -> None:
-        self._began = began
 
-    def known(self, entries: Iterator[DumpedKey]) -> Iterator[DumpedKey]:
-        found = list(entries)
-        newer = {entry.key for entry in found if self._is_newer(entry)}
-        for entry in found:
-            if entry.key == "groups" and isinstance(entry.value, list):
-                pairs = [pair for pair in entry.value if isinstance(pair, list) and f"group:{pair[0]}" not in newer]
-                yield entry.model_copy(update={"value": cast(JsonValue, pairs)})
-            elif entry.key.removesuffix(":jobs") not in newer:
-                yield entry
-
-    def _is_newer(self, entry: DumpedKey) -> bool:
-        value = entry.value
-        return isinstance(value, dict) and float(str(value.get("created_at", 0))) > self._began
+def _created_at(entry: DumpedKey) -> float:
+    return float(str(entry.value.get("created_at", 0))) if isinstance(entry.value, dict) else 0.0
 
 
 def _jobs(
