@@ -76,11 +76,12 @@ def _output(target: str, total_bytes: int, min_free_bytes: int, may_replace: boo
     path = Path(target)
     if path.exists() and not may_replace:
         raise CommandFailed(f"{path} is there already", "Choose another name, or add --replace.")
-    if not path.absolute().parent.is_dir():
-        raise CommandFailed(f"there is no directory {path.absolute().parent}")
-    if not has_space_for(path.absolute().parent, total_bytes, min_free_bytes):
+    directory = path.absolute().parent
+    if not directory.is_dir():
+        raise CommandFailed(f"there is no directory {directory}")
+    if not has_space_for(directory, total_bytes, min_free_bytes):
         needed = (total_bytes + min_free_bytes) / 1e6
-        raise CommandFailed(f"there is too little free space in {path.absolute().parent}: expected {needed:,.0f} MB")
+        raise CommandFailed(f"there is too little free space in {directory}: expected {needed:,.0f} MB")
     with _whole_file(path) as file:
         if path.suffix == UNCOMPRESSED:
             yield file
