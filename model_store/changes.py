@@ -12,7 +12,7 @@ then.
 
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from model_store.errors import StoreUnavailable
@@ -25,6 +25,8 @@ ROOT = "changes/"
 MARKER = f"{ROOT}marker"
 LOG = f"{ROOT}log/"
 SNAPSHOT = f"{ROOT}snapshot"
+STAMP = "%Y%m%dT%H%M%S%f"
+"""A moment in UTC, to the microsecond. Stamps sort like the moments."""
 LOG_KEPT_S = 3600.0
 """How long an entry of the log stays at least. A reader that has not looked for half of this reads the whole store."""
 
@@ -55,7 +57,7 @@ class Changes:
     def note(self, model: str, *, version: int | None = None, alias: str | None = None) -> None:
         """Tell readers that something was changed. Never fails: a reader also finds a change that nobody noted."""
         what = f"v{version:d}" if version is not None else f"a-{alias}" if alias is not None else "all"
-        stamp, token = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f"), uuid4().hex
+        stamp, token = datetime.now(UTC).strftime(STAMP), uuid4().hex
         try:
             self._objects.put(f"{LOG}{stamp}.{token}.{model}.{what}", b"")
             self._objects.put(MARKER, token.encode())
@@ -81,9 +83,7 @@ class Changes:
         Args:
             changes: entries that readers no longer need, because what they tell is recorded elsewhere.
         """
-        oldest_kept = datetime.fromtimestamp(datetime.now(UTC).timestamp() - LOG_KEPT_S, UTC).strftime(
-            "%Y%m%dT%H%M%S%f"
-        )
+        oldest_kept = (datetime.now(UTC) - timedelta(seconds=LOG_KEPT_S)).strftime(STAMP)
         old = [change.entry for change in changes if change.entry < oldest_kept]
         self._objects.delete(LOG + entry for entry in old)
         return len(old)
