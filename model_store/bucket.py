@@ -113,7 +113,7 @@ class Bucket:
 
     @property
     def is_remote(self) -> bool:
-        """True but for a store in memory."""
+        """True, except for a store in memory."""
         return not self._url.startswith("memory:")
 
     def delete(self, paths: Iterable[str]) -> None:

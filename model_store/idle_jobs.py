@@ -1,4 +1,4 @@
-"""Which jobs have files that nobody has written for a while: they are swept, unless the job goes on."""
+"""Which jobs have stored no file for a while: their files are swept, unless the job goes on."""
 
 from collections import defaultdict
 from collections.abc import Iterable

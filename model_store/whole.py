@@ -1,7 +1,7 @@
 """A store as a whole, for backups: all its objects in an order in which they may be copied one by one.
 
-An object that makes others visible (a manifest, an alias, a key) comes after those others. Whoever copies in this order
-and is interrupted leaves no version that lacks files. This module copies nothing itself.
+An object that makes others visible (a manifest, an alias, a key) comes after those others, so a copy in this order that
+is interrupted has no version that lacks files. This module copies nothing itself.
 """
 
 from collections import Counter
@@ -95,7 +95,7 @@ def _is_passing(path: str) -> bool:
 
 
 def _rank(path: str) -> int:
-    """Files come before manifests, which come before what names versions, and before what opens the door to them."""
+    """Files come first, then manifests and versions of datasets, then aliases and keys."""
     if path.startswith(keys.ROOT) or (path.startswith(layout.MODELS) and "/aliases/" in path):
         return 2
     return int(PurePosixPath(path).name == MANIFEST_FILE or dataset_paths.version_at(path) is not None)

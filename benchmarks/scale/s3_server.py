@@ -3,7 +3,7 @@
     python -m benchmarks.scale.s3_server --port PORT --versions 2000 --files 4
 
 `GET /-/requests` answers how many there were. The objects are put into the server's memory directly, in the file format
-of the store. It answers one request at a time, like the server of the tests.
+of the store. Unlike the server of the tests, it answers several requests at once.
 """
 
 import argparse

@@ -2,7 +2,7 @@
 
 
 class Allowance:
-    """Places in time for things that cost somebody else something. Used by one thread.
+    """Paces calls that cost another service something. Used by one thread.
 
     Args:
         at_once: how many may be done without a pause.

@@ -39,7 +39,7 @@ REMOTE_PAUSE_S = 1.2
 SLOW_LOOK_PATIENCE_S = 30.0
 """Seconds for which what is known is used while the whole of a big store is looked at."""
 LOOKS_AT_ONCE = 8
-"""At a storage service: what somebody has just changed or asks for by name is looked up at once, so many times."""
+"""Looks in a row at a storage service that need not wait: at what was just changed, or is asked for by name."""
 CHECK_HOLDS_S = 3.0
 """Seconds for which a storage service that has worked need not be tried again."""
 
@@ -87,7 +87,7 @@ class Catalog:
         return True
 
     async def index_for_readiness(self) -> Index:
-        """The index; of a storage service as it is known, so that a survey of a big store delays nobody's readiness."""
+        """The index. Of a storage service it may be older: a survey of a big store must not delay readiness."""
         return await (self._index_soon() if self._reader.is_remote else self.index())
 
     def cached(self, reference: Reference) -> Manifest | None:

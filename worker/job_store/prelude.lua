@@ -9,7 +9,8 @@
 --                              attempt, ran_s (seconds of earlier attempts), estimated_bytes (of memory), estimated_s (of
 --                              time, by a formula), submitted_by,
 --                              traceparent, group, varied (JSON), progress, model, error (JSON each), best_epoch;
---                              format and made_by (see `worker.jobs.formats`), owner, tags (JSON), note, priority, notify, idempotency (SHA-256 of the key); facets (JSON:
+--                              format and made_by (see `worker.jobs.formats`);
+--                              owner, tags (JSON), note, priority, notify, idempotency (SHA-256 of the key); facets (JSON:
 --                              names of the indexes that it is always in) and indexed (the state under which it is in
 --                              indexes); finish_requested; of its claim: fence, claimant, lease_until, charged_s (of worker time, already
 --                              charged to its owner); and two marks: draft (number of the version it may have

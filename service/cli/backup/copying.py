@@ -37,7 +37,7 @@ class StoreCopy:
         self._copied: dict[str, StoredObject] = {}
 
     def copy(self) -> bool:
-        """Copy what is new; True if nothing was removed or replaced under our hands."""
+        """Copy what is new; True if nothing was removed or replaced while it was copied."""
         found = self._store.list()
         for path in self._copied.keys() - {stored.path for stored in found}:
             self._forget(path)
