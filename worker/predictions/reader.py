@@ -5,9 +5,7 @@ when its standard input is closed: with the trainer that started it.
 """
 
 import os
-import resource
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import islice
@@ -17,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.artifacts import INPUT_TENSOR, OUTPUT_TENSOR
+from worker.datasets.upload.budgets import limit_memory
+from worker.datasets.upload.closed_input import end_with_input
 from worker.datasets.upload.errors import ArchiveRejected
 from worker.onnx_sessions import open_session
 from worker.pictures.pixels import to_unit_range
@@ -74,12 +74,10 @@ def open_network(path: Path, threads: int) -> Network:
 def main() -> None:
     """Entry point: an order on standard input, messages on standard output."""
     order = ReaderOrder.model_validate_json(sys.stdin.buffer.readline())
-    threading.Thread(target=_end_with_the_trainer, daemon=True).start()
+    end_with_input()
     os.nice(order.niceness)
     network_bytes = Path(order.network).stat().st_size
-    most = order.order.limits.max_memory_bytes + RUNTIME_BYTES + NETWORK_FACTOR * network_bytes
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    limit_memory(order.order.limits.max_memory_bytes + RUNTIME_BYTES + NETWORK_FACTOR * network_bytes)
 
     def send(message: Row | Counted | Refused) -> None:
         sys.stdout.buffer.write(message.model_dump_json().encode() + b"\n")
@@ -91,12 +89,6 @@ def main() -> None:
         send(Refused(message=error.message, hint=error.hint))
     except MemoryError:
         send(Refused(message="The pictures need more memory than they may use.", hint="Send fewer or smaller ones."))
-
-
-def _end_with_the_trainer() -> None:
-    while os.read(0, 1024):  # not through sys.stdin, whose lock would block an orderly exit
-        pass
-    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ import resource
 import time
 
 from worker.datasets.upload.errors import ArchiveRejected
-from worker.datasets.upload.options import UploadLimits
 
 
 class CpuBudget:
@@ -38,7 +37,7 @@ def require_affordable(declared_pixels: int, max_pixels: int) -> None:
         )
 
 
-def limit_memory(limits: UploadLimits) -> None:
+def limit_memory(max_bytes: int) -> None:
     """Let the kernel bound this process's memory, and write no core dumps."""
-    resource.setrlimit(resource.RLIMIT_AS, (limits.max_memory_bytes, limits.max_memory_bytes))
+    resource.setrlimit(resource.RLIMIT_AS, (max_bytes, max_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -7,7 +7,6 @@ memory, since the pictures it decodes may be hostile.
 import errno
 import os
 import sys
-import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import BinaryIO
 from model_store.dataset_records import Phase
 from model_store.free_space import has_space_for
 from worker.datasets.upload.budgets import CpuBudget, limit_memory, require_affordable
+from worker.datasets.upload.closed_input import end_with_input
 from worker.datasets.upload.decoding import Decoded, decode_all, record_shape
 from worker.datasets.upload.describing import pack_and_describe
 from worker.datasets.upload.errors import ArchiveRejected
@@ -156,9 +156,9 @@ class Link:
 def main() -> None:
     """Entry point: an order on standard input, messages on standard output."""
     order = ConversionOrder.model_validate_json(sys.stdin.buffer.readline())
-    threading.Thread(target=_end_with_the_api, daemon=True).start()
+    end_with_input()
     os.nice(order.niceness)
-    limit_memory(order.limits)
+    limit_memory(order.limits.max_memory_bytes)
     convert_or_refuse(order, Link(sys.stdout.buffer))
 
 
@@ -182,12 +182,6 @@ def convert_or_refuse(order: ConversionOrder, link: Link) -> None:
             "The server's disk has too little free space to convert the archive.",
             "Free some space, or choose a smaller `image_size`; then upload the archive again.",
         )
-
-
-def _end_with_the_api() -> None:
-    while os.read(0, 1024):  # not through sys.stdin, whose lock would block an orderly exit
-        pass
-    os._exit(1)
 
 
 if __name__ == "__main__":
