@@ -1,9 +1,9 @@
 """Routes that list feedback, show its pictures, and delete it."""
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from model_store import AliasNotFound, StoreUnavailable, VersionNotFound
 from model_store.feedback import Feedback
@@ -24,17 +24,38 @@ from worker.pictures.headers import picture_format
 router = APIRouter(prefix="/models/{name}", tags=["feedback"])
 
 FeedbackId = Annotated[str, Path(pattern=FEEDBACK_ID_PATTERN, description="Id of the feedback.")]
-Limit = Annotated[int, Query(ge=1, le=1000, description="Pictures on a page.")]
-After = Annotated[str | None, Query(max_length=20, description="The page after the feedback with this id.")]
+
+
+class Page(NamedTuple):
+    """Which part of a list is wanted.
+
+    Attributes:
+        wanted: filters of the list.
+        limit: pictures on a page.
+        after: id of the last feedback of the page before.
+    """
+
+    wanted: FeedbackFilter
+    limit: int
+    after: str | None
+
+
+async def _page(
+    wanted: FeedbackFilterDep,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Pictures on a page.")] = 100,
+    after: Annotated[str | None, Query(max_length=20, description="The page after the feedback with this id.")] = None,
+) -> Page:
+    return Page(wanted, limit, after)
+
+
+PageDep = Annotated[Page, Depends(_page)]
 
 
 @router.get("/feedback", summary="Feedback on a model", responses=problem_responses(*FINDING))
-async def list_feedback(
-    name: ModelName, state: StateDep, wanted: FeedbackFilterDep, limit: Limit = 100, after: After = None
-) -> FeedbackList:
+async def list_feedback(name: ModelName, state: StateDep, page: PageDep) -> FeedbackList:
     """Every picture with its right label, the newest first, and how often each version was right."""
     (await state.catalog.index()).model(name)
-    return await _listed(state, name, None, wanted, limit, after)
+    return await _listed(state, name, None, page)
 
 
 @router.get(
@@ -43,16 +64,11 @@ async def list_feedback(
     responses=problem_responses(*FINDING, VersionNotFound),
 )
 async def list_feedback_on_version(
-    name: ModelName,
-    version: VersionNumber,
-    state: StateDep,
-    wanted: FeedbackFilterDep,
-    limit: Limit = 100,
-    after: After = None,
+    name: ModelName, version: VersionNumber, state: StateDep, page: PageDep
 ) -> FeedbackList:
     """The same for one version."""
     (await state.catalog.index()).model(name).version(version)
-    return await _listed(state, name, version, wanted, limit, after)
+    return await _listed(state, name, version, page)
 
 
 @router.get(
@@ -60,17 +76,10 @@ async def list_feedback_on_version(
     summary="Feedback on the version of an alias",
     responses=problem_responses(*FINDING, AliasNotFound),
 )
-async def list_feedback_on_alias(
-    name: ModelName,
-    alias: AliasName,
-    state: StateDep,
-    wanted: FeedbackFilterDep,
-    limit: Limit = 100,
-    after: After = None,
-) -> FeedbackList:
+async def list_feedback_on_alias(name: ModelName, alias: AliasName, state: StateDep, page: PageDep) -> FeedbackList:
     """The same for the version that an alias points at."""
     version = (await state.catalog.index()).model(name).alias(alias)
-    return await _listed(state, name, version, wanted, limit, after)
+    return await _listed(state, name, version, page)
 
 
 @router.get(
@@ -135,15 +144,13 @@ async def delete_one_feedback(
     return FeedbackDeleted(deleted=1, freed_bytes=entry.size_bytes)
 
 
-async def _listed(
-    state: ServiceState, name: str, version: int | None, wanted: FeedbackFilter, limit: int, after: str | None
-) -> FeedbackList:
+async def _listed(state: ServiceState, name: str, version: int | None, page: Page) -> FeedbackList:
     collections = await asyncio.to_thread(collector_of(state).collections, name)
-    found = wanted.of(await state.feedback.on(name), collections, version)[::-1]
+    found = page.wanted.of(await state.feedback.on(name), collections, version)[::-1]
     states = [state_of(entry, collections) for entry in found]
-    start = 0 if after is None else found.index(_only(found, name, after)) + 1
-    page = found[start : start + limit]
-    keys = {entry.classes for entry in page}
+    start = 0 if page.after is None else found.index(_only(found, name, page.after)) + 1
+    shown = found[start : start + page.limit]
+    keys = {entry.classes for entry in shown}
     labels = {key: await asyncio.to_thread(state.feedback.store.classes, name, key) for key in keys}
     return FeedbackList(
         model=name,
@@ -152,14 +159,14 @@ async def _listed(
         collected=states.count("collected"),
         size_bytes=sum(entry.size_bytes for entry in found),
         versions=versions_of(found),
-        feedback=[item_of(entry, labels, collections) for entry in page],
-        next=_next(name, version, wanted, limit, page[-1].id) if len(found) > start + limit else None,
+        feedback=[item_of(entry, labels, collections) for entry in shown],
+        next=_next(name, version, page, shown[-1].id) if len(found) > start + page.limit else None,
     )
 
 
-def _next(name: str, version: int | None, wanted: FeedbackFilter, limit: int, after: str) -> str:
+def _next(name: str, version: int | None, page: Page, last: str) -> str:
     path = f"/models/{name}/feedback" if version is None else f"/models/{name}/versions/{version}/feedback"
-    return f"{path}?{wanted.query}limit={limit}&after={after}"
+    return f"{path}?{page.wanted.query}limit={page.limit}&after={last}"
 
 
 def _only(entries: list[Feedback], name: str, feedback_id: str) -> Feedback:
