@@ -8,10 +8,8 @@ from typing import Annotated
 
 import typer
 
-DataDir = Annotated[
-    Path | None,
-    typer.Option(help="Directory for all data; default: see $CONVSERVE_DATA_DIR."),
-]
+from service.cli.options import DataDir
+
 WithoutJobs = Annotated[bool, typer.Option("--without-jobs", help="Leave out the jobs, which are in Redis.")]
 
 BACKUP_EXAMPLES = """\

@@ -19,7 +19,7 @@ from service.cli.inside_commands import explain, look
 from service.cli.job_commands import cancel, finish, follow, forget, log
 from service.cli.key_commands import keys_app
 from service.cli.model_commands import alias, delete, download
-from service.cli.options import AsJson, Url
+from service.cli.options import AsJson, DataDir, Url
 from service.cli.train_command import TRAIN_EXAMPLES, train
 
 SERVING = "Serve"
@@ -55,10 +55,6 @@ Host = Annotated[
 ]
 Port = Annotated[
     int | None, typer.Option(help="Port to listen on; 0 chooses a free one; default: $CONVSERVE_PORT, or 8000.")
-]
-DataDir = Annotated[
-    Path | None,
-    typer.Option(help="Directory for all data; default: see $CONVSERVE_DATA_DIR."),
 ]
 Workers = Annotated[
     int | None,
