@@ -189,10 +189,6 @@ class Index:
         except (ModelNotFound, VersionNotFound, AliasNotFound):
             return None
 
-    def versions(self) -> set[tuple[str, int]]:
-        """Every sound version."""
-        return {(entry.name, number) for entry in self.models.values() for number in entry.versions}
-
     def damaged(self) -> set[Damage]:
         """Every damaged version."""
         return {
