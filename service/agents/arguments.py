@@ -43,7 +43,7 @@ def call_of(operation: Operation, arguments: Arguments) -> Call:
 
 
 def picture_call(operation: Operation, arguments: Arguments) -> Call | None:
-    """The call that fetches a picture of a dataset, for a route that takes none of its own accord; None otherwise."""
+    """The call that fetches a picture of a dataset, if the route cannot take it from there itself; otherwise None."""
     if not (operation.has_picture and operation.is_asked_of_newest and _is_of_dataset(arguments)):
         return None
     name, index = _name("dataset", arguments), arguments.get("index")

@@ -1,4 +1,4 @@
-"""Writes `llms.txt`: what this server does and where what is, for a language model that comes across its address."""
+"""Writes `llms.txt`: tells a language model that comes across this server what it does, and lists its routes."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple

@@ -36,7 +36,7 @@ class Message:
     """A request, or a notification.
 
     Attributes:
-        method: what is asked for; empty for an answer to a question that was never put.
+        method: what is asked for; empty for a response, which this server never waits for.
         params: its parameters.
         id: of a request; None for a notification.
     """

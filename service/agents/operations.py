@@ -38,7 +38,7 @@ class Operation:
         is_asked_of_newest: without `model`, the newest model is asked.
         is_waited_for: it is called until the job has ended.
         changes: what it does cannot be taken back, or costs something.
-        is_final: what it ends does not go on.
+        is_final: it ends something that cannot be continued.
     """
 
     name: str

@@ -71,7 +71,7 @@ def agreed(wanted: object) -> str:
 
 
 def status_of(error: RpcError, headers: Headers) -> int:
-    """The HTTP status of an error; clients of the older revisions take any but 200 for a failed connection."""
+    """The HTTP status of an error; to clients of the older revisions, any other than 200 is a failed connection."""
     if headers.get(VERSION_HEADER, ASSUMED) not in INITIALIZED:
         return STATUSES.get(error.code, 200)
     return 400 if error.code in (PARSE_ERROR, INVALID_REQUEST) else 200

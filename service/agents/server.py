@@ -123,6 +123,6 @@ def _unreadable(uri: str, status: int | None) -> RpcError:
 
 
 def _stamped(result: Json, method: str) -> Json:
-    """A result with what the self-contained revision wants in each."""
+    """A result with the fields that the self-contained revision requires in every one."""
     kept = {"ttlMs": FRESH_MS.get(method, 0), "cacheScope": "private"} if method in CACHEABLE else {}
     return {**result, "resultType": "complete", **kept, "_meta": {SERVER_KEY: INFO}}

@@ -86,7 +86,7 @@ def body_of(
         types: of bodies that are the file.
         expected: what an error says was expected.
         hint: what an error says to try.
-        check_query: refuses options in the query, which are all there are without a form, before gigabytes are sent.
+        check_query: refuses wrong options in the query before gigabytes are sent; called for a body without a form.
         max_field_bytes: longest other field of a form.
 
     Raises:

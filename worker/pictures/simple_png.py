@@ -87,8 +87,8 @@ def _read_together(files: Sequence[bytes], header: "_Header") -> NDArray[np.uint
 
     For 64 photographs of CIFAR-10 it takes 45.7 µs a file instead of 50.0, and 38.5 with isal.
 
-    A line may be told as its difference from the line before. So that the first line of a file does not build on the
-    file before, a line of zeros is between them, which is what the first line of a picture builds on.
+    A PNG file may store a line as its difference from the line above it, and above the first line are zeros. A line of
+    zeros before each file therefore keeps its first line from building on the file before.
     """
     line = header.width * len(header.mode) + 1
     lines = bytearray()

@@ -1,4 +1,4 @@
-"""Tells what an upload is that is none of the kinds that are read, to say so in the refusal."""
+"""Names the kind of an upload that is not supported, for the message of the refusal."""
 
 from collections.abc import Mapping
 
