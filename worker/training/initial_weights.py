@@ -7,9 +7,8 @@ import keras
 
 from model_store import ModelStore, StoreError
 from worker.artifacts import KERAS_FILE
-from worker.jobs.errors import TrainingFailed
 from worker.jobs.lineage import has_same_classes, numbered_version
-from worker.jobs.records import JobFailure
+from worker.training.published_versions import unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -46,14 +45,3 @@ def take_over(
         if layer.weights and (is_kept or layer.name != last):
             layer.set_weights(initial.get_layer(layer.name).get_weights())
     logger.info("weights of %s, %s", reference, "all layers" if is_kept else "all but the last layer: other classes")
-
-
-def unavailable(error: StoreError, what: str = "The initial model") -> TrainingFailed:
-    """The failure of a job whose initial model, or another version that it needs, was deleted or is damaged."""
-    return TrainingFailed(
-        JobFailure(
-            code="initial_model_unavailable",
-            message=f"{what} cannot be read: {error}.",
-            hint="GET /models lists the models and their versions.",
-        )
-    )

@@ -17,13 +17,12 @@ from model_store import Manifest, ModelStore, StoreError, StoreFull, open_store
 from worker.artifacts import ONNX_FILE
 from worker.datasets import Dataset
 from worker.jobs.errors import TrainingFailed, store_full
-from worker.jobs.lineage import numbered_version
 from worker.jobs.records import JobFailure, Progress, PublishedModel
 from worker.predictions.options import BulkOrder, BulkPlan, ReaderOrder
 from worker.predictions.process import ReaderDied, reading
 from worker.predictions.rows import Counted, Failed, Refused, Row, written
 from worker.supervision.messages import Order
-from worker.training.initial_weights import unavailable
+from worker.training.published_versions import fetch_version
 from worker.training.publishing import Link
 
 logger = logging.getLogger(__name__)
@@ -50,7 +49,7 @@ def run_predictions(order: Order, link: Link, dataset: Dataset | None) -> None:
     folder.mkdir()
     store = open_store(order.store_url, order.min_free_bytes)
     try:
-        manifest = _fetch_network(store, plan, folder)
+        manifest = fetch_version(plan.version, [ONNX_FILE], store, folder, "The version that was to answer")
         task = _reader_order(order, plan, manifest, store, dataset, folder)
         _classify(task, order.job, store, link)
     except StoreFull as error:
@@ -66,16 +65,6 @@ def run_predictions(order: Order, link: Link, dataset: Dataset | None) -> None:
             test_accuracy=metrics.get("test_accuracy"),
         )
     )
-
-
-def _fetch_network(store: ModelStore, plan: BulkPlan, folder: Path) -> Manifest:
-    model, number = numbered_version(plan.version)
-    try:
-        manifest = store.manifest(model, number)
-        (folder / ONNX_FILE).write_bytes(store.read(model, number, ONNX_FILE))
-    except StoreError as error:
-        raise unavailable(error, "The version that was to answer") from error
-    return manifest
 
 
 def _reader_order(

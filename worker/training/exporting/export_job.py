@@ -15,7 +15,6 @@ from worker.datasets import Dataset
 from worker.imports.errors import ImportRefused
 from worker.jobs.errors import TrainingFailed
 from worker.jobs.exported import FILE_OF, Exported, exportable, record_of
-from worker.jobs.lineage import numbered_version
 from worker.jobs.records import JobFailure, Phase, Progress, PublishedModel
 from worker.recipe.exports import ExportFormat
 from worker.supervision.messages import Order
@@ -23,13 +22,15 @@ from worker.training.exporting.comparing import Likeness, answers_of, compared
 from worker.training.exporting.runtimes import open_exported
 from worker.training.exporting.writing import packed, write
 from worker.training.importing.fitting_pictures import fit_test_pictures
-from worker.training.initial_weights import unavailable
 from worker.training.network import pictures_at_once
 from worker.training.predicting import predict_pictures
+from worker.training.published_versions import fetch_version, unavailable
 from worker.training.publishing import Link, store_failure
 from worker.training.splits import tested_pictures
 
 logger = logging.getLogger(__name__)
+
+_WHAT = "The version to export"
 
 
 def run_export(order: Order, link: Link, dataset: Dataset) -> None:
@@ -49,7 +50,8 @@ def run_export(order: Order, link: Link, dataset: Dataset) -> None:
     _require_runtime(wanted.format)
     store, work = open_store(order.store_url, order.min_free_bytes), Path(order.work_dir) / "export"
     work.mkdir()
-    manifest, network = _opened(store, wanted.version, work)
+    manifest = fetch_version(wanted.version, [KERAS_FILE], store, work, _WHAT)
+    network = keras.saving.load_model(work / KERAS_FILE, compile=False)
     images, labels = _test_pictures(manifest, dataset, order.plan.test_samples, work)
     _enter(link, "exporting")
     written = _written(network, wanted.format, work / wanted.format)
@@ -79,17 +81,6 @@ def _require_runtime(export_format: ExportFormat) -> None:
 
 def _unavailable(message: str, hint: str | None = None) -> TrainingFailed:
     return TrainingFailed(JobFailure(code="export_unavailable", message=message, hint=hint))
-
-
-def _opened(store: ModelStore, version: str, work: Path) -> tuple[Manifest, keras.Model]:
-    model, number = numbered_version(version)
-    path = work / KERAS_FILE
-    try:
-        manifest = store.manifest(model, number)
-        path.write_bytes(store.read(model, number, KERAS_FILE))
-    except StoreError as error:
-        raise unavailable(error, "The version to export") from error
-    return manifest, keras.saving.load_model(path, compile=False)
 
 
 def _test_pictures(
@@ -156,7 +147,7 @@ def _add(store: ModelStore, manifest: Manifest, file: Path, exported: Exported) 
     except StoreUnavailable as error:
         raise TrainingFailed(store_failure(error)) from error
     except StoreError as error:
-        raise unavailable(error, "The version to export") from error
+        raise unavailable(error, _WHAT) from error
 
 
 def _published(manifest: Manifest) -> PublishedModel:

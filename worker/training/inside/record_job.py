@@ -5,16 +5,15 @@ from pathlib import Path
 
 import keras
 
-from model_store import Manifest, ModelStore, StoreError
+from model_store import Manifest, ModelStore
 from worker.architectures import Architecture, analyse
 from worker.artifacts import KERAS_FILE, LAYERS_FILE, ONNX_FILE, TAILS_FILE, TRUST_FILE, UNUSUAL_FILE
 from worker.datasets import Dataset
-from worker.jobs.lineage import numbered_version
 from worker.jobs.plan import TrainingPlan
 from worker.jobs.records import PublishedModel
 from worker.pictures.pixels import to_unit_range
-from worker.training.initial_weights import unavailable
 from worker.training.inside.recording import MOST_PICTURES, mean_of, write_record
+from worker.training.published_versions import fetch_version
 from worker.training.trust.recording import record_trust
 
 logger = logging.getLogger(__name__)
@@ -35,23 +34,17 @@ def record_version(plan: TrainingPlan, dataset: Dataset, store: ModelStore, dire
     Raises:
         TrainingFailed: the version was deleted or is damaged (`initial_model_unavailable`).
     """
-    model, number = numbered_version(str(plan.record))
-    try:
-        manifest = store.manifest(model, number)
-        for file in (KERAS_FILE, ONNX_FILE):
-            (directory / file).write_bytes(store.read(model, number, file))
-    except StoreError as error:
-        raise unavailable(error, "The version to record") from error
+    manifest = fetch_version(str(plan.record), (KERAS_FILE, ONNX_FILE), store, directory, "The version to record")
     network = keras.saving.load_model(directory / KERAS_FILE, compile=False)
     _write_layers(manifest, network, dataset, directory)
     _write_trust(manifest, network, plan, dataset, store, directory)
     for file in (LAYERS_FILE, TAILS_FILE, TRUST_FILE, UNUSUAL_FILE):
         # What the version recorded itself is never replaced: it is in its manifest.
         if file not in manifest.files and (directory / file).exists():
-            store.later_files.put(model, number, file, (directory / file).read_bytes())
+            store.later_files.put(manifest.model, manifest.version, file, (directory / file).read_bytes())
     return PublishedModel(
-        name=model,
-        version=number,
+        name=manifest.model,
+        version=manifest.version,
         test_loss=manifest.metrics.get("test_loss", 0.0),
         test_accuracy=manifest.metrics.get("test_accuracy", 0.0),
     )

@@ -14,7 +14,8 @@ from worker.jobs.records import JobFailure
 from worker.pretrained.errors import WeightsMissing, WeightsRejected
 from worker.pretrained.imagenet import FINGERPRINT, by_layer, imagenet_weights
 from worker.supervision.messages import Order
-from worker.training.initial_weights import take_over, unavailable
+from worker.training.initial_weights import take_over
+from worker.training.published_versions import unavailable
 
 
 def give_learned_weights(network: keras.Model, order: Order, dataset: Dataset) -> None:
