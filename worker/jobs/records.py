@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from model_store import Manifest
 from worker.jobs.labels import LOCAL_OWNER
 from worker.jobs.plan import TrainingPlan
 from worker.jobs.states import FINISHED, JobState
@@ -106,6 +107,16 @@ class PublishedModel(BaseModel, defer_build=True):
     version: int
     test_loss: float | None = Field(default=None, description="Null for an import that was not evaluated.")
     test_accuracy: float | None = Field(default=None, description="Null for an import that was not evaluated.")
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> "PublishedModel":
+        """The version that a manifest describes."""
+        return cls(
+            name=manifest.model,
+            version=manifest.version,
+            test_loss=manifest.metrics.get("test_loss"),
+            test_accuracy=manifest.metrics.get("test_accuracy"),
+        )
 
 
 class JobFailure(BaseModel, defer_build=True):

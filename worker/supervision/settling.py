@@ -30,12 +30,7 @@ def settle(store: ModelStore, claim: Claim) -> Publication | None:
     manifest = store.settle(claim.plan.model, claim.draft)
     if manifest is None or manifest.job != claim.job:
         return None
-    model = PublishedModel(
-        name=manifest.model,
-        version=manifest.version,
-        test_loss=manifest.metrics.get("test_loss"),
-        test_accuracy=manifest.metrics.get("test_accuracy"),
-    )
+    model = PublishedModel.of(manifest)
     if HISTORY_FILE not in manifest.files:  # of an import, which has no epochs
         return Publication(model, History())
     history = store.read(manifest.model, manifest.version, HISTORY_FILE)

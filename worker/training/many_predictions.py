@@ -56,15 +56,7 @@ def run_predictions(order: Order, link: Link, dataset: Dataset | None) -> None:
         raise TrainingFailed(store_full("The answers do not fit into the free space of the model store.")) from error
     except StoreError as error:
         raise TrainingFailed(_unavailable("The model store does not answer.")) from error
-    metrics = manifest.metrics
-    link.published(
-        PublishedModel(
-            name=manifest.model,
-            version=manifest.version,
-            test_loss=metrics.get("test_loss"),
-            test_accuracy=metrics.get("test_accuracy"),
-        )
-    )
+    link.published(PublishedModel.of(manifest))
 
 
 def _reader_order(

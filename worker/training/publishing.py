@@ -68,14 +68,7 @@ def publish(order: Order, artifacts: Path, facts: VersionFacts, link: Link) -> N
             manifest = draft.commit(facts)
     except StoreUnavailable as error:
         raise TrainingFailed(store_failure(error)) from error
-    link.published(
-        PublishedModel(
-            name=manifest.model,
-            version=manifest.version,
-            test_loss=manifest.metrics.get("test_loss"),
-            test_accuracy=manifest.metrics.get("test_accuracy"),
-        )
-    )
+    link.published(PublishedModel.of(manifest))
 
 
 def store_failure(error: StoreUnavailable) -> JobFailure:

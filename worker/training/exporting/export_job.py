@@ -68,7 +68,7 @@ def run_export(order: Order, link: Link, dataset: Dataset) -> None:
     _enter(link, "publishing")
     file = packed(written, work / FILE_OF[wanted.format])
     _add(store, manifest, file, _exported(order.job, wanted.format, file, likeness, opened.runtime))
-    link.published(_published(manifest))
+    link.published(PublishedModel.of(manifest))
 
 
 def _require_runtime(export_format: ExportFormat) -> None:
@@ -148,15 +148,6 @@ def _add(store: ModelStore, manifest: Manifest, file: Path, exported: Exported) 
         raise TrainingFailed(store_failure(error)) from error
     except StoreError as error:
         raise unavailable(error, _WHAT) from error
-
-
-def _published(manifest: Manifest) -> PublishedModel:
-    return PublishedModel(
-        name=manifest.model,
-        version=manifest.version,
-        test_loss=manifest.metrics.get("test_loss"),
-        test_accuracy=manifest.metrics.get("test_accuracy"),
-    )
 
 
 def _enter(link: Link, phase: Phase) -> None:
