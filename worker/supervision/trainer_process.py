@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from worker.supervision.adopted_process import AdoptedProcess
 from worker.supervision.messages import REPORTS, Instruction, Report
 from worker.supervision.oom_score import prefer_for_kills
+from worker.supervision.output_tail import tail_of
 from worker.supervision.trainer_template import TemplateFailed, TrainerTemplate
 from worker.supervision.work_dirs import make_work_dir
 
@@ -107,9 +108,7 @@ class TrainerProcess:
 
     def last_words(self) -> str:
         """The end of what the process wrote to standard error."""
-        size = self._stderr.seek(0, os.SEEK_END)
-        self._stderr.seek(max(0, size - _STDERR_TAIL_BYTES))
-        return self._stderr.read().decode(errors="replace").strip()
+        return tail_of(self._stderr, _STDERR_TAIL_BYTES)
 
     def stop(self, grace_s: float = 0.0) -> None:
         """End the whole process group and remove the temporary files; harmless when it has ended already."""

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from worker.supervision.adopted_process import AdoptedProcess, adopt_orphans, reap_group
 from worker.supervision.gpus import gpus
 from worker.supervision.oom_score import prefer_for_kills
+from worker.supervision.output_tail import tail_of
 from worker.supervision.watchdog import cpu_seconds_of
 
 PATIENCE_S = 30.0
@@ -104,7 +105,7 @@ class TrainerTemplate:
         try:
             trainer = AdoptedProcess(int(answer))
         except (ValueError, ChildProcessError) as error:
-            raise TemplateFailed(f"the template has ended: {self._last_words()}") from error
+            raise TemplateFailed(f"the template has ended: {tail_of(self._output, _STDERR_TAIL_BYTES)}") from error
         self.has_forked = True
         return trainer
 
@@ -131,8 +132,3 @@ class TrainerTemplate:
             return None
         except OSError:
             return b""
-
-    def _last_words(self) -> str:
-        size = self._output.seek(0, os.SEEK_END)
-        self._output.seek(max(0, size - _STDERR_TAIL_BYTES))
-        return self._output.read().decode(errors="replace").strip()
