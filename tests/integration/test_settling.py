@@ -15,6 +15,7 @@ from worker.jobs.request import JobRequest
 from worker.jobs.states import JobState
 from worker.settings import WorkerSettings
 from worker.supervision.runner import Runner
+from worker.supervision.spare_trainer import SpareTrainer
 
 PLAN = plan(JobRequest(architecture="lenet5-fashion", dataset="fashion_mnist_sample", epochs=2, model="shirts"))
 LOST = JobFailure(code="trainer_died", message="The training process was killed.")
@@ -123,10 +124,10 @@ def test_a_worker_that_cannot_start_a_trainer_costs_an_attempt_and_goes_on(
 def test_a_worker_told_to_stop_before_training_gives_its_job_back_uncharged(
     settings: WorkerSettings, job_store: JobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(_: Runner) -> None:
+    def stop(_: SpareTrainer) -> None:
         raise SystemExit
 
-    monkeypatch.setattr(Runner, "_take_spare", stop)
+    monkeypatch.setattr(SpareTrainer, "take", stop)
     job = job_store.submit(PLAN).id
     with pytest.raises(SystemExit):
         Runner(settings).run()

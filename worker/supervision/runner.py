@@ -94,7 +94,7 @@ class Runner:
     def _supervise(self, claim: Claim, claimed_at: float, trace: JobTrace) -> None:
         limits = self._limits(claim)
         try:
-            trainer = self._take_spare()
+            trainer = self._spare.take()
         except OSError as error:
             logger.exception("job %s: no trainer can be started", claim.job)
             failure = trainer_not_started(error)
@@ -194,6 +194,3 @@ class Runner:
             tags=claim.tags,
             note=claim.note,
         )
-
-    def _take_spare(self) -> TrainerProcess:
-        return self._spare.take()
