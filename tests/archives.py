@@ -24,6 +24,11 @@ def encoded_noise(seed: int, side: int = 24) -> bytes:
     return encoded(np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8))
 
 
+def noise(label: str, numbers: range, first: int) -> dict[str, bytes]:
+    """Small pictures of one class, each with a number; `first` is the seed of number 0."""
+    return {f"{label}/{number}.png": encoded_noise(first + number, 12) for number in numbers}
+
+
 def encoded(pixels: NDArray[np.uint8], kind: str = "PNG") -> bytes:
     """Pixels, of one channel or three, as a picture file."""
     buffer = io.BytesIO()

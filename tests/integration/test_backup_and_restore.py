@@ -89,7 +89,7 @@ def traffic(api: httpx.Client, trained: str) -> Iterator[list[int]]:
         thread.join()
 
 
-def job_in_short(api: httpx.Client, job: str) -> dict[str, Any]:
+def job_of(api: httpx.Client, job: str) -> dict[str, Any]:
     found: dict[str, Any] = api.get(f"/jobs/{job}").raise_for_status().json()
     return found
 
@@ -125,7 +125,7 @@ def test_a_backup_under_traffic_serves_the_same_from_an_empty_directory(
         httpx.Client(base_url=other.url, timeout=30, headers={"Authorization": f"Bearer {token}"}) as there,
     ):
         assert answers(there, shown) == expected
-        assert job_in_short(there, job) == trained
+        assert job_of(there, job) == trained
         assert there.get(f"/jobs/{job}/log").text == log
         assert there.get("/jobs?tag=kept").json()["total"] == 1
         assert there.get("/datasets/backed-up-pets").json()["fingerprint"]

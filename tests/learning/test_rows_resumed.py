@@ -8,10 +8,10 @@ import pytest
 from model_store import ModelStore, open_store
 from model_store.predictions import RowFormat
 from tests.archives import picture, zipped
+from tests.learning.listener import Listener
 from tests.unit.service.tiny_networks import CLASSES, publish
 from worker.datasets.upload.options import UploadLimits
 from worker.jobs.bulk_plan import plan_predictions
-from worker.jobs.records import History, Progress, PublishedModel
 from worker.predictions.options import BulkOrder
 from worker.predictions.rows import Row, written
 from worker.supervision.messages import Order
@@ -32,29 +32,6 @@ LIMITS = UploadLimits(
 
 class Killed(Exception):
     """The process ends here."""
-
-
-class Listener:
-    """Hears what a trainer reports."""
-
-    def __init__(self) -> None:
-        self.published_model: PublishedModel | None = None
-        self.last = Progress()
-
-    def progress(self, progress: Progress, history: History | None = None) -> None:
-        self.last = progress
-
-    def is_pause_asked(self) -> bool:
-        return False
-
-    def is_finish_asked(self) -> bool:
-        return False
-
-    def may_publish(self, version: int) -> bool:
-        return True
-
-    def published(self, model: PublishedModel) -> None:
-        self.published_model = model
 
 
 @pytest.fixture
@@ -101,7 +78,7 @@ def test_a_job_that_was_killed_goes_on_behind_its_last_part(
     assert table[0].startswith("name,label,score")
     assert [line.split(",")[0] for line in table[1:]] == [f"{n}.png" for n in range(5)]
     assert [line.split(",")[1] for line in table[1:]] == list(CLASSES[:5])
-    assert (listener.last.step, listener.last.steps) == (5, 5)
-    assert listener.published_model is not None
+    assert (listener.told[-1].step, listener.told[-1].steps) == (5, 5)
+    assert (listener.model.name, listener.model.version) == ("brightness", 1)
     assert store.predictions.delete(JOB) > 0
     assert store.predictions.parts(JOB, "csv") == []

@@ -16,7 +16,7 @@ from PIL import Image
 from model_store import ModelStore
 from service.jobs.queue import JobQueue
 from service.settings import ApiSettings
-from tests.archives import encoded_noise, zipped
+from tests.archives import encoded_noise, noise, zipped
 from tests.busy_machine import PATIENCE_S
 from tests.fakes import RecordingWakeUps
 from tests.integration.service.uploading import ZIP, converted, leftovers, upload
@@ -28,10 +28,6 @@ from worker.jobs.records import JobRecord
 from worker.telemetry.tracing import NoTracing
 
 pytestmark = pytest.mark.anyio
-
-
-def noise(label: str, numbers: range, first: int) -> dict[str, bytes]:
-    return {f"{label}/{number}.png": encoded_noise(first + number, 12) for number in numbers}
 
 
 FIRST = noise("cat", range(5), 0) | noise("dog", range(5), 100)

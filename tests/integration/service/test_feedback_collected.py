@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from model_store import ModelStore
-from tests.archives import encoded_noise, zipped
+from tests.archives import encoded_noise, noise, zipped
 from tests.integration.service.uploading import converted, upload
 from tests.unit.service.tiny_networks import brightness_network, encode, publish
 from worker.datasets.built_in import DATASETS
@@ -18,10 +18,6 @@ pytestmark = pytest.mark.anyio
 SAMPLE = DATASETS["fashion_mnist_sample"]
 FEEDBACK = "/models/shirts/feedback"
 PNG = {"Content-Type": "image/png"}
-
-
-def noise(label: str, numbers: range, first: int) -> dict[str, bytes]:
-    return {f"{label}/{number}.png": encoded_noise(first + number, 12) for number in numbers}
 
 
 async def send(api: httpx.AsyncClient, picture: bytes, label: str) -> None:

@@ -9,18 +9,13 @@ import pytest
 from numpy.typing import NDArray
 
 from model_store import DatasetFacts
-from tests.archives import encoded_noise, picture, zipped
+from tests.archives import encoded_noise, noise, picture, zipped
 from tests.unit.worker.datasets.conversion_orders import ordered
 from worker.datasets.dataset import LabelledImages, fingerprint
 from worker.datasets.upload.convert import Link, convert
 from worker.datasets.upload.errors import ArchiveRejected
 from worker.datasets.upload.messages import CONVERTER_MESSAGES, Base, Converted
 from worker.datasets.upload.packing import PREVIEW_FILE
-
-
-def noise(label: str, numbers: range, first: int) -> dict[str, bytes]:
-    return {f"{label}/{number}.png": encoded_noise(first + number, 12) for number in numbers}
-
 
 FIRST = noise("cat", range(5), 0) | noise("dog", range(5), 100)
 
