@@ -19,7 +19,7 @@ from service.settings import ApiSettings
 from tests.archives import encoded_noise, noise, zipped
 from tests.busy_machine import PATIENCE_S
 from tests.fakes import RecordingWakeUps
-from tests.integration.service.uploading import ZIP, converted, leftovers, upload
+from tests.integration.service.uploading import ZIP, added, converted, leftovers, upload
 from worker.job_store.connection import connect
 from worker.job_store.filters import NEWEST, Found, JobFilter
 from worker.job_store.groups import GroupStore
@@ -35,16 +35,6 @@ FIRST = noise("cat", range(5), 0) | noise("dog", range(5), 100)
 
 async def add(api: httpx.AsyncClient, files: dict[str, bytes], **query: str) -> httpx.Response:
     return await api.post("/datasets/pets/pictures", params=query, content=zipped(files), headers=ZIP)
-
-
-async def added(api: httpx.AsyncClient) -> dict[str, Any]:
-    """The dataset once nothing is being added."""
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            answer: dict[str, Any] = (await api.get("/datasets/pets")).json()
-            if answer["addition"] is None or answer["addition"]["state"] != "converting":
-                return answer
-            await asyncio.sleep(0.05)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from PIL import Image
 
 from model_store import ModelStore
 from tests.archives import encoded_noise, noise, zipped
-from tests.integration.service.uploading import converted, upload
+from tests.integration.service.uploading import added, converted, upload
 from tests.unit.service.tiny_networks import brightness_network, encode, publish
 from worker.datasets.built_in import DATASETS
 
@@ -34,12 +34,10 @@ async def collect(api: httpx.AsyncClient, **wish: str) -> dict[str, Any]:
 
 
 async def grown(api: httpx.AsyncClient, name: str, version: int) -> dict[str, Any]:
-    """The dataset once this version is there."""
-    while True:
-        dataset = await converted(api, name)
-        if dataset["version"] == version:
-            return dataset
-        assert dataset["addition"] is None or dataset["addition"]["state"] == "converting", dataset["addition"]
+    """The dataset with this version."""
+    dataset = await added(api, name)
+    assert dataset["version"] == version, dataset["addition"]
+    return dataset
 
 
 async def test_an_uploaded_dataset_grows_by_the_feedback_on_its_model(

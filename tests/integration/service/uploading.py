@@ -27,6 +27,16 @@ async def converted(api: httpx.AsyncClient, name: str = "pets") -> dict[str, Any
             await asyncio.sleep(0.05)
 
 
+async def added(api: httpx.AsyncClient, name: str = "pets") -> dict[str, Any]:
+    """The dataset once nothing is being added."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            answer: dict[str, Any] = (await api.get(f"/datasets/{name}")).json()
+            if answer["addition"] is None or answer["addition"]["state"] != "converting":
+                return answer
+            await asyncio.sleep(0.05)
+
+
 def converter() -> psutil.Process:
     """The only converter process there is."""
     (found,) = (child for child in psutil.Process().children() if "worker.datasets.upload.convert" in child.cmdline())
