@@ -23,7 +23,7 @@ from service.datasets.makers import Maker
 from service.datasets.pictures import DatasetPictures
 from service.datasets.scratch import Scratch
 from service.errors import ArchiveUnusable, DatasetBuiltIn, DiskFull
-from service.feedback.answers import CollectAnswer, label_at
+from service.feedback.answers import CollectAnswer, Labels, label_at
 from service.keys.callers import Caller
 from service.keys.ownership import require_owner
 from service.web.feedback_errors import NothingToCollect
@@ -158,12 +158,13 @@ class Collector:
 
     def _write(self, folder: Scratch, entries: Sequence[Feedback]) -> int:
         """Write the archive, and return how many pictures it has."""
-        labels: dict[str, tuple[str, ...]] = {}
         try:
             with BoundedZip(folder.archive, self.limits, lambda _: None) as zipped:
                 pictures = LabelledPictures(zipped)
-                said = self._agreed(entries, labels)
-                for entry in said:
+                sets = {(entry.model, entry.classes) for entry in entries}
+                labels = {classes: self.feedback.classes(model, classes) for model, classes in sets}
+                agreed = self._agreed(entries, labels)
+                for entry in agreed:
                     with suppress(FileNotFoundError):  # deleted meanwhile
                         label = label_at(labels[entry.classes], entry.given)
                         pictures.add(entry.id, self.feedback.picture(entry), label, None)
@@ -172,14 +173,12 @@ class Collector:
             raise ArchiveUnusable(error.message, error.code, error.hint) from error
         except OSError as error:
             raise DiskFull from error
-        return len(said)
+        return len(agreed)
 
-    def _agreed(self, entries: Sequence[Feedback], labels: dict[str, tuple[str, ...]]) -> list[Feedback]:
+    def _agreed(self, entries: Sequence[Feedback], labels: Labels) -> list[Feedback]:
         """One entry for each picture, without those that have different labels."""
         by_picture: dict[bytes, dict[str, Feedback]] = {}
         for entry in entries:
-            if entry.classes not in labels:
-                labels[entry.classes] = self.feedback.classes(entry.model, entry.classes)
             with suppress(FileNotFoundError):
                 digest = hashlib.blake2b(self.feedback.picture(entry)).digest()
                 by_picture.setdefault(digest, {})[label_at(labels[entry.classes], entry.given)] = entry
