@@ -12,7 +12,7 @@ from model_store import ModelStore
 from service.keys.callers import KeyScope
 from service.settings import ApiSettings
 from tests.unit.service.apps import app_of
-from tests.unit.service.keys.callers_of_tests import made
+from tests.unit.service.keys.callers_of_tests import clients_with, made
 from tests.unit.service.tiny_networks import grey_picture, publish
 
 pytestmark = pytest.mark.anyio
@@ -36,14 +36,7 @@ async def callers(callers_app: FastAPI, store: ModelStore) -> AsyncIterator[dict
     scopes = {"ada": KeyScope.TRAIN, "ben": KeyScope.TRAIN, "eve": KeyScope.PREDICT}
     keys = {name: made(store, name, scope) for name, scope in scopes.items()}
     async with callers_app.router.lifespan_context(callers_app):
-        yield {
-            name: httpx.AsyncClient(
-                transport=httpx.ASGITransport(callers_app),
-                base_url="http://localhost",
-                headers={"Authorization": f"Bearer {key}"},
-            )
-            for name, key in keys.items()
-        }
+        yield clients_with(keys, callers_app)
 
 
 async def send(api: httpx.AsyncClient, tenth: int, right: int, path: str = FEEDBACK) -> dict[str, Any]:

@@ -1,6 +1,10 @@
 """Ten kinds of caller, from no key at all to an admin's."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+
+import httpx
+from fastapi import FastAPI
 
 from model_store import KeyRecord, ModelStore
 from service.keys.callers import KeyScope
@@ -38,6 +42,18 @@ def ten_callers(store: ModelStore) -> dict[str, str]:
 def made(store: ModelStore, name: str, scope: KeyScope) -> str:
     """A key in force."""
     return issue(store.keys, name, scope, expires=None, created_by="local")[0]
+
+
+def clients_with(keys: Mapping[str, str], app: FastAPI) -> dict[str, httpx.AsyncClient]:
+    """A client of an application for each key."""
+    return {
+        name: httpx.AsyncClient(
+            transport=httpx.ASGITransport(app),
+            base_url="http://localhost",
+            headers={"Authorization": f"Bearer {key}"},
+        )
+        for name, key in keys.items()
+    }
 
 
 def expired(store: ModelStore) -> str:

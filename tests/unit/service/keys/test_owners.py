@@ -11,7 +11,7 @@ from model_store import ConversionStatus, ModelStore
 from service.keys.callers import KeyScope
 from service.settings import ApiSettings
 from tests.unit.service.apps import app_of
-from tests.unit.service.keys.callers_of_tests import made
+from tests.unit.service.keys.callers_of_tests import clients_with, made
 from tests.unit.service.tiny_networks import publish
 from worker.jobs.plan import plan as training_plan
 from worker.jobs.records import JobRecord
@@ -32,14 +32,7 @@ async def callers(app: FastAPI, store: ModelStore) -> AsyncIterator[dict[str, ht
     keys = {name: made(store, name, KeyScope.TRAIN) for name in ("ada", "ben")}
     keys |= {"me": made(store, "me", KeyScope.ADMIN), "eve": made(store, "eve", KeyScope.READ)}
     async with app.router.lifespan_context(app):
-        yield {
-            name: httpx.AsyncClient(
-                transport=httpx.ASGITransport(app),
-                base_url="http://localhost",
-                headers={"Authorization": f"Bearer {key}"},
-            )
-            for name, key in keys.items()
-        }
+        yield clients_with(keys, app)
 
 
 @pytest.fixture
