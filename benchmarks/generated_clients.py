@@ -22,7 +22,7 @@ JAVA_OPTIONS = (
     "--parameter-name-mappings=true=trueLabel",
     "--schema-mappings=Kernel=Object",
 )
-"""For openapi-generator, whose Java has fields called `true`, and cannot read a text or else a list of lists."""
+"""For openapi-generator: its Java would have fields called `true`, and cannot read "a text or a list of lists"."""
 JAVA_PARSER = """
 import java.nio.file.*;
 import java.util.*;
@@ -141,7 +141,7 @@ def openapi_generator(folder: Path) -> None:
 
 
 def parsed_java(folder: Path) -> str:
-    """What a parser says about the Java client; ends with an error if it is no Java."""
+    """What a parser says about the Java client; ends with an error if it is not valid Java."""
     if not shutil.which("javac"):
         return "not parsed, javac is not installed"
     parser = folder / "Parse.java"

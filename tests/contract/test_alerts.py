@@ -1,4 +1,4 @@
-"""The alerts for Prometheus: each is fired by the page of `/metrics` of its fault, and none by that of a sound server.
+"""The alerts for Prometheus: each fires when `/metrics` shows its fault, and none fires for a healthy server.
 
 Prometheus' own `promtool` evaluates the rules; without it, only names and labels are compared with the code.
 """

@@ -1,4 +1,4 @@
-"""Trainers forked from a process that has imported Keras are what trainers are that were started by themselves."""
+"""Trainers forked from a process that has imported Keras behave like trainers that were started directly."""
 
 import contextlib
 import ctypes

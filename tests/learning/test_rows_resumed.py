@@ -1,4 +1,4 @@
-"""A job that classifies many pictures goes on behind what it had written."""
+"""A job that classifies many pictures continues after what it had written."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A process that another process forked for this one, which is its parent all the same (Linux)."""
+"""A child of this process that another process has forked (Linux)."""
 
 import contextlib
 import ctypes

@@ -4,7 +4,7 @@ import contextlib
 from pathlib import Path
 
 _SCORE = "900"
-"""Of 1000: a trainer, whose job says so, ends before an API, a worker or a Redis."""
+"""Of 1000: the kernel ends a trainer, whose job then names the reason, before an API, a worker or a Redis."""
 
 
 def prefer_for_kills(process: int) -> None:

@@ -56,7 +56,7 @@ class TrainerProcess:
         """Wait until the process exists; a template that still imports Keras forks it only then.
 
         Raises:
-            TemplateFailed: it does not, and never will.
+            TemplateFailed: the process will never exist.
         """
         if self._child is None and self._template is not None:
             self._child = self._template.started()

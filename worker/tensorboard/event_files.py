@@ -13,7 +13,7 @@ from worker.jobs.records import EpochMetrics, History
 from worker.protobuf import bytes_field, double_field, float_field, integer_field
 
 PREFIX = "events.out.tfevents."
-"""What TensorBoard knows its files by."""
+"""TensorBoard recognizes its files by this beginning of their names."""
 TAGS: dict[str, str] = {
     "loss": "loss/train",
     "val_loss": "loss/validation",
@@ -81,7 +81,7 @@ def _record(message: bytes) -> bytes:
 
 
 def _checksum(content: bytes) -> bytes:
-    """CRC-32C as such files have it: rotated, and moved by a constant."""
+    """CRC-32C as these files require it: rotated, plus a constant."""
     crc = 0xFFFFFFFF
     for byte in content:
         crc = _TABLE[(crc ^ byte) & 0xFF] ^ crc >> 8

@@ -1,6 +1,6 @@
 """The job that classifies many pictures: another process reads them, and their rows go into the store in parts.
 
-After an interruption the job goes on behind the last part, since the pictures have an order that does not change.
+After an interruption the job continues after the last part, since the order of the pictures does not change.
 """
 
 import logging

@@ -113,7 +113,7 @@ def _wait_for_adoption(between: int, worker_pid: int) -> None:
 
 
 def _be_trainer(instructions: int, reports: int, output: int, niceness: int) -> None:
-    """Become what a trainer is that was started by itself, and run one job."""
+    """Become like a trainer that was started directly, and run one job."""
     for descriptor, standard in ((instructions, 0), (output, 1), (output, 2)):
         os.dup2(descriptor, standard)
     os.close(instructions)

@@ -37,7 +37,7 @@ def _open_litert(path: Path) -> Opened:
     import tensorflow as tf  # noqa: PLC0415 - as in `worker.training.export`
 
     with warnings.catch_warnings():
-        # TensorFlow says that its interpreter moves to another package, and has it all the same.
+        # TensorFlow warns that its interpreter will move to another package; it still has it.
         warnings.simplefilter("ignore", UserWarning)
         interpreter = tf.lite.Interpreter(model_path=str(path))
     (given,), (answered,) = interpreter.get_input_details(), interpreter.get_output_details()
