@@ -28,7 +28,8 @@ def call_of(operation: Operation, arguments: Arguments) -> Call:
         ArgumentInvalid: an argument is unknown, missing, or no name where a name is expected.
     """
     _check_names(operation, arguments)
-    wanted = {**operation.defaults, **arguments}
+    given = {name: value for name, value in arguments.items() if value is not None}  # null: as if it were left out
+    wanted = {**operation.defaults, **given}
     query = [(name, wanted.get(name)) for name in operation.query]
     query += [(name, value) for name, value in operation.fixed.items() if f"{{{name}}}" not in operation.template]
     if operation.has_picture and _is_of_dataset(arguments) and not operation.is_asked_of_newest:
@@ -118,7 +119,7 @@ def _body(operation: Operation, wanted: Arguments) -> bytes | None:
     if operation.whole_body is not None:
         return _written(wanted.get(operation.whole_body))
     if operation.body:
-        return _written({name: wanted[name] for name in operation.body if wanted.get(name) is not None})
+        return _written({name: wanted[name] for name in operation.body if name in wanted})
     if operation.has_picture and not _is_of_dataset(wanted):
         return _written({"images": [dict(_picture(wanted))]})
     return None

@@ -165,6 +165,8 @@ async def test_a_picture_is_classified_as_by_the_route(api: httpx.AsyncClient, b
     answer = await api.post("/models/brightness/predict?top_k=2", json={"images": [{"b64": png()}]})
     assert result["structuredContent"]["predictions"] == answer.json()["predictions"]
     assert json.loads(result["content"][0]["text"]) == result["structuredContent"]
+    nulls = await use(api, "predict", model="brightness", image=png(), top_k=2, url=None, dataset=None, index=None)
+    assert nulls["structuredContent"]["predictions"] == answer.json()["predictions"]
     newest = await use(api, "predict", image=f"data:image/png;base64,{png()}")
     assert newest["structuredContent"]["model"] == "brightness"
 
