@@ -6,7 +6,7 @@ import io
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -54,6 +54,19 @@ def settings(tmp_path: Path) -> WorkerSettings:
 
 
 @pytest.fixture
+def start(template: TrainerTemplate) -> Iterator[Callable[[int], TrainerProcess]]:
+    """Forks trainers that are stopped at the end of the test, however it ends."""
+    with contextlib.ExitStack() as stack:
+
+        def start_trainer(niceness: int) -> TrainerProcess:
+            trainer = TrainerProcess(niceness, ENVIRONMENT, template)
+            stack.callback(trainer.stop)
+            return trainer
+
+        yield start_trainer
+
+
+@pytest.fixture
 def spare(settings: WorkerSettings) -> Iterator[SpareTrainer]:
     made = SpareTrainer(settings)
     yield made
@@ -70,8 +83,10 @@ def wait_for_children(n_templates: int, n_trainers: int) -> None:
     wait_until(lambda: (len(children("template")), len(children("trainer"))) == (n_templates, n_trainers), 10)
 
 
-def test_a_forked_trainer_is_a_child_of_its_worker_in_a_session_of_its_own(template: TrainerTemplate) -> None:
-    trainer = TrainerProcess(NICENESS, ENVIRONMENT, template)
+def test_a_forked_trainer_is_a_child_of_its_worker_in_a_session_of_its_own(
+    start: Callable[[int], TrainerProcess],
+) -> None:
+    trainer = start(NICENESS)
     process = psutil.Process(trainer.pid)
     assert process.ppid() == os.getpid()
     assert os.getpgid(trainer.pid) == os.getsid(trainer.pid) == trainer.pid
@@ -91,13 +106,13 @@ def test_a_forked_trainer_is_a_child_of_its_worker_in_a_session_of_its_own(templ
         trainer.receive(timeout_s=5)
 
 
-def test_a_trainer_outlives_its_template(template: TrainerTemplate) -> None:
-    trainer = TrainerProcess(0, ENVIRONMENT, template)
+def test_a_trainer_outlives_its_template(template: TrainerTemplate, start: Callable[[int], TrainerProcess]) -> None:
+    trainer = start(0)
     trainer.await_start()
     os.kill(template.pid, signal.SIGKILL)
     wait_until(lambda: not template.is_alive(), 5)
     assert trainer.is_alive()
-    too_late = TrainerProcess(0, ENVIRONMENT, template)
+    too_late = start(0)
     with pytest.raises(TemplateFailed):
         too_late.await_start()
     too_late.stop()
