@@ -18,7 +18,7 @@ WORKDIR /data
 FROM base AS wheel
 WORKDIR /src
 COPY requirements/build.lock requirements/build.lock
-RUN pip install --no-cache-dir --require-hashes -r requirements/build.lock
+RUN pip install --no-cache-dir --no-deps --require-hashes -r requirements/build.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY model_store model_store
 COPY worker worker
@@ -31,21 +31,21 @@ RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels 
 FROM base AS api-packages
 COPY requirements/api.lock /tmp/api.lock
 RUN python -m venv /app \
-    && /app/bin/pip install --no-cache-dir --require-hashes -r /tmp/api.lock
+    && /app/bin/pip install --no-cache-dir --no-deps --require-hashes -r /tmp/api.lock
 COPY --from=wheel /wheels /wheels
 RUN /app/bin/pip install --no-cache-dir --no-deps --no-index /wheels/*.whl
 
 FROM base AS worker-cpu-packages
 COPY requirements/worker-cpu.lock /tmp/worker-cpu.lock
 RUN python -m venv /app \
-    && /app/bin/pip install --no-cache-dir --require-hashes -r /tmp/worker-cpu.lock
+    && /app/bin/pip install --no-cache-dir --no-deps --require-hashes -r /tmp/worker-cpu.lock
 COPY --from=wheel /wheels /wheels
 RUN /app/bin/pip install --no-cache-dir --no-deps --no-index /wheels/*.whl
 
 FROM base AS worker-gpu-packages
 COPY requirements/worker-gpu.lock /tmp/worker-gpu.lock
 RUN python -m venv /app \
-    && /app/bin/pip install --no-cache-dir --require-hashes -r /tmp/worker-gpu.lock
+    && /app/bin/pip install --no-cache-dir --no-deps --require-hashes -r /tmp/worker-gpu.lock
 COPY --from=wheel /wheels /wheels
 RUN /app/bin/pip install --no-cache-dir --no-deps --no-index /wheels/*.whl
 

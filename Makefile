@@ -26,6 +26,8 @@ help:  ## list the targets
 
 venv: $(DEVELOPMENT)  ## create .venv and install the locked packages
 
+# Lock files name all packages. Told to look for others, pip tries the newest release for one with an extra, such as
+# `coverage[toml]`, and fails when that is not the locked one.
 $(RUNTIME): pyproject.toml requirements/run.lock
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "convserve needs Python 3.11, 3.12 or 3.13, and found none; install one, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; \
@@ -37,12 +39,12 @@ $(RUNTIME): pyproject.toml requirements/run.lock
 	}
 	@echo "creating $(VENV) (TensorFlow is large: this takes minutes, once)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/run.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(DEVELOPMENT): $(RUNTIME) requirements/dev.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.lock
 	@touch $@
 
 # The page is bundled when it is missing or older than its sources. Without npm's packages (offline, for example) the API
@@ -135,7 +137,7 @@ lock:  ## lock the packages again after pyproject.toml changed
 RELEASE := build/release-tools/bin
 $(RELEASE)/twine: requirements/release.lock
 	@$(PYTHON) -m venv build/release-tools
-	@$(RELEASE)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/release.lock
+	@$(RELEASE)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/release.lock
 
 release: $(DEVELOPMENT) $(PAGE) $(RELEASE)/twine  ## build sdist and wheel into dist, check both, print the release notes; uploads nothing
 	rm -rf dist

@@ -176,6 +176,14 @@ def test_every_image_is_installed_from_a_lock_file_with_hashes() -> None:
     assert all("--require-hashes -r" in install or "--no-index" in install for install in installs)
 
 
+@pytest.mark.parametrize("file", ["Dockerfile", "Makefile"])
+def test_locked_packages_are_installed_without_looking_for_others(file: str) -> None:
+    """pip tries the newest release for `coverage[toml]`, which has no hash, although the lock has `coverage`."""
+    installs = [line for line in (PROJECT / file).read_text().splitlines() if "--require-hashes" in line]
+    assert installs
+    assert all("--no-deps --require-hashes -r" in install for install in installs)
+
+
 @pytest.mark.parametrize("name", ["api", "worker-cpu", "worker-gpu", "dev", "build"])
 def test_every_package_of_a_lock_file_has_hashes_and_no_address(name: str) -> None:
     lines = (PROJECT / "requirements" / f"{name}.lock").read_text().replace("\\\n", " ").splitlines()
