@@ -58,7 +58,9 @@ class DatasetListing:
         return built_in_answer(DATASETS[name], is_available(name, self._datasets_dir))
 
     def _uploaded(self, name: str, version: int | None = None) -> DatasetAnswer:
+        # Asked before the versions: published in between, an addition is dropped, and the new version must be seen.
         try:
+            addition = self._addition(name)
             found = self._store.find(name)
         except DatasetDamaged as error:
             return damaged_answer(name, error.file)
@@ -72,7 +74,8 @@ class DatasetListing:
                     raise DatasetNotFound(
                         reference_to(name, version), [reference_to(name, one.version) for one in versions]
                     )
-                return uploaded_answer(described, versions, self._addition(name))
+                is_published = addition is not None and addition.version <= found.version
+                return uploaded_answer(described, versions, None if is_published else addition)
             case ConversionStatus():
                 return conversion_answer(name, found.as_seen(datetime.now(UTC)))
             case None:
