@@ -26,7 +26,7 @@ REPORT = DatasetReport(
     missing_in_test=(),
     dropped_classes=(),
 )
-PETS = FACTS.model_copy(update={"report": REPORT.model_dump()})
+PETS = FACTS.model_copy(update={"report": REPORT.model_dump(mode="json")})
 
 
 class InterruptedStore(DatasetStore):
