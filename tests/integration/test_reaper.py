@@ -91,6 +91,24 @@ def test_a_job_that_loses_every_worker_fails_at_last(job_store: JobStore, lost: 
     assert record.error.hint
 
 
+def test_a_worker_lost_after_a_further_epoch_costs_no_attempt(job_store: JobStore) -> None:
+    """As machines do that are taken away again and again; the third attempt that gets no further is the last."""
+    reaper = PatientReaper(job_store, RecordingWakeUps())
+    job = job_store.submit(PLAN).id
+    claim = claimed(job_store, job)
+    for n_done in (*range(1, 6), 5, 4, 5):
+        done = (0.5,) * n_done
+        history = History(loss=done, accuracy=done, val_loss=done, val_accuracy=done, learning_rate=done)
+        job_store.heartbeat(claim, Progress(), history)
+        reaper.sweep()
+        if job_store.get(job).state is JobState.QUEUED:
+            claim = claimed(job_store, job)
+    record = job_store.get(job)
+    assert (record.state, record.attempt) == (JobState.FAILED, 5 + MAX_ATTEMPTS)
+    assert record.error is not None
+    assert record.error.code == "worker_lost"
+
+
 def test_a_job_that_was_to_be_cancelled_is_cancelled_when_its_worker_is_lost(job_store: JobStore, lost: str) -> None:
     job_store.cancel(lost)
     PatientReaper(job_store, RecordingWakeUps()).sweep()

@@ -10,7 +10,8 @@
 -- ARGV[4]  half-life of the worker time that owners have used, in seconds
 -- ARGV[5]  newest format of records that the claimant reads; jobs of newer ones are left to newer workers
 -- Answers  {id, request, attempt, fence, request id or '', traceparent or '', draft or '', seconds that earlier
---          attempts ran, estimated bytes of memory or '', owner, tags as JSON, note or ''}, or nil when there is no
+--          attempts ran, estimated bytes of memory or '', owner, tags as JSON, note or '', attempts that do not
+--          count}, or nil when there is no
 --          job to be claimed; {'', id, format, version that wrote it} when there are only jobs of a newer format
 -- Touches  job events feed epochs jobs queued running waits index queue waiting usage pace fences
 
@@ -92,6 +93,6 @@ if not (found[1] == 'running' and found[2] == claimant) then
 end
 
 local job = redis.call('HMGET', key.job(id), 'request', 'attempt', 'fence', 'submitted_by', 'traceparent', 'draft',
-                       'ran_s', 'estimated_bytes', 'owner', 'tags', 'note')
+                       'ran_s', 'estimated_bytes', 'owner', 'tags', 'note', 'uncounted')
 return {id, job[1], job[2], job[3], job[4] or '', job[5] or '', job[6] or '', job[7] or '0', job[8] or '',
-        job[9] or 'local', job[10] or '[]', job[11] or ''}
+        job[9] or 'local', job[10] or '[]', job[11] or '', job[12] or '0'}

@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 LEASE_S = 30.0  # a worker is heard of every second; a machine that swaps or a network that flaps must not lose a job
 HALF_LIFE_S = 4 * 3600.0  # an afternoon's training is forgotten by the next morning
 MAX_ATTEMPTS = 3
+"""Attempts that count: see `ClaimedJobs.retry_elsewhere`."""
 LOG_LINES_KEPT = 2000
 
 
@@ -65,7 +66,7 @@ class ClaimedJobs:
             self._warn(*answer[1:])
             return None
         job, request, attempt, fence, request_id, traceparent, draft, ran_s, estimated_bytes, *labels = answer
-        owner, tags, note = labels
+        owner, tags, note, uncounted = labels
         return Claim(
             job=job,
             plan=TrainingPlan.model_validate_json(request),
@@ -78,6 +79,7 @@ class ClaimedJobs:
             owner=owner,
             tags=json.loads(tags),
             note=note or None,
+            uncounted=uncounted,
         )
 
     def heartbeat(self, claim: Claim, progress: Progress, history: History, event: str = "") -> bool:
@@ -157,9 +159,20 @@ class ClaimedJobs:
         Returns:
             False when the claim was lost.
         """
-        if claim.attempt < MAX_ATTEMPTS:
+        if claim.counted_attempts < MAX_ATTEMPTS:
             return self._move(claim, JobState.QUEUED)
         return self.fail(claim, failure)
+
+    def retry_elsewhere(self, claim: Claim, failure: JobFailure) -> bool:
+        """End an attempt whose worker was lost: as `retry` does, but an attempt that came further does not count.
+
+        So machines may be taken away as often as a training has epochs, and one that never gets on fails all the same.
+
+        Returns:
+            False when the claim was lost.
+        """
+        uncounted = self._scripts.run("spare", claim.job, claim.fence)
+        return self.retry(claim.model_copy(update={"uncounted": uncounted}), failure)
 
     def is_over(self, job: str) -> bool:
         """Whether a job has ended for good, or was forgotten since."""
@@ -179,10 +192,17 @@ class ClaimedJobs:
         """Claims whose worker has not been heard of for a whole lease."""
         ids: list[str] = self._scripts.run("expired")
         with server_errors():
-            rows = [(job, self._redis.hmget(keys.job_key(job), "request", "attempt", "fence", "format")) for job in ids]
+            names = ("request", "attempt", "fence", "format", "uncounted")
+            rows = [(job, self._redis.hmget(keys.job_key(job), *names)) for job in ids]
         return [
-            Claim(job=job, plan=TrainingPlan.model_validate_json(request), attempt=attempt, fence=fence)
-            for job, (request, attempt, fence, number) in rows
+            Claim(
+                job=job,
+                plan=TrainingPlan.model_validate_json(request),
+                attempt=attempt,
+                fence=fence,
+                uncounted=uncounted or 0,
+            )
+            for job, (request, attempt, fence, number, uncounted) in rows
             if request and fence and is_readable(number)  # a newer process looks after others
         ]
 

@@ -12,7 +12,9 @@
 --                              format and made_by (see `worker.jobs.formats`);
 --                              owner, tags (JSON), note, priority, notify, idempotency (SHA-256 of the key); facets (JSON:
 --                              names of the indexes that it is always in) and indexed (the state under which it is in
---                              indexes); finish_requested; of its claim: fence, claimant, lease_until, charged_s (of worker time, already
+--                              indexes); finish_requested;
+--                              uncounted (attempts that do not count, see `spare.lua`) and furthest (epochs that were
+--                              done when a worker was lost); of its claim: fence, claimant, lease_until, charged_s (of worker time, already
 --                              charged to its owner); and two marks: draft (number of the version it may have
 --                              published), cancel_requested.
 --                              Earlier versions kept the whole history as JSON in `history`

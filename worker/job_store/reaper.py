@@ -80,7 +80,7 @@ class Reaper(threading.Thread):
             self._job_store.end_cancelled(claim)
             return
         logger.warning("job %s: its worker was lost during attempt %d", claim.job, claim.attempt)
-        self._job_store.retry(claim, _worker_lost(claim))
+        self._job_store.retry_elsewhere(claim, _worker_lost(claim))
 
 
 def _worker_lost(claim: Claim) -> JobFailure:

@@ -223,6 +223,7 @@ class Claim(BaseModel, defer_build=True):
     plan: TrainingPlan
     attempt: int
     fence: int = Field(description="Grows with every claim; writes with an older fence are refused.")
+    uncounted: int = Field(default=0, description="Attempts that do not count: their worker was lost as they got on.")
     origin: Origin = NO_ORIGIN
     ran_s: float = Field(default=0.0, description="Seconds that earlier attempts of the job ran.")
     estimated_bytes: int | None = Field(default=None, description="Of memory; null when it was not estimated.")
@@ -233,6 +234,11 @@ class Claim(BaseModel, defer_build=True):
         default=None,
         description="Version that an earlier attempt was allowed to publish; whether it did is not known yet.",
     )
+
+    @property
+    def counted_attempts(self) -> int:
+        """Attempts, this one included, of which a job has a limited number."""
+        return self.attempt - self.uncounted
 
 
 class QueueOverview(BaseModel, defer_build=True):

@@ -128,17 +128,17 @@ class Runner:
             published = settle(open_store(self._settings.store_location), claim)
         except StoreError as error:
             logger.warning("job %s: cannot tell whether it was published: %s", claim.job, error)
-            if claim.attempt >= MAX_ATTEMPTS:
+            if claim.counted_attempts >= MAX_ATTEMPTS:
                 self._job_store.end_commit(claim)  # no later attempt will find out
             self._job_store.retry(claim, STORE_SILENT)
             trace.end(JobState.QUEUED, STORE_SILENT.code)
             return True
         if published is None:
             self._job_store.end_commit(claim)
-            if claim.attempt > MAX_ATTEMPTS:
+            if claim.counted_attempts > MAX_ATTEMPTS:
                 self._job_store.fail(claim, NOT_PUBLISHED)
                 trace.end(JobState.FAILED, NOT_PUBLISHED.code)
-            return claim.attempt > MAX_ATTEMPTS
+            return claim.counted_attempts > MAX_ATTEMPTS
         epochs = len(published.history.loss)
         self._job_store.heartbeat(claim, Progress(phase="publishing", epoch=epochs, epochs=epochs), published.history)
         self._job_store.succeed(claim, published.model)
