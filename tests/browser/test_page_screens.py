@@ -4,7 +4,7 @@ import re
 from typing import Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page, expect
 
 from tests.browser.fake_server import ORIGIN, FakeServer
@@ -24,8 +24,8 @@ SCREENS = {
     "learn": "#/learn",
     "class": "#/class",
 }
-AXE = Axe()
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]}
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
+AXE = "async (options) => (await axe.run(options)).violations"
 Scheme = Literal["light", "dark"]
 PHONE, DESK = 390, 1400
 LOOKS = [
@@ -52,12 +52,14 @@ def test_a_screen_fits_is_silent_and_can_be_read_by_everybody(
         faults += [(scheme, width, *fault) for fault in page.evaluate(FAINT)]
     assert faults == []
     assert console == []
-    assert fake.bundle_bytes <= PAGE_BYTES
+    assert PAGE_BYTES / 3 < fake.bundle_bytes <= PAGE_BYTES  # all of it was sent, whatever the tab has shown before
 
 
 def serious_faults(page: Page) -> list[tuple[str, str]]:
     """What axe calls serious or critical: the rule, and the element."""
-    violations = AXE.run(page, options=RULES).response["violations"]
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE_SCRIPT)
+    violations = page.evaluate(AXE, RULES)
     return [
         (violation["id"], node["html"][:200])
         for violation in violations
