@@ -19,7 +19,7 @@ SOURCES := service worker model_store tests benchmarks
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv page demo run check test coverage promises competitors lint format openapi lock clean page-pictures clients release install-check
+.PHONY: help venv page demo run check test coverage promises hosts competitors lint format openapi lock clean page-pictures clients release install-check
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -94,6 +94,10 @@ promises: $(DEVELOPMENT)  ## break everything many times (about 45 minutes); pri
 	PROMISES=long $(BIN)/python -m pytest -p no:cacheprovider -o timeout=1800 -m long $(SIDE_BY_SIDE)
 	PROMISES=long $(BIN)/python -m pytest -p no:cacheprovider -o timeout=1800 -m long tests/browser
 	PROMISES=long $(BIN)/python -m pytest -p no:cacheprovider -o timeout=1800 tests/promises
+
+# Needs Linux, iproute2 and util-linux, and the right to make namespaces; where they are missing, it says so and ends with 77.
+hosts: $(DEVELOPMENT)  ## nine hosts and a client in network namespaces: what works between them, and when one is lost (about 8 minutes)
+	@$(BIN)/python -m benchmarks.hosts
 
 competitors: $(DEVELOPMENT)  ## measure LitServe, BentoML, Ray Serve and MLServer beside ours, each in its own environment
 	$(BIN)/python -m benchmarks.serving.competitors

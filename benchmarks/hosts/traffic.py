@@ -1,0 +1,124 @@
+"""What goes on while something breaks: predictions at an even pace, and a stream of a job's events."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import httpx
+import httpx_sse
+
+from benchmarks.hosts.lab import JOB_S, Lab
+from tests.unit.service.tiny_networks import grey_picture
+
+PREDICTIONS_PER_S = 5.0
+OUTAGE_S = 4.0
+"""After which a lost API gets no more predictions: the balancer notices two failed checks."""
+
+
+@dataclass
+class Predictions:
+    """What became of predictions; a failed one is asked again at once, as a client would.
+
+    Attributes:
+        answered: how many were answered 200.
+        worst_s: longest time from the first request for a prediction to its answer, over all tries.
+        again: tries that got no answer or another one.
+    """
+
+    answered: int = 0
+    worst_s: float = 0.0
+    again: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return f"{self.answered} predictions, the slowest after {self.worst_s:.1f} s, {len(self.again)} asked again"
+
+
+@contextmanager
+def steady_predictions(lab: Lab, path: str) -> Iterator[Predictions]:
+    """Predict through the balancer while the block lasts."""
+    found, is_over = Predictions(), threading.Event()
+
+    def send() -> None:
+        while not is_over.wait(1 / PREDICTIONS_PER_S):
+            began = time.monotonic()
+            while not _predicted(lab, path, found) and not is_over.is_set():
+                time.sleep(0.1)
+            found.worst_s = max(found.worst_s, time.monotonic() - began)
+
+    sending = threading.Thread(target=send)
+    sending.start()
+    try:
+        yield found
+    finally:
+        is_over.set()
+        sending.join()
+
+
+def _predicted(lab: Lab, path: str, found: Predictions) -> bool:
+    try:
+        with lab.client() as client:
+            answer = client.post(path, content=grey_picture(3), headers={"Content-Type": "image/png"}, timeout=2)
+    except httpx.TransportError as error:
+        found.again.append(type(error).__name__)
+        return False
+    if answer.status_code != 200:
+        found.again.append(str(answer.status_code))
+        return False
+    found.answered += 1
+    return True
+
+
+class Stream(threading.Thread):
+    """Follows a job to its end through the balancer, and goes on after its last event when a connection breaks.
+
+    Attributes:
+        epochs: numbers of the epochs that it was told of, in the order of the events.
+        connections: how many it took.
+        state: the job's last state.
+    """
+
+    def __init__(self, lab: Lab, job: str) -> None:
+        super().__init__(daemon=True)
+        self.epochs: list[int] = []
+        self.connections = 0
+        self.state = ""
+        self._lab = lab
+        self._job = job
+        self._last_id = ""
+
+    def run(self) -> None:
+        """Follow until the job has ended."""
+        deadline = time.monotonic() + JOB_S
+        while self.state not in ("succeeded", "failed", "cancelled") and time.monotonic() < deadline:
+            self.connections += 1
+            try:
+                self._follow()
+            except (httpx.HTTPError, httpx_sse.SSEError):
+                time.sleep(0.2)
+
+    def _follow(self) -> None:
+        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": self._last_id} if self._last_id else {})
+        with (
+            self._lab.client() as client,
+            client.stream("GET", f"/jobs/{self._job}/events", headers=headers, timeout=20) as answer,
+        ):
+            answer.raise_for_status()
+            for event in httpx_sse.EventSource(answer).iter_sse():
+                self._last_id = event.id or self._last_id
+                if event.event == "epoch":
+                    self.epochs.append(json.loads(event.data)["epoch"])
+                elif event.event == "state":
+                    self.state = json.loads(event.data)["state"]
+
+
+def until(condition: Callable[[], bool], limit_s: float) -> bool:
+    """Whether something holds within the limit."""
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True

@@ -1,0 +1,84 @@
+"""`make hosts` where namespaces are not allowed, and the parts of it that need none."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from benchmarks.hosts.balancer import FALL, Balancer, Server
+from benchmarks.hosts.namespaces import NOT_POSSIBLE, TOOLS
+from tests.paths import PROJECT
+from tests.running import free_port
+
+
+def run_with_tools(directory: Path, **tools: str) -> subprocess.CompletedProcess[str]:
+    for name, script in tools.items():
+        (directory / name).write_text(f"#!/bin/sh\n{script}\n")
+        (directory / name).chmod(0o755)
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks.hosts"],
+        env={"PATH": str(directory), "PYTHONPATH": str(PROJECT)},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_hosts_are_refused_in_words_where_namespaces_are_not_allowed(tmp_path: Path) -> None:
+    refused = "echo 'unshare: unshare failed: Operation not permitted' >&2; exit 1"
+    found = run_with_tools(tmp_path, ip="", nsenter="", unshare=refused)
+
+    assert found.returncode == NOT_POSSIBLE == 77
+    assert found.stderr == (
+        "Hosts cannot be made here: new namespaces are not allowed here "
+        "(unshare: unshare failed: Operation not permitted). Nothing was tried.\n"
+    )
+
+
+def test_hosts_are_refused_in_words_where_the_tools_are_missing(tmp_path: Path) -> None:
+    found = run_with_tools(tmp_path)
+
+    assert found.returncode == NOT_POSSIBLE
+    assert all(tool in found.stderr for tool in TOOLS)
+    assert "Nothing was tried." in found.stderr
+
+
+@asynccontextmanager
+async def served(name: str, status: int) -> AsyncIterator[Server]:
+    """A server that answers every request with its name."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 {status} Whatever\r\nContent-Length: {len(name)}\r\n\r\n{name}".encode())
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield Server("127.0.0.1", server.sockets[0].getsockname()[1])
+
+
+async def asked(port: int) -> str:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET / HTTP/1.1\r\n\r\n")
+    answer = await reader.read()
+    writer.close()
+    return answer.decode().rpartition("\n")[2]
+
+
+def test_the_balancer_takes_turns_among_the_servers_that_are_ready() -> None:
+    async def answers() -> list[str]:
+        port = free_port()
+        async with served("a", 200) as first, served("b", 200) as second, served("c", 503) as third:
+            servers = [first, second, third]
+            balancing = asyncio.create_task(Balancer([*servers]).serve("127.0.0.1", port))
+            while not (first.is_up and second.is_up and third.failed > FALL):
+                await asyncio.sleep(0.01)
+            found = [await asked(port) for _ in range(6)]
+            balancing.cancel()
+            return found
+
+    assert sorted(asyncio.run(answers())) == ["a", "a", "a", "b", "b", "b"]
