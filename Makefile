@@ -71,27 +71,41 @@ check: $(DEVELOPMENT) $(PAGE)  ## the quick gate: format, lint, types, imports, 
 	$(BIN)/ruff check .
 	$(PAGE_TYPES)
 	@$(BIN)/mypy & types=$$!; \
-	$(BIN)/lint-imports && $(BIN)/python -m service.cli.openapi --check && $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not long" $(CHECKED); tests=$$?; \
+	$(BIN)/lint-imports && $(BIN)/python -m service.cli.openapi --check && $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not long" -p no:playwright $(CHECKED); tests=$$?; \
 	wait $$types && exit $$tests
 
-# Three at a time, because many tests wait for trainings. The promises kill and measure processes: one at a time. The
+define LINT
+$(BIN)/ruff format --check .
+$(BIN)/ruff check .
+$(PAGE_TYPES)
+$(BIN)/lint-imports
+$(BIN)/python -m service.cli.openapi --check
+endef
+
+# Three at a time, because many tests wait for trainings. Promises that measure how fast answers come: one at a time. The
 # slowest promises, and the tests marked `long`, only in `make promises`.
-SIDE_BY_SIDE := tests/integration tests/learning tests/examples tests/contract tests/unit
+WAITING := tests/integration tests/learning tests/examples tests/contract tests/unit
+UNMEASURED_PROMISES := $(addprefix tests/promises/test_,broker_promises.py disk_promises.py store_promises.py upload_promises.py)
+SIDE_BY_SIDE := $(UNMEASURED_PROMISES) $(WAITING)
 SLOW_PROMISES := $(addprefix tests/promises/test_,limit_promises.py start_promises.py worker_promises.py)
-QUICK_PROMISES := $(filter-out $(SLOW_PROMISES),$(wildcard tests/promises/test_*.py))
-test: $(DEVELOPMENT) $(PAGE) lint  ## the whole gate: format, lint, types, imports, API description, tests
-	$(BIN)/python -m pytest -m "not long" -n 3 --dist loadfile --no-loadscope-reorder $(SIDE_BY_SIDE)
+MEASURED_PROMISES := $(filter-out $(SLOW_PROMISES) $(UNMEASURED_PROMISES),$(wildcard tests/promises/test_*.py))
+# Types are checked while the tests run, whose processes often wait.
+test: $(DEVELOPMENT) $(PAGE)  ## the whole gate: format, lint, types, imports, API description, tests
+	$(LINT)
+	@$(BIN)/mypy & types=$$!; \
+	$(BIN)/python -m pytest -m "not long" -n 3 --dist loadfile --no-loadscope-reorder -p no:playwright $(SIDE_BY_SIDE); tests=$$?; \
+	wait $$types && exit $$tests
 	$(BIN)/python -m pytest -m "not long" -n 3 --dist loadfile --no-loadscope-reorder tests/browser
-	$(BIN)/python -m pytest -m "not long" $(QUICK_PROMISES)
+	$(BIN)/python -m pytest -m "not long" -p no:playwright $(MEASURED_PROMISES)
 
 # Not part of `make test`: Python's tracing makes the tests take 1.4 to 1.9 times the processor time (3.11).
 coverage: $(DEVELOPMENT) $(PAGE)  ## run all tests and list the lines that none of them reaches
 	$(BIN)/python -m pytest --cov --cov-report= -m "not long" -n 3 --dist loadfile --no-loadscope-reorder $(SIDE_BY_SIDE)
 	$(BIN)/python -m pytest --cov --cov-append --cov-report= -m "not long" -n 3 --dist loadfile --no-loadscope-reorder tests/browser
-	$(BIN)/python -m pytest --cov --cov-append -m "not long" $(QUICK_PROMISES)
+	$(BIN)/python -m pytest --cov --cov-append -m "not long" $(MEASURED_PROMISES)
 
 promises: $(DEVELOPMENT)  ## break everything many times (about 45 minutes); prints and writes docs/explanation/promises.md
-	PROMISES=long $(BIN)/python -m pytest -p no:cacheprovider -o timeout=1800 -m long $(SIDE_BY_SIDE)
+	PROMISES=long $(BIN)/python -m pytest -p no:cacheprovider -o timeout=1800 -m long $(WAITING)
 	PROMISES=long $(BIN)/python -m pytest -p no:cacheprovider -o timeout=1800 -m long tests/browser
 	PROMISES=long $(BIN)/python -m pytest -p no:cacheprovider -o timeout=1800 tests/promises
 
@@ -106,12 +120,8 @@ clients: $(DEVELOPMENT)  ## generate clients from the OpenAPI document (Python, 
 	$(BIN)/python -m benchmarks.generated_clients
 
 lint: $(DEVELOPMENT) $(PAGE)  ## format, lint, types, import contracts and the OpenAPI document, without tests
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(PAGE_TYPES)
+	$(LINT)
 	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/python -m service.cli.openapi --check
 
 page-pictures: $(DEVELOPMENT)  ## write docs/pictures/page-*.png; needs chromium, and a server that has trained on Fashion-MNIST
 	$(BIN)/python -m tests.browser.screenshots $(or $(URL),http://localhost:8000) docs/pictures

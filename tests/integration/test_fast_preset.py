@@ -5,26 +5,35 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
 from tests.running import submit, wait_for
 from worker.datasets import load_dataset
 
-LEAST_ACCURACY = 0.77  # five trainings with different seeds ended between 0.818 and 0.833
 PICTURES = 64
 
 
-def test_fast_learns_the_sample_by_its_own_recipe_and_is_served(api: httpx.Client) -> None:
-    own_recipe = {"epochs": None, "optimizer": None, "batch_size": None, "train_samples": None}
+@pytest.mark.parametrize(
+    ("train_samples", "least"),
+    [
+        (200, 0.6),  # five trainings with different seeds ended between 0.705 and 0.746
+        pytest.param(None, 0.77, marks=pytest.mark.long),  # between 0.818 and 0.833
+    ],
+)
+def test_fast_learns_by_its_own_recipe_and_is_served(
+    api: httpx.Client, train_samples: int | None, least: float
+) -> None:
+    own_recipe = {"epochs": None, "optimizer": None, "batch_size": None, "train_samples": train_samples}
 
     job = wait_for(api, submit(api, architecture="fast", **own_recipe)["id"])
 
     assert job["state"] == "succeeded", job["error"]
     assert job["request"]["learning_rate_schedule"]["name"] == "one_cycle"
     assert len(job["history"]["val_accuracy"]) == job["request"]["epochs"]
-    assert job["model"]["test_accuracy"] > LEAST_ACCURACY
-    assert _served_accuracy(api, job["model"]["name"]) > LEAST_ACCURACY - 0.1
+    assert job["model"]["test_accuracy"] > least
+    assert _served_accuracy(api, job["model"]["name"]) > least - 0.1
 
 
 def _served_accuracy(api: httpx.Client, model: str) -> float:

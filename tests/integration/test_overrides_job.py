@@ -1,15 +1,26 @@
-"""A large network made small by overrides, from the request to an answer about a picture."""
+"""A network changed by overrides, from the request to a published version."""
 
 import httpx
+import pytest
 
 from tests.running import submit, wait_for
 
 
-def test_a_narrow_googlenet_is_trained_published_and_asked(api: httpx.Client) -> None:
-    overrides = {"activation": "elu", "width": 0.1, "input_size": "native"}
-    submitted = submit(api, architecture="googlenet", overrides=overrides, epochs=1, train_samples=100)
+@pytest.mark.parametrize(
+    ("architecture", "width"),
+    [
+        ("lenet5-fashion", 0.5),
+        pytest.param("googlenet", 0.1, marks=pytest.mark.long),
+    ],  # building GoogLeNet takes half a minute
+)
+def test_a_narrow_network_is_trained_and_published(api: httpx.Client, architecture: str, width: float) -> None:
+    overrides = {"activation": "elu", "width": width, "input_size": "native"}
+    submitted = submit(api, architecture=architecture, overrides=overrides, epochs=1, train_samples=100)
     assert submitted["request"]["overrides"].items() >= overrides.items()
-    assert submitted["request"]["model"] == "fashion_mnist_sample-googlenet-elu-width0_1-native"
+    assert (
+        submitted["request"]["model"]
+        == f"fashion_mnist_sample-{architecture}-elu-width{str(width).replace('.', '_')}-native"
+    )
 
     job = wait_for(api, submitted["id"])
 

@@ -127,6 +127,7 @@ async def test_rules_for_paths_hold_behind_backslashes(api: httpx.AsyncClient) -
     assert "leads elsewhere" in answer.json()["detail"]
 
 
+@pytest.mark.long  # `test_archive_layouts.py` reads such an archive
 async def test_more_than_65535_files_counted_modulo_65536_are_read_from_both_ends(api: httpx.AsyncClient) -> None:
     pictures = raw(tree(["cat", "dog"], 6))
     twins = [RawEntry(b"__MACOSX/cat/._%d.png" % number, b"\0\5\x16\7") for number in range(66_000)]

@@ -1,5 +1,7 @@
 """A class on a real stack of two API processes: what keys allow, at every door and when many ask at once."""
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +31,12 @@ AsOwner = Callable[..., httpx.Client]
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     data_dir = tmp_path_factory.mktemp("class")
-    settings = {"CONVSERVE_ADMIN_KEY": ADMIN_KEY, "CONVSERVE_API_WORKERS": "2"} | settings_when_busy()
+    settings = {
+        "CONVSERVE_ADMIN_KEY": ADMIN_KEY,
+        "CONVSERVE_API_WORKERS": "2",
+        "CONVSERVE_SPARE_TRAINER": "false",  # one training is begun
+        "CONVSERVE_STALL_TIMEOUT_S": "3600",  # and stands still
+    } | settings_when_busy()
     with running_stack(data_dir / "data", log=data_dir / "log.txt", **settings) as running:
         yield running
 
@@ -46,10 +53,20 @@ def admin(stack: Stack) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="module")
-def busy_worker(admin: httpx.Client) -> None:
-    """The only worker has a long training, so that what others queue waits."""
+def busy_worker(admin: httpx.Client) -> Iterator[None]:
+    """The only worker has a long training, so that what others queue waits; it stands still and costs no processor."""
     job = admin.post("/jobs", json=JOB).json()["id"]
-    wait_until(lambda: admin.get(f"/jobs/{job}").json()["state"] == "running", PATIENCE_S)
+    log = [""]
+
+    def has_trainer() -> bool:
+        log[0] = admin.get(f"/jobs/{job}/log").text
+        return "trainer " in log[0]
+
+    wait_until(has_trainer, PATIENCE_S, lambda: log[0])
+    trainer = int(log[0].partition("trainer ")[2].partition(",")[0])
+    os.kill(trainer, signal.SIGSTOP)
+    yield
+    os.kill(trainer, signal.SIGCONT)
 
 
 @pytest.fixture

@@ -185,7 +185,6 @@ def test_control_characters_refuse_the_archive_but_in_a_folders_icon(read: Reade
     assert read(zipped(tree(["cat", "dog"]) | {"Icon\r": b"", "cat/Icon\r": b""})).skipped == {"Icon�", "cat/Icon�"}
 
 
-@pytest.mark.long  # `test_archives_people_have.py` uploads such an archive
 def test_a_wrapped_count_is_accepted_and_a_wrong_one_is_not(read: Reader) -> None:
     twins = [RawEntry(b"__MACOSX/cat/._%d.png" % number, b"") for number in range(66_000)]
     archive = raw_zip([*raw(tree(["cat"])), *twins, *raw(tree(["dog"]))])
