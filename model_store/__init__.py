@@ -3,7 +3,7 @@
 Not here: HTTP, training, and the meaning of the stored files.
 """
 
-from model_store.aliases import AliasChange
+from model_store.aliases import AliasChange, Split, WeightedVersion
 from model_store.checkpoints import CheckpointStore, Position
 from model_store.dataset_errors import DatasetDamaged, DatasetMissing, DatasetTaken, UploadWithdrawn
 from model_store.dataset_records import (
@@ -62,6 +62,7 @@ __all__ = [
     "ModelNotFound",
     "ModelStore",
     "Position",
+    "Split",
     "StoreError",
     "StoreFull",
     "StoreUnavailable",
@@ -69,6 +70,7 @@ __all__ = [
     "VersionFacts",
     "VersionInUse",
     "VersionNotFound",
+    "WeightedVersion",
     "open_store",
     "read_recorded",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from model_store import aliases, layout, survey
+from model_store.aliases import AliasChange
 from model_store.changes import SNAPSHOT
 from model_store.manifest import ABANDONED, Manifest, parse_manifest
 from model_store.objects import Objects
@@ -44,9 +45,9 @@ class Contents:
         """Number of the newest change of an alias; None if there is none. One listing."""
         return survey.newest_change(self._objects, model, alias)
 
-    def version_after(self, model: str, alias: str, sequence: int) -> int | None:
-        """The version that an alias points at after a change; None if the change removed it. One read."""
-        return aliases.version_after(self._objects, model, alias, sequence)
+    def alias_change(self, model: str, alias: str, sequence: int) -> AliasChange | None:
+        """One change of an alias; None if it cannot be read. One read."""
+        return aliases.read_change(self._objects, model, alias, sequence)
 
     def snapshot(self) -> Iterator[bytes]:
         """What a reader stored for those that start, in chunks. Raises `FileNotFoundError`."""

@@ -4,12 +4,12 @@ A version exists exactly when its manifest does. All calls block; any number of 
 store. It knows neither neural networks nor HTTP: a version is facts and files.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from model_store import aliases, layout
-from model_store.aliases import AliasChange
+from model_store.aliases import NO_SPLIT, AliasChange, Split
 from model_store.artifacts import read_artifact, stream_artifact
 from model_store.contents import find_manifest
 from model_store.drafts import Draft, give_up_draft, reserve_number, sweep_drafts
@@ -107,19 +107,27 @@ class ModelStore(StoreParts):
         Raises:
             ModelNotFound: the model has no version.
         """
-        return self._aliases(model, self._inventory(model))
+        found = self._alias_changes(model, self._inventory(model))
+        return {alias: change.version for alias, change in found.items() if change.version is not None}
 
-    def set_alias(self, model: str, alias: str, version: int) -> AliasChange:
+    def set_alias(self, model: str, alias: str, version: int, split: Split = NO_SPLIT) -> AliasChange:
         """Point a new or existing alias at a version; a rollback is the same call.
+
+        Args:
+            model: its name.
+            alias: its name.
+            version: answers from now on.
+            split: other versions that take part from now on; without it there are none.
 
         Raises:
             VersionNotFound: the model has no such version.
         """
         check_alias(alias)
         inventory = self._inventory(model)
-        if version not in inventory.committed:
-            raise VersionNotFound(model, version)
-        return aliases.append_change(self._objects, model, alias, version, inventory.alias_changes[alias])
+        for needed in (version, *(other for _, other in split.roles())):
+            if needed not in inventory.committed:
+                raise VersionNotFound(model, needed)
+        return aliases.append_change(self._objects, model, alias, version, inventory.alias_changes[alias], split)
 
     def delete_alias(self, model: str, alias: str) -> None:
         """Remove an alias; its history stays and gets an entry without a version.
@@ -129,7 +137,7 @@ class ModelStore(StoreParts):
         """
         check_alias(alias)
         inventory = self._inventory(model)
-        if alias not in self._aliases(model, inventory):
+        if alias not in self._alias_changes(model, inventory):
             raise AliasNotFound(model, alias)
         aliases.append_change(self._objects, model, alias, None, inventory.alias_changes[alias])
 
@@ -150,12 +158,12 @@ class ModelStore(StoreParts):
 
         Raises:
             VersionNotFound: the model has no such version.
-            VersionInUse: an alias points at it.
+            VersionInUse: an alias points at it, or has it as canary or shadow.
         """
         inventory = self._inventory(model)
         if version not in inventory.committed:
             raise VersionNotFound(model, version)
-        users = sorted(alias for alias, to in self._aliases(model, inventory).items() if to == version)
+        users = sorted(_users_of(version, self._alias_changes(model, inventory)))
         if users:
             raise VersionInUse(model, version, users)
         freed_bytes = self._remove_versions(model, inventory, [version])
@@ -215,13 +223,14 @@ class ModelStore(StoreParts):
             raise ModelNotFound(model)
         return inventory
 
-    def _aliases(self, model: str, inventory: layout.Inventory) -> dict[str, int]:
+    def _alias_changes(self, model: str, inventory: layout.Inventory) -> dict[str, AliasChange]:
+        """The change in force of every alias that points at a version."""
         committed = set(inventory.committed)
         found = {
-            alias: aliases.version_after(self._objects, model, alias, max(known))
+            alias: aliases.read_change(self._objects, model, alias, max(known))
             for alias, known in sorted(inventory.alias_changes.items())
         }
-        return {alias: version for alias, version in found.items() if version in committed}
+        return {alias: change for alias, change in found.items() if change is not None and change.version in committed}
 
     def _no_such_version(self, model: str, version: int) -> StoreError:
         """The error for a number without a manifest: `ModelNotFound` when the whole model is unknown."""
@@ -246,3 +255,11 @@ class ModelStore(StoreParts):
         stored = [file for version in versions for file in inventory.versions[version].items()]
         self._objects.delete(file.path for name, file in stored if name != MANIFEST_FILE)
         return sum(file.size_bytes for _, file in stored)
+
+
+def _users_of(version: int, changes: Mapping[str, AliasChange]) -> Iterator[str]:
+    """What keeps a version from being deleted: aliases that point at it, and those with it as canary or shadow."""
+    for alias, change in changes.items():
+        if change.version == version:
+            yield alias
+        yield from (f"{alias} ({role})" for role, other in change.split.roles() if other == version)

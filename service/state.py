@@ -37,6 +37,8 @@ from service.predict.decoding import Decoder
 from service.predict.predictor import Predictor
 from service.quotas.usage import Usage
 from service.settings import ApiSettings
+from service.splits.figures import Figures
+from service.splits.splits import Splits
 from service.telemetry.metrics import Metrics
 from service.telemetry.stages import Stages
 from service.trust.wishes import TrustRecords
@@ -46,6 +48,7 @@ from worker.job_store.connection import connect
 from worker.job_store.groups import GroupStore
 from worker.job_store.notices import NoticeStore
 from worker.job_store.reaper import Reaper
+from worker.job_store.split_counts import SplitCounts
 from worker.job_store.store import JobStore
 from worker.job_store.wake_ups import WakeUps
 from worker.ledger.archive import Archive
@@ -83,6 +86,8 @@ class ServiceState:
     keyring: Keyring | None
     model_uploads: ModelUploads
     feedback: PendingFeedback
+    splits: Splits
+    split_figures: Figures
 
     def usage(self) -> Usage:
         """Counts what owners use."""
@@ -190,6 +195,9 @@ def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing:
     groups = GroupStore(redis_client, job_store)
     queue = JobQueue(job_store, groups, WakeUps(settings.broker_url), settings.redis_url, tracing)
     held_bytes = settings.held_body_bytes or LARGEST_BODIES * settings.max_body_bytes
+    capacity = Capacity(settings.max_predictions, held_bytes)
+    splits = Splits(catalog, engine, lambda: capacity.is_busy)
+    figures = Figures(splits, SplitCounts(redis_client), queue)
     try:
         with _care_of_jobs(settings, job_store, archive, redis_client):
             yield ServiceState(
@@ -198,7 +206,7 @@ def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing:
                 catalog,
                 engine,
                 decoder,
-                Predictor(catalog, engine, decoder, trust),
+                Predictor(catalog, engine, decoder, trust, splits),
                 trust,
                 queue,
                 CurvePictures(),
@@ -206,15 +214,19 @@ def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing:
                 metrics,
                 *_datasets(settings, store),
                 DatasetPictures(store.datasets, settings.datasets_path, settings.min_free_bytes),
-                Capacity(settings.max_predictions, held_bytes),
+                capacity,
                 EventStreams(settings.max_streams),
                 _fetcher(settings),
                 looks,
                 _keyring(settings, store),
                 ModelUploads(settings.datasets_path / "uploads", settings.max_dataset_uploads),
                 PendingFeedback(store.feedback, settings.max_feedback_pictures, settings.max_feedback_bytes),
+                splits,
+                figures,
             )
     finally:
+        splits.close()
+        figures.close()
         looks.close()
         redis_client.close()
         decoder.close()

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.errors import Overloaded
 from service.predict.capacity import Capacity
 from service.predict.urls import is_prediction
+from service.splits.turns import Asking, asking_of_request
 from service.web.client_presence import receive_of_request
 from service.web.problems import respond_to
 
@@ -34,10 +35,11 @@ class Admission:
             return
         began_at = time.perf_counter()
         body = _Body(capacity, receive)
-        token = receive_of_request.set(receive)
+        token, asking = receive_of_request.set(receive), asking_of_request.set(Asking(scope))
         try:
             await self._app(scope, body.receive, send)
         finally:
+            asking_of_request.reset(asking)
             receive_of_request.reset(token)
             body.let_go()
             capacity.leave(time.perf_counter() - began_at - body.waited_s)

@@ -1,15 +1,23 @@
 """How models, versions and aliases look in answers. The facts come from the manifest; this module arranges them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from model_store import AliasChange, DoctorVerdict, Manifest
+from model_store import AliasChange, DoctorVerdict, Manifest, WeightedVersion
 from model_store.manifest import total_bytes
 from service.models.index import ModelEntry
+from service.models.split_answers import AliasSplit, CanaryTarget, ShadowTarget, SplitFigures
+
+
+def _is_missing(value: object) -> bool:
+    """Aliases with one version have no fields about others."""
+    return not value
+
 
 PASSED_OVER = "The finding for which the version does not answer by default; null if it may."
+SPLITS = "Only if there are any: the canary and the shadow of an alias."
 
 
 class VersionLine(BaseModel, defer_build=True):
@@ -49,6 +57,7 @@ class Model(BaseModel, defer_build=True):
     versions: list[VersionLine]
     damaged: list[int] = Field(description="Versions whose files are not what was published; they are not served.")
     aliases: dict[str, int] = Field(examples=[{"production": 1}])
+    splits: dict[str, AliasSplit] = Field(default={}, exclude_if=_is_missing, description=SPLITS)
 
 
 class ModelList(BaseModel, defer_build=True):
@@ -73,6 +82,12 @@ class AliasTarget(BaseModel):
     model_config = {"extra": "forbid"}
 
     version: int = Field(ge=1, le=999_999_999, strict=True, examples=[3])
+    canary: CanaryTarget | None = Field(
+        default=None, description="Answers a share of the predictions in its place; default: no version does."
+    )
+    shadow: ShadowTarget | None = Field(
+        default=None, description="Is asked the same, and its answers are compared; default: no version is."
+    )
 
 
 class Alias(BaseModel, defer_build=True):
@@ -80,6 +95,15 @@ class Alias(BaseModel, defer_build=True):
 
     alias: str = Field(examples=["production"])
     version: int = Field(examples=[3])
+    canary: WeightedVersion | None = Field(
+        default=None, exclude_if=_is_missing, description="Only if there is one: answers a share of the predictions."
+    )
+    shadow: WeightedVersion | None = Field(
+        default=None, exclude_if=_is_missing, description="Only if there is one: is asked the same, to be compared."
+    )
+    figures: SplitFigures | None = Field(
+        default=None, exclude_if=_is_missing, description="Only with one of these: how the versions compare."
+    )
     history: list[AliasChange] = Field(description="Every change, oldest first; `version` is null for a removal.")
 
 
@@ -95,6 +119,7 @@ class AliasList(BaseModel, defer_build=True):
     """Where a model's aliases point."""
 
     aliases: dict[str, int] = Field(examples=[{"production": 3}])
+    splits: dict[str, AliasSplit] = Field(default={}, exclude_if=_is_missing, description=SPLITS)
 
 
 def version_at(history: Sequence[AliasChange], at: datetime) -> int | None:
@@ -113,7 +138,13 @@ def model_answer(entry: ModelEntry) -> Model:
         versions=[_line(entry, manifest) for manifest in entry.versions.values()],
         damaged=sorted(entry.damaged),
         aliases=dict(entry.aliases),
+        splits=splits_of(entry),
     )
+
+
+def splits_of(entry: ModelEntry) -> Mapping[str, AliasSplit]:
+    """The canary and the shadow of every alias that has one."""
+    return {alias: AliasSplit(canary=split.canary, shadow=split.shadow) for alias, split in entry.splits.items()}
 
 
 def version_answer(entry: ModelEntry, manifest: Manifest) -> Version:

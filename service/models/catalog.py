@@ -93,6 +93,8 @@ class Catalog:
     def cached(self, reference: Reference) -> Manifest | None:
         """The version meant, if the index is fresh enough to tell at once; otherwise None: call `resolve`.
 
+        Also None for an alias whose requests go to several versions: which one is meant depends on the request.
+
         An index older than the refresh interval, but not than twice the interval, is still used, and is read again
         in the background: while requests keep coming, none of them waits for the store.
         """
@@ -109,19 +111,26 @@ class Catalog:
         manifest = known.get(reference)
         if manifest is None:
             try:
-                manifest = known[reference] = index.resolve(reference)
+                manifest = index.resolve(reference)
             except (StoreError, NothingPublished, VersionPassedOver):
                 return None
+            if index.is_split(reference):
+                return None
+            known[reference] = manifest
         return manifest
 
     def has(self, manifest: Manifest) -> bool:
         """Whether a version is still in the cached index and not damaged."""
-        entry = self._index.models.get(manifest.model) if self._index else None
+        entry = self.entry(manifest.model)
         return entry is not None and manifest.version in entry.versions
+
+    def entry(self, model: str) -> ModelEntry | None:
+        """A model in the cached index."""
+        return self._index.models.get(model) if self._index else None
 
     def latest(self, model: str) -> int | None:
         """Number of a model's latest sound version in the cached index."""
-        entry = self._index.models.get(model) if self._index else None
+        entry = self.entry(model)
         return entry.latest.version if entry is not None and entry.latest is not None else None
 
     async def resolve(self, reference: Reference) -> Manifest:

@@ -8,7 +8,16 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
-from model_store import AliasNotFound, ArtifactCorrupt, Manifest, ModelNotFound, VersionNotFound
+from model_store import (
+    AliasNotFound,
+    ArtifactCorrupt,
+    Manifest,
+    ModelNotFound,
+    Split,
+    VersionNotFound,
+    WeightedVersion,
+)
+from model_store.aliases import NO_SPLIT
 from model_store.manifest import LOCAL_OWNER
 from service.errors import NothingPublished, VersionPassedOver
 from service.models.standing import Standing, standing_of
@@ -67,13 +76,18 @@ def is_tested_whole(manifest: Manifest) -> bool:
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """One model: its sound versions in ascending order, the file at fault of each damaged one, its aliases."""
+    """One model: its sound versions in ascending order, the file at fault of each damaged one, its aliases.
+
+    `splits` has the versions that take part in the requests of an alias as they were asked for; `split` says which of
+    them do.
+    """
 
     name: str
     versions: Mapping[int, Manifest]
     damaged: Mapping[int, str]
     aliases: Mapping[str, int]
     known_standings: Mapping[int, Standing] = field(default_factory=dict)
+    splits: Mapping[str, Split] = field(default_factory=dict)
 
     @property
     def owner(self) -> str:
@@ -125,6 +139,14 @@ class ModelEntry:
         if alias not in self.aliases:
             raise AliasNotFound(self.name, alias)
         return self.aliases[alias]
+
+    def split(self, alias: str) -> Split:
+        """The sound versions that take part in the requests of an alias; a damaged one leaves them to the others."""
+        asked = self.splits.get(alias, NO_SPLIT)
+        return Split(self._if_sound(asked.canary), self._if_sound(asked.shadow))
+
+    def _if_sound(self, part: WeightedVersion | None) -> WeightedVersion | None:
+        return part if part is not None and part.version in self.versions else None
 
     def resolve(self, reference: Reference) -> Manifest:
         """The version meant. Raises `AliasNotFound`, `VersionNotFound`, `VersionPassedOver`, `ArtifactCorrupt`."""
@@ -181,6 +203,13 @@ class Index:
             refused = [entry for entry in self.models.values() if entry.versions]
             raise refused[0].refusal() if refused else NothingPublished
         return max(latest, key=lambda manifest: manifest.published_at)
+
+    def is_split(self, reference: Reference) -> bool:
+        """Whether several versions take part in the requests of what is meant, which is an alias then."""
+        entry = None if reference.model is None else self.models.get(reference.model)
+        if entry is None or reference.alias is None or reference.alias not in entry.splits:
+            return False
+        return entry.split(reference.alias) != NO_SPLIT
 
     def find(self, named: VersionReference) -> Manifest | None:
         """The version that a job names, or None if there is none. Raises like `resolve` for a damaged one."""

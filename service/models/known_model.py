@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from model_store import Manifest
+from model_store import AliasChange, Manifest, Split
+from model_store.aliases import NO_SPLIT
 from service.models.index import COMPUTED, ModelEntry
 from service.models.standing import Standing, standing_of
 
@@ -17,16 +18,19 @@ class KnownModel:
         standings: of the same versions.
         damaged: file at fault of every other version.
         aliases: number of the newest change of each alias, and the version that it set; None if it removed the alias.
+        splits: of the aliases that have one.
     """
 
     versions: dict[int, Manifest] = field(default_factory=dict)
     standings: dict[int, Standing] = field(default_factory=dict)
     damaged: dict[int, str] = field(default_factory=dict)
     aliases: dict[str, tuple[int, int | None]] = field(default_factory=dict)
+    splits: dict[str, Split] = field(default_factory=dict)
 
     def copy(self) -> "KnownModel":
         """The same, to be changed."""
-        return KnownModel(dict(self.versions), dict(self.standings), dict(self.damaged), dict(self.aliases))
+        versions = (dict(self.versions), dict(self.standings), dict(self.damaged))
+        return KnownModel(*versions, dict(self.aliases), dict(self.splits))
 
     def add(self, version: int, found: Manifest | str | None) -> None:
         """Take in what was read of a version: its manifest, the file at fault, or None if it does not exist."""
@@ -41,12 +45,26 @@ class KnownModel:
         for known in (self.versions, self.standings, self.damaged):
             known.pop(version, None)
 
+    def point(self, alias: str, sequence: int, change: AliasChange | None) -> None:
+        """Take in the newest change of an alias, and its number. A change that cannot be read removes the alias."""
+        self.forget_alias(alias)
+        self.aliases[alias] = sequence, change.version if change is not None else None
+        if change is not None and change.split != NO_SPLIT:
+            self.splits[alias] = change.split
+
+    def forget_alias(self, alias: str) -> None:
+        """Forget an alias without any change."""
+        self.aliases.pop(alias, None)
+        self.splits.pop(alias, None)
+
     def entry(self, name: str) -> ModelEntry | None:
         """The model for the index, with its versions in ascending order; None if there is no version."""
         if not self.versions and not self.damaged:
             return None
         versions = dict(sorted(self.versions.items()))
-        return ModelEntry(name, versions, dict(self.damaged), self._targets(), dict(self.standings))
+        targets = self._targets()
+        splits = {alias: split for alias, split in self.splits.items() if alias in targets}
+        return ModelEntry(name, versions, dict(self.damaged), targets, dict(self.standings), splits)
 
     def _targets(self) -> Mapping[str, int]:
         """Where aliases point. One whose version was deleted while it was being set is left out."""

@@ -1,5 +1,7 @@
 """Who may delete models and versions, and move aliases: a version belongs to the owner of its job."""
 
+from collections.abc import Collection
+
 from service.keys.callers import Caller
 from service.keys.ownership import require_owner
 from service.models.index import ModelEntry
@@ -17,7 +19,7 @@ def require_owner_of_version(caller: Caller, entry: ModelEntry, number: int) -> 
     require_owner(caller, entry.owner_of(number), f"version {number} of model {entry.name!r}")
 
 
-def require_owner_of_alias(caller: Caller, entry: ModelEntry, alias: str, target: int | None) -> None:
+def require_owner_of_alias(caller: Caller, entry: ModelEntry, alias: str, targets: Collection[int]) -> None:
     """Check before an alias is moved or removed.
 
     The owner of the model may move all its aliases. Others who publish under the same name may move an alias from one
@@ -27,11 +29,12 @@ def require_owner_of_alias(caller: Caller, entry: ModelEntry, alias: str, target
         caller: who asks.
         entry: the model.
         alias: the name to be moved.
-        target: the version it is to point at; None when it is removed.
+        targets: the version it is to point at, and those that are to take part; none when it is removed.
 
     Raises:
         NotOwner: the model belongs to another, and so does a version that is concerned.
     """
-    concerned = [number for number in (entry.aliases.get(alias), target) if number is not None]
+    current = entry.aliases.get(alias)
+    concerned = [*targets, *(() if current is None else (current,))]
     if not concerned or not all(caller.may_change(entry.owner_of(number)) for number in concerned):
         require_owner(caller, entry.owner, f"alias {alias!r} of model {entry.name!r}")

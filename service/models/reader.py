@@ -211,14 +211,14 @@ class StoreReader:
         self, known: Mapping[str, KnownModel], newest: Mapping[tuple[str, str], int | None]
     ) -> None:
         unread = []
-        for (name, alias), change in newest.items():
-            if change is None:
-                known[name].aliases.pop(alias, None)
-            elif known[name].aliases.get(alias, (0, None))[0] != change:
-                unread.append((name, alias, change))
-        targets = self._together(lambda wanted: self._store.contents.version_after(*wanted), unread)
-        for (name, alias, change), target in zip(unread, targets, strict=True):
-            known[name].aliases[alias] = change, target
+        for (name, alias), sequence in newest.items():
+            if sequence is None:
+                known[name].forget_alias(alias)
+            elif known[name].aliases.get(alias, (0, None))[0] != sequence:
+                unread.append((name, alias, sequence))
+        read = self._together(lambda wanted: self._store.contents.alias_change(*wanted), unread)
+        for (name, alias, number), change in zip(unread, read, strict=True):
+            known[name].point(alias, number, change)
 
     def _read_manifests(self, keys: Iterable[Key]) -> list[tuple[Key, Found]]:
         wanted = sorted(keys)

@@ -1,4 +1,7 @@
-"""Which versions may go: those that no rule keeps. Versions with an alias, the latest and the best one always stay."""
+"""Which versions may go: those that no rule keeps.
+
+Versions with an alias, also as its canary or shadow, the latest and the best one always stay.
+"""
 
 import asyncio
 import logging
@@ -95,7 +98,8 @@ async def apply_rules(
 
 
 def _of_model(entry: ModelEntry, rules: RetentionRules, now: datetime) -> list[Manifest]:
-    kept = set(entry.aliases.values()) | {found.version for found in (entry.latest, entry.best) if found is not None}
+    kept = set(entry.aliases.values()) | {number for split in entry.splits.values() for _, number in split.roles()}
+    kept |= {found.version for found in (entry.latest, entry.best) if found is not None}
     if rules.keep_best is not None:
         ranked = sorted(entry.versions.values(), key=accuracy_rank, reverse=True)
         kept |= {manifest.version for manifest in ranked[: rules.keep_best]}

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Any
 
-from model_store import Manifest
+from model_store import Manifest, Split, WeightedVersion
 from model_store.contents import Contents
 from service.models.known_model import KnownModel
 
@@ -64,7 +65,8 @@ def read_snapshot(contents: Contents) -> Snapshot | None:
 
 def _lines(snapshot: Snapshot) -> Iterator[bytes]:
     aliases = {name: model.aliases for name, model in snapshot.models.items() if model.aliases}
-    head = {"format": FORMAT, "aliases": aliases, "entries": sorted(snapshot.entries)}
+    splits = {name: _written(model.splits) for name, model in snapshot.models.items() if model.splits}
+    head = {"format": FORMAT, "aliases": aliases, "splits": splits, "entries": sorted(snapshot.entries)}
     yield json.dumps(head).encode() + b"\n"
     for model in snapshot.models.values():
         for manifest in model.versions.values():
@@ -97,6 +99,27 @@ def _parsed(lines: Iterator[bytes]) -> Snapshot:
     if waiting.decode() != digest.hexdigest():
         raise ValueError("its SHA-256 is another one")
     for name, aliases in head["aliases"].items():
-        stored = {alias: (change, target) for alias, (change, target) in aliases.items()}
+        stored = {alias: (_known_change(head, change), target) for alias, (change, target) in aliases.items()}
         known.setdefault(name, KnownModel()).aliases.update(stored)
+    for name, splits in head.get("splits", {}).items():
+        known.setdefault(name, KnownModel()).splits.update(_read_splits(splits))
     return Snapshot(known, frozenset(head["entries"]))
+
+
+def _known_change(head: Mapping[str, Any], change: int) -> int:
+    """The number of an alias's change; 0 in a snapshot of an earlier release, which left splits out.
+
+    The next survey finds another number and reads the change again.
+    """
+    return change if "splits" in head else 0
+
+
+def _written(splits: Mapping[str, Split]) -> dict[str, list[Any]]:
+    return {alias: [part and part.model_dump() for part in split] for alias, split in splits.items()}
+
+
+def _read_splits(splits: Mapping[str, list[Any]]) -> dict[str, Split]:
+    return {
+        alias: Split(*(None if part is None else WeightedVersion.model_validate(part) for part in parts))
+        for alias, parts in splits.items()
+    }

@@ -78,7 +78,9 @@ async def probabilities_of(state: ServiceState, manifest: Manifest, pictures: Pi
         Overloaded: decoding the files, or classifying them, would take too long.
     """
     pixels = await _decoded(state, manifest, pictures) if isinstance(pictures, list) else pictures
-    parts = [await state.engine.infer(manifest, pixels[at : at + BATCH]) for at in range(0, len(pixels), BATCH)]
+    starts = range(0, len(pixels), BATCH)
+    found = [await state.predictor.ask(manifest, pixels[at : at + BATCH], is_scored=False) for at in starts]
+    parts = [answer.probabilities for answer in found]
     return np.concatenate(parts) if parts else np.empty((0, len(manifest.classes)), np.float32)
 
 

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime
 
 from model_store import (
     AliasNotFound,
+    ArtifactCorrupt,
     ModelNotFound,
     StoreUnavailable,
     VersionNotFound,
@@ -20,6 +21,7 @@ from service.deps import (
     IndexDep,
     ModelName,
     PredictorDep,
+    StateDep,
     StoreDep,
 )
 from service.errors import AliasReserved, VersionPassedOver
@@ -28,12 +30,17 @@ from service.models.answers import (
     Alias,
     AliasList,
     AliasTarget,
+    splits_of,
     version_at,
 )
-from service.models.index import COMPUTED, Reference
+from service.models.index import COMPUTED, ModelEntry, Reference
 from service.models.ownership import require_owner_of_alias
+from service.models.split_answers import FeedbackFigures, SplitFigures, split_of
+from service.models.split_rules import require_fit
+from service.state import ServiceState
 from service.web.key_errors import NotOwner
 from service.web.problem_docs import problem_responses
+from service.web.split_errors import SplitInvalid
 from service.web.verdicts import VERDICTS
 
 router = APIRouter(prefix="/models", tags=["models"])
@@ -45,7 +52,8 @@ PRELOAD_LIMIT_S = 2.0
 @router.get("/{name}/aliases", summary="List aliases", responses=problem_responses(ModelNotFound, StoreUnavailable))
 async def list_aliases(name: ModelName, index: IndexDep) -> AliasList:
     """Where each of a model's aliases points."""
-    return AliasList(aliases=dict(index.model(name).aliases))
+    entry = index.model(name)
+    return AliasList(aliases=dict(entry.aliases), splits=splits_of(entry))
 
 
 @router.get(
@@ -56,8 +64,7 @@ async def list_aliases(name: ModelName, index: IndexDep) -> AliasList:
 async def get_alias(
     name: ModelName,
     alias: AliasName,
-    index: IndexDep,
-    store: StoreDep,
+    state: StateDep,
     at: Annotated[
         AwareDatetime | None,
         Query(description="Where it pointed at this time, also if it was removed since; with a time zone."),
@@ -67,25 +74,34 @@ async def get_alias(
 
     Every model has the aliases `latest` and `best`, which are computed and have no history. `latest` is the newest
     version that may answer by default, `best` the one with the highest test accuracy on the same data.
+
+    If the alias has a canary or a shadow, `figures` says how often each version answered, failed, and was right by the
+    feedback on it, and how often the shadow agreed with what was answered.
     """
-    entry = index.model(name)
+    entry = (await state.catalog.index()).model(name)
     if alias in COMPUTED:
         if at is not None:
             raise ComputedAlias(name, alias)
         return Alias(alias=alias, version=entry.alias(alias), history=[])
     version = entry.alias(alias) if at is None else None
-    history = await asyncio.to_thread(store.alias_history, name, alias)
+    history = await asyncio.to_thread(state.store.alias_history, name, alias)
     if at is not None:
         version = version_at(history, at)
     if version is None:
         raise AliasNotFound(name, alias, at)
-    return Alias(alias=alias, version=version, history=history)
+    if at is not None or alias not in entry.splits:
+        return Alias(alias=alias, version=version, history=history)
+    canary, shadow = entry.splits[alias]
+    figures = await _figures(state, entry, alias)
+    return Alias(alias=alias, version=version, canary=canary, shadow=shadow, figures=figures, history=history)
 
 
 @router.put(
     "/{name}/aliases/{alias}",
     summary="Point an alias at a version",
-    responses=problem_responses(ModelNotFound, VersionNotFound, AliasReserved, NotOwner, StoreUnavailable),
+    responses=problem_responses(
+        ModelNotFound, VersionNotFound, AliasReserved, SplitInvalid, ArtifactCorrupt, NotOwner, StoreUnavailable
+    ),
 )
 async def put_alias(
     name: ModelName,
@@ -98,19 +114,28 @@ async def put_alias(
 ) -> Alias:
     """Promote or roll back in one call: this version answers the next prediction through the alias.
 
+    A `canary` answers a share of the predictions in its place: requests with the same header `X-Request-Key`, or
+    without one of the same owner of a key, always get the same version, all others by chance. A `shadow` is asked the
+    same after the answer was sent, and only compared. Both need the classes and the input shape of the version.
+    Without them, an alias that had them has them no more: so the same call promotes a canary, or gives it up.
+
     `latest` and `best` are computed and cannot be set.
     """
     if alias in COMPUTED:
         raise AliasReserved(alias)
-    require_owner_of_alias(caller, (await catalog.refresh()).model(name), alias, target.version)
-    # Load it first, so that requests through the alias do not wait; they report any error in it.
+    entry, split = (await catalog.refresh()).model(name), split_of(target.canary, target.shadow)
+    versions = [target.version, *(number for _, number in split.roles())]
+    require_owner_of_alias(caller, entry, alias, versions)
+    require_fit(entry, target.version, split)
+    # Load them first, so that requests through the alias do not wait; they report any error in them.
     with suppress(TimeoutError, *VERDICTS):
         async with asyncio.timeout(PRELOAD_LIMIT_S):
-            await predictor.serving(Reference(name, version=target.version))
-    await asyncio.to_thread(store.set_alias, name, alias, target.version)
+            for version in versions:
+                await predictor.serving(Reference(name, version=version))
+    await asyncio.to_thread(store.set_alias, name, alias, target.version, split)
     await catalog.refresh()
     history = await asyncio.to_thread(store.alias_history, name, alias)
-    return Alias(alias=alias, version=target.version, history=history)
+    return Alias(alias=alias, version=target.version, canary=split.canary, shadow=split.shadow, history=history)
 
 
 @router.delete(
@@ -126,9 +151,22 @@ async def delete_alias(
 
     `latest` and `best` are computed; only one that was stored before they were can be removed.
     """
-    require_owner_of_alias(caller, (await catalog.refresh()).model(name), alias, None)
+    require_owner_of_alias(caller, (await catalog.refresh()).model(name), alias, ())
     try:
         await asyncio.to_thread(store.delete_alias, name, alias)
     except AliasNotFound:
         raise AliasReserved(alias) if alias in COMPUTED else AliasNotFound(name, alias) from None
     await catalog.refresh()
+
+
+async def _figures(state: ServiceState, entry: ModelEntry, alias: str) -> SplitFigures | None:
+    """How the versions of an alias compare, with the feedback on each."""
+    figures = await state.split_figures.of(entry, alias)
+    if figures is None:
+        return None
+    feedback = await state.feedback.on(entry.name)
+    for shown in figures.shown():
+        right = [given.is_right for given in feedback if given.version == shown.version]
+        if right:
+            shown.feedback = FeedbackFigures(pictures=len(right), right=sum(right), accuracy=sum(right) / len(right))
+    return figures

@@ -36,9 +36,8 @@ async def metrics(state: StateDep) -> Response:
     """
     queue, _ = await asyncio.gather(_overview(state), _drop_deleted_models(state))
     overview, workers = queue or (None, [])
-    return Response(
-        state.metrics.page(state.engine.loaded(), overview, workers), headers={"Content-Type": CONTENT_TYPE}
-    )
+    page = state.metrics.page(state.engine.loaded(), overview, workers, state.splits.series())
+    return Response(page, headers={"Content-Type": CONTENT_TYPE})
 
 
 async def _overview(state: ServiceState) -> tuple[QueueOverview, list[Worker]] | None:

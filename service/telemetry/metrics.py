@@ -13,6 +13,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from service import __version__
+from service.telemetry.splits import SplitSeries, split_metrics
 from service.telemetry.tallies import Count, Observations, counters, histograms
 from worker.jobs.records import QueueOverview
 from worker.jobs.states import FINISHED
@@ -174,7 +175,11 @@ class Metrics:
                     series.remove(model)
 
     def page(
-        self, loaded: Collection[LoadedModel], queue: QueueOverview | None, workers: Sequence[Worker] = ()
+        self,
+        loaded: Collection[LoadedModel],
+        queue: QueueOverview | None,
+        workers: Sequence[Worker] = (),
+        splits: Iterable[SplitSeries] = (),
     ) -> bytes:
         """Everything in Prometheus' text format.
 
@@ -182,8 +187,9 @@ class Metrics:
             loaded: what is in memory now.
             queue: the jobs as they are now; None when Redis does not answer.
             workers: those that are alive.
+            splits: what aliases with several versions have counted.
         """
-        return generate_latest(_Page(self._registry, loaded, queue, workers))
+        return generate_latest(_Page(self._registry, loaded, queue, workers, splits))
 
     def _of(self, model: str) -> _OfModel:
         series = self._models.get(model)
@@ -207,11 +213,13 @@ class _Page(Collector):
         loaded: Collection[LoadedModel],
         queue: QueueOverview | None,
         workers: Sequence[Worker],
+        splits: Iterable[SplitSeries],
     ) -> None:
         self._registry = registry
         self._loaded = loaded
         self._queue = queue
         self._workers = workers
+        self._splits = splits
 
     def collect(self) -> Iterator[Metric]:
         for family in self._registry.collect():
@@ -219,6 +227,7 @@ class _Page(Collector):
             family.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
             yield family
         yield from _loaded_models(self._loaded)
+        yield from split_metrics(self._splits)
         yield _gauge(
             "convserve_queue_up",
             "1 when Redis answers, else 0; without Redis there are no other metrics of jobs.",

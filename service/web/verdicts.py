@@ -51,6 +51,7 @@ from service.web.key_errors import (
     TooManyFailures,
 )
 from service.web.quota_errors import QuotaExceeded, StorageExceeded
+from service.web.split_errors import SplitInvalid
 from service.web.upload_errors import OffsetConflict, TusUnsupported, UploadBusy, UploadNotFound
 from worker.architectures import ArchitectureError, ArchitectureNotFound
 from worker.datasets import DatasetCorrupt, DatasetNotFound, DatasetNotReady, DatasetUnavailable
@@ -131,6 +132,7 @@ VERDICTS: dict[type[Exception], Verdict] = {
     NothingPublished: Verdict(404, "no_model_published", "No model published yet"),
     VersionPassedOver: Verdict(409, "version_passed_over", "No version may answer by default"),
     AliasReserved: Verdict(409, "alias_reserved", "Alias is computed"),
+    SplitInvalid: Verdict(422, "split_invalid", "Versions cannot share an alias"),
     NotRecorded: Verdict(409, "not_recorded", "Not recorded for this version"),
     ClientDisconnect: Verdict(400, "client_disconnected", "Client left", "The request ended before its body did."),
     PictureTooLarge: Verdict(413, "picture_too_large", "Picture too large"),

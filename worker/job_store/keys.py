@@ -53,6 +53,11 @@ def index_key(name: str) -> str:
     return f"{PREFIX}index:{name}"
 
 
+def split_key(name: str) -> str:
+    """Hash of the counts of an alias's versions."""
+    return f"{PREFIX}split:{name}"
+
+
 def queue_key(owner: str) -> str:
     """Ids of one owner's jobs that wait, in the order of their turns."""
     return f"{PREFIX}queue:{owner}"

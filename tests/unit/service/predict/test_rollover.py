@@ -16,6 +16,7 @@ from service.predict.decoding import Decoder
 from service.predict.predictor import Predictor
 from service.predict.rollover import MOST_WAITING, PATIENCE_S, RETRY_S
 from service.settings import ApiSettings
+from service.splits.splits import Splits
 from service.telemetry.stages import Stages
 from service.trust.wishes import TrustRecords
 from tests.event_loop import LoopClock, turns, until
@@ -48,7 +49,7 @@ async def clock() -> AsyncIterator[LoopClock]:
 def predictor(slow_store: SlowStore, stages: Stages) -> Iterator[Predictor]:
     catalog, engine = Catalog(slow_store, refresh_s=0), Engine(slow_store, stages, EngineRules())
     decoder = Decoder(stages, PictureLimits(1000), DecodeRules(), 1000)
-    yield Predictor(catalog, engine, decoder, TrustRecords(slow_store))
+    yield Predictor(catalog, engine, decoder, TrustRecords(slow_store), Splits(catalog, engine, lambda: False))
     decoder.close()
     engine.close()
     catalog.close()
