@@ -10,7 +10,6 @@ from service.cli.client import Client, ServerRefused
 from service.cli.errors import CommandFailed
 from service.cli.files import make_directory, write_file
 from service.cli.json_lines import print_line
-from service.cli.tables import new_table, table_console
 from service.models.mlflow_model import MLMODEL_FILE
 from service.models.model_card import CARD_FILE
 
@@ -66,37 +65,6 @@ def _all_files(client: Client, path: str) -> list[str]:
 def _address(path: str, file: str) -> str:
     """Where a file of a version is."""
     return f"{path}/{file}" if file in MADE else f"{path}/files/{file}"
-
-
-def show_aliases(client: Client, model: str, name: str | None, as_json: bool) -> None:
-    """List where a model's aliases point, or the history of one."""
-    found = client.get(f"/models/{model}/aliases" + (f"/{name}/history" if name else ""))
-    if as_json:
-        print_line(found)
-        return
-    if name is None:
-        table = new_table(("alias", "version"), right=("version",), whole=("alias",))
-        for alias, version in sorted(found["aliases"].items()):
-            table.add_row(alias, str(version))
-    else:
-        table = new_table(("since", "version"), right=("version",))
-        for change in found["history"]:
-            table.add_row(change["at"], "removed" if change["version"] is None else str(change["version"]))
-    table_console().print(table)
-
-
-def change_alias(client: Client, model: str, name: str, version: int | None, as_json: bool) -> None:
-    """Point an alias at a version; None removes it."""
-    path = f"/models/{model}/aliases/{name}"
-    if version is None:
-        client.remove(path)
-    else:
-        client.put(path, {"version": version})
-    if as_json:
-        print_line({"model": model, "alias": name, "version": version})
-    else:
-        said = "is removed" if version is None else f"points at version {version}"
-        Console().print(f"{model}@{name} {said}.", soft_wrap=True, highlight=False)
 
 
 def delete_version(client: Client, named: str, as_json: bool) -> None:

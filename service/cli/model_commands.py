@@ -33,23 +33,37 @@ def alias(
     model: Annotated[str, typer.Argument(help="Name of the model.")],
     name: Annotated[str | None, typer.Argument(metavar="[ALIAS]", help="Name of the alias; default: list all.")] = None,
     version: Annotated[int | None, typer.Argument(metavar="[VERSION]", help="Point it at this version.")] = None,
+    canary: Annotated[
+        str | None,
+        typer.Option("--canary", metavar="VERSION:SHARE", help="Answers this share of the predictions: `4:0.1`."),
+    ] = None,
+    shadow: Annotated[
+        str | None,
+        typer.Option("--shadow", metavar="VERSION[:SHARE]", help="Is asked the same, and compared: `4`, `4:0.5`."),
+    ] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Remove the alias; its history stays.")] = False,
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """List a model's aliases, show the history of one, point one at a version, or remove it."""
-    from service.cli.model_actions import change_alias, show_aliases
+    """List a model's aliases, show the history of one, point one at a version, or remove it.
+
+    Without --canary and --shadow an alias has neither from then on: so the same command promotes a canary.
+    """
+    from service.cli.alias_actions import change_alias, show_aliases, weighted
     from service.cli.server import connect
 
     if name is None and remove:
         raise typer.BadParameter("expected the name of an alias", param_hint="--remove")
     if remove and version is not None:
         raise typer.BadParameter("expected no version", param_hint="--remove")
+    if version is None and (canary or shadow):
+        raise typer.BadParameter("expected the version that the alias is to point at", param_hint="VERSION")
+    parts = {"canary": weighted(canary, "--canary"), "shadow": weighted(shadow, "--shadow", 1.0)}
     with connect(url) as client:
         if name is None or (version is None and not remove):
             show_aliases(client, model, name, as_json)
         else:
-            change_alias(client, model, name, version, as_json)
+            change_alias(client, model, name, version, as_json, parts)
 
 
 def delete(

@@ -28,6 +28,7 @@ from service.errors import (
 from service.models.index import Reference
 from service.predict.answers import Prediction
 from service.predict.urls import DEFAULT_TOP_K, PREDICT, PREDICT_ALIAS, PREDICT_LATEST, PREDICT_VERSION
+from service.splits.choosing import STICKY_HEADER
 from service.trust.wishes import TrustWish
 from service.web.problem_docs import problem_responses
 from worker.pictures.pixels import PictureFormatUnsupported, PictureRejected, PictureTooLarge
@@ -74,6 +75,15 @@ BODY: dict[str, Any] = {
             },
         },
     }
+}
+REQUEST_KEY: dict[str, Any] = {
+    "name": STICKY_HEADER,
+    "in": "header",
+    "required": False,
+    "description": "Requests with the same value, such as a user's id, are answered by the same version of an alias "
+    "with a canary. Default: the owner of the API key decides, or chance.",
+    "schema": {"type": "string"},
+    "example": "user-7",
 }
 PICTURE_ERRORS = (
     JsonRejected,
@@ -195,8 +205,8 @@ async def predict_with_version(
 @router.post(
     PREDICT_ALIAS,
     summary="Classify with the version an alias points at",
-    description=DESCRIPTION,
-    openapi_extra=BODY,
+    description="If the alias has a canary, it answers its share of the requests.\n" + DESCRIPTION,
+    openapi_extra=BODY | {"parameters": [REQUEST_KEY]},
     response_model=Prediction,
     responses=problem_responses(*ERRORS, AliasNotFound, VersionNotFound, VersionPassedOver),
 )

@@ -11,6 +11,7 @@ import httpx
 
 from convserve import calls
 from convserve.answers import JobFacts, Prediction
+from convserve.async_aliases import AsyncAliasCalls
 from convserve.async_feedback import AsyncFeedbackCalls
 from convserve.calls import Call, JsonObject
 from convserve.errors import ConvserveError, WaitTimedOut
@@ -81,7 +82,7 @@ class AsyncJob(KnownJob):
         await self._client.send(calls.delete_job(self.id))
 
 
-class AsyncClient(AsyncFeedbackCalls):
+class AsyncClient(AsyncAliasCalls, AsyncFeedbackCalls):
     """A convserve server.
 
     Models are named `name` (its default version), `name/3` or `name@alias`.
@@ -196,7 +197,12 @@ class AsyncClient(AsyncFeedbackCalls):
         return [AsyncJob(self, facts) for facts in await self.send(calls.jobs(filters))]
 
     async def predict(
-        self, pictures: Picture | Iterable[Picture], model: str | None = None, top_k: int = 5
+        self,
+        pictures: Picture | Iterable[Picture],
+        model: str | None = None,
+        top_k: int = 5,
+        *,
+        request_key: str | None = None,
     ) -> Prediction:
         """Classify pictures: paths, bytes, open files, images of Pillow, or one URL.
 
@@ -204,8 +210,9 @@ class AsyncClient(AsyncFeedbackCalls):
             pictures: one, or several.
             model: that answers; None: the one published last.
             top_k: how many classes to name.
+            request_key: of a user; an alias with a canary answers all its requests by the same version.
         """
-        return await self.send(calls.predict(pictures, model, top_k))
+        return await self.send(calls.predict(pictures, model, top_k, request_key))
 
     async def look(self, picture: Picture, model: str, **options: object) -> JsonObject:
         """What every layer of a model makes of a picture; `layer="conv2d", values=True` for all numbers of one."""
@@ -272,14 +279,6 @@ class AsyncClient(AsyncFeedbackCalls):
         """
         data = await self.send(calls.download(model, file))
         return saved(data, file, to)
-
-    async def set_alias(self, model: str, alias: str, version: int) -> JsonObject:
-        """Point an alias at a version."""
-        return await self.send(calls.set_alias(model, alias, version))
-
-    async def delete_alias(self, model: str, alias: str) -> None:
-        """Remove an alias."""
-        await self.send(calls.delete(calls.version_path(f"{model}@{alias}")))
 
     async def datasets(self) -> list[JsonObject]:
         """What can be trained on."""

@@ -97,10 +97,14 @@ def log(job_id: str) -> Call[str]:
     return Call("GET", f"/jobs/{_part(job_id)}/log", lambda found: found.text)
 
 
-def predict(pictures: Picture | Iterable[Picture], model: str | None, top_k: int) -> Call[Prediction]:
+def predict(
+    pictures: Picture | Iterable[Picture], model: str | None, top_k: int, request_key: str | None = None
+) -> Call[Prediction]:
     """Classify pictures; of a URL the server fetches the picture, where it is allowed to."""
     path = "/predict" if model is None else f"{version_path(model)}/predict"
     options: JsonObject = {"params": {"top_k": top_k}}
+    if request_key is not None:
+        options["headers"] = {"X-Request-Key": request_key}
     if isinstance(pictures, str) and pictures.startswith(("http://", "https://")):
         options["json"] = {"url": pictures}
     else:
@@ -165,9 +169,10 @@ def download(model: str, file: str) -> Call[bytes]:
     return Call("GET", f"{version_path(model)}/files/{_part(file)}", lambda found: found.content)
 
 
-def set_alias(model: str, alias: str, version: int) -> Call[JsonObject]:
-    """Point an alias at a version."""
-    return Call("PUT", f"/models/{_part(model)}/aliases/{_part(alias)}", json_of, {"json": {"version": version}})
+def set_alias(model: str, alias: str, version: int, parts: Mapping[str, tuple[int, float] | None]) -> Call[JsonObject]:
+    """Point an alias at a version; each of the `parts` is another version that takes part, and its weight."""
+    asked = {name: {"version": part[0], "weight": part[1]} for name, part in parts.items() if part is not None}
+    return Call("PUT", alias_path(model, alias), json_of, {"json": {"version": version, **asked}})
 
 
 def compare(jobs_: Iterable[str], groups: Iterable[str], metric: str | None) -> Call[JsonObject]:
@@ -199,6 +204,11 @@ def export(model: str, export_format: str) -> Call[JobFacts]:
 def exports(model: str) -> Call[list[JsonObject]]:
     """The formats that a version was exported to."""
     return Call("GET", f"{_one_version(model)}/exports", lambda found: list(found.json()["exports"]))
+
+
+def alias_path(model: str, alias: str) -> str:
+    """The address of an alias."""
+    return f"/models/{_part(model)}/aliases/{_part(alias)}"
 
 
 def version_path(model: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from convserve import calls
+from convserve.aliases import AliasCalls
 from convserve.answers import JobFacts, Prediction
 from convserve.calls import Call, JsonObject
 from convserve.errors import ConvserveError, WaitTimedOut
@@ -80,7 +81,7 @@ class Job(KnownJob):
         self._client.send(calls.delete_job(self.id))
 
 
-class Client(FeedbackCalls):
+class Client(AliasCalls, FeedbackCalls):
     """A convserve server.
 
     Models are named `name` (its default version), `name/3` or `name@alias`.
@@ -194,15 +195,23 @@ class Client(FeedbackCalls):
         """The newest jobs; filters are those of `GET /jobs`, such as `state="running"` and `limit=10`."""
         return [Job(self, facts) for facts in self.send(calls.jobs(filters))]
 
-    def predict(self, pictures: Picture | Iterable[Picture], model: str | None = None, top_k: int = 5) -> Prediction:
+    def predict(
+        self,
+        pictures: Picture | Iterable[Picture],
+        model: str | None = None,
+        top_k: int = 5,
+        *,
+        request_key: str | None = None,
+    ) -> Prediction:
         """Classify pictures: paths, bytes, open files, images of Pillow, or one URL.
 
         Args:
             pictures: one, or several.
             model: that answers; None: the one published last.
             top_k: how many classes to name.
+            request_key: of a user; an alias with a canary answers all its requests by the same version.
         """
-        return self.send(calls.predict(pictures, model, top_k))
+        return self.send(calls.predict(pictures, model, top_k, request_key))
 
     def look(self, picture: Picture, model: str, **options: object) -> JsonObject:
         """What every layer of a model makes of a picture; `layer="conv2d", values=True` for all numbers of one."""
@@ -267,14 +276,6 @@ class Client(FeedbackCalls):
         """
         data = self.send(calls.download(model, file))
         return saved(data, file, to)
-
-    def set_alias(self, model: str, alias: str, version: int) -> JsonObject:
-        """Point an alias at a version."""
-        return self.send(calls.set_alias(model, alias, version))
-
-    def delete_alias(self, model: str, alias: str) -> None:
-        """Remove an alias."""
-        self.send(calls.delete(calls.version_path(f"{model}@{alias}")))
 
     def datasets(self) -> list[JsonObject]:
         """What can be trained on."""

@@ -133,6 +133,8 @@ async def test_pictures_come_in_every_form(api: httpx.AsyncClient, brightness: o
             _ = several[1].label
         await client.set_alias("brightness", "prod", 1)
         assert (await client.predict(path, "brightness@prod")).label == expected.label
+        shown = await client.alias("brightness", "prod")
+        assert shown["version"] == 1
         await client.delete_alias("brightness", "prod")
         written = await client.download("brightness/1", "model.onnx", tmp_path)
         assert written.stat().st_size > 100
@@ -176,6 +178,20 @@ def described(kind: type) -> dict[str, object]:
             shown = [(each.name, each.kind, each.default) for each in arguments]
             found[name.replace("aclose", "close")] = (shown, member.__doc__)
     return found
+
+
+def test_an_alias_gets_a_canary_and_a_request_the_key_of_its_user() -> None:
+    answer = {"model": "m", "version": 4, "predictions": []}
+    server = Server(ok({}), ok({}), ok(answer))
+    client = server.client()
+    client.set_alias("m", "live", 3)
+    client.set_alias("m", "live", 3, canary=(4, 0.1), shadow=(5, 1.0))
+    client.predict(grey_picture(3), "m@live", request_key="user 7")
+    assert [json.loads(request.content) for request in server.requests[:2]] == [
+        {"version": 3},
+        {"version": 3, "canary": {"version": 4, "weight": 0.1}, "shadow": {"version": 5, "weight": 1.0}},
+    ]
+    assert server.requests[2].headers["X-Request-Key"] == "user 7"
 
 
 def test_feedback_is_sent_and_collected_until_its_dataset_is_there() -> None:

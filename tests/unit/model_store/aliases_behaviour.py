@@ -1,5 +1,6 @@
 """How every store moves aliases and deletes versions and models."""
 
+import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -10,8 +11,10 @@ from model_store import (
     AliasNotFound,
     ModelNotFound,
     ModelStore,
+    Split,
     VersionInUse,
     VersionNotFound,
+    WeightedVersion,
 )
 from model_store.objects import Objects
 from tests.unit.model_store.published import FILES, facts, publish, version_files
@@ -74,6 +77,27 @@ class AliasesBehaviour:
             store.set_alias("shirts", alias, 2)
         store.delete_version("shirts", 1)
         assert store.aliases("shirts") == {"canary": 2, "next": 2, "prod": 2}
+
+    def test_a_split_is_kept_protects_its_versions_and_ends_with_the_next_change(
+        self, store: ModelStore, objects: Objects
+    ) -> None:
+        for _ in range(3):
+            publish(store)
+        split = Split(WeightedVersion(version=2, weight=0.25), WeightedVersion(version=3, weight=1.0))
+
+        assert store.set_alias("shirts", "prod", 1, split).split == split
+
+        assert store.aliases("shirts") == {"prod": 1}
+        assert store.contents.alias_change("shirts", "prod", 1) == store.alias_history("shirts", "prod")[0]
+        for version, user in ((1, "got prod$"), (2, r"prod \(canary\)"), (3, r"prod \(shadow\)")):
+            with pytest.raises(VersionInUse, match=user):
+                store.delete_version("shirts", version)
+        with pytest.raises(VersionNotFound):
+            store.set_alias("shirts", "prod", 1, Split(shadow=WeightedVersion(version=4, weight=1.0)))
+        store.set_alias("shirts", "prod", 1)
+        assert [change.split for change in store.alias_history("shirts", "prod")] == [split, Split()]
+        assert set(json.loads(objects.read("models/shirts/aliases/prod/2.json"))) == {"version", "at"}
+        store.delete_version("shirts", 2)
 
     def test_no_change_is_lost_when_many_set_one_alias_at_once(self, store: ModelStore) -> None:
         versions = [publish(store, files={"a": b"1"}).version for _ in range(4)]

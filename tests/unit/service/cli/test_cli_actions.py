@@ -8,13 +8,14 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from service.cli.alias_actions import change_alias, show_aliases, weighted
 from service.cli.client import Client
 from service.cli.commands import app
 from service.cli.comparison import run_compare, with_fields
 from service.cli.errors import CommandFailed
 from service.cli.job_actions import cancel_jobs, finish_jobs, follow_job, forget_jobs, print_log, submit_as_json
 from service.cli.job_list import list_jobs
-from service.cli.model_actions import change_alias, delete_version, download_files, show_aliases
+from service.cli.model_actions import delete_version, download_files
 from worker.jobs.records import JobRecord
 
 Respond = Callable[[httpx.Request], httpx.Response]
@@ -166,6 +167,45 @@ def test_aliases_are_listed_moved_and_removed_and_versions_deleted(
         "DELETE /models/m/versions/3",
         "DELETE /models/m",
     ]
+
+
+def test_an_alias_gets_a_canary_and_a_shadow_and_shows_how_they_compare(
+    client_of: ClientOf, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = {"canary": {"version": 4, "weight": 0.1}, "shadow": {"version": 5, "weight": 1.0}}
+    counted = {"version": 4, "requests": 12, "errors": 0, "latency_p50_ms": 1.25}
+    shadow = counted | {"agreement": 0.875, "feedback": {"right": 3, "pictures": 4}}
+    figures = {"since": "2026-01-01", "scope": "all processes", "stable": counted, "canary": None, "shadow": shadow}
+    asked: list[str] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        asked.append(request.content.decode())
+        if request.url.path.endswith("/history"):
+            return httpx.Response(200, json={"history": [{"at": "2026-01-01", "version": 3, **parts}]})
+        if request.url.path.endswith("/aliases"):
+            return httpx.Response(200, json={"aliases": {"live": 3}, "splits": {"live": parts}})
+        return httpx.Response(200, json={"figures": figures})
+
+    client = client_of(respond)
+    given = {"canary": weighted("4:0.1", "--canary"), "shadow": weighted("5", "--shadow", 1.0)}
+    change_alias(client, "m", "live", 3, as_json=False, parts=given)
+    assert json.loads(asked[0]) == {"version": 3} | parts
+    assert "m@live points at version 3, canary 4:0.1, shadow 5:1." in capsys.readouterr().out
+    show_aliases(client, "m", None, as_json=False)
+    assert "4:0.1" in capsys.readouterr().out
+    show_aliases(client, "m", "live", as_json=False)
+    said = capsys.readouterr().out
+    assert "87.5%" in said
+    assert "3 of 4" in said
+    show_aliases(client, "m", "live", as_json=True)
+    assert json.loads(capsys.readouterr().out)["figures"] == figures
+
+
+@pytest.mark.parametrize("arguments", [["3", "--canary", "4"], ["3", "--shadow", "4:x"], ["--canary", "4:0.1"]])
+def test_a_canary_is_a_version_and_a_share(arguments: list[str]) -> None:
+    shown = CliRunner().invoke(app, ["alias", "m", "live", *arguments])
+    assert shown.exit_code == 2
+    assert "expected" in shown.output
 
 
 def test_groups_are_compared_together(client_of: ClientOf, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,9 +10,10 @@ from fastapi import FastAPI
 from model_store import ConversionStatus, ModelStore
 from service.keys.callers import KeyScope
 from service.settings import ApiSettings
+from service.splits.choosing import place_of
 from tests.unit.service.apps import app_of
 from tests.unit.service.keys.callers_of_tests import clients_with, made
-from tests.unit.service.tiny_networks import publish
+from tests.unit.service.tiny_networks import grey_picture, publish
 from worker.jobs.plan import plan as training_plan
 from worker.jobs.records import JobRecord
 from worker.jobs.request import JobRequest
@@ -82,6 +83,23 @@ async def test_aliases_are_moved_by_the_owner_of_the_model_or_between_ones_own_v
     assert await codes(callers, "PUT", alias, "ada", json=to[0]) == ["200"], "the model is hers"
     assert await codes(callers, "PUT", alias, "ben", json=to[1]) == ["not_owner"], "it points at a version of hers"
     assert await codes(callers, "DELETE", alias, "ben", "eve", "me") == ["not_owner", "scope_missing", "204"]
+
+
+async def test_a_canary_or_a_shadow_needs_the_same_right_and_a_key_keeps_its_version(
+    callers: dict[str, httpx.AsyncClient], store: ModelStore
+) -> None:
+    for owner in ("ada", "ben", "ben"):
+        publish(store, owner=owner)
+    alias = "/models/brightness/aliases/live"
+    with_adas, own = ({"version": 2, "shadow": {"version": number}} for number in (1, 3))
+    assert await codes(callers, "PUT", alias, "ben", "eve", json=with_adas) == ["not_owner", "scope_missing"]
+    assert await codes(callers, "PUT", alias, "ben", json=own) == ["200"]
+    await callers["ada"].put(alias, json={"version": 2, "canary": {"version": 3, "weight": 0.5}})
+    for name in ("ada", "ben", "eve", "me"):
+        expected = 3 if place_of("brightness", "live", name.encode()) < 0.5 else 2
+        sent = {"content": grey_picture(3), "headers": {"Content-Type": "image/png"}}
+        answers = [(await callers[name].post(f"{alias}/predict", **sent)).json() for _ in range(4)]  # type: ignore[arg-type]
+        assert {answer["version"] for answer in answers} == {expected}
 
 
 async def test_a_model_published_before_there_were_owners_belongs_to_local(

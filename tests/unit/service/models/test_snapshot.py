@@ -1,20 +1,23 @@
 """The snapshot of a bucket: a process that starts reads one object instead of every manifest, and no damaged one."""
 
+import json
 import logging
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from model_store import ModelStore
+from model_store import ModelStore, Split, WeightedVersion
 from model_store.bucket import Bucket
 from model_store.changes import SNAPSHOT, Changes
 from model_store.errors import StoreUnavailable
 from service.models import reader as reader_module
+from service.models import snapshot as snapshot_module
 from service.models.catalog import Catalog
 from service.models.index import Reference
 from service.models.reader import StoreReader
-from service.models.snapshot import read_snapshot
+from service.models.snapshot import Snapshot, read_snapshot
 from tests.unit.service.models.test_reader import Clock, CountedObjects, seen, without_notes
 from tests.unit.service.tiny_networks import publish
 
@@ -68,6 +71,37 @@ def test_what_was_noted_since_is_part_of_the_first_answer(store: ModelStore) -> 
     reader = StoreReader(store, Clock())
     assert seen(reader) == {"alpha": [1, 2, 3, 4], "beta": [1, 2], "gamma": [1]}
     assert reader.read(thoroughly=False)["alpha"].aliases == {"prod": 4}
+
+
+def test_a_split_is_part_of_the_snapshot(store: ModelStore) -> None:
+    split = Split(canary=WeightedVersion(version=3, weight=0.25))
+    store.set_alias("alpha", "prod", 2, split)
+    packed(store)
+    reader = StoreReader(store, Clock())
+    for _ in range(2):  # the snapshot, the survey
+        entry = reader.read(thoroughly=False)["alpha"]
+        assert (entry.aliases, entry.split("prod")) == ({"prod": 2}, split)
+    store.set_alias("alpha", "prod", 3)
+    assert StoreReader(store, Clock()).read(thoroughly=False)["alpha"].split("prod") == Split()
+
+
+def test_a_split_that_a_snapshot_of_an_earlier_release_left_out_is_found_by_the_survey(
+    store: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split = Split(shadow=WeightedVersion(version=3, weight=0.25))
+    store.set_alias("alpha", "prod", 2, split)
+    lines = snapshot_module._lines
+
+    def without_splits(snapshot: Snapshot) -> Iterator[bytes]:
+        head, *rest = lines(snapshot)
+        kept = {name: value for name, value in json.loads(head).items() if name != "splits"}
+        yield from (json.dumps(kept).encode() + b"\n", *rest)
+
+    monkeypatch.setattr(snapshot_module, "_lines", without_splits)
+    packed(store)
+    reader = StoreReader(store, Clock())
+    assert reader.read(thoroughly=False)["alpha"].aliases == {"prod": 2}
+    assert reader.read(thoroughly=False)["alpha"].split("prod") == split
 
 
 def test_what_nobody_noted_is_found_by_the_survey_that_follows(

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from model_store import ModelStore
+from model_store import ModelStore, Split, WeightedVersion
 from service.models.index import Reference
 from service.settings import ApiSettings
 from service.splits.choosing import place_of
@@ -38,7 +38,7 @@ def versions(store: ModelStore) -> None:
         publish(store, files={"model.onnx": network})
 
 
-async def split(api: httpx.AsyncClient, **parts: Any) -> httpx.Response:
+async def split(api: httpx.AsyncClient, **parts: object) -> httpx.Response:
     return await api.put(ALIAS, json={"version": 1} | parts)
 
 
@@ -148,12 +148,14 @@ async def test_a_canary_that_cannot_be_loaded_leaves_its_requests_to_the_version
     api: httpx.AsyncClient, app: FastAPI, store: ModelStore
 ) -> None:
     publish(store, files={"model.onnx": b"no network"})
-    store.set_alias("brightness", "live", 1)
-    state: ServiceState = app.state.service
-    answer = await split(api, canary={"version": 4, "weight": 1.0})
-    assert answer.status_code in {200, 503}
+    store.set_alias("brightness", "live", 1, Split(canary=WeightedVersion(version=4, weight=1.0)))
     assert await version_for(api, None) == 1
+    state: ServiceState = app.state.service
+    (trial,) = state.splits._trials.values()
+    assert trial.counts["canary.errors"] == trial.counts["stable.pictures"] == 1
     assert (await state.catalog.index()).model("brightness").damaged
+    refused = await split(api, canary={"version": 4, "weight": 1.0})
+    assert (refused.status_code, refused.json()["code"]) == (503, "artifact_corrupt")
 
 
 @pytest.mark.usefixtures("versions")
@@ -248,9 +250,10 @@ async def test_a_canary_and_a_shadow_cannot_be_deleted(api: httpx.AsyncClient) -
         refused = await api.delete(f"/models/brightness/versions/{version}")
         assert (refused.status_code, refused.json()["code"]) == (409, "version_in_use")
         assert f"live ({role})" in refused.json()["detail"]
-    rules = {"keep_best": 1, "dry_run": False}
-    assert (await api.post("/models/retention", json=rules)).json().get("versions", []) == []
+    assert (await api.post("/retention?dry_run=true", json={"keep_best": 1})).json()["versions"] == []
     await split(api)
+    would_go = (await api.post("/retention?dry_run=true", json={"keep_best": 1})).json()["versions"]
+    assert [version["version"] for version in would_go] == [2]
     assert (await api.delete("/models/brightness/versions/3")).status_code == 200
 
 
