@@ -43,7 +43,7 @@ class Process:
             "brightness",
             "live",
             {Role.STABLE: publish(store), Role.CANARY: publish(store), Role.SHADOW: publish(store)},
-            lambda: self.listener(),
+            self.tell,
         )
         splits = SimpleNamespace(trial=lambda *_: self.trial, trials=lambda: [self.trial], on_counted=self.listen)
         queue = SimpleNamespace(call=asyncio.to_thread)
@@ -51,6 +51,9 @@ class Process:
 
     def listen(self, listener: Callable[[], None]) -> None:
         self.listener = listener
+
+    def tell(self) -> None:
+        self.listener()
 
     async def shown(self) -> Any:  # noqa: ANN401 - JSON
         found = await self.figures.of(cast(ModelEntry, None), "live")
