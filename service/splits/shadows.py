@@ -36,7 +36,7 @@ BATCH = 64
 
 
 class _Mirrored(NamedTuple):
-    """What is to be asked: by which trial, the pixels, the most probable classes, and until when."""
+    """What is to be asked: by which trial, the pixels, their most probable classes, and until when (loop's clock)."""
 
     trial: Trial
     pixels: Pixels
@@ -75,10 +75,11 @@ class Shadows:
             trial.count(Role.SHADOW, "dropped")
             return
         self._n_bytes += pixels.nbytes
-        self._waiting.append(_Mirrored(trial, pixels, best, time.monotonic() + PATIENCE_S))
+        loop = asyncio.get_running_loop()
+        self._waiting.append(_Mirrored(trial, pixels, best, loop.time() + PATIENCE_S))
         if self._task is None or self._task.done():
             # In a context of its own: in the request's, it would end when the client leaves.
-            self._task = asyncio.get_running_loop().create_task(self._work(), context=Context())
+            self._task = loop.create_task(self._work(), context=Context())
 
     def close(self) -> None:
         """Drop what waits."""
@@ -99,7 +100,7 @@ class Shadows:
         """Wait for a moment without predictions; False when there is none in time."""
         await asyncio.sleep(0)
         while self._is_busy():
-            if time.monotonic() >= until:
+            if asyncio.get_running_loop().time() >= until:
                 return False
             await asyncio.sleep(PAUSE_S)
         return True

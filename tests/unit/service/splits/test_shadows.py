@@ -1,7 +1,7 @@
 """Shadows wait for an idle moment, and are dropped when there is none or too much waits."""
 
-import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import cast
 
@@ -12,9 +12,10 @@ from model_store import Manifest, ModelStore
 from service.inference.engine import Engine, EngineRules
 from service.models.index import Damage
 from service.splits import shadows as shadows_module
-from service.splits.shadows import Shadows
+from service.splits.shadows import PATIENCE_S, PAUSE_S, Shadows
 from service.splits.trials import HIGHEST_BUCKET, Role, Trial, median_ms
 from service.telemetry.stages import Stages
+from tests.event_loop import LoopClock, turns, until
 from tests.unit.service.tiny_networks import publish
 
 pytestmark = pytest.mark.anyio
@@ -49,15 +50,23 @@ def shadows(store: ModelStore, stages: Stages, load: Load) -> Shadows:
 
 
 async def counted(trial: Trial, n: int, what: str) -> None:
-    async with asyncio.timeout(60):
-        while trial.counts[f"shadow.{what}"] < n:
-            await asyncio.sleep(0.001)
+    await until(lambda: trial.counts[f"shadow.{what}"] >= n)
 
 
-async def test_a_shadow_waits_for_an_idle_moment(trial: Trial, shadows: Shadows, load: Load) -> None:
+@pytest.fixture
+async def clock() -> AsyncIterator[LoopClock]:
+    """The event loop's, which stands still until it is told to go on."""
+    clock = LoopClock()
+    yield clock
+    clock.resume()
+
+
+async def test_a_shadow_waits_for_an_idle_moment(trial: Trial, shadows: Shadows, load: Load, clock: LoopClock) -> None:
     load.is_busy = True
     shadows.offer(trial, PIXELS, np.array([3, 3, 4]))
-    await asyncio.sleep(3 * shadows_module.PAUSE_S)
+    for _ in range(3):
+        await turns()
+        clock.advance(PAUSE_S)
     assert not trial.counts
     load.is_busy = False
     await counted(trial, 1, "requests")
@@ -65,12 +74,15 @@ async def test_a_shadow_waits_for_an_idle_moment(trial: Trial, shadows: Shadows,
 
 
 async def test_a_shadow_without_an_idle_moment_is_dropped(
-    trial: Trial, shadows: Shadows, load: Load, monkeypatch: pytest.MonkeyPatch
+    trial: Trial, shadows: Shadows, load: Load, clock: LoopClock
 ) -> None:
-    monkeypatch.setattr(shadows_module, "PATIENCE_S", 0.01)
     load.is_busy = True
     for _ in range(3):
         shadows.offer(trial, PIXELS, np.zeros(3, np.intp))
+    await turns()
+    clock.advance(PATIENCE_S)
+    await turns()
+    clock.advance(PAUSE_S)
     await counted(trial, 3, "dropped")
     assert trial.counts == Counter({"shadow.dropped": 3})
 
@@ -86,7 +98,7 @@ async def test_a_full_queue_takes_no_more(
     assert trial.counts == Counter({"shadow.dropped": 3})
     load.is_busy = False
     await counted(trial, 2, "requests")
-    await asyncio.sleep(0.01)
+    await turns()
     shadows.offer(trial, PIXELS, np.zeros(3, np.intp))
     await counted(trial, 3, "requests")
 

@@ -1,8 +1,6 @@
 """An alias with a canary and a shadow, over HTTP."""
 
-import asyncio
 import base64
-import json
 from collections import Counter
 from typing import Any
 
@@ -15,6 +13,7 @@ from service.models.index import Reference
 from service.settings import ApiSettings
 from service.splits.choosing import place_of
 from service.state import ServiceState
+from tests.event_loop import turns, until
 from tests.unit.service.tiny_networks import CLASSES, brightness_network, grey_picture, publish
 
 pytestmark = pytest.mark.anyio
@@ -54,13 +53,11 @@ def key_for(alias_version: str, weight: float = 0.5) -> str:
     return next(key for key in keys if (place_of("brightness", "live", key.encode()) < weight) == is_canary)
 
 
-async def figures_when(api: httpx.AsyncClient, is_ready: Any) -> dict[str, Any]:  # noqa: ANN401 - a predicate
-    for _ in range(1000):
-        found: dict[str, Any] = (await api.get(ALIAS)).json()["figures"]
-        if is_ready(found):
-            return found
-        await asyncio.sleep(0.01)
-    raise AssertionError(found)
+def counts_of(app: FastAPI) -> Counter[str]:
+    """What was counted of the only alias with several versions."""
+    state: ServiceState = app.state.service
+    (trial,) = state.splits.trials()
+    return trial.counts
 
 
 @pytest.mark.usefixtures("versions")
@@ -119,26 +116,29 @@ async def test_the_figures_say_how_often_and_how_fast_each_version_answered(api:
 @pytest.mark.usefixtures("versions")
 @pytest.mark.parametrize(("version", "agreement"), [(2, 1.0), (3, 0.0)])
 async def test_a_shadow_is_asked_after_the_answer_and_compared(
-    api: httpx.AsyncClient, version: int, agreement: float
+    api: httpx.AsyncClient, app: FastAPI, version: int, agreement: float
 ) -> None:
     await split(api, shadow={"version": version})
     form = [("file", (f"{n}.png", grey_picture(n))) for n in range(3)]
     for _ in range(4):
         answer = await api.post(f"{ALIAS}/predict", files=form)
         assert answer.json()["version"] == 1
-    shadow = (await figures_when(api, lambda found: found["shadow"]["requests"] == 4))["shadow"]
+    await until(lambda: counts_of(app)["shadow.agreed"] >= 12 * agreement and counts_of(app)["shadow.requests"] == 4)
+    await turns()
+    shadow = (await api.get(ALIAS)).json()["figures"]["shadow"]
     assert (shadow["version"], shadow["pictures"], shadow["agreement"]) == (version, 12, agreement)
     assert (shadow["errors"], shadow["dropped"]) == (0, 0)
 
 
 @pytest.mark.usefixtures("versions")
-async def test_a_shadow_that_is_damaged_changes_no_answer(api: httpx.AsyncClient, store: ModelStore) -> None:
+async def test_a_shadow_that_is_damaged_changes_no_answer(
+    api: httpx.AsyncClient, app: FastAPI, store: ModelStore
+) -> None:
     publish(store, files={"model.onnx": b"no network"})
     await split(api, shadow={"version": 4})
     assert await version_for(api, None) == 1
-    for _ in range(200):
-        if "4" not in json.dumps((await api.get("/models/brightness")).json()["damaged"]):
-            await asyncio.sleep(0.01)
+    state: ServiceState = app.state.service
+    await until(lambda: (entry := state.catalog.entry("brightness")) is not None and bool(entry.damaged))
     assert (await api.get("/models/brightness")).json()["damaged"] == [4]
     assert "figures" not in (await api.get(ALIAS)).json()
 
@@ -151,7 +151,7 @@ async def test_a_canary_that_cannot_be_loaded_leaves_its_requests_to_the_version
     store.set_alias("brightness", "live", 1, Split(canary=WeightedVersion(version=4, weight=1.0)))
     assert await version_for(api, None) == 1
     state: ServiceState = app.state.service
-    (trial,) = state.splits._trials.values()
+    (trial,) = state.splits._trials.values()  # the damaged version takes part no more
     assert trial.counts["canary.errors"] == trial.counts["stable.pictures"] == 1
     assert (await state.catalog.index()).model("brightness").damaged
     refused = await split(api, canary={"version": 4, "weight": 1.0})
