@@ -1,6 +1,7 @@
 """What was changed in the models of a store, so that readers need not list all of it to find out.
 
-    changes/snapshot                             what a reader knew some time ago; optional
+    changes/snapshot-2                           what a reader knew some time ago; optional
+    changes/snapshot                             the same, as earlier versions of this program write it
     changes/marker                               random bytes, replaced after every change
     changes/log/<stamp>.<token>.<model>.<what>   one empty object per change; `what` names a version, an alias or all
 
@@ -24,7 +25,8 @@ logger = logging.getLogger(__name__)
 ROOT = "changes/"
 MARKER = f"{ROOT}marker"
 LOG = f"{ROOT}log/"
-SNAPSHOT = f"{ROOT}snapshot"
+SNAPSHOT = f"{ROOT}snapshot-2"
+EARLIER_SNAPSHOT = f"{ROOT}snapshot"
 STAMP = "%Y%m%dT%H%M%S%f"
 """A moment in UTC, to the microsecond. Stamps sort like the moments."""
 LOG_KEPT_S = 3600.0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from model_store import aliases, layout, survey
 from model_store.aliases import AliasChange
-from model_store.changes import SNAPSHOT
+from model_store.changes import EARLIER_SNAPSHOT, SNAPSHOT
 from model_store.manifest import ABANDONED, Manifest, parse_manifest
 from model_store.objects import Objects
 from model_store.survey import SeenModel, Survey
@@ -52,6 +52,10 @@ class Contents:
     def snapshot(self) -> Iterator[bytes]:
         """What a reader stored for those that start, in chunks. Raises `FileNotFoundError`."""
         return self._objects.open(SNAPSHOT).chunks
+
+    def earlier_snapshot(self) -> Iterator[bytes]:
+        """The same, in the format of earlier versions of this program. Raises `FileNotFoundError`."""
+        return self._objects.open(EARLIER_SNAPSHOT).chunks
 
     def put_snapshot(self, file: Path) -> None:
         """Store it, in place of an earlier one."""

@@ -1,12 +1,14 @@
 """What a submission would run and how long it would take, without queueing anything."""
 
 import asyncio
+import heapq
 from collections.abc import Sequence
 
 from pydantic import BaseModel, Field, JsonValue
 
 from model_store import Manifest, StoreUnavailable
 from service.models.catalog import Catalog
+from service.models.version_record import VersionRecord
 from worker.datasets import DatasetError, FindDataset
 from worker.estimates import Estimate, PastRun, TimeEstimate, estimate, past_run
 from worker.jobs.grids import PlannedJob
@@ -37,13 +39,13 @@ async def dry_run(jobs: Sequence[PlannedJob], catalog: Catalog, find_dataset: Fi
         index = await catalog.index()
     except StoreUnavailable:
         return await asyncio.to_thread(_dry_run, jobs, [], find_dataset)
-    manifests = [manifest for entry in index.models.values() for manifest in entry.versions.values()]
-    newest = sorted(manifests, key=lambda manifest: manifest.published_at, reverse=True)[:MANIFESTS_READ]
+    versions = (version for entry in index.models.values() for version in entry.versions.values())
+    newest = heapq.nlargest(MANIFESTS_READ, versions, key=lambda version: version.published_at)
     return await asyncio.to_thread(_dry_run, jobs, newest, find_dataset)
 
 
-def _dry_run(jobs: Sequence[PlannedJob], manifests: Sequence[Manifest], find_dataset: FindDataset) -> DryRun:
-    past = [run for manifest in manifests if (run := _past_run(manifest, find_dataset))]
+def _dry_run(jobs: Sequence[PlannedJob], versions: Sequence[VersionRecord], find_dataset: FindDataset) -> DryRun:
+    past = [run for version in versions if (run := _past_run(version.manifest, find_dataset))]
     planned = [
         PlannedTraining(
             varied=job.varied,

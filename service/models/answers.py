@@ -9,6 +9,7 @@ from model_store import AliasChange, DoctorVerdict, Manifest, WeightedVersion
 from model_store.manifest import total_bytes
 from service.models.index import ModelEntry
 from service.models.split_answers import AliasSplit, CanaryTarget, ShadowTarget, SplitFigures
+from service.models.version_record import VersionRecord
 
 
 def _is_missing(value: object) -> bool:
@@ -133,9 +134,9 @@ def model_answer(entry: ModelEntry) -> Model:
         name=entry.name,
         latest=entry.latest.version if entry.latest else None,
         best=entry.best.version if entry.best else None,
-        passed_over=entry.standing(max(entry.versions)).passed_over if entry.versions else None,
+        passed_over=entry.versions[max(entry.versions)].standing.passed_over if entry.versions else None,
         owner=entry.owner,
-        versions=[_line(entry, manifest) for manifest in entry.versions.values()],
+        versions=[_line(entry, version) for version in entry.versions.values()],
         damaged=sorted(entry.damaged),
         aliases=dict(entry.aliases),
         splits=splits_of(entry),
@@ -149,7 +150,7 @@ def splits_of(entry: ModelEntry) -> Mapping[str, AliasSplit]:
 
 def version_answer(entry: ModelEntry, manifest: Manifest) -> Version:
     """A version as the API shows it."""
-    standing = entry.standing(manifest.version)
+    standing = entry.versions[manifest.version].standing
     return Version(
         **manifest.model_dump(exclude={"doctor", "passed_over"}),
         doctor=DoctorVerdict(worst=standing.worst),
@@ -159,22 +160,21 @@ def version_answer(entry: ModelEntry, manifest: Manifest) -> Version:
     )
 
 
-def _line(entry: ModelEntry, manifest: Manifest) -> VersionLine:
-    standing = entry.standing(manifest.version)
+def _line(entry: ModelEntry, version: VersionRecord) -> VersionLine:
     return VersionLine(
-        owner=manifest.owner,
-        tags=list(manifest.tags),
-        note=manifest.note,
-        doctor=DoctorVerdict(worst=standing.worst),
-        passed_over=standing.passed_over,
-        version=manifest.version,
-        published_at=manifest.published_at,
-        metrics=manifest.metrics,
-        parameters=manifest.parameters,
-        dataset=manifest.dataset,
-        job=manifest.job,
-        aliases=_aliases_of(entry, manifest.version),
-        size_bytes=total_bytes(manifest.files),
+        owner=version.owner,
+        tags=list(version.tags),
+        note=version.note,
+        doctor=DoctorVerdict(worst=version.standing.worst),
+        passed_over=version.standing.passed_over,
+        version=version.version,
+        published_at=version.published_at,
+        metrics=dict(version.metrics),
+        parameters=version.parameters,
+        dataset=version.dataset,
+        job=version.job,
+        aliases=_aliases_of(entry, version.version),
+        size_bytes=version.size_bytes,
     )
 
 

@@ -40,6 +40,8 @@ SLOW_LOOK_PATIENCE_S = 30.0
 """Seconds for which what is known is used while the whole of a big store is looked at."""
 LOOKS_AT_ONCE = 8
 """Looks in a row at a storage service that need not wait: at what was just changed, or is asked for by name."""
+RESOLVED_KEPT = 4096
+"""References whose versions are found without looking into the index; each keeps 23 kB of a parsed manifest."""
 CHECK_HOLDS_S = 3.0
 """Seconds for which a storage service that has worked need not be tried again."""
 
@@ -116,6 +118,8 @@ class Catalog:
                 return None
             if index.is_split(reference):
                 return None
+            if len(known) >= RESOLVED_KEPT:
+                known.clear()
             known[reference] = manifest
         return manifest
 

@@ -20,7 +20,7 @@ from model_store import (
 from model_store.aliases import NO_SPLIT
 from model_store.manifest import LOCAL_OWNER
 from service.errors import NothingPublished, VersionPassedOver
-from service.models.standing import Standing, standing_of
+from service.models.version_record import VersionRecord
 from worker.jobs.lineage import VersionReference
 
 LATEST, BEST = "latest", "best"
@@ -61,17 +61,13 @@ class Damage:
     file: str
 
 
-def accuracy_rank(manifest: Manifest) -> tuple[bool, float, int]:
+def accuracy_rank(version: VersionRecord) -> tuple[bool, float, int]:
     """Versions of a model in the order of their test accuracy; of equals, the newest is last.
 
     Those that were tested on the whole test split come after all others: on few pictures, luck may lead.
     """
-    return is_tested_whole(manifest), manifest.metrics.get("test_accuracy", -1.0), manifest.version
-
-
-def is_tested_whole(manifest: Manifest) -> bool:
-    """Whether a version was tested on the whole test split, not on `test_samples` of its pictures."""
-    return manifest.recipe.get("test_samples") is None
+    accuracy = version.metric("test_accuracy")
+    return version.is_tested_whole, -1.0 if accuracy is None else accuracy, version.version
 
 
 @dataclass(frozen=True)
@@ -83,10 +79,9 @@ class ModelEntry:
     """
 
     name: str
-    versions: Mapping[int, Manifest]
+    versions: Mapping[int, VersionRecord]
     damaged: Mapping[int, str]
     aliases: Mapping[str, int]
-    known_standings: Mapping[int, Standing] = field(default_factory=dict)
     splits: Mapping[str, Split] = field(default_factory=dict)
 
     @property
@@ -99,12 +94,12 @@ class ModelEntry:
         return self.versions[number].owner if number in self.versions else self.owner
 
     @cached_property
-    def latest(self) -> Manifest | None:
+    def latest(self) -> VersionRecord | None:
         """The sound version with the highest number that is not passed over."""
         return self.candidates[-1] if self.candidates else None
 
     @cached_property
-    def best(self) -> Manifest | None:
+    def best(self) -> VersionRecord | None:
         """The version with the highest test accuracy on the data of the latest version; of equals the newest.
 
         Accuracies on other data say nothing about which version is better.
@@ -115,27 +110,22 @@ class ModelEntry:
         return max((found for found in self.candidates if found.dataset_fingerprint == fingerprint), key=accuracy_rank)
 
     @cached_property
-    def candidates(self) -> tuple[Manifest, ...]:
+    def candidates(self) -> tuple[VersionRecord, ...]:
         """The sound versions that may answer by default, by number."""
-        found = sorted(self.versions.items())
-        return tuple(manifest for number, manifest in found if self.standing(number).passed_over is None)
-
-    def standing(self, number: int) -> Standing:
-        """Whether a sound version may answer by default, and its worst finding."""
-        return self.known_standings.get(number) or standing_of(self.versions[number])
+        return tuple(version for _, version in sorted(self.versions.items()) if version.standing.passed_over is None)
 
     def version(self, number: int) -> Manifest:
-        """One version. Raises `VersionNotFound`, `ArtifactCorrupt`."""
+        """The manifest of one version. Raises `VersionNotFound`, `ArtifactCorrupt`."""
         if number in self.damaged:
             raise ArtifactCorrupt(self.name, number, self.damaged[number])
         if number not in self.versions:
             raise VersionNotFound(self.name, number)
-        return self.versions[number]
+        return self.versions[number].manifest
 
     def alias(self, alias: str) -> int:
         """The version an alias points at. Raises `AliasNotFound`, `VersionPassedOver`."""
         if alias in COMPUTED:
-            return self._computed(alias).version
+            return self._computed(alias)
         if alias not in self.aliases:
             raise AliasNotFound(self.name, alias)
         return self.aliases[alias]
@@ -154,24 +144,24 @@ class ModelEntry:
             return self.version(reference.version)
         if reference.alias is not None:
             return self.version(self.alias(reference.alias))
-        return self._computed(LATEST)
+        return self.version(self._computed(LATEST))
 
-    def _computed(self, alias: str) -> Manifest:
+    def _computed(self, alias: str) -> int:
         found = self.best if alias == BEST else self.latest
         if found is not None:
-            return found
+            return found.version
         if self.versions:
             raise self.refusal()
-        return self.version(max(self.damaged))
+        return self.version(max(self.damaged)).version  # raises: it is damaged
 
     def refusal(self) -> VersionPassedOver:
         """The error for a model whose sound versions are all passed over, of which there is at least one."""
         newest = max(self.versions)
-        return VersionPassedOver(self.name, newest, str(self.standing(newest).passed_over))
+        return VersionPassedOver(self.name, newest, str(self.versions[newest].standing.passed_over))
 
     def without(self, damaged: Mapping[int, str]) -> "ModelEntry":
         """This entry with more versions known to be damaged."""
-        sound = {number: manifest for number, manifest in self.versions.items() if number not in damaged}
+        sound = {number: version for number, version in self.versions.items() if number not in damaged}
         return replace(self, versions=sound, damaged={**self.damaged, **damaged})
 
 
@@ -202,7 +192,7 @@ class Index:
         if not latest:
             refused = [entry for entry in self.models.values() if entry.versions]
             raise refused[0].refusal() if refused else NothingPublished
-        return max(latest, key=lambda manifest: manifest.published_at)
+        return max(latest, key=lambda version: version.published_at).manifest
 
     def is_split(self, reference: Reference) -> bool:
         """Whether several versions take part in the requests of what is meant, which is an alias then."""

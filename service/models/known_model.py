@@ -1,4 +1,4 @@
-"""One model as far as it has been read: its manifests, what is damaged, and where its aliases point."""
+"""One model as far as it has been read: its versions, what is damaged, and where its aliases point."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from model_store import AliasChange, Manifest, Split
 from model_store.aliases import NO_SPLIT
 from service.models.index import COMPUTED, ModelEntry
-from service.models.standing import Standing, standing_of
+from service.models.version_record import VersionRecord
 
 
 @dataclass(slots=True)
@@ -14,36 +14,33 @@ class KnownModel:
     """One model.
 
     Attributes:
-        versions: manifest of every sound version.
-        standings: of the same versions.
+        versions: record of every sound version.
         damaged: file at fault of every other version.
         aliases: number of the newest change of each alias, and the version that it set; None if it removed the alias.
         splits: of the aliases that have one.
     """
 
-    versions: dict[int, Manifest] = field(default_factory=dict)
-    standings: dict[int, Standing] = field(default_factory=dict)
+    versions: dict[int, VersionRecord] = field(default_factory=dict)
     damaged: dict[int, str] = field(default_factory=dict)
     aliases: dict[str, tuple[int, int | None]] = field(default_factory=dict)
     splits: dict[str, Split] = field(default_factory=dict)
 
     def copy(self) -> "KnownModel":
         """The same, to be changed."""
-        versions = (dict(self.versions), dict(self.standings), dict(self.damaged))
-        return KnownModel(*versions, dict(self.aliases), dict(self.splits))
+        return KnownModel(dict(self.versions), dict(self.damaged), dict(self.aliases), dict(self.splits))
 
     def add(self, version: int, found: Manifest | str | None) -> None:
         """Take in what was read of a version: its manifest, the file at fault, or None if it does not exist."""
         self.remove(version)
         if isinstance(found, Manifest):
-            self.versions[version], self.standings[version] = found, standing_of(found)
+            self.versions[version] = VersionRecord.of(found)
         elif found is not None:
             self.damaged[version] = found
 
     def remove(self, version: int) -> None:
         """Forget a version."""
-        for known in (self.versions, self.standings, self.damaged):
-            known.pop(version, None)
+        self.versions.pop(version, None)
+        self.damaged.pop(version, None)
 
     def point(self, alias: str, sequence: int, change: AliasChange | None) -> None:
         """Take in the newest change of an alias, and its number. A change that cannot be read removes the alias."""
@@ -64,7 +61,7 @@ class KnownModel:
         versions = dict(sorted(self.versions.items()))
         targets = self._targets()
         splits = {alias: split for alias, split in self.splits.items() if alias in targets}
-        return ModelEntry(name, versions, dict(self.damaged), targets, dict(self.standings), splits)
+        return ModelEntry(name, versions, dict(self.damaged), targets, splits)
 
     def _targets(self) -> Mapping[str, int]:
         """Where aliases point. One whose version was deleted while it was being set is left out."""

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from model_store import Manifest
-from service.models.index import Index, is_tested_whole
+from service.models.index import Index
+from service.models.version_record import VersionRecord
 
 
 class LeaderboardRow(BaseModel, defer_build=True):
@@ -44,37 +44,41 @@ def leaderboard(index: Index, dataset: str, fingerprint: str | None) -> Leaderbo
         found
         for entry in index.models.values()
         for found in entry.candidates
-        if found.dataset == dataset and is_tested_whole(found)
+        if found.dataset == dataset and found.is_tested_whole
     ]
     if fingerprint is None and tested:
-        fingerprint = max(tested, key=lambda manifest: manifest.published_at).dataset_fingerprint
-    by_owner: dict[str, list[Manifest]] = {}
-    for manifest in tested:
-        if manifest.dataset_fingerprint == fingerprint and "test_accuracy" in manifest.metrics:
-            by_owner.setdefault(manifest.owner, []).append(manifest)
+        fingerprint = max(tested, key=lambda version: version.published_at).dataset_fingerprint
+    by_owner: dict[str, list[VersionRecord]] = {}
+    for version in tested:
+        if version.dataset_fingerprint == fingerprint and "test_accuracy" in version.metric_names:
+            by_owner.setdefault(version.owner, []).append(version)
     best = sorted((max(own, key=_merit) for own in by_owner.values()), key=_merit, reverse=True)
-    accuracies = [manifest.metrics["test_accuracy"] for manifest in best]
+    accuracies = [_accuracy(version) for version in best]
     rows = [
-        _row(1 + accuracies.index(accuracy), manifest, len(by_owner[manifest.owner]))
-        for accuracy, manifest in zip(accuracies, best, strict=True)
+        _row(1 + accuracies.index(accuracy), version, len(by_owner[version.owner]))
+        for accuracy, version in zip(accuracies, best, strict=True)
     ]
     return Leaderboard(dataset=dataset, fingerprint=fingerprint, rows=rows)
 
 
-def _merit(manifest: Manifest) -> tuple[float, float]:
+def _accuracy(version: VersionRecord) -> float:
+    return version.metrics["test_accuracy"]
+
+
+def _merit(version: VersionRecord) -> tuple[float, float]:
     """More accurate is better; of equals, the one that was published first."""
-    return manifest.metrics["test_accuracy"], -manifest.published_at.timestamp()
+    return _accuracy(version), -version.published_at.timestamp()
 
 
-def _row(rank: int, manifest: Manifest, n_versions: int) -> LeaderboardRow:
+def _row(rank: int, version: VersionRecord, n_versions: int) -> LeaderboardRow:
     return LeaderboardRow(
         rank=rank,
-        owner=manifest.owner,
-        model=manifest.model,
-        version=manifest.version,
-        test_accuracy=manifest.metrics["test_accuracy"],
-        test_loss=manifest.metrics.get("test_loss"),
-        parameters=manifest.parameters,
-        published_at=manifest.published_at,
+        owner=version.owner,
+        model=version.model,
+        version=version.version,
+        test_accuracy=_accuracy(version),
+        test_loss=version.metric("test_loss"),
+        parameters=version.parameters,
+        published_at=version.published_at,
         versions=n_versions,
     )

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from model_store import Manifest
 from service.models.index import Index, ModelEntry, accuracy_rank
+from service.models.version_record import VersionRecord
 
 Sort = Literal["name", "-name", "owner", "-owner", "created", "-created", "metric", "-metric"]
 
@@ -40,24 +40,22 @@ class ModelQuery:
         if not given and self.tag is None:
             return True
         return any(
-            given.items() <= _facts(manifest).items() and (self.tag is None or self.tag in manifest.tags)
-            for manifest in entry.versions.values()
+            given.items() <= _facts(version).items() and (self.tag is None or self.tag in version.tags)
+            for version in entry.versions.values()
         )
 
 
-def _facts(manifest: Manifest) -> dict[str, Any]:
-    architecture = manifest.recipe.get("architecture")
-    named = architecture if isinstance(architecture, str) else "custom"
-    return {"owner": manifest.owner, "dataset": manifest.dataset, "architecture": named}
+def _facts(version: VersionRecord) -> dict[str, str]:
+    return {"owner": version.owner, "dataset": version.dataset, "architecture": version.architecture}
 
 
 def _newest(entry: ModelEntry) -> float:
-    return max((manifest.published_at.timestamp() for manifest in entry.versions.values()), default=0.0)
+    return max((version.published_at.timestamp() for version in entry.versions.values()), default=0.0)
 
 
 def _best(entry: ModelEntry) -> tuple[bool, float]:
     """Of the best version: what ranks it, without its number, which tells nothing between models."""
-    ranks = (accuracy_rank(manifest) for manifest in entry.versions.values())
+    ranks = (accuracy_rank(version) for version in entry.versions.values())
     return max((rank[:2] for rank in ranks), default=(False, -1.0))
 
 

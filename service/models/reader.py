@@ -1,6 +1,6 @@
 """Reads the store for the catalog: everything once, then what the store's change marker points at.
 
-Looking at the marker costs one request. Of a bucket with many versions, everything is read from a snapshot that another
+Looking at the marker costs one request. Of a store with many versions, everything is read from a snapshot that another
 process has left there, which is one request instead of one for each version; a survey follows at once. Because earlier
 versions of this program, and processes that die at the wrong moment, change the store without noting it, the whole of
 it is surveyed again now and then: a small one almost every time, a bigger one as often as `SURVEY_REQUESTS_PER_S` or
@@ -17,6 +17,7 @@ from typing import TypeVar
 from model_store import ArtifactCorrupt, Manifest, ModelStore, StoreUnavailable
 from model_store.changes import LOG_KEPT_S, Change
 from model_store.survey import SeenModel, Survey
+from service.models.earlier_snapshot import read_earlier_snapshot
 from service.models.index import ModelEntry
 from service.models.known_model import KnownModel
 from service.models.snapshot import Snapshot, read_snapshot, write_snapshot
@@ -37,6 +38,8 @@ OLD_ENTRIES_KEPT = 200
 """Entries of the log that may be old before they are removed."""
 UNPACKED_VERSIONS, UNPACKED_SHARE = 256, 0.02
 """Versions that may be missing in the snapshot before it is written again: so many, or this share of all."""
+UNPACKED_FILES = 2000
+"""The same for a local directory, of which so many manifests are read in half a second."""
 RETRY_SNAPSHOT_S = 3600.0
 """Seconds between two trials to write one into a store that refuses it."""
 
@@ -93,9 +96,8 @@ class StoreReader:
     def pack(self) -> None:
         """Write the snapshot if too many versions are missing in it, so that others start sooner. Takes seconds."""
         n_versions = sum(len(model.versions) for model in self._known.values())
-        enough = max(UNPACKED_VERSIONS, UNPACKED_SHARE * n_versions)
-        is_small = n_versions - self._n_packed < enough
-        if not self.is_remote or is_small or self._clock() < self._next_snapshot_at:
+        enough = max(UNPACKED_VERSIONS if self.is_remote else UNPACKED_FILES, UNPACKED_SHARE * n_versions)
+        if n_versions - self._n_packed < enough or self._clock() < self._next_snapshot_at:
             return
         self._next_snapshot_at = self._clock() + RETRY_SNAPSHOT_S
         try:
@@ -118,14 +120,13 @@ class StoreReader:
 
     def _start_from_snapshot(self, now: float) -> bool:
         """Take what another process has stored, and what was noted since."""
-        if not self.is_remote:
-            return False
         tag = self._store.changes.tag()  # before the log, like before a survey
-        snapshot = read_snapshot(self._store.contents)
+        stored = read_snapshot(self._store.contents)
+        snapshot = stored or read_earlier_snapshot(self._store.contents)
         if snapshot is None:
             return False
         known = dict(snapshot.models)
-        self._n_packed = sum(len(model.versions) for model in known.values())
+        self._n_packed = sum(len(model.versions) for model in stored.models.values()) if stored else 0
         log = self._store.changes.log()
         self._apply(known, [change for change in log if change.entry not in snapshot.entries])
         self._publish(known)

@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from model_store import Manifest, ModelNotFound, ModelStore, VersionInUse, VersionNotFound
-from model_store.manifest import total_bytes
+from model_store import ModelNotFound, ModelStore, VersionInUse, VersionNotFound
 from service.models.catalog import Catalog
 from service.models.index import Index, ModelEntry, accuracy_rank
+from service.models.version_record import VersionRecord
 
 logger = logging.getLogger(__name__)
 
@@ -58,12 +58,12 @@ class RetentionAnswer(BaseModel, defer_build=True):
     bytes: int = Field(description="Of all these versions together.")
 
 
-def removable(index: Index, rules: RetentionRules, now: datetime) -> list[Manifest]:
+def removable(index: Index, rules: RetentionRules, now: datetime) -> list[VersionRecord]:
     """The versions that no rule keeps, by model and number."""
     if rules.is_empty:
         return []
     models = [entry for name, entry in sorted(index.models.items()) if rules.model in {None, name}]
-    return [manifest for entry in models for manifest in _of_model(entry, rules, now)]
+    return [version for entry in models for version in _of_model(entry, rules, now)]
 
 
 async def apply_rules(
@@ -83,40 +83,40 @@ async def apply_rules(
     """
     found = removable(await catalog.refresh(), rules, datetime.now(UTC))
     gone = []
-    for manifest in found:
+    for version in found:
         if not dry_run:
             try:
-                await asyncio.to_thread(store.delete_version, manifest.model, manifest.version)
+                await asyncio.to_thread(store.delete_version, version.model, version.version)
             except (ModelNotFound, VersionNotFound, VersionInUse):
                 continue  # it was deleted, or got an alias, at this moment
-            forget(manifest.model, manifest.version)
-            logger.info("deleted %s version %d: no retention rule keeps it", manifest.model, manifest.version)
-        gone.append(_removed(manifest))
+            forget(version.model, version.version)
+            logger.info("deleted %s version %d: no retention rule keeps it", version.model, version.version)
+        gone.append(_removed(version))
     if gone and not dry_run:
         await catalog.refresh()
     return RetentionAnswer(dry_run=dry_run, versions=gone, bytes=sum(version.bytes for version in gone))
 
 
-def _of_model(entry: ModelEntry, rules: RetentionRules, now: datetime) -> list[Manifest]:
+def _of_model(entry: ModelEntry, rules: RetentionRules, now: datetime) -> list[VersionRecord]:
     kept = set(entry.aliases.values()) | {number for split in entry.splits.values() for _, number in split.roles()}
     kept |= {found.version for found in (entry.latest, entry.best) if found is not None}
     if rules.keep_best is not None:
         ranked = sorted(entry.versions.values(), key=accuracy_rank, reverse=True)
-        kept |= {manifest.version for manifest in ranked[: rules.keep_best]}
+        kept |= {version.version for version in ranked[: rules.keep_best]}
     if rules.older_than_days is not None:
         kept |= {
             number
-            for number, manifest in entry.versions.items()
-            if (now - manifest.published_at) / timedelta(days=1) < rules.older_than_days
+            for number, version in entry.versions.items()
+            if (now - version.published_at) / timedelta(days=1) < rules.older_than_days
         }
-    return [manifest for number, manifest in sorted(entry.versions.items()) if number not in kept]
+    return [version for number, version in sorted(entry.versions.items()) if number not in kept]
 
 
-def _removed(manifest: Manifest) -> RemovedVersion:
+def _removed(version: VersionRecord) -> RemovedVersion:
     return RemovedVersion(
-        model=manifest.model,
-        version=manifest.version,
-        bytes=total_bytes(manifest.files),
-        test_accuracy=manifest.metrics.get("test_accuracy"),
-        published_at=manifest.published_at,
+        model=version.model,
+        version=version.version,
+        bytes=version.size_bytes,
+        test_accuracy=version.metric("test_accuracy"),
+        published_at=version.published_at,
     )

@@ -74,8 +74,8 @@ class Usage:
     async def model_bytes(self, owner: str) -> int:
         """Bytes of the owner's versions. Raises `StoreUnavailable`."""
         index = await self._catalog.index()
-        versions = (manifest for entry in index.models.values() for manifest in entry.versions.values())
-        return sum(total_bytes(manifest.files) for manifest in versions if manifest.owner == owner)
+        versions = (version for entry in index.models.values() for version in entry.versions.values())
+        return sum(version.size_bytes for version in versions if version.owner == owner)
 
     def _jobs(self, owner: str) -> JobUsage:
         return JobUsage(*self._queue.jobs.in_queue(owner))

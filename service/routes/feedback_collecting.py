@@ -77,7 +77,7 @@ async def collect_feedback(
 
 def _newest(entry: ModelEntry) -> Manifest:
     """The version whose dataset grows. Raises `ArtifactCorrupt` if none can be read."""
-    return entry.latest or entry.version(max(entry.versions or entry.damaged))
+    return entry.latest.manifest if entry.latest else entry.version(max(entry.versions or entry.damaged))
 
 
 def _sender(caller: Caller, model_owner: str, wanted: str | None) -> str | None:

@@ -78,7 +78,7 @@ class Splits:
         key = None if asking is None else sticky_key(asking.scope)
         if entry is None or canary is None or key is None or place_of(stable.model, alias, key) >= canary.weight:
             return stable
-        return entry.versions[canary.version]
+        return entry.version(canary.version)
 
     def trial(self, entry: ModelEntry, alias: str) -> Trial | None:
         """The figures of an alias's versions, which begin anew when one of them changes; None if there is only one."""
@@ -87,7 +87,7 @@ class Splits:
         if numbers is None:
             return None
         if known is None or known.numbers != numbers:
-            parts = {role: entry.versions[number] for role, number in numbers.items()}
+            parts = {role: entry.version(number) for role, number in numbers.items()}
             known = Trial(entry.name, alias, parts, self._count)
         self._trials[entry.name, alias] = known
         if len(self._trials) > MOST_TRIALS:

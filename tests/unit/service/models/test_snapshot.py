@@ -3,21 +3,23 @@
 import json
 import logging
 import threading
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from model_store import ModelStore, Split, WeightedVersion
 from model_store.bucket import Bucket
-from model_store.changes import SNAPSHOT, Changes
+from model_store.changes import EARLIER_SNAPSHOT, SNAPSHOT, Changes
 from model_store.errors import StoreUnavailable
 from service.models import reader as reader_module
-from service.models import snapshot as snapshot_module
 from service.models.catalog import Catalog
 from service.models.index import Reference
 from service.models.reader import StoreReader
-from service.models.snapshot import Snapshot, read_snapshot
+from service.models.snapshot import read_snapshot
+from service.models.version_record import VersionRecord
 from tests.unit.service.models.test_reader import Clock, CountedObjects, seen, without_notes
 from tests.unit.service.tiny_networks import publish
 
@@ -85,20 +87,24 @@ def test_a_split_is_part_of_the_snapshot(store: ModelStore) -> None:
     assert StoreReader(store, Clock()).read(thoroughly=False)["alpha"].split("prod") == Split()
 
 
+def earlier_snapshot(versions: Iterable[VersionRecord], aliases: dict[str, dict[str, list[int]]]) -> bytes:
+    """As it was written before there were records and splits."""
+    head = json.dumps({"format": 1, "aliases": aliases, "entries": []}).encode()
+    lines = [head, *(version.manifest.model_dump_json().encode() for version in versions)]
+    text = b"".join(line + b"\n" for line in lines)
+    return zlib.compress(text + sha256(text).hexdigest().encode() + b"\n", 1)
+
+
 def test_a_split_that_a_snapshot_of_an_earlier_release_left_out_is_found_by_the_survey(
-    store: ModelStore, monkeypatch: pytest.MonkeyPatch
+    store: ModelStore, objects: CountedObjects
 ) -> None:
     split = Split(shadow=WeightedVersion(version=3, weight=0.25))
     store.set_alias("alpha", "prod", 2, split)
-    lines = snapshot_module._lines
-
-    def without_splits(snapshot: Snapshot) -> Iterator[bytes]:
-        head, *rest = lines(snapshot)
-        kept = {name: value for name, value in json.loads(head).items() if name != "splits"}
-        yield from (json.dumps(kept).encode() + b"\n", *rest)
-
-    monkeypatch.setattr(snapshot_module, "_lines", without_splits)
-    packed(store)
+    versions = [
+        version for entry in packed(store).read(thoroughly=False).values() for version in entry.versions.values()
+    ]
+    objects.delete([SNAPSHOT])
+    objects.put(EARLIER_SNAPSHOT, earlier_snapshot(versions, {"alpha": {"prod": [2, 2]}}))
     reader = StoreReader(store, Clock())
     assert reader.read(thoroughly=False)["alpha"].aliases == {"prod": 2}
     assert reader.read(thoroughly=False)["alpha"].split("prod") == split
