@@ -13,10 +13,9 @@ from typing import Any
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.s3.models import s3_backends
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from benchmarks.hosts.plan import BUCKET
-from benchmarks.scale.s3_server import QuietHandler
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 SILENT_S = 60.0
@@ -37,10 +36,14 @@ class OneAtATime:
             return [b"".join(self._app(environ | {"wsgi.input": io.BytesIO(body)}, start_response))]
 
 
-class PatientHandler(QuietHandler):
-    """Lets go of a client that has fallen silent."""
+class PatientHandler(WSGIRequestHandler):
+    """Keeps connections, logs nothing, and lets go of a client that has fallen silent."""
 
+    protocol_version = "HTTP/1.1"
     timeout = SILENT_S
+
+    def log_request(self, *_: object) -> None:
+        """Nothing."""
 
 
 def main() -> None:

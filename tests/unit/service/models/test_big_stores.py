@@ -152,12 +152,12 @@ def test_the_snapshot_of_an_earlier_version_is_read_left_as_it_is_and_followed_b
 ) -> None:
     monkeypatch.setattr(reader_module, "UNPACKED_VERSIONS", 3)
     before = StoreReader(store, Clock()).read(thoroughly=False)
-    versions = [version for entry in before.values() for version in entry.versions.values()]
-    earlier = earlier_snapshot(versions, {"alpha": {"prod": [1, 1]}})
+    earlier = earlier_snapshot(before, {"alpha": {"prod": [1, 1]}})
     objects.put(EARLIER_SNAPSHOT, earlier)
     objects.counts.clear()
     reader = StoreReader(store, Clock())
     found = reader.read(thoroughly=False)
+    assert objects.counts["read"] == 0
     assert {name: entry.versions for name, entry in found.items()} == {
         name: entry.versions for name, entry in before.items()
     }

@@ -4,7 +4,7 @@ import json
 import logging
 import threading
 import zlib
-from collections.abc import Iterable
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,10 +16,9 @@ from model_store.changes import EARLIER_SNAPSHOT, SNAPSHOT, Changes
 from model_store.errors import StoreUnavailable
 from service.models import reader as reader_module
 from service.models.catalog import Catalog
-from service.models.index import Reference
+from service.models.index import ModelEntry, Reference
 from service.models.reader import StoreReader
 from service.models.snapshot import read_snapshot
-from service.models.version_record import VersionRecord
 from tests.unit.service.models.test_reader import Clock, CountedObjects, seen, without_notes
 from tests.unit.service.tiny_networks import publish
 
@@ -87,9 +86,10 @@ def test_a_split_is_part_of_the_snapshot(store: ModelStore) -> None:
     assert StoreReader(store, Clock()).read(thoroughly=False)["alpha"].split("prod") == Split()
 
 
-def earlier_snapshot(versions: Iterable[VersionRecord], aliases: dict[str, dict[str, list[int]]]) -> bytes:
+def earlier_snapshot(models: Mapping[str, ModelEntry], aliases: dict[str, dict[str, list[int]]]) -> bytes:
     """As it was written before there were records and splits."""
     head = json.dumps({"format": 1, "aliases": aliases, "entries": []}).encode()
+    versions = (version for entry in models.values() for version in entry.versions.values())
     lines = [head, *(version.manifest.model_dump_json().encode() for version in versions)]
     text = b"".join(line + b"\n" for line in lines)
     return zlib.compress(text + sha256(text).hexdigest().encode() + b"\n", 1)
@@ -100,11 +100,9 @@ def test_a_split_that_a_snapshot_of_an_earlier_release_left_out_is_found_by_the_
 ) -> None:
     split = Split(shadow=WeightedVersion(version=3, weight=0.25))
     store.set_alias("alpha", "prod", 2, split)
-    versions = [
-        version for entry in packed(store).read(thoroughly=False).values() for version in entry.versions.values()
-    ]
+    models = packed(store).read(thoroughly=False)
     objects.delete([SNAPSHOT])
-    objects.put(EARLIER_SNAPSHOT, earlier_snapshot(versions, {"alpha": {"prod": [2, 2]}}))
+    objects.put(EARLIER_SNAPSHOT, earlier_snapshot(models, {"alpha": {"prod": [2, 2]}}))
     reader = StoreReader(store, Clock())
     assert reader.read(thoroughly=False)["alpha"].aliases == {"prod": 2}
     assert reader.read(thoroughly=False)["alpha"].split("prod") == split
