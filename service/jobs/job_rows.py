@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from worker.comparison.hyperparameters import label_of
-from worker.jobs.records import JobRecord
+from worker.jobs.records import JobKind, JobRecord
 from worker.jobs.states import JobState
 
 LONGEST_SETTING = 80
@@ -15,6 +15,7 @@ class JobRow(BaseModel, defer_build=True):
     """A job in short."""
 
     id: str
+    kind: JobKind
     state: JobState
     owner: str
     model: str
@@ -44,6 +45,7 @@ def row_of(job: JobRecord) -> JobRow:
     request, model = job.request, job.model
     return JobRow(
         id=job.id,
+        kind=job.kind,
         state=job.state,
         owner=job.owner,
         model=request.model,

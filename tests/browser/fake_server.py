@@ -68,7 +68,7 @@ class FakeServer:
             _fulfill(route, (401, {"title": "Key missing", "detail": "expected a key", "code": "key_missing"}))
         elif url.path == "/events":
             self.streams.append(route)  # open, and silent
-        elif url.path.endswith(".png"):
+        elif url.path.endswith((".png", "/picture")):
             route.fulfill(body=PIXEL, content_type="image/png")
         else:
             self._respond(route, url.path, parse_qs(url.query))
@@ -365,6 +365,76 @@ ESTIMATE = {
 }
 
 
+ROWS: list[dict[str, Any]] = [
+    {"name": "mine/1.png", "label": "帽子と靴", "score": 0.91, "top_k": [{"label": "帽子と靴", "score": 0.91}]},
+    {"name": "mine/broken.png", "error": {"code": "damaged_picture", "message": "the file ends early"}},
+]
+
+
+def exported(accuracy: float = 0.849) -> dict[str, Any]:
+    """A version as a LiteRT file."""
+    return {
+        "format": "litert",
+        "file": "model.tflite",
+        "size_bytes": 250_000,
+        "sha256": "0" * 64,
+        "accuracy": accuracy,
+        "keras_accuracy": 0.85,
+        "agreement": 0.998,
+        "largest_difference": 1e-6,
+        "pictures": 400,
+        "runtime": "TensorFlow Lite 2.21.0",
+        "exporter": "Keras 3.15.1",
+        "created_at": "2026-01-01T10:05:00Z",
+        "job": "job000004",
+    }
+
+
+def feedback(*items: dict[str, Any], total: int | None = None) -> dict[str, Any]:
+    """A list of feedback: 12 pictures in all on version 1, of which some wait."""
+    return {
+        "model": "clothes",
+        "total": len(items) if total is None else total,
+        "pending": len(items),
+        "collected": 0,
+        "size_bytes": 1000,
+        "versions": [{"version": 1, "pictures": 12, "right": 3, "accuracy": 0.25}],
+        "feedback": list(items),
+        "next": None,
+    }
+
+
+def said(number: int, label: str, answered: str) -> dict[str, Any]:
+    """A picture that came back with its right label."""
+    return {
+        "id": f"{number:020}",
+        "version": 1,
+        "label": label,
+        "answered": answered,
+        "probability": 0.612,
+        "right": label == answered,
+        "owner": "local",
+        "at": "2026-01-01T10:05:00Z",
+        "size_bytes": 500,
+        "collected": None,
+    }
+
+
+def many(state: str = "succeeded", step: int = 0) -> dict[str, Any]:
+    """A job that classifies an archive of 1,200 pictures."""
+    order = {"upload": "job000007", "version": "clothes/1", "source": "archive", "size_bytes": 2_000_000, "top_k": 5}
+    request = {"architecture": "predictions", "dataset": "", "epochs": 1, "model": "clothes", "predictions": order}
+    progress = {"phase": "predicting", "epoch": 1, "epochs": 1, "step": step, "steps": 1200, "eta_s": 4.0}
+    return job(7, state, request=request, kind="predictions", model=None, history={}, progress=progress)
+
+
+def exporting(state: str = "running", **changes: object) -> dict[str, Any]:
+    """A job that exports version 1 to LiteRT."""
+    request = job(4)["request"] | {"export": {"version": "clothes/1", "format": "litert"}}
+    progress = {"phase": "exporting", "epoch": 0, "epochs": 0}
+    return job(4, state, request=request, kind="export", model=None, history={}, progress=progress) | changes
+
+
 def world() -> dict[str, Answer | Answering]:
     """A server with a few of everything, with names that are long or not Latin."""
     running = job(9, "running", LONG_NAME)
@@ -440,6 +510,12 @@ def world() -> dict[str, Answer | Answering]:
     for record in all_jobs:
         answers[f"/jobs/{record['id']}"] = record
         answers[f"/jobs/{record['id']}/log"] = (200, "2026-01-01 10:00:00 attempt 1\n")
+    answers |= {
+        "/jobs/job000007": many(),
+        "/jobs/job000007/log": (200, "2026-01-01 10:00:00 attempt 1\n"),
+        "/jobs/job000007/predictions": (200, "".join(f"{json.dumps(row)}\n" for row in ROWS)),
+        "/models/clothes/feedback": feedback(said(1, "Dress", "Trouser"), said(2, "帽子と靴", "帽子と靴"), total=12),
+    }
     for line in lines:
         address = f"/models/clothes/versions/{line['version']}"
         answers |= {
@@ -463,6 +539,7 @@ def world() -> dict[str, Answer | Answering]:
                 ],
             },
             f"{address}/layers": {"layers": LAYERS},
+            f"{address}/exports": {"exports": [exported()]},
             f"{address}/film": {
                 "epochs": [0, 4],
                 "kernels": [[[[[0.1], [-0.2]], [[0.3], [0]]]]] * 2,

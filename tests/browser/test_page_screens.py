@@ -15,6 +15,7 @@ SCREENS = {
     "new": "#/new",
     "run": "#/run/job000009",
     "failed": "#/run/job000003",
+    "many": "#/run/job000007",
     "compare": "#/compare?jobs=job000001,job000002",
     "models": "#/models",
     "model": "#/model/clothes/1?true=T-shirt/top&predicted=帽子と靴",

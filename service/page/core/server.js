@@ -70,6 +70,8 @@ export function patched(row, progress) {
     ...row,
     phase: progress.phase ?? row.phase,
     epoch: progress.epoch ?? row.epoch,
+    step: progress.step ?? row.step,
+    steps: progress.steps ?? row.steps,
     epochs: progress.epochs || row.epochs,
     eta: progress.eta_s === undefined ? row.eta : progress.eta_s,
     speed: progress.images_per_second ?? row.speed,

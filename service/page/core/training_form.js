@@ -77,7 +77,7 @@ const isObject = (value) => typeof value === "object" && value !== null && !Arra
 /** @param {Form} form @returns {Record<string, any>} @throws {SyntaxError} own layers or further settings are no JSON */
 export function bodyOf(form) {
   /** @type {Record<string, any>} */
-  const body = { architecture: form.architecture, dataset: form.dataset };
+  const body = { ...(form.architecture ? { architecture: form.architecture } : {}), dataset: form.dataset };
   if (form.layers) body.architecture = { layers: layersOf(form.layers), ...(form.size ? { input_size: JSON.parse(form.size) } : {}) };
   if (form.epochs) body.epochs = Number(form.epochs);
   for (const [name, path, kind] of FIELDS) if (form[name]) put(body, path, BODY[kind](form[name]));

@@ -1,5 +1,5 @@
-// Sending a dataset: an archive as it is, or a folder that is packed into one here. Progress needs XMLHttpRequest.
-import { isOffline, keyHeaders, Problem, query, Unreachable } from "./api.js";
+// Sending pictures or a model: an archive as it is, or a folder that is packed into one here. Progress needs XMLHttpRequest.
+import { isOffline, keyHeaders, Problem, Unreachable } from "./api.js";
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => { let value = n; for (let bit = 0; bit < 8; bit++) value = value & 1 ? 0xedb88320 ^ (value >>> 1) : value >>> 1; return value; });
 
@@ -72,14 +72,26 @@ export const isArchive = (name) => endOf(name) in ARCHIVES;
 export const typed = (file, name) => new Blob([file], { type: ARCHIVES[endOf(name)] });
 
 /**
- * @param {Blob} archive @param {Record<string, string>} options @param {(share: number) => void} progress
+ * Turns what was dropped into one archive: an archive stays as it is, a folder is packed here.
+ * @param {{path: string, file: Blob}[]} files @param {(share: number) => void} progress
+ */
+export function archiveOf(files, progress) {
+  return isOnlyArchive(files) ? Promise.resolve(typed(files[0].file, files[0].path)) : zipOf(files, progress);
+}
+
+/** @param {{path: string}[]} files */
+export const isOnlyArchive = (files) => files.length === 1 && isArchive(files[0].path);
+
+/**
+ * Send a body and follow how much of it has left.
+ * @param {string} path @param {Blob | FormData} body @param {(share: number) => void} progress
  * @returns {{done: Promise<any>, stop: () => void}}
  */
-export function upload(archive, options, progress) {
+export function upload(path, body, progress) {
   const request = new XMLHttpRequest();
   const done = new Promise((resolve, reject) => {
-    request.open("POST", `/datasets${query(options)}`);
-    request.setRequestHeader("Content-Type", archive.type);
+    request.open("POST", path);
+    if (body instanceof Blob) request.setRequestHeader("Content-Type", body.type);
     for (const [name, value] of Object.entries(keyHeaders())) request.setRequestHeader(name, value);
     request.upload.onprogress = (event) => progress(event.loaded / event.total);
     request.onload = () => {
@@ -90,7 +102,7 @@ export function upload(archive, options, progress) {
     };
     request.onerror = () => { isOffline.value = true; reject(new Unreachable()); };
     request.onabort = () => reject(new Error("You stopped the upload."));
-    request.send(archive);
+    request.send(body);
   });
   return { done, stop: () => request.abort() };
 }

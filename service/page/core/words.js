@@ -38,7 +38,13 @@ export const between = (from, to) => (from ? (Date.parse(to ?? new Date().toISOS
 /** A setting as people say it: `overrides.activation` → `activation`. */
 export const settingName = (path) => path.replace(/\.name$/, "").replace(/^(overrides|optimizer|learning_rate_schedule|augmentation)\./, "").replaceAll("_", " ");
 
+/** Names of models and datasets. */
+export const NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+export const NAME_RULE = "A name has lower-case letters, digits, - and _; it starts with a letter or digit; at most 63 characters.";
+
 export const GLOSSARY = {
+  feedback: "Pictures that people sent back with the label that would have been right. It changes no model until it is collected into a dataset.",
+  agreement: "The share of test pictures for which both files name the same class.",
   epoch: "One pass over all training pictures.",
   validation: "Accuracy on pictures that are kept out of training: it shows while training how the network does on new ones.",
   test: "Accuracy on the test pictures, which the network sees once, at the end.",

@@ -68,8 +68,8 @@ export function Picture({ src, alt, ...rest }) {
   return html`<img src=${address || undefined} alt=${alt} loading=${key ? "eager" : "lazy"} ...${rest} />`;
 }
 
-/** A file to keep. */
-export function Download({ href, name, children }) {
+/** A file to keep: a link, or a `button`. @param {{href: string, name: string, button?: boolean, children: any}} properties */
+export function Download({ href, name, button = false, children }) {
   const save = async (event) => {
     if (!apiKey.value) return;
     event.preventDefault();
@@ -78,7 +78,7 @@ export function Download({ href, name, children }) {
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   };
-  return html`<a href=${href} download=${name} onClick=${save}>${children}</a>`;
+  return html`<a class=${button ? "button" : undefined} href=${href} download=${name} onClick=${save}>${children}</a>`;
 }
 
 /** Probabilities as bars, with words and figures. */

@@ -8,6 +8,7 @@ import { go, place, setQuery } from "../core/router.js";
 import { percent } from "../core/words.js";
 import { Bars, Fault, Loading, Panel, Term } from "../parts/basics.js";
 import { PictureInput, testPicture, TestPictures, usePicture } from "../parts/picture_input.js";
+import { RightOrWrong } from "../parts/right_or_wrong.js";
 import { Tour } from "../parts/tour.js";
 import { Inside } from "./inside.js";
 import { WhatIf } from "./what_if.js";
@@ -62,7 +63,7 @@ function Screen({ models, model, version }) {
         <${Fault} error=${fault} />
         <${TestPictures} key=${dataset} dataset=${dataset} chosen=${index} choose=${(chosen) => setQuery({ dataset, split: "test", index: chosen })} />
       <//>
-      <div class="stack"><${Answer} address=${address} picture=${picture} wishes=${wishes} />
+      <div class="stack"><${Answer} address=${address} picture=${picture} wishes=${wishes} classes=${about.data?.classes ?? []} />
         ${isInside ? html`<${Why} address=${address} picture=${picture} />` : null}</div>
     </div>
     ${about.data && picture && !isInside ? html`<${NotRecorded} address=${address} />` : null}
@@ -96,7 +97,7 @@ async function predict(address, blob, wishes, abort) {
   }
 }
 
-function Answer({ address, picture, wishes }) {
+function Answer({ address, picture, wishes, classes }) {
   const { answer, error, isOld } = useAnswer([address, picture, JSON.stringify(wishes)], (abort) => (picture && wishes ? predict(address, picture.blob, wishes, abort) : null));
   const first = answer?.predictions[0];
   const refused = first?.error;
@@ -106,12 +107,15 @@ function Answer({ address, picture, wishes }) {
       <${Fault} error=${error ?? (refused ? { message: refused.message } : null)} />
       ${first && !refused ? html`<${Said} first=${first} truth=${picture?.truth} /><p class="quiet">${answer.model}, version ${answer.version}</p>` : null}
     </div>
+    ${first && !refused && !isOld && picture && !picture.truth ? html`<${RightOrWrong} address=${address} model=${answer.model} version=${answer.version} classes=${classes} answered=${labelOf(first)} picture=${picture} />` : null}
     <${Tour} method="POST" path=${`${address}/predict?top_k=${TOP}`} file="picture.png" data=${answer ?? undefined} />
   <//>`;
 }
 
+const labelOf = (first) => first.label ?? first.top_k[0].label;
+
 function Said({ first, truth }) {
-  const label = first.label ?? first.top_k[0].label;
+  const label = labelOf(first);
   return html`<p class="said">${first.not_sure ? html`<span>Not sure; most likely </span>` : null}<strong>${label}</strong>${truth ? (truth === label ? html` <span class="badge succeeded">✓ right</span>` : html` <span class="badge failed">✕ it shows ${truth}</span>`) : null}</p>
     ${first.unusual ? html`<p class="badge warning">! This picture is unlike those it was trained on. Take the answer with care.</p>` : null}
     <${Bars} rows=${first.top_k} mark=${label} />

@@ -10,7 +10,10 @@ import { Await, Badge, Confirm, Download, Fault, Figure, Panel, Picture, Term } 
 import { Calibration } from "../parts/calibration.js";
 import { Findings } from "../parts/doctor.js";
 import { Doubtful } from "../parts/doubtful.js";
+import { Exports } from "../parts/exports.js";
+import { Feedback } from "../parts/feedback.js";
 import { Film } from "../parts/film.js";
+import { ManyPictures } from "../parts/many_pictures.js";
 import { Matrix } from "../parts/matrix.js";
 import { Tour } from "../parts/tour.js";
 
@@ -35,7 +38,9 @@ export function Model({ steps: [, name, number] }) {
     ${evaluation.data ? html`<${Mistakes} evaluation=${evaluation.data} version=${found} address=${address} />` : null}
     ${"doubtful-labels.json" in found.files ? html`<${Doubtful} version=${found} address=${address} />` : null}
     ${"film.json" in found.files ? html`<${Film} address=${address} dataset=${found.dataset} classes=${found.classes} />` : null}
-    <div class="columns"><${Pictures} version=${found} address=${address} /><${Files} version=${found} address=${address} /></div>
+    <${Feedback} name=${found.model} />
+    <div class="columns"><${ManyPictures} key=${address} version=${found} address=${address} /><div class="stack"><${Exports} key=${address} version=${found} address=${address} /><${Files} version=${found} address=${address} /></div></div>
+    ${CAPTIONS.some(([file]) => file in found.files) ? html`<${Pictures} version=${found} address=${address} />` : null}
     <${Delete} version=${found} address=${address} />`}<//>`;
 }
 
@@ -140,9 +145,12 @@ const CAPTIONS = [
 ];
 const MAIN_FILES = ["model.keras", "model.onnx", "history.json", "evaluation.json", "mistakes.json", "summary.txt", "doubtful-labels.json"];
 
+/** Made when they are asked for. */
+const CARDS = [["README.md", "model card, as model hubs read it"], ["MLmodel", "MLflow's description"], ["report.html", "all of this screen in one file"]];
+
 function Pictures({ version, address }) {
   const there = CAPTIONS.filter(([file]) => file in version.files);
-  return html`<${Panel} title="Pictures for your slides"><p class="quiet">Drawn once, when it was published.</p><ul class="thumbnails">${there.map(([file, caption]) => html`<li key=${file}>
+  return html`<${Panel} title="Pictures for your slides" wide><p class="quiet">Drawn once, when it was published.</p><ul class="thumbnails">${there.map(([file, caption]) => html`<li key=${file}>
     <a href=${`${address}/files/${file}`}><${Picture} src=${`${address}/files/${file}`} alt=${caption} /></a><${Download} href=${`${address}/files/${file}`} name=${file}>${caption}<//></li>`)}</ul><//>`;
 }
 
@@ -152,6 +160,7 @@ function Files({ version, address }) {
   const list = (files) => html`<ul class="files">${files.map((file) => html`<li key=${file}>
       <${Download} href=${`${address}/files/${file}`} name=${`${version.model}-${version.version}-${file}`}>${file}<//> <span class="quiet">${bytes(version.files[file].size_bytes)}</span></li>`)}</ul>`;
   return html`<${Panel} title="Downloads">${list(main)}
+    <ul class="files">${CARDS.map(([file, meaning]) => html`<li key=${file}><${Download} href=${`${address}/${file}`} name=${file}>${file}<//> <span class="quiet">${meaning}</span></li>`)}</ul>
     ${others.length ? html`<details><summary>${plural(others.length, "more file")} that the server works with</summary>${list(others)}</details>` : null}
     <${Tour} path=${`${address}/files/model.keras`} save="model.keras" /><//>`;
 }

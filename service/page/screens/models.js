@@ -5,13 +5,14 @@ import { useResource } from "../core/resource.js";
 import { hasKeys } from "../core/server.js";
 import { ago, bytes, percent } from "../core/words.js";
 import { Await, Badge, Download, Panel, Term } from "../parts/basics.js";
+import { ImportModel } from "../parts/import_model.js";
 import { Tour } from "../parts/tour.js";
 
 export function Models() {
   const models = useResource("/models", { every: 10000 });
   return html`<${Await} of=${models}>${({ models: list }) => (list.length ? html`<${Table} models=${list} />` : html`<${Panel} title="No model yet" wide>
     <p>Every training that succeeds publishes a version here. <a href="#/new">Start one</a>.</p><//>`)}<//>
-    <${Tour} path="/models" />`;
+    <${Tour} path="/models" /><${ImportModel} />`;
 }
 
 function Table({ models }) {

@@ -25,7 +25,8 @@ export function New() {
   const presets = useResource("/architectures");
   if (!datasets.data || !presets.data || clone) return html`<${Fault} error=${datasets.error ?? presets.error} /><${Loading} />`;
   const epochs = asked.has("architecture") || asked.has("layers") ? "" : DEFAULTS.epochs; // of another network: what it suggests
-  return html`<${Form} form=${{ ...DEFAULTS, epochs, ...Object.fromEntries(asked) }} datasets=${datasets.data.datasets} presets=${presets.data.architectures} />`;
+  const architecture = asked.has("initial") ? "" : DEFAULTS.architecture; // a training that goes on has the network that is there
+  return html`<${Form} form=${{ ...DEFAULTS, architecture, epochs, ...Object.fromEntries(asked) }} datasets=${datasets.data.datasets} presets=${presets.data.architectures} />`;
 }
 
 const change = (name) => (event) => setQuery({ [name]: event.currentTarget.type === "checkbox" ? (event.currentTarget.checked ? "true" : "") : event.currentTarget.value });
@@ -76,13 +77,14 @@ function More({ form }) {
 function Network({ form, presets }) {
   const preset = presets.find(({ name }) => name === form.architecture) ?? presets[0];
   const overrides = query({ dataset: form.dataset, activation: form.activation, depth: form.depth, width: form.width, dropout: form.dropout });
-  const detail = useResource(form.layers ? null : at`/architectures/${preset.name}` + useLater(overrides));
+  const isGiven = Boolean(form.initial && !form.architecture && !form.layers);
+  const detail = useResource(form.layers || isGiven ? null : at`/architectures/${preset.name}` + useLater(overrides));
   const own = () => setQuery({ layers: linesOf(detail.data?.architecture.layers ?? [{ type: "flatten" }, { type: "dense", units: "classes", activation: "softmax" }]), size: detail.data?.architecture.input_size ? JSON.stringify(detail.data.architecture.input_size) : "", activation: "", depth: "", width: "", dropout: "" });
   return html`<${Panel} title="Network" wide>
-    <div class="toolbar"><label>Network <select value=${form.layers ? "own" : preset.name} onChange=${(event) => (event.currentTarget.value === "own" ? own() : setQuery({ architecture: event.currentTarget.value, layers: "", size: "" }))}>
-      ${presets.map(({ name, title, year }) => html`<option key=${name} value=${name}>${title}${year ? ` (${year})` : ""}</option>`)}<option value="own">your own layers</option></select></label>
-      ${form.layers ? null : html`<button type="button" onClick=${own} disabled=${!detail.data}>Change its layers</button>`}</div>
-    ${form.layers ? html`<${Own} form=${form} />` : html`<p class="quiet">${preset.source}</p><${Fault} error=${detail.error} />${detail.data ? html`<${Drawn} network=${detail.data} />` : null}
+    <div class="toolbar"><label>Network <select value=${form.layers ? "own" : isGiven ? "" : preset.name} onChange=${(event) => (event.currentTarget.value === "own" ? own() : setQuery({ architecture: event.currentTarget.value, layers: "", size: "" }))}>
+      ${form.initial ? html`<option value="">that of ${form.initial}</option>` : null}${presets.map(({ name, title, year }) => html`<option key=${name} value=${name}>${title}${year ? ` (${year})` : ""}</option>`)}<option value="own">your own layers</option></select></label>
+      ${form.layers || isGiven ? null : html`<button type="button" onClick=${own} disabled=${!detail.data}>Change its layers</button>`}</div>
+    ${form.layers ? html`<${Own} form=${form} />` : isGiven ? html`<p>It goes on from what ${form.initial} has learned.</p>` : html`<p class="quiet">${preset.source}</p><${Fault} error=${detail.error} />${detail.data ? html`<${Drawn} network=${detail.data} />` : null}
       <${Tour} path=${at`/architectures/${preset.name}` + overrides} data=${detail.data ?? undefined} />`}
   <//>`;
 }

@@ -1,55 +1,17 @@
 // One run, live: every epoch as it comes.
-import { useEffect, useRef } from "preact/hooks";
-import { at, post, remove } from "../core/api.js";
+import { useAnswer } from "../core/answers.js";
+import { at, post, remove, send } from "../core/api.js";
 import { html } from "../core/html.js";
-import { listen, onRestart } from "../core/live.js";
+import { useJob } from "../core/job.js";
 import { useAction, useResource } from "../core/resource.js";
 import { go } from "../core/router.js";
-import { isOver, rowOf } from "../core/rows.js";
+import { howFar, isOver, KINDS, rowOf, share } from "../core/rows.js";
 import { hasKeys } from "../core/server.js";
-import { ago, count, duration, figure, percent, plural, settingName } from "../core/words.js";
-import { Await, Badge, Confirm, Fault, Figure, Panel, Term } from "../parts/basics.js";
+import { ago, bytes, count, duration, figure, percent, plural, settingName } from "../core/words.js";
+import { Await, Badge, Confirm, Download, Fault, Figure, Panel, Term } from "../parts/basics.js";
 import { Chart } from "../parts/chart.js";
 import { Findings } from "../parts/doctor.js";
 import { Tour } from "../parts/tour.js";
-
-const SERIES = ["loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"];
-
-/** The job with what an event says. Null: the event does not fit, so the job has to be read again. */
-function withEvent(job, { kind, data }) {
-  if (kind === "progress") return { ...job, progress: { ...job.progress, ...data } };
-  if (kind !== "epoch") return null;
-  const history = job.history ?? {};
-  const known = history.loss?.length ?? 0;
-  if (data.epoch <= known) return job;
-  if (data.epoch !== known + 1) return null;
-  const longer = Object.fromEntries(SERIES.map((name) => [name, data[name] === undefined ? history[name] ?? [] : [...(history[name] ?? []), data[name]]]));
-  return { ...job, history: { ...history, ...longer, best_epoch: bestEpoch(job, longer) }, progress: { ...job.progress, epoch: data.epoch } };
-}
-
-/** The best epoch when one more has ended, by the rule that the server has. */
-function bestEpoch({ history, request }, longer) {
-  const { monitor = "val_loss", min_delta: least = 0 } = request.early_stopping ?? {};
-  const values = longer[monitor];
-  const best = history?.best_epoch ?? null;
-  if (!values.length || best === null) return values.length || null;
-  const change = values.at(-1) - values[best - 1];
-  return (monitor === "val_loss" ? -change : change) > least ? values.length : best;
-}
-
-function useJob(id) {
-  const job = useResource(at`/jobs/${id}`);
-  const latest = useRef(/** @type {any} */ (null));
-  latest.current = job.data; // in drawing, not in an effect: several events may come before the effect runs
-  const { change, reload } = job;
-  useEffect(() => listen((event) => {
-    if (event.job !== id || !latest.current) return;
-    const next = withEvent(latest.current, event);
-    if (next) { latest.current = next; change(next); } else reload();
-  }), [id, change, reload]);
-  useEffect(() => onRestart(reload), [reload]);
-  return job;
-}
 
 export function Run({ steps: [, id] }) {
   const job = useJob(id);
@@ -58,17 +20,50 @@ export function Run({ steps: [, id] }) {
 
 function Live({ job, reload }) {
   const row = rowOf(job);
-  const { history = {} } = job;
-  const bestBy = job.request.early_stopping?.monitor === "val_accuracy" ? "validation accuracy" : "validation loss";
   return html`<${Head} job=${job} row=${row} reload=${reload} />
     <${Trouble} job=${job} />
-    <div class="columns">
+    ${row.kind === "predictions" ? html`<${Rows} job=${job} row=${row} />` : null}
+    ${row.kind === "training" ? html`<${Training} job=${job} />` : html`<${Log} job=${job} />`}`;
+}
+
+function Training({ job }) {
+  const { history = {} } = job;
+  const bestBy = job.request.early_stopping?.monitor === "val_accuracy" ? "validation accuracy" : "validation loss";
+  return html`<div class="columns">
       <${Panel} title="Accuracy" tools=${html`<${Term} name="accuracy">what is this?<//>`}><${Curves} history=${history} kind="accuracy" bestBy=${bestBy} asPercent />
+        ${history.loss?.length ? html`<p><${Download} href=${at`/jobs/${job.id}/tensorboard`} name=${`events.out.tfevents.${job.id}`}>Curves for TensorBoard<//></p>` : null}
         <${Tour} path=${at`/jobs/${job.id}`} data=${job} /><//>
       <${Panel} title="Loss" tools=${html`<${Term} name="loss">what is this?<//>`}><${Curves} history=${history} kind="loss" bestBy=${bestBy} /><${Tour} path=${at`/jobs/${job.id}/curves.svg`} save="curves.svg" /><//>
     </div>
     <${Doctor} job=${job} />
     <div class="columns"><${Settings} request=${job.request} /><${Log} job=${job} /></div>`;
+}
+
+/** What was classified, and the rows of it when the job has ended. */
+function Rows({ job, row }) {
+  const { predictions, dataset } = job.request;
+  const path = at`/jobs/${job.id}/predictions`;
+  const what = predictions.source === "split" ? `The ${predictions.split} pictures of ${dataset}` : `Your pictures, ${bytes(predictions.size_bytes)}`;
+  return html`<${Panel} title="Answers" wide>
+    <p>${what}, classified by <a href=${`#/model/${predictions.version}`}>${predictions.version.replace("/", ", version ")}</a>.</p>
+    ${isOver(job.state) ? html`<p class="buttons"><${Download} href=${`${path}?format=csv`} name=${`${job.id}.csv`} button>Download as a table (CSV)<//>
+      <${Download} href=${`${path}?format=jsonl`} name=${`${job.id}.jsonl`} button>Download as JSON lines<//></p>
+      ${job.state === "succeeded" ? html`<${FirstRows} path=${path} />` : html`<p class="quiet">The rows that it had written when it ended.</p>`}`
+    : html`<p class="quiet">You may close this page: the work goes on, and this address shows how far it is. The rows are here when it has ended${row.steps ? "" : "; it counts the pictures first"}.</p>`}
+    <${Tour} path=${`${path}?format=csv`} save="answers.csv" /><//>`;
+}
+
+const SHOWN_ROWS = 10;
+const SHOWN_BYTES = 8191;
+
+/** The first rows, so that one sees what the file has; only so many bytes are read. */
+function FirstRows({ path }) {
+  const found = useAnswer([path], async (abort) => (await send("GET", `${path}?format=jsonl`, { signal: abort, headers: { Range: `bytes=0-${SHOWN_BYTES}` } })).text());
+  const rows = (found.answer ?? "").split("\n").slice(0, -1).slice(0, SHOWN_ROWS).map((line) => JSON.parse(line));
+  if (!rows.length) return html`<${Fault} error=${found.error} />`;
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="The first answers"><table class="narrow">
+    <thead><tr><th scope="col">picture</th><th scope="col">label</th><th scope="col" class="number">probability</th></tr></thead>
+    <tbody>${rows.map((one) => html`<tr key=${one.name}><th scope="row">${one.name}</th><td>${one.error ? html`<${Badge} state="warning">${one.error.message ?? one.error}<//>` : one.label}</td><td class="number">${one.error ? "" : percent(one.score)}</td></tr>`)}</tbody></table></div>`;
 }
 
 function Head({ job, row, reload }) {
@@ -77,13 +72,17 @@ function Head({ job, row, reload }) {
   const again = useAction(async () => { const made = await post("/jobs", withoutNulls({ ...job.request, ...(job.state === "failed" ? {} : { seed: undefined }) })); go(at`#/run/${made.id}`); });
   const forget = useAction(async () => { await remove(at`/jobs/${job.id}`); go("#/"); });
   const over = isOver(job.state);
+  const isTraining = row.kind === "training";
+  const version = job.request.export?.version ?? job.request.record ?? job.request.predictions?.version ?? "";
   return html`<${Panel} title=${row.name} id="run-head" wide tools=${html`<${Badge} state=${job.state} />`}>
     <p class="progress-line" role="status">${sentence(job, row)}</p>
-    ${job.state === "running" ? html`<progress max=${row.epochs || 1} value=${row.epoch} aria-label="Epochs"></progress>` : null}
+    ${job.state === "running" ? html`<progress max=${isTraining ? row.epochs || 1 : 1} value=${isTraining ? row.epoch : share(row) ?? undefined} aria-label=${isTraining ? "Epochs" : "How far it is"}></progress>` : null}
     <dl class="figures">
-      <${Figure} name="dataset"><a class="clip" href=${at`#/data/${row.dataset}`}>${row.dataset}</a><//>
-      <${Figure} name="network">${row.architecture}<//>
-      <${Figure} name=${html`best <${Term} name="validation" />`}>${percent(row.validation)}<//>
+      ${isTraining ? null : html`<${Figure} name="what it does">${KINDS[row.kind]}<//>`}
+      ${row.dataset ? html`<${Figure} name="dataset"><a class="clip" href=${at`#/data/${row.dataset}`}>${row.dataset}</a><//>` : null}
+      ${isTraining ? html`<${Figure} name="network">${row.architecture}<//>
+      <${Figure} name=${html`best <${Term} name="validation" />`}>${percent(row.validation)}<//>` : null}
+      ${job.request.export ? html`<${Figure} name="format">${job.request.export.format}<//>` : null}
       ${row.test !== null ? html`<${Figure} name=${html`<${Term} name="test" />`}>${percent(row.test)}<//>` : null}
       ${job.state === "running" && row.speed ? html`<${Figure} name="speed">${count(Math.round(row.speed))} pictures per second<//>` : null}
       <${Figure} name="time">${duration(row.seconds)}<//>
@@ -94,12 +93,13 @@ function Head({ job, row, reload }) {
     ${job.note ? html`<p class="quiet">${job.note}</p>` : null}
     <p class="buttons">
       ${row.version ? html`<a class="button primary" href=${at`#/look/${row.name}/${row.version}`}>Try it on a picture</a><a class="button" href=${at`#/model/${row.name}/${row.version}`}>See the model</a>` : null}
-      ${job.state === "running" ? html`<button type="button" disabled=${finish.busy || row.cancelling} onClick=${finish.run}>Finish now, keep the best epoch</button>` : null}
+      ${version && !row.version ? html`<a class="button" href=${`#/model/${version}`}>See the model</a>` : null}
+      ${job.state === "running" && isTraining ? html`<button type="button" disabled=${finish.busy || row.cancelling} onClick=${finish.run}>Finish now, keep the best epoch</button>` : null}
       ${over ? null : html`<button type="button" disabled=${cancel.busy || row.cancelling} onClick=${cancel.run}>${row.cancelling ? "Cancelling" : "Cancel"}</button>`}
-      ${over ? html`<button type="button" disabled=${again.busy} onClick=${again.run}>${job.state === "failed" ? "Retry" : "Run again with another seed"}</button>` : null}
-      <a class="button" href=${at`#/new?clone=${job.id}`}>Change something and run</a>
+      ${over && isTraining ? html`<button type="button" disabled=${again.busy} onClick=${again.run}>${job.state === "failed" ? "Retry" : "Run again with another seed"}</button>` : null}
+      ${isTraining ? html`<a class="button" href=${at`#/new?clone=${job.id}`}>Change something and run</a>` : null}
       ${job.group ? html`<a class="button" href=${at`#/compare?group=${job.group}`}>Compare its group</a>` : null}
-      ${over ? html`<${Confirm} label="Delete" action=${forget.run} question="Delete the record and the log of this run? A published model stays." />` : null}
+      ${over ? html`<${Confirm} label="Delete" action=${forget.run} question=${row.kind === "predictions" ? "Delete this job and its answers?" : "Delete the record and the log of this run? A published model stays."} />` : null}
     </p>
     <${Fault} error=${cancel.error ?? finish.error ?? again.error ?? forget.error} />
   <//>`;
@@ -108,8 +108,8 @@ function Head({ job, row, reload }) {
 function sentence(job, row) {
   switch (job.state) {
     case "queued": return `Waiting${row.position ? `: number ${row.position} in the queue` : ""}${row.eta !== null ? `, starts in about ${duration(row.eta)}` : ""}. Created ${ago(job.created_at)}.`;
-    case "running": return `${capital(row.phase || "starting")}${row.epoch ? `: epoch ${row.epoch} of ${row.epochs} has ended` : ""}${row.eta !== null ? `, about ${duration(row.eta)} left` : ""}.${job.progress?.message ? ` ${job.progress.message}` : ""}`;
-    case "succeeded": return `Published as version ${row.version} of ${row.name}, ${ago(job.finished_at)}.`;
+    case "running": return `${capital(row.phase || "starting")}${row.kind !== "training" ? (howFar(row) ? `: ${howFar(row)}` : "") : row.epoch ? `: epoch ${row.epoch} of ${row.epochs} has ended` : ""}${row.eta !== null ? `, about ${duration(row.eta)} left` : ""}.${job.progress?.message ? ` ${job.progress.message}` : ""}`;
+    case "succeeded": return row.version === null ? `Done ${ago(job.finished_at)}.` : `Published as version ${row.version} of ${row.name}, ${ago(job.finished_at)}.`;
     case "failed": return `Ended with an error ${ago(job.finished_at)}.`;
     default: return `Cancelled ${ago(job.finished_at)}.`;
   }

@@ -5,7 +5,7 @@ import { html } from "../core/html.js";
 import { listen, restarts } from "../core/live.js";
 import { useAction, useResource } from "../core/resource.js";
 import { go, place, setQuery } from "../core/router.js";
-import { isOver, rowOf, STATES } from "../core/rows.js";
+import { howFar, isOver, KINDS, rowOf, STATES } from "../core/rows.js";
 import { hasKeys, patched } from "../core/server.js";
 import { ago, duration, percent } from "../core/words.js";
 import { Badge, Confirm, Fault, Loading, Panel, Term } from "../parts/basics.js";
@@ -107,7 +107,7 @@ function arranged(rows, text, sort, versions) {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   const withDoctor = rows.map((row) => ({ ...row, doctor: row.doctor || versions.get(row.id)?.doctor || "" }));
   const found = withDoctor.filter((row) => {
-    const all = [row.name, row.id, row.owner, row.state, row.dataset, row.architecture, row.setting, versions.get(row.id)?.aliases, ...row.tags].join(" ").toLowerCase();
+    const all = [row.name, row.id, row.owner, row.state, row.dataset, row.architecture, row.setting, KINDS[row.kind], versions.get(row.id)?.aliases, ...row.tags].join(" ").toLowerCase();
     return words.every((word) => all.includes(word));
   });
   const [name, direction] = sort.split("-");
@@ -143,7 +143,7 @@ function Cell({ name, row, version }) {
   switch (name) {
     case "name": return html`<th scope="row"><a class="clip" href=${at`#/run/${row.id}`} title=${[`${row.name} (${row.id})`, ...row.tags].join(", ")}>${row.name}</a>
       ${row.version ? html` <a class="small-text" href=${at`#/model/${row.name}/${row.version}`}>v${row.version}</a>` : null}</th>`;
-    case "architecture": return html`<td><span class="clip" title=${row.architecture}>${row.architecture}</span>${row.setting ? html`<span class="setting clip" title=${row.setting}>${row.setting}</span>` : null}</td>`;
+    case "architecture": return row.kind !== "training" ? html`<td class="quiet">${KINDS[row.kind]}</td>` : html`<td><span class="clip" title=${row.architecture}>${row.architecture}</span>${row.setting ? html`<span class="setting clip" title=${row.setting}>${row.setting}</span>` : null}</td>`;
     case "state": return html`<td><${Badge} state=${row.state}>${stateText(row)}<//>${row.error ? html`<span class="small-text"> ${row.error.code}</span>` : null}</td>`;
     case "validation": return html`<td class="number">${percent(row.validation)}</td>`;
     case "test": return html`<td class="number">${percent(row.test)}</td>`;
@@ -155,7 +155,7 @@ function Cell({ name, row, version }) {
 }
 
 const stateText = (row) => {
-  if (row.state === "running") return row.epochs && row.epoch ? `epoch ${row.epoch} of ${row.epochs}` : row.phase || "running";
+  if (row.state === "running") return howFar(row) || row.phase || "running";
   if (row.state === "queued" && row.position) return `queued, number ${row.position}${row.priority ? `, priority ${row.priority}` : ""}`;
   return row.state;
 };

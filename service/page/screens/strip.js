@@ -4,6 +4,7 @@ import { apiKey, at, isLocked, isOffline, post, useKey } from "../core/api.js";
 import { html } from "../core/html.js";
 import { useAction } from "../core/resource.js";
 import { place } from "../core/router.js";
+import { howFar, KINDS, share } from "../core/rows.js";
 import { hasKeys, me, overview, readOverview, watchServer, workers } from "../core/server.js";
 import { bytes, duration, percent } from "../core/words.js";
 import { Fault } from "../parts/basics.js";
@@ -26,7 +27,7 @@ export function Strip() {
   </header>`;
 }
 
-const phaseText = (row) => (row.phase === "training" || !row.phase ? "training" : row.phase);
+const phaseText = (row) => [row.phase || (row.kind === "training" ? "training" : KINDS[row.kind]), howFar(row)].filter(Boolean).join(", ");
 
 /** What runs now, what waits, and the GPU. */
 function Now() {
@@ -43,8 +44,8 @@ function Now() {
 function Running({ row }) {
   const cancel = useAction(async () => { await post(at`/jobs/${row.id}/cancel`); await readOverview(); });
   const owner = row.owner && row.owner !== "local" ? ` by ${row.owner}` : "";
-  return html`<span class="running"><span aria-hidden="true">▶ </span><a class="clip" href=${at`#/run/${row.id}`} title=${row.name}>${row.name}</a><span>${owner} · ${phaseText(row)}${row.epochs ? `, epoch ${row.epoch} of ${row.epochs}` : ""}${row.eta !== null ? `, ${duration(row.eta)} left` : ""}</span>
-    <progress max=${row.epochs || 1} value=${row.epoch} aria-label=${`Epochs of ${row.name}`}></progress>
+  return html`<span class="running"><span aria-hidden="true">▶ </span><a class="clip" href=${at`#/run/${row.id}`} title=${row.name}>${row.name}</a><span>${owner} · ${phaseText(row)}${row.eta !== null ? `, ${duration(row.eta)} left` : ""}</span>
+    <progress max="1" value=${share(row) ?? undefined} aria-label=${`How far ${row.name} is`}></progress>
     <button type="button" class="small" disabled=${cancel.busy || row.cancelling} onClick=${cancel.run}>${row.cancelling || cancel.busy ? "Cancelling" : "Cancel"}</button></span>`;
 }
 
