@@ -87,7 +87,7 @@ endef
 WAITING := tests/integration tests/learning tests/examples tests/contract tests/unit
 UNMEASURED_PROMISES := $(addprefix tests/promises/test_,broker_promises.py disk_promises.py store_promises.py upload_promises.py)
 SIDE_BY_SIDE := $(UNMEASURED_PROMISES) $(WAITING)
-SLOW_PROMISES := $(addprefix tests/promises/test_,limit_promises.py start_promises.py worker_promises.py)
+SLOW_PROMISES := $(addprefix tests/promises/test_,limit_promises.py preemption_promises.py start_promises.py worker_promises.py)
 MEASURED_PROMISES := $(filter-out $(SLOW_PROMISES) $(UNMEASURED_PROMISES),$(wildcard tests/promises/test_*.py))
 # Types are checked while the tests run, whose processes often wait.
 test: $(DEVELOPMENT) $(PAGE)  ## the whole gate: format, lint, types, imports, API description, tests
