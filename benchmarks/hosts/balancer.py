@@ -4,7 +4,8 @@
 
 A program of our own, because the checks must run where neither HAProxy nor nginx is installed. It does what those do by
 `option httpchk GET /readyz`, `fall 2`, `on-marked-down shutdown-sessions` and `option redispatch`: it knows nothing of
-requests, and a connection stays with its server.
+requests, and a connection stays with its server. When no server is ready, all that answer are used, as by Envoy's panic
+mode: without the object store no API is ready, and each still predicts with the networks that it has.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ class Server:
     host: str
     port: int
     failed: int = FALL
+    is_silent: bool = True
     relays: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
@@ -34,14 +36,16 @@ class Server:
         return self.failed < FALL
 
     async def watch(self) -> None:
-        """Ask for ever; end the connections of a server that is given up."""
+        """Ask for ever; end the connections of a server that no longer answers."""
         while True:
             try:
                 async with asyncio.timeout(CHECK_WITHIN_S):
                     self.failed = 0 if await self._is_ready() else self.failed + 1
+                self.is_silent = False
             except (OSError, TimeoutError):
                 self.failed += 1
-            if not self.is_up:
+                self.is_silent = not self.is_up
+            if self.is_silent:
                 for relay in self.relays:
                     relay.cancel()
             await asyncio.sleep(CHECK_EVERY_S)
@@ -80,6 +84,7 @@ class Balancer:
 
     def _in_turn(self) -> list[Server]:
         ready = [server for server in self._servers if server.is_up]
+        ready = ready or [server for server in self._servers if not server.is_silent]
         if ready:  # the next connection begins with the one after it
             self._servers.remove(ready[0])
             self._servers.append(ready[0])

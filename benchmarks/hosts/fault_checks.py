@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import httpx
 
+from benchmarks.hosts.fleet import log_of
 from benchmarks.hosts.lab import LONG, TRAINING, Lab, require, wait_until
 from benchmarks.hosts.plan import APIS, LEASE_S, REDIS, STORE, Host
 from benchmarks.hosts.sharing_checks import STEADY, long_job, predicted
@@ -38,7 +39,9 @@ def worker_cut_off(lab: Lab) -> str:
     with lab.without(host):
         other = _wait_for_another(lab, job, host)
         _require_one_version(lab, job)
-    _wait_until_working(lab, host)
+    wait_until(
+        lambda: f"job {job}: its claim was lost" in log_of(host).read_text(), 60, f"{host.name} notices its loss"
+    )
     require(len(lab.versions_of(job)) == 1, "the worker that came back has published, too")
     return f"{other.name} published; {host.name} came back and published nothing"
 
@@ -234,14 +237,6 @@ def _wait_for_another(lab: Lab, job: str, lost: Host) -> Host:
 
     wait_until(is_found, TAKEN_OVER_S, f"another worker goes on with job {job}")
     return found[-1]
-
-
-def _wait_until_working(lab: Lab, host: Host) -> None:
-    """Until a host's worker takes a job again."""
-    jobs = [lab.submit(model="after", seed=seed, epochs=1, train_samples=100) for seed in range(8)]
-    for job in jobs:
-        lab.wait_for_end(job)
-    wait_until(lambda: host.name in {worker["host"] for worker in lab.workers()}, 60, f"{host.name} is back")
 
 
 def _serves(lab: Lab, model: str) -> bool:

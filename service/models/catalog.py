@@ -83,8 +83,11 @@ class Catalog:
         try:
             await self._check()
             await asyncio.wait_for(self.index_for_readiness(), STORE_PATIENCE_S)
-        except (StoreUnavailable, TimeoutError) as error:
+        except StoreUnavailable as error:
             logger.warning("not ready: %s", error)
+            return False
+        except TimeoutError:
+            logger.warning("not ready: the model store did not answer within %g s", STORE_PATIENCE_S)
             return False
         return True
 

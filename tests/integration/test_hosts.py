@@ -82,3 +82,19 @@ def test_the_balancer_takes_turns_among_the_servers_that_are_ready() -> None:
             return found
 
     assert sorted(asyncio.run(answers())) == ["a", "a", "a", "b", "b", "b"]
+
+
+def test_the_balancer_uses_all_servers_that_answer_when_none_is_ready() -> None:
+    async def answers() -> list[str]:
+        port = free_port()
+        async with served("a", 503) as first, served("b", 503) as second:
+            balancing = asyncio.create_task(
+                Balancer([first, second, Server("127.0.0.1", free_port())]).serve("127.0.0.1", port)
+            )
+            while first.is_silent or second.is_silent:
+                await asyncio.sleep(0.01)
+            found = [await asked(port) for _ in range(4)]
+            balancing.cancel()
+            return found
+
+    assert sorted(asyncio.run(answers())) == ["a", "a", "b", "b"]

@@ -130,3 +130,14 @@ async def test_a_version_tested_on_few_pictures_is_not_the_best(catalog: Catalog
     best = (await catalog.index()).models["alpha"].best
     assert best is not None
     assert best.version == 2
+
+
+async def test_a_store_that_does_not_answer_in_time_is_named_in_the_log(
+    catalog: Catalog, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.models.catalog.STORE_PATIENCE_S", 0.0)
+
+    assert not await catalog.is_store_up()
+    assert [record.getMessage() for record in caplog.records] == [
+        "not ready: the model store did not answer within 0 s"
+    ]
