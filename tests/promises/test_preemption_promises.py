@@ -8,6 +8,7 @@ from pathlib import Path
 
 import onnx
 import pytest
+import redis
 
 from model_store import ModelStore, open_store
 from tests.busy_machine import is_within, slowness, wait_until
@@ -15,7 +16,6 @@ from tests.promises.ledger import Ledger
 from tests.promises.preemption import STORE_URL, Preemptible, S3Server, resumptions, s3_server, trainer_of
 from tests.promises.servers import Broker
 from worker.artifacts import ONNX_FILE
-from worker.job_store.connection import connect
 from worker.job_store.store import JobStore
 from worker.job_store.wake_ups import WakeUps
 from worker.jobs.plan import plan
@@ -27,7 +27,7 @@ from worker.settings import WorkerSettings
 KILLS = int(os.environ.get("PREEMPTION_KILLS", "200"))
 """Fewer than 200 for a shorter run."""
 KILLS_OF_A_JOB = 4
-WORKERS = 4
+WORKERS = min(4, KILLS // KILLS_OF_A_JOB)
 EPOCHS = 20
 PAUSE_GRACE_S = 5
 
@@ -47,7 +47,7 @@ def store(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> ModelStore:
 
 @pytest.fixture
 def job_store(broker: Broker) -> Iterator[JobStore]:
-    with connect(broker.url) as client:
+    with redis.Redis.from_url(broker.url, decode_responses=True) as client:  # waits for an answer as long as it takes
         yield JobStore(client)
 
 
