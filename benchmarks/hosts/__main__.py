@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.hosts.fleet import HOMES
-from benchmarks.hosts.namespaces import NOT_POSSIBLE, obstacle, run_inside
+from benchmarks.hosts.namespaces import NOT_POSSIBLE, end_with_input, obstacle, run_inside
 
 
 def main() -> int:
@@ -28,6 +28,7 @@ def main() -> int:
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.inside:
+        end_with_input()
         return _tried(options.only, options.logs)
     if reason := obstacle():
         print(f"Hosts cannot be made here: {reason}. Nothing was tried.", file=sys.stderr)

@@ -1,15 +1,22 @@
 """`make hosts` where namespaces are not allowed, and the parts of it that need none."""
 
 import asyncio
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import psutil
+import pytest
+
 from benchmarks.hosts.balancer import FALL, Balancer, Server
-from benchmarks.hosts.namespaces import NOT_POSSIBLE, TOOLS
+from benchmarks.hosts.namespaces import NOT_POSSIBLE, TOOLS, obstacle
+from tests.busy_machine import wait_until
 from tests.paths import PROJECT
+from tests.promises.processes import is_gone
 from tests.running import free_port
 
 
@@ -44,6 +51,27 @@ def test_hosts_are_refused_in_words_where_the_tools_are_missing(tmp_path: Path) 
     assert found.returncode == NOT_POSSIBLE
     assert all(tool in found.stderr for tool in TOOLS)
     assert "Nothing was tried." in found.stderr
+
+
+ENDS_WITH_ITS_INPUT = (
+    "import time; from benchmarks.hosts.namespaces import end_with_input; end_with_input(); time.sleep(99)"
+)
+RUNS_INSIDE = "import sys; from benchmarks.hosts.namespaces import run_inside; sys.exit(run_inside(sys.argv[1:]))"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_nothing_of_the_hosts_is_left_whatever_ends_the_program(number: signal.Signals) -> None:
+    if reason := obstacle():
+        pytest.skip(reason)
+    command = [sys.executable, "-c", RUNS_INSIDE, sys.executable, "-c", ENDS_WITH_ITS_INPUT]
+    outside = subprocess.Popen(command, cwd=PROJECT, env=os.environ | {"PYTHONPATH": str(PROJECT)})
+    first = psutil.Process(outside.pid)
+    wait_until(lambda: ENDS_WITH_ITS_INPUT in (first.children(recursive=True) or [first])[-1].cmdline()[-1:], 30)
+    inside = first.children(recursive=True)
+    for process in [first, *(inside if number == signal.SIGINT else [])]:  # a terminal tells all of them of Ctrl-C
+        process.send_signal(number)
+    outside.wait()
+    wait_until(lambda: all(map(is_gone, inside)), 30)
 
 
 @asynccontextmanager
