@@ -220,8 +220,9 @@ _MODELS = (
         "set_alias",
         "PUT",
         "/models/{name}/aliases/{alias}",
-        "Promote or roll back: point an alias, such as `production`, at a version.",
-        body=("version",),
+        "Promote or roll back: point an alias, such as `production`, at a version. A canary answers a share of its "
+        "predictions, a shadow is only compared; without them it has neither from then on.",
+        body=("version", "canary", "shadow"),
         changes=True,
     ),
 )

@@ -84,10 +84,14 @@ class AliasTarget(BaseModel):
 
     version: int = Field(ge=1, le=999_999_999, strict=True, examples=[3])
     canary: CanaryTarget | None = Field(
-        default=None, description="Answers a share of the predictions in its place; default: no version does."
+        default=None,
+        description="Answers a share of the predictions in its place: its `version`, and `weight`, that share, above 0 and "
+        "up to 1. Default: no version does.",
     )
     shadow: ShadowTarget | None = Field(
-        default=None, description="Is asked the same, and its answers are compared; default: no version is."
+        default=None,
+        description="Is asked the same, and its answers are compared: its `version`, and `weight`, the share of the "
+        "predictions (1 if it is left out). Default: no version is.",
     )
 
 

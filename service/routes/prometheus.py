@@ -1,6 +1,7 @@
 """The route that Prometheus reads: this process's counters, its loaded models, and the jobs in Redis.
 
-Open to everyone who can reach the port, like the health routes: it shows amounts and names of models, nothing else.
+Open to everyone who can reach the port, like the health routes: it shows amounts, and names of models and of aliases
+with a canary or a shadow, nothing else.
 """
 
 import asyncio
