@@ -85,8 +85,8 @@ class AliasTarget(BaseModel):
     version: int = Field(ge=1, le=999_999_999, strict=True, examples=[3])
     canary: CanaryTarget | None = Field(
         default=None,
-        description="Answers a share of the predictions in its place: its `version`, and `weight`, that share, above 0 and "
-        "up to 1. Default: no version does.",
+        description="Answers a share of the predictions in its place: its `version`, and `weight`, that share, above 0 "
+        "and up to 1. Default: no version does.",
     )
     shadow: ShadowTarget | None = Field(
         default=None,
