@@ -82,10 +82,12 @@ $(BIN)/lint-imports
 $(BIN)/python -m service.cli.openapi --check
 endef
 
-# Three at a time, because many tests wait for trainings. Promises that measure how fast answers come: one at a time. The
-# slowest promises, and the tests marked `long`, only in `make promises`.
+# Four at a time, because many tests wait for trainings. Each process of tests takes about 2.5 GB of memory with its stack;
+# `make test AT_ONCE=2` where that is too much. Promises that measure how fast answers come: one at a time. The slowest
+# promises, and the tests marked `long`, only in `make promises`.
+AT_ONCE := 4
 WAITING := tests/integration tests/learning tests/examples tests/contract tests/unit
-UNMEASURED_PROMISES := $(addprefix tests/promises/test_,broker_promises.py disk_promises.py store_promises.py upload_promises.py)
+UNMEASURED_PROMISES := $(patsubst %,tests/promises/test_%_promises.py,broker disk load store upload)
 SIDE_BY_SIDE := $(UNMEASURED_PROMISES) $(WAITING)
 SLOW_PROMISES := $(addprefix tests/promises/test_,limit_promises.py preemption_promises.py start_promises.py worker_promises.py)
 MEASURED_PROMISES := $(filter-out $(SLOW_PROMISES) $(UNMEASURED_PROMISES),$(wildcard tests/promises/test_*.py))
@@ -93,14 +95,14 @@ MEASURED_PROMISES := $(filter-out $(SLOW_PROMISES) $(UNMEASURED_PROMISES),$(wild
 test: $(DEVELOPMENT) $(PAGE)  ## the whole gate: format, lint, types, imports, API description, tests
 	$(LINT)
 	@$(BIN)/mypy & types=$$!; \
-	$(BIN)/python -m pytest -m "not long" -n 3 --dist loadfile --no-loadscope-reorder -p no:playwright $(SIDE_BY_SIDE); tests=$$?; \
+	$(BIN)/python -m pytest -m "not long" -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder -p no:playwright $(SIDE_BY_SIDE); tests=$$?; \
 	wait $$types && exit $$tests
 	$(BIN)/python -m pytest -m "not long" -n 3 --dist loadfile --no-loadscope-reorder tests/browser
 	$(BIN)/python -m pytest -m "not long" -p no:playwright $(MEASURED_PROMISES)
 
 # Not part of `make test`: Python's tracing makes the tests take 1.4 to 1.9 times the processor time (3.11).
 coverage: $(DEVELOPMENT) $(PAGE)  ## run all tests and list the lines that none of them reaches
-	$(BIN)/python -m pytest --cov --cov-report= -m "not long" -n 3 --dist loadfile --no-loadscope-reorder $(SIDE_BY_SIDE)
+	$(BIN)/python -m pytest --cov --cov-report= -m "not long" -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder $(SIDE_BY_SIDE)
 	$(BIN)/python -m pytest --cov --cov-append --cov-report= -m "not long" -n 3 --dist loadfile --no-loadscope-reorder tests/browser
 	$(BIN)/python -m pytest --cov --cov-append -m "not long" $(MEASURED_PROMISES)
 

@@ -1,5 +1,6 @@
 """One running `convserve up` for all integration tests: private Valkey, one worker, the API, real HTTP."""
 
+import os
 from collections.abc import Iterator
 
 import httpx
@@ -7,6 +8,7 @@ import pytest
 import redis
 
 from tests.busy_machine import settings_when_busy
+from tests.integration.shared_version import small_version
 from tests.running import Stack, running_stack
 from worker.job_store.connection import connect
 from worker.job_store.store import JobStore
@@ -24,6 +26,16 @@ def api(stack: Stack) -> Iterator[httpx.Client]:
     """An HTTP client of the running stack."""
     with httpx.Client(base_url=stack.url, timeout=30) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def small(stack: Stack, api: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A version on the running stack from a short training, for whoever needs any: `small/1`."""
+    of_process = tmp_path_factory.getbasetemp()
+    shared = (of_process.parent if "PYTEST_XDIST_WORKER" in os.environ else of_process) / "small"
+    shared.mkdir(exist_ok=True)
+    small_version(stack, api, shared)
+    return "small/1"
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ pictures = {{
     "progressive JPEG": encode(colour, "JPEG", progressive=True),
     "progressive JPEG 4:4:4": encode(colour, "JPEG", progressive=True, subsampling=0),
     "WebP": encode(colour, "WEBP", method=0),
-    "lossless WebP": encode(colour, "WEBP", lossless=True, method=0),
+    "lossless WebP": encode(colour, "WEBP", lossless=True, method=0, quality=0),
     "transparent WebP": encode(Image.new("RGBA", size, (1, 2, 3, 4)), "WEBP", method=0),
     "BMP": encode(colour, "BMP"),
     **{{

@@ -123,15 +123,19 @@ class Reader:
         """Whether a job is spoken of later; any other is cancelled, and so is a group."""
         if "jobs" in submitted:
             assert sum(submitted["counts"].values()) == len(submitted["jobs"])
-            assert self._api.post(f"/groups/{submitted['id']}/cancel").status_code == 200
+            self._cancel(f"/groups/{submitted['id']}")
             return False
         assert submitted["state"] in {"queued", "running"}
         self.job = submitted["id"]
         model = submitted["request"]["model"]
         is_needed = "JOB" in later.partition("/jobs --json")[0] or (model != MODEL and f"/models/{model}/" in later)
         if not is_needed:
-            assert self._api.post(f"/jobs/{self.job}/cancel").status_code == 200
+            self._cancel(f"/jobs/{self.job}")
         return is_needed
+
+    def _cancel(self, submitted: str) -> None:
+        """Cancel a job or a group; on a machine under load, Redis may not be in time, which is answered with 503."""
+        wait_until(lambda: self._api.post(f"{submitted}/cancel").status_code == 200, PATIENCE_S)
 
     def _let_convert(self, dataset: str) -> None:
         def state() -> object:

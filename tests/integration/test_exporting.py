@@ -6,30 +6,23 @@ import httpx
 import pytest
 
 from tests.integration.test_command_line import convserve
-from tests.running import Stack, submit, wait_for
+from tests.running import Stack
 from worker.jobs.exported import Exported
 
-V = "/models/to-export/versions/1"
-
-
-@pytest.fixture(scope="module")
-def version(api: httpx.Client) -> str:
-    job = submit(api, model="to-export", epochs=1)
-    assert wait_for(api, job["id"])["state"] == "succeeded"
-    return "to-export/1"
+V = "/models/small/versions/1"
 
 
 def test_a_version_is_exported_and_downloaded_with_its_other_files(
-    stack: Stack, api: httpx.Client, version: str, tmp_path_factory: pytest.TempPathFactory
+    stack: Stack, api: httpx.Client, small: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     manifest = api.get(f"{V}/files/manifest.json").content
 
-    done = convserve("export", version, "--format", "saved_model", "--json", "--url", stack.url)
+    done = convserve("export", small, "--format", "saved_model", "--json", "--url", stack.url)
 
     assert done.returncode == 0, done.stderr
     last = json.loads(done.stdout.splitlines()[-1])
     assert (last["kind"], last["state"], last["model"]["version"]) == ("export", "succeeded", 1)
-    assert last["request"]["export"] == {"version": version, "format": "saved_model"}
+    assert last["request"]["export"] == {"version": small, "format": "saved_model"}
     (listed,) = api.get(f"{V}/exports").json()["exports"]
     exported = Exported.model_validate(listed)
     accuracy = api.get(V).json()["metrics"]["test_accuracy"]
@@ -37,13 +30,13 @@ def test_a_version_is_exported_and_downloaded_with_its_other_files(
     assert abs(exported.accuracy - accuracy) <= 0.001
     assert exported.job == last["id"]
     out = tmp_path_factory.mktemp("downloaded")
-    assert convserve("download", version, "--out", str(out), "--url", stack.url).returncode == 0
+    assert convserve("download", small, "--out", str(out), "--url", stack.url).returncode == 0
     assert (out / "saved_model.zip").stat().st_size == exported.size_bytes
     assert "saved_model.zip" in (out / "README.md").read_text()
     assert api.get(f"{V}/files/manifest.json").content == manifest
 
 
-def test_a_format_that_is_not_known_is_refused_in_words(stack: Stack, version: str) -> None:
-    refused = convserve("export", version, "--format", "pickle", "--url", stack.url)
+def test_a_format_that_is_not_known_is_refused_in_words(stack: Stack, small: str) -> None:
+    refused = convserve("export", small, "--format", "pickle", "--url", stack.url)
     assert refused.returncode != 0
     assert "litert" in refused.stderr

@@ -11,7 +11,7 @@ from convserve import Client
 
 from tests.archives import picture
 from tests.integration.test_command_line import convserve
-from tests.running import Stack, submit, wait_for
+from tests.running import Stack, wait_for
 
 NAME = "brought-along"
 
@@ -21,11 +21,9 @@ def send(api: httpx.Client, content: bytes, filename: str = "Brought along.keras
 
 
 @pytest.fixture(scope="module")
-def exported(api: httpx.Client) -> bytes:
-    """The Keras file of a version that was trained here."""
-    job = submit(api, model="to-take-away", epochs=1)
-    assert wait_for(api, job["id"])["state"] == "succeeded"
-    return api.get("/models/to-take-away/versions/1/files/model.keras").content
+def exported(api: httpx.Client, small: str) -> bytes:
+    """The Keras file of a version that was trained."""
+    return api.get("/models/small/versions/1/files/model.keras").content
 
 
 def test_a_version_comes_back_as_another_and_answers_the_same(api: httpx.Client, exported: bytes) -> None:
@@ -39,12 +37,12 @@ def test_a_version_comes_back_as_another_and_answers_the_same(api: httpx.Client,
     assert job["state"] == "succeeded", job["error"]
     assert job["doctor"] is None
 
-    theirs, ours = (api.get(f"/models/{name}/versions/1").json() for name in (NAME, "to-take-away"))
+    theirs, ours = (api.get(f"/models/{name}/versions/1").json() for name in (NAME, "small"))
     assert theirs["metrics"]["test_accuracy"] == pytest.approx(ours["metrics"]["test_accuracy"])
     assert theirs["architecture"]["layers"] == ours["architecture"]["layers"]
     assert (theirs["tags"], theirs["note"], theirs["doctor"]) == (["mine"], "from elsewhere", {"worst": "none"})
     shirt = {"file": ("shirt.png", picture(80, (28, 28)))}
-    answers = [api.post(f"/models/{name}/predict", files=shirt).json() for name in (NAME, "to-take-away")]
+    answers = [api.post(f"/models/{name}/predict", files=shirt).json() for name in (NAME, "small")]
     probabilities = [[one["probability"] for one in answer["predictions"][0]["top_k"]] for answer in answers]
     assert probabilities[0] == pytest.approx(probabilities[1], abs=1e-5)
     assert api.get(f"/models/{NAME}/versions/1/layers").status_code == 200
@@ -54,11 +52,11 @@ def test_a_version_comes_back_as_another_and_answers_the_same(api: httpx.Client,
 
 @pytest.mark.usefixtures("exported")
 def test_an_onnx_file_is_served_as_it_is(api: httpx.Client) -> None:
-    content = api.get("/models/to-take-away/versions/1/files/model.onnx").content
+    content = api.get("/models/small/versions/1/files/model.onnx").content
     sent = send(api, content, "Graph only.onnx", dataset="fashion_mnist_sample")
     job = wait_for(api, sent.json()["id"])
     assert job["state"] == "succeeded", job["error"]
-    theirs, ours = (api.get(f"/models/{name}/versions/1").json() for name in ("graph-only", "to-take-away"))
+    theirs, ours = (api.get(f"/models/{name}/versions/1").json() for name in ("graph-only", "small"))
     assert theirs["metrics"]["test_accuracy"] == pytest.approx(ours["metrics"]["test_accuracy"])
     assert (theirs["architecture"], theirs["recipe"]["imported"]["format"]) == ({}, "onnx")
     assert api.post("/models/graph-only/predict", files={"file": ("a.png", picture(80, (28, 28)))}).status_code == 200

@@ -15,14 +15,10 @@ from tests.archives import picture, zipped
 from tests.integration.test_command_line import convserve
 from tests.running import Stack, submit, wait_for
 
-V = "/models/many/versions/1/predictions"
+V = "/models/small/versions/1/predictions"
 SAMPLE = "fashion_mnist_sample"
 
-
-@pytest.fixture(scope="module", autouse=True)
-def published(api: httpx.Client) -> None:
-    job = submit(api, model="many", epochs=1)
-    assert wait_for(api, job["id"])["state"] == "succeeded"
+pytestmark = pytest.mark.usefixtures("small")
 
 
 def done(api: httpx.Client, answer: httpx.Response) -> str:
@@ -47,7 +43,7 @@ def test_an_archive_becomes_rows_that_say_what_predictions_say(api: httpx.Client
     rows = done(api, api.post(V, params={"top_k": 3}, content=zipped(files), headers=headers))
     found = lines(api, rows)
     assert [line["name"] for line in found] == ["2.png", "bad.png", "x/1.png"]
-    one = api.post("/models/many/versions/1/predict?top_k=3", files={"file": ("1.png", files["x/1.png"])})
+    one = api.post("/models/small/versions/1/predict?top_k=3", files={"file": ("1.png", files["x/1.png"])})
     expected = one.json()["predictions"][0]
     assert [guess["label"] for guess in found[2]["top_k"]] == [guess["label"] for guess in expected["top_k"]]
     assert found[2]["score"] == pytest.approx(expected["probability"], abs=1e-5)
@@ -69,7 +65,7 @@ def test_an_archive_becomes_rows_that_say_what_predictions_say(api: httpx.Client
 
 def test_a_split_and_a_list_are_classified_without_an_archive(api: httpx.Client, stack: Stack) -> None:
     with Client(stack.url) as client:
-        job = client.predict_many(None, "many", dataset=SAMPLE, split="test", top_k=1).wait(progress=False)
+        job = client.predict_many(None, "small", dataset=SAMPLE, split="test", top_k=1).wait(progress=False)
         rows = client.predictions(job)
     total = api.get(f"/datasets/{SAMPLE}").json()["test"]
     assert [row["name"] for row in rows] == [f"test/{place}" for place in range(total)]
@@ -84,15 +80,15 @@ def test_what_cannot_be_classified_is_refused_at_once_or_by_the_job(api: httpx.C
     assert api.post(V, json={"dataset": SAMPLE, "split": "validation"}).json()["code"] == "picture_not_found"
     assert api.post(V, json={"dataset": SAMPLE, "splitt": "test"}).json()["code"] == "validation_failed"
     assert api.post(V, content=b"text", headers={"Content-Type": "text/plain"}).status_code == 415
-    training = submit(api, model="many", epochs=1)
+    training = submit(api, model="small", epochs=1)
     assert api.get(f"/jobs/{training['id']}/predictions").status_code == 404
-    wait_for(api, training["id"])
+    api.post(f"/jobs/{training['id']}/cancel").raise_for_status()
     bad = api.post(V, content=zipped({"a.txt": b"text"}), headers={"Content-Type": "application/zip"})
     job = wait_for(api, bad.json()["id"])
     assert (job["state"], job["error"]["code"]) == ("failed", "pictures_unusable")
     assert "no pictures" in job["error"]["message"]
     assert api.get(f"/jobs/{job['id']}/predictions").content == b""
-    assert api.delete("/jobs", params={"model": "many", "state": "failed"}).json()["changed"] == 1
+    assert api.delete("/jobs", params={"model": "small", "state": "failed"}).json()["changed"] == 1
     assert not (stack.data_dir / "store" / "predictions" / job["id"]).exists()
 
 
@@ -101,8 +97,8 @@ def test_the_command_line_writes_a_table_and_pipes_lines(stack: Stack, tmp_path:
     folder.mkdir()
     (folder / "a.png").write_bytes(picture(30))
     table = tmp_path / "out.csv"
-    done = convserve("bulk", "many/1", str(folder), "--output", str(table), "--url", stack.url)
+    done = convserve("bulk", "small/1", str(folder), "--output", str(table), "--url", stack.url)
     assert done.returncode == 0, done.stderr
     assert table.read_text().splitlines()[1].startswith("a.png,")
-    piped = convserve("bulk", "many", str(folder), "--format", "jsonl", "--top-k", "1", "--url", stack.url)
+    piped = convserve("bulk", "small", str(folder), "--format", "jsonl", "--top-k", "1", "--url", stack.url)
     assert json.loads(piped.stdout)["name"] == "a.png", piped.stderr

@@ -111,9 +111,16 @@ def test_a_server_that_does_not_answer_is_unavailable_within_seconds(monkeypatch
         assert caught.value.__cause__ is not None
 
 
-def test_more_objects_than_one_page_of_a_listing_are_all_found(objects: Objects) -> None:
+@pytest.mark.parametrize(("n_objects", "page"), [(25, 10), pytest.param(1102, 1000, marks=pytest.mark.long)])
+def test_more_objects_than_one_page_of_a_listing_are_all_found(
+    objects: Objects, endpoint: str, n_objects: int, page: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", str(page))  # of the server, which is a thread of this process
     assert isinstance(objects, Bucket)
-    for number in range(1, 1103):
+    for number in range(1, n_objects + 1):
         objects.put(f"models/shirts/numbers/{number}", b"")
 
-    assert publish(ModelStore(objects)).version == 1103
+    prefix = objects.url.removeprefix("s3://bucket/")
+    listed = httpx.get(f"{endpoint}/bucket", params={"list-type": "2", "prefix": prefix}).text
+    assert listed.count("<Key>") == page
+    assert publish(ModelStore(objects)).version == n_objects + 1

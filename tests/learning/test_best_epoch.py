@@ -106,7 +106,7 @@ def undisturbed() -> tuple[keras.Model, Fit]:
 
 
 # An epoch has seven batches; a pause asked for behind the last one comes in the next epoch.
-@pytest.mark.parametrize("pause_after", [0, 6, 20, 29])
+@pytest.mark.parametrize("pause_after", [0, 6, pytest.param(20, marks=pytest.mark.long), 29])
 def test_an_interruption_changes_nothing(
     tmp_path: Path, undisturbed: tuple[keras.Model, Fit], pause_after: int
 ) -> None:
