@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 from tests.busy_machine import exit_code, is_within, wait_until
 
@@ -65,6 +66,14 @@ class running_stack:  # noqa: N801 - used as a context manager
         except BaseException:
             self._process.kill()
             raise
+
+
+def has_argument(process: psutil.Process, word: str) -> bool:
+    """Whether this is one of a process's arguments; one that has just ended has none."""
+    try:
+        return word in process.cmdline()
+    except psutil.NoSuchProcess:
+        return False
 
 
 def free_port() -> int:

@@ -18,7 +18,7 @@ from PIL import Image
 from service.cli.backup.reading import verify
 from tests.archives import stripes, zipped
 from tests.busy_machine import PATIENCE_S, settings_when_busy, wait_until
-from tests.running import Stack, running_stack, submit, wait_for
+from tests.running import Stack, has_argument, running_stack, submit, wait_for
 
 MODEL = "backed-up"
 
@@ -56,7 +56,7 @@ def answers(api: httpx.Client, shown: bytes) -> Any:  # noqa: ANN401 - JSON
 @contextlib.contextmanager
 def waiting_job(api: httpx.Client, stack: Stack) -> Iterator[str]:
     """A job that waits as long as the block lasts, because the worker stands still."""
-    (worker,) = [child for child in psutil.Process(stack.process.pid).children() if "worker" in child.cmdline()]
+    (worker,) = [child for child in psutil.Process(stack.process.pid).children() if has_argument(child, "worker")]
     worker.suspend()
     try:
         job: str = submit(api, epochs=1, train_samples=100, model=f"{MODEL}-later", priority=10)["id"]

@@ -19,7 +19,7 @@ from tests.archives import stripes, zipped
 from tests.busy_machine import PATIENCE_S, wait_until
 from tests.documentation import Block, blocks
 from tests.paths import PROJECT
-from tests.running import Stack, submit, wait_for
+from tests.running import Stack, has_argument, submit, wait_for
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 RUN_HERE = ("curl ", "convserve ")
@@ -112,7 +112,7 @@ class Reader:
     @contextlib.contextmanager
     def _no_job_begins(self) -> Iterator[None]:
         """Stop the worker for a moment: a job that is cancelled at once costs no trainer, which takes 8 s of CPU."""
-        (worker,) = [child for child in psutil.Process(self._up).children() if "worker" in child.cmdline()]
+        (worker,) = [child for child in psutil.Process(self._up).children() if has_argument(child, "worker")]
         worker.suspend()
         try:
             yield

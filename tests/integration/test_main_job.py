@@ -17,7 +17,7 @@ from httpx_sse import connect_sse
 from PIL import Image
 
 from tests.busy_machine import is_within
-from tests.running import Stack, submit, wait_for
+from tests.running import Stack, has_argument, submit, wait_for
 from worker.datasets import Dataset, load_dataset
 from worker.pictures.pixels import to_unit_range
 
@@ -323,6 +323,4 @@ def _trainer_of(api: httpx.Client, job: str) -> int:
 def _trainers(stack: Stack) -> set[int]:
     """Process ids of all trainers, the spare included."""
     children = psutil.Process(stack.process.pid).children(recursive=True)
-    return {
-        child.pid for child in children if child.status() != "zombie" and "worker.training.trainer" in child.cmdline()
-    }
+    return {child.pid for child in children if has_argument(child, "worker.training.trainer")}

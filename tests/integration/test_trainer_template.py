@@ -14,6 +14,7 @@ import pytest
 
 from tests.busy_machine import wait_until
 from tests.paths import PROJECT
+from tests.running import has_argument
 from worker.settings import WorkerSettings
 from worker.supervision import spare_trainer, trainer_template
 from worker.supervision.spare_trainer import SpareTrainer
@@ -75,8 +76,7 @@ def spare(settings: WorkerSettings) -> Iterator[SpareTrainer]:
 
 def children(module: str) -> list[psutil.Process]:
     """Children of this process that run a module. One that has only just begun may not show its arguments yet."""
-    running = (child for child in psutil.Process().children() if child.status() != "zombie")
-    return [child for child in running if f"worker.training.{module}" in child.cmdline()]
+    return [child for child in psutil.Process().children() if has_argument(child, f"worker.training.{module}")]
 
 
 def wait_for_children(n_templates: int, n_trainers: int) -> None:

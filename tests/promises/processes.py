@@ -13,7 +13,7 @@ import httpx
 import psutil
 
 from tests.busy_machine import exit_code, is_within, wait_until
-from tests.running import Stack, submit, wait_for
+from tests.running import Stack, has_argument, submit, wait_for
 
 TRAINING = {"epochs": 40, "train_samples": 600}
 """A job of a few seconds."""
@@ -21,7 +21,7 @@ TRAINING = {"epochs": 40, "train_samples": 600}
 
 def child_of(stack: Stack, name: str) -> psutil.Process:
     """The process that `convserve up` runs under this name: `api`, `worker`."""
-    (found,) = [child for child in psutil.Process(stack.process.pid).children() if name in child.cmdline()]
+    (found,) = [child for child in psutil.Process(stack.process.pid).children() if has_argument(child, name)]
     return found
 
 

@@ -15,7 +15,7 @@ from tests.promises.ledger import Ledger, percentile
 from tests.promises.pictures import PNG
 from tests.promises.processes import cancel, child_of, succeeds
 from tests.promises.test_broker_promises import predict_for
-from tests.running import Stack, running_stack, submit, wait_for
+from tests.running import Stack, has_argument, running_stack, submit, wait_for
 from tests.thoroughness import IS_LONG, tries
 
 CLIENTS_AT_PEAK = 8
@@ -75,7 +75,7 @@ def test_nothing_grows(ledger: Ledger, stack: Stack, api: httpx.Client) -> None:
         use(stack, api, n_predictions // 10, 1)
         server, worker = child_of(stack, "api"), child_of(stack, "worker")
         # Beside the pool's process there is the tracker of its semaphores; trainers come and go.
-        workers = [worker, *(child for child in worker.children(recursive=True) if "worker" in child.cmdline())]
+        workers = [worker, *(child for child in worker.children(recursive=True) if has_argument(child, "worker"))]
         for _ in promise:
             before = (server.num_fds(), sum(one.num_fds() for one in workers), temporary_files(stack))
             memory_before = (memory_of(server), memory_of(*workers))

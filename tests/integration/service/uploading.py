@@ -9,6 +9,7 @@ import psutil
 from model_store import ModelStore
 from service.settings import ApiSettings
 from tests.busy_machine import PATIENCE_S
+from tests.running import has_argument
 
 ZIP = {"Content-Type": "application/zip"}
 
@@ -39,7 +40,7 @@ async def added(api: httpx.AsyncClient, name: str = "pets") -> dict[str, Any]:
 
 def converter() -> psutil.Process:
     """The only converter process there is."""
-    (found,) = (child for child in psutil.Process().children() if "worker.datasets.upload.convert" in child.cmdline())
+    (found,) = (child for child in psutil.Process().children() if has_argument(child, "worker.datasets.upload.convert"))
     return found
 
 
