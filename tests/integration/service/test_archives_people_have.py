@@ -15,6 +15,8 @@ from tests.unit.worker.datasets.test_picture_tables import parquet, pixel_table
 from tests.unit.worker.datasets.test_upload_foreign import tarred
 
 pytestmark = pytest.mark.anyio
+IN_UNIT_TESTS_TOO = pytest.mark.long
+"""Tried without a process by `test_archive_layouts.py` and `test_old_names.py`, and only by `make promises` with one."""
 
 
 def tree(folders: Iterable[str], n: int = 5, first: int = 0) -> dict[str, bytes]:
@@ -75,6 +77,7 @@ async def test_a_flat_test_folder_beside_class_folders_is_left_out_and_named(api
     assert any("3 of 23 pictures" in warning for warning in dataset["report"]["warnings"])
 
 
+@IN_UNIT_TESTS_TOO
 async def test_pictures_directly_in_split_folders_are_refused_with_a_hint(api: httpx.AsyncClient) -> None:
     answer = await upload(api, zipped(tree(["train", "test1"])))
     assert answer.status_code == 422
@@ -106,6 +109,7 @@ async def test_a_table_that_labels_only_the_training_pictures_leaves_the_others_
     assert dataset["report"]["skipped"] == {"no_label": 4}
 
 
+@IN_UNIT_TESTS_TOO
 async def test_other_files_at_the_top_do_not_decide_the_layout_and_are_named(api: httpx.AsyncClient) -> None:
     extra = {"docs/readme.txt": b"made at home", "scripts/make.py": b"print()", "preview.png": encoded_noise(999)}
     dataset = await dataset_of(api, zipped(tree(["pets/cat", "pets/dog"]) | extra))
@@ -114,12 +118,14 @@ async def test_other_files_at_the_top_do_not_decide_the_layout_and_are_named(api
     assert dataset["report"]["dropped_classes"] == []
 
 
+@IN_UNIT_TESTS_TOO
 async def test_backslashes_from_windows_separate_folders(api: httpx.AsyncClient) -> None:
     files = {name.replace("/", "\\"): data for name, data in tree(["pets/cat", "pets/dog"]).items()}
     dataset = await dataset_of(api, raw_zip([RawEntry(b"pets\\cat\\", b""), *raw(files)], system=0))
     assert {label: sum(numbers) for label, numbers in counts(dataset).items()} == {"cat": 5, "dog": 5}
 
 
+@IN_UNIT_TESTS_TOO
 async def test_rules_for_paths_hold_behind_backslashes(api: httpx.AsyncClient) -> None:
     evil = RawEntry(b"pets\\..\\..\\cat\\9.png", picture(3))
     answer = await upload(api, raw_zip([*raw(tree(["cat", "dog"])), evil], system=0))
@@ -160,6 +166,7 @@ def old_zip(page: str, words: tuple[str, str], extra: Callable[[bytes, str], byt
     return raw_zip([RawEntry(old, data, extra(old, name)) for name, (old, data) in files.items()], system=0)
 
 
+@IN_UNIT_TESTS_TOO
 async def test_the_name_in_the_unicode_field_counts(api: httpx.AsyncClient) -> None:
     dataset = await dataset_of(api, old_zip("cp932", ("猫", "犬"), unicode_path))
     assert set(counts(dataset)) == {"猫", "犬"}
@@ -173,6 +180,7 @@ async def test_the_uploader_can_name_the_code_page(api: httpx.AsyncClient) -> No
     assert dataset["options"]["encoding"] == "cp866"
 
 
+@IN_UNIT_TESTS_TOO
 async def test_names_in_an_unknown_code_page_are_warned_about(api: httpx.AsyncClient) -> None:
     dataset = await dataset_of(api, old_zip("cp850", ("été", "Hündin")))
     assert set(counts(dataset)) == {"été", "Hündin"}

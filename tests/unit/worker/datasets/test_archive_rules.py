@@ -10,6 +10,7 @@ from tests.archives import (
     DEVICE,
     LINK,
     PIPE,
+    many_empty_files,
     patched_directory,
     patched_end,
     picture,
@@ -192,6 +193,8 @@ def test_limits_on_number_and_size_hold_before_anything_is_unpacked(read: Reader
     # The end record may lie about the number: what counts is what is there.
     with pytest.raises(ArchiveRejected, match=r"too many files|announces"):
         read(patched_end(patched_end(archive, 8, "<H", 2), 10, "<H", 2), max_files=7)
+    with pytest.raises(ArchiveRejected, match="too many files; expected at most 100"):
+        read(many_empty_files(130, n_said=2), max_files=100)
 
 
 def test_a_bomb_is_refused_by_its_ratio(read: Reader) -> None:
