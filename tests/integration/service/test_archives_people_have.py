@@ -16,7 +16,7 @@ from tests.unit.worker.datasets.test_upload_foreign import tarred
 
 pytestmark = pytest.mark.anyio
 IN_UNIT_TESTS_TOO = pytest.mark.long
-"""Tried without a process by `test_archive_layouts.py` and `test_old_names.py`, and only by `make promises` with one."""
+"""`test_archive_layouts.py` and `test_old_names.py` try it without a process, `make promises` with one."""
 
 
 def tree(folders: Iterable[str], n: int = 5, first: int = 0) -> dict[str, bytes]:
