@@ -1,7 +1,7 @@
 """Which requests of an alias the canary answers: for a given key always the same, otherwise a random share.
 
-The place of a key depends on the model and the alias, not on the versions: when a weight grows, whoever was answered by
-the canary stays with it.
+The place of a key depends on the model and the alias, not on the versions: when a weight grows, the keys that the
+canary answered stay with it.
 """
 
 from hashlib import blake2b
