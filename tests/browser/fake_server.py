@@ -365,6 +365,7 @@ ESTIMATE = {
 }
 
 
+PUBLISHED = {"name": "clothes", "version": 1, "test_loss": 0.4, "test_accuracy": 0.85}
 ROWS: list[dict[str, Any]] = [
     {"name": "mine/1.png", "label": "帽子と靴", "score": 0.91, "top_k": [{"label": "帽子と靴", "score": 0.91}]},
     {"name": "mine/broken.png", "error": {"code": "damaged_picture", "message": "the file ends early"}},
@@ -425,14 +426,14 @@ def many(state: str = "succeeded", step: int = 0) -> dict[str, Any]:
     order = {"upload": "job000007", "version": "clothes/1", "source": "archive", "size_bytes": 2_000_000, "top_k": 5}
     request = {"architecture": "predictions", "dataset": "", "epochs": 1, "model": "clothes", "predictions": order}
     progress = {"phase": "predicting", "epoch": 1, "epochs": 1, "step": step, "steps": 1200, "eta_s": 4.0}
-    return job(7, state, request=request, kind="predictions", model=None, history={}, progress=progress)
+    return job(7, state, request=request, kind="predictions", model=PUBLISHED, history={}, progress=progress)
 
 
 def exporting(state: str = "running", **changes: object) -> dict[str, Any]:
     """A job that exports version 1 to LiteRT."""
     request = job(4)["request"] | {"export": {"version": "clothes/1", "format": "litert"}}
     progress = {"phase": "exporting", "epoch": 0, "epochs": 0}
-    return job(4, state, request=request, kind="export", model=None, history={}, progress=progress) | changes
+    return job(4, state, request=request, kind="export", model=PUBLISHED, history={}, progress=progress) | changes
 
 
 def world() -> dict[str, Answer | Answering]:

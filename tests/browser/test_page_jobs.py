@@ -134,13 +134,14 @@ def test_feedback_is_seen_deleted_and_collected_into_a_dataset(page: Page, fake:
     made = {"dataset": "clothes-feedback", "version": 1, "grown_from": "fashion_mnist_sample", "disagreeing": 0}
     fake.answers["POST /models/clothes/feedback/collect"] = (202, made | {"pictures": 1})
     fake.answers["/datasets/clothes-feedback"] = DATASET | {"name": "clothes-feedback", "state": "converting"}
-    waiting.clear()
     panel.get_by_role("button", name="Collect 1 picture into a dataset").click()
     expect(panel).to_contain_text(
         "1 picture goes into clothes-feedback, version 1, with those of fashion_mnist_sample."
     )
     expect(panel.get_by_role("progressbar", name="The dataset is being made")).to_be_visible()
+    waiting.clear()  # the server counts it as collected once the dataset is there
     fake.answers["/datasets/clothes-feedback"] = DATASET | {"name": "clothes-feedback", "version": 1}
+    expect(panel).to_contain_text("All of it is part of a dataset.")
     panel.get_by_role("link", name="Train clothes further on it").click()
     expect(page.get_by_role("combobox", name="Network")).to_have_value("")
     expect(page.get_by_role("region", name="Network")).to_contain_text("goes on from what clothes has learned")
@@ -166,6 +167,8 @@ def test_a_zip_of_pictures_becomes_a_table_also_after_a_reload(page: Page, fake:
         expect(page.get_by_text(name)).to_have_count(0)  # that is for trainings
     fake.answers["/jobs/job000007"] = many()
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(status).to_contain_text("Done ")
+    expect(page.get_by_role("link", name="Try it on a picture")).to_have_count(0)  # it made no model
     panel = page.get_by_role("region", name="Answers")
     for text, kind in (("a table (CSV)", "csv"), ("JSON lines", "jsonl")):
         link = panel.get_by_role("link", name=f"Download as {text}")

@@ -56,6 +56,9 @@ export function rowOf(job) {
 /** What a job does that is no training. @type {Record<string, string>} */
 export const KINDS = { import: "import of a model", record: "record of the layers", export: "export", predictions: "classifies pictures" };
 
+/** Whether a job publishes a version; the others name the version that they are about. @param {Row} row */
+export const publishes = (row) => row.kind === "training" || row.kind === "import";
+
 /** How far a running job is, in words: epochs of a training, pictures of many. @param {Row} row */
 export function howFar(row) {
   if (row.kind === "predictions" || row.phase === "predicting") return row.steps ? `${count(row.step)} of ${plural(row.steps, "picture")}` : "";

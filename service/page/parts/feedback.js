@@ -52,17 +52,17 @@ function Collect({ name, waiting, reload }) {
   return html`${waiting ? html`<p class="buttons"><button type="button" class="primary" disabled=${collect.busy} onClick=${collect.run}>Collect ${plural(waiting, "picture")} into a dataset</button></p>
       <p class="quiet">The model's dataset gets a new version with them if it was uploaded and is yours; otherwise a new dataset begins with its pictures. Train on it, and the model learns from its mistakes.</p>` : null}
     <div role="status">${made ? html`<p>${plural(made.pictures, "picture")} ${made.pictures === 1 ? "goes" : "go"} into <a href=${at`#/data/${made.dataset}`}>${made.dataset}</a>, version ${made.version}${made.grown_from ? `, with those of ${made.grown_from}` : ""}.${made.disagreeing ? ` ${plural(made.disagreeing, "picture")} left out: people gave different labels.` : ""}</p>
-      <${Learn} made=${made} name=${name} />` : null}</div>
+      <${Learn} key=${made.version} made=${made} name=${name} reload=${reload} />` : null}</div>
     <${Fault} error=${collect.error} />`;
 }
 
 /** The next step, once the dataset is there. */
-function Learn({ made, name }) {
+function Learn({ made, name, reload }) {
   const [isThere, setThere] = useState(false);
   const dataset = useResource(at`/datasets/${made.dataset}`, { every: isThere ? 0 : 1000 });
   const found = dataset.data;
   const isReady = found && (found.state ?? "ready") === "ready" && (found.version ?? 1) >= made.version;
-  useEffect(() => { if (isReady) setThere(true); }, [isReady]);
+  useEffect(() => { if (isReady) { setThere(true); reload(); } }, [isReady]);
   const error = found?.error ?? found?.addition?.error;
   if (error) return html`<${Fault} error=${error} />`;
   return isReady ? html`<p><a class="button primary" href=${`#/new${query({ dataset: made.dataset, model: name, initial: name })}`}>Train ${name} further on it</a></p>`

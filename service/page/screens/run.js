@@ -5,7 +5,7 @@ import { html } from "../core/html.js";
 import { useJob } from "../core/job.js";
 import { useAction, useResource } from "../core/resource.js";
 import { go } from "../core/router.js";
-import { howFar, isOver, KINDS, rowOf, share } from "../core/rows.js";
+import { howFar, isOver, KINDS, publishes, rowOf, share } from "../core/rows.js";
 import { hasKeys } from "../core/server.js";
 import { ago, bytes, count, duration, figure, percent, plural, settingName } from "../core/words.js";
 import { Await, Badge, Confirm, Download, Fault, Figure, Panel, Term } from "../parts/basics.js";
@@ -73,6 +73,7 @@ function Head({ job, row, reload }) {
   const forget = useAction(async () => { await remove(at`/jobs/${job.id}`); go("#/"); });
   const over = isOver(job.state);
   const isTraining = row.kind === "training";
+  const hasMade = row.version && publishes(row);
   const version = job.request.export?.version ?? job.request.record ?? job.request.predictions?.version ?? "";
   return html`<${Panel} title=${row.name} id="run-head" wide tools=${html`<${Badge} state=${job.state} />`}>
     <p class="progress-line" role="status">${sentence(job, row)}</p>
@@ -83,7 +84,7 @@ function Head({ job, row, reload }) {
       ${isTraining ? html`<${Figure} name="network">${row.architecture}<//>
       <${Figure} name=${html`best <${Term} name="validation" />`}>${percent(row.validation)}<//>` : null}
       ${job.request.export ? html`<${Figure} name="format">${job.request.export.format}<//>` : null}
-      ${row.test !== null ? html`<${Figure} name=${html`<${Term} name="test" />`}>${percent(row.test)}<//>` : null}
+      ${row.test !== null && publishes(row) ? html`<${Figure} name=${html`<${Term} name="test" />`}>${percent(row.test)}<//>` : null}
       ${job.state === "running" && row.speed ? html`<${Figure} name="speed">${count(Math.round(row.speed))} pictures per second<//>` : null}
       <${Figure} name="time">${duration(row.seconds)}<//>
       ${hasKeys() ? html`<${Figure} name="owner">${row.owner}<//>` : null}
@@ -92,8 +93,8 @@ function Head({ job, row, reload }) {
     </dl>
     ${job.note ? html`<p class="quiet">${job.note}</p>` : null}
     <p class="buttons">
-      ${row.version ? html`<a class="button primary" href=${at`#/look/${row.name}/${row.version}`}>Try it on a picture</a><a class="button" href=${at`#/model/${row.name}/${row.version}`}>See the model</a>` : null}
-      ${version && !row.version ? html`<a class="button" href=${`#/model/${version}`}>See the model</a>` : null}
+      ${hasMade ? html`<a class="button primary" href=${at`#/look/${row.name}/${row.version}`}>Try it on a picture</a><a class="button" href=${at`#/model/${row.name}/${row.version}`}>See the model</a>` : null}
+      ${version && !hasMade ? html`<a class="button" href=${`#/model/${version}`}>See the model</a>` : null}
       ${job.state === "running" && isTraining ? html`<button type="button" disabled=${finish.busy || row.cancelling} onClick=${finish.run}>Finish now, keep the best epoch</button>` : null}
       ${over ? null : html`<button type="button" disabled=${cancel.busy || row.cancelling} onClick=${cancel.run}>${row.cancelling ? "Cancelling" : "Cancel"}</button>`}
       ${over && isTraining ? html`<button type="button" disabled=${again.busy} onClick=${again.run}>${job.state === "failed" ? "Retry" : "Run again with another seed"}</button>` : null}
@@ -109,7 +110,7 @@ function sentence(job, row) {
   switch (job.state) {
     case "queued": return `Waiting${row.position ? `: number ${row.position} in the queue` : ""}${row.eta !== null ? `, starts in about ${duration(row.eta)}` : ""}. Created ${ago(job.created_at)}.`;
     case "running": return `${capital(row.phase || "starting")}${row.kind !== "training" ? (howFar(row) ? `: ${howFar(row)}` : "") : row.epoch ? `: epoch ${row.epoch} of ${row.epochs} has ended` : ""}${row.eta !== null ? `, about ${duration(row.eta)} left` : ""}.${job.progress?.message ? ` ${job.progress.message}` : ""}`;
-    case "succeeded": return row.version === null ? `Done ${ago(job.finished_at)}.` : `Published as version ${row.version} of ${row.name}, ${ago(job.finished_at)}.`;
+    case "succeeded": return !row.version || !publishes(row) ? `Done ${ago(job.finished_at)}.` : `Published as version ${row.version} of ${row.name}, ${ago(job.finished_at)}.`;
     case "failed": return `Ended with an error ${ago(job.finished_at)}.`;
     default: return `Cancelled ${ago(job.finished_at)}.`;
   }

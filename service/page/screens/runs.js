@@ -5,7 +5,7 @@ import { html } from "../core/html.js";
 import { listen, restarts } from "../core/live.js";
 import { useAction, useResource } from "../core/resource.js";
 import { go, place, setQuery } from "../core/router.js";
-import { howFar, isOver, KINDS, rowOf, STATES } from "../core/rows.js";
+import { howFar, isOver, KINDS, publishes, rowOf, STATES } from "../core/rows.js";
 import { hasKeys, patched } from "../core/server.js";
 import { ago, duration, percent } from "../core/words.js";
 import { Badge, Confirm, Fault, Loading, Panel, Term } from "../parts/basics.js";
@@ -146,7 +146,7 @@ function Cell({ name, row, version }) {
     case "architecture": return row.kind !== "training" ? html`<td class="quiet">${KINDS[row.kind]}</td>` : html`<td><span class="clip" title=${row.architecture}>${row.architecture}</span>${row.setting ? html`<span class="setting clip" title=${row.setting}>${row.setting}</span>` : null}</td>`;
     case "state": return html`<td><${Badge} state=${row.state}>${stateText(row)}<//>${row.error ? html`<span class="small-text"> ${row.error.code}</span>` : null}</td>`;
     case "validation": return html`<td class="number">${percent(row.validation)}</td>`;
-    case "test": return html`<td class="number">${percent(row.test)}</td>`;
+    case "test": return html`<td class="number">${publishes(row) ? percent(row.test) : "–"}</td>`;
     case "time": return html`<td title=${`created ${ago(row.created)}`}>${row.state === "queued" ? ago(row.created) : duration(row.seconds)}</td>`;
     case "alias": return html`<td>${version?.aliases ?? ""}</td>`;
     case "doctor": return html`<td>${row.doctor && row.doctor !== "none" ? html`<${Badge} state=${row.doctor} />` : row.doctor === "none" ? html`<span class="quiet">fine</span>` : ""}</td>`;
