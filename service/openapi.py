@@ -53,11 +53,13 @@ def complete(app: FastAPI, paths: Sequence[str]) -> None:
             document["paths"] = {path: document["paths"][path] for path in paths if path in document["paths"]}
             _complete_operations(document["paths"])
             _document_json_at_put(document["paths"], app)
+            _name_forms_first(document["paths"])
+            _write_parameters_as_text(document["paths"])
             describe_keys(document)
             components = document.setdefault("components", {})
             _complete_schemas(components.setdefault("schemas", {}))
             _name_constants(components["schemas"])
-            _tell_list_defaults(components["schemas"])
+            _tell_defaults_of_unions(components["schemas"])
             components["examples"] = problem_examples()
             app.openapi_schema = document
         return app.openapi_schema
@@ -92,6 +94,33 @@ def _document_json_at_put(paths: dict[str, dict[str, Any]], app: FastAPI) -> Non
         operations["put"] = other
 
 
+def _name_forms_first(paths: dict[str, dict[str, Any]]) -> None:
+    """Put a form before the other media types of a body.
+
+    openapi-generator 7 makes Java for the first media type. When a form comes later, it imports a class for the form
+    and does not write that class.
+    """
+    for operation in (operation for path in paths.values() for operation in path.values()):
+        content = operation.get("requestBody", {}).get("content", {})
+        if FORM in content:
+            others = {media_type: content.pop(media_type) for media_type in list(content) if media_type != FORM}
+            content.update(others)
+
+
+def _write_parameters_as_text(paths: dict[str, dict[str, Any]]) -> None:
+    """Describe a query parameter of several types, such as a number or `auto`, as text, which it is in an address.
+
+    openapi-generator 7 makes Java of the types that fails unless the parameter is given, and openapi-python-client 0.29
+    makes a client that takes only the word.
+    """
+    for operation in (operation for path in paths.values() for operation in path.values()):
+        for schema in (parameter["schema"] for parameter in operation.get("parameters", ())):
+            if _is_union_of_values(schema):
+                del schema["anyOf"]
+                schema["type"] = "string"
+                schema["examples"] = [str(example) for example in schema.get("examples", ())]
+
+
 def _methods(path: str, app: FastAPI) -> list[str]:
     return allowed_methods({"type": "http", "path": path, "root_path": "", "headers": []}, app.routes)
 
@@ -111,7 +140,9 @@ def _name_constants(node: object) -> None:
     """Write each constant of a union, such as `"test"` or a number, as an enumeration of one value.
 
     The two mean the same, but openapi-python-client 0.29 makes of a constant in a union a client that takes only the
-    constant.
+    constant. So does each number that is a constant, of which it makes Python that newer versions refuse (`1and`). A
+    constant that is true or false becomes any boolean: openapi-generator 7 makes Java of an enumeration of booleans
+    that does not compile.
     """
     if isinstance(node, list):
         for item in node:
@@ -120,18 +151,40 @@ def _name_constants(node: object) -> None:
         return
     for member in (*node.get("anyOf", ()), *node.get("oneOf", ())):
         if "const" in member:
-            member["enum"] = [member.pop("const")]
+            _name_constant(member)
+    if isinstance(node.get("const"), int):
+        _name_constant(node)
     for value in node.values():
         _name_constants(value)
 
 
-def _tell_list_defaults(node: object) -> None:
-    """Write a list that is the default of a union, such as `[2, 2]` beside a number, into the description instead.
+def _name_constant(schema: dict[str, Any]) -> None:
+    value = schema.pop("const")
+    if not isinstance(value, bool):
+        schema["enum"] = [value]
 
-    openapi-generator 7 makes Java of it that does not compile.
+
+def _tell_defaults_of_unions(node: object) -> None:
+    """Write the default of a union, such as `[2, 2]` beside a number, into the description instead.
+
+    openapi-generator 7 makes Java of it that does not compile. It does understand the default of one type or null.
     """
     for value in node if isinstance(node, list) else node.values() if isinstance(node, dict) else ():
-        _tell_list_defaults(value)
-    if isinstance(node, dict) and "anyOf" in node and isinstance(node.get("default"), list):
-        said = f"Default: {node.pop('default')}."
+        _tell_defaults_of_unions(value)
+    if isinstance(node, dict) and _is_union(node) and node.get("default") is not None:
+        said = f"Default: {_in_words(node.pop('default'))}."
         node["description"] = f"{node['description']} {said}" if "description" in node else said
+
+
+def _is_union(schema: dict[str, Any]) -> bool:
+    """Whether a schema allows several types, null not counted, or lists beside null."""
+    return _is_union_of_values(schema) or any(member.get("type") == "array" for member in schema.get("anyOf", ()))
+
+
+def _is_union_of_values(schema: dict[str, Any]) -> bool:
+    """Whether a schema allows several types, null not counted."""
+    return len([member for member in schema.get("anyOf", ()) if member.get("type") != "null"]) > 1
+
+
+def _in_words(value: object) -> str:
+    return f"`{value}`" if isinstance(value, str) else str(value)

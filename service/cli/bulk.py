@@ -65,7 +65,7 @@ def _submitted(client: Client, path: str, pictures: str) -> JobRecord:
     folder = Path(pictures)
     if not folder.exists():
         raise CommandFailed(f"expected a folder, an archive, or DATASET:SPLIT, got {pictures}, which does not exist")
-    with as_archive(folder, told=Console(stderr=True)) as archive:
+    with as_archive(folder) as archive:
         media_type = _MEDIA_TYPES.get(archive.suffix.lower(), "application/octet-stream")
         try:
             return JobRecord.model_validate(client.upload(path, archive, media_type, {}))

@@ -63,18 +63,26 @@ def upload_dataset(
     *,
     as_json: bool = False,
 ) -> None:
-    """Send an archive, and show the progress of its conversion until it ends.
+    """Send an archive, show the progress of its conversion until it ends, and then the dataset.
 
     Raises:
         CommandFailed: the file cannot be read, the server refuses it, or the conversion fails.
     """
-    show_when_ready(client, _sent(client, archive, options), sleep, as_json=as_json)
+    show_when_ready(client, sent_archive(client, archive, options), sleep, as_json=as_json)
 
 
 def show_when_ready(
     client: Client, dataset: JsonObject, sleep: Callable[[float], None] = time.sleep, *, as_json: bool = False
 ) -> None:
-    """Show the progress of a new dataset until it is there, and then the dataset.
+    """Show the progress of a new dataset until it is there, and then the dataset. Raises like `await_dataset`."""
+    await_dataset(client, dataset, sleep, as_json=as_json)
+    show_dataset(client, str(dataset["name"]), as_json=as_json)
+
+
+def await_dataset(
+    client: Client, dataset: JsonObject, sleep: Callable[[float], None] = time.sleep, *, as_json: bool = False
+) -> None:
+    """Show the progress of a new dataset until it is there; as JSON, leave the standard output to the answer.
 
     Raises:
         CommandFailed: the conversion fails.
@@ -84,7 +92,6 @@ def show_when_ready(
         for remark in _remarks(dataset["report"] or {}):
             Console(stderr=as_json).print(escape(remark))
         raise CommandFailed(f"the conversion failed: {dataset['error']['message']}", dataset["error"]["hint"])
-    show_dataset(client, str(dataset["name"]), as_json=as_json)
 
 
 def add_pictures(
@@ -101,7 +108,7 @@ def add_pictures(
     Raises:
         CommandFailed: the file cannot be read, the server refuses it, or the conversion fails.
     """
-    await_version(client, name, _sent(client, archive, options, add_to=name), sleep, as_json=as_json)
+    await_version(client, name, sent_archive(client, archive, options, add_to=name), sleep, as_json=as_json)
 
 
 def await_version(
@@ -128,8 +135,12 @@ def await_version(
     show_dataset(client, name, as_json=as_json)
 
 
-def _sent(client: Client, archive: Path, options: Mapping[str, object], add_to: str | None = None) -> JsonObject:
-    """Send an archive, a large one in pieces, for a new dataset or to add to one, and return the dataset."""
+def sent_archive(client: Client, archive: Path, options: Mapping[str, object], add_to: str | None = None) -> JsonObject:
+    """Send an archive, a large one in pieces, for a new dataset or to add to one, and return the dataset.
+
+    Raises:
+        CommandFailed: the file cannot be read, or the server refuses it.
+    """
     try:
         if archive.stat().st_size >= FROM_BYTES:
             return upload_in_pieces(client, archive, options if add_to is None else {**options, "add_to": add_to})

@@ -7,11 +7,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from service.cli.client import Client, JsonObject
-from service.cli.errors import CommandFailed
 from service.cli.follow import JobFollower
 from service.cli.job_list import cancel_job
 from service.cli.json_lines import print_line
-from service.cli.train import report_end, watch
+from service.cli.train import report_end, require_success, watch
 from worker.jobs.records import JobRecord
 
 
@@ -19,10 +18,18 @@ def follow_job(client: Client, job_id: str, as_json: bool) -> None:
     """Show a job until it ends. Raises `CommandFailed` when it does not succeed."""
     job = JobRecord.model_validate(client.get(f"/jobs/{job_id}"))
     if not as_json:
-        console = Console()
-        report_end(watch(client, job, console), console)
+        _show_to_the_end(client, job, Console())
         return
     print_changes(client, job)
+
+
+def _show_to_the_end(client: Client, job: JobRecord, console: Console) -> None:
+    ended = watch(client, job, console)
+    require_success(ended)
+    if ended.model is None:  # it classified pictures or exported a version
+        console.print(f"Job [bold]{ended.id}[/bold] has succeeded.", highlight=False)
+    else:
+        report_end(ended, console)
 
 
 def submit_as_json(client: Client, request: JsonObject, follow: bool) -> None:
@@ -70,8 +77,7 @@ def print_changes(client: Client, job: JobRecord) -> None:
     print_line(job.model_dump(mode="json"))
     for update in follower.updates():
         print_line(update.model_dump(mode="json"))
-    if follower.job.model is None:
-        raise CommandFailed(f"job {job.id} {follower.job.state}")
+    require_success(follower.job)
 
 
 def print_log(client: Client, job_id: str, as_json: bool = False) -> None:

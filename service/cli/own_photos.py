@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from service.cli.client import Client, ServerRefused
-from service.cli.dataset_list import upload_dataset
+from service.cli.dataset_list import await_dataset, sent_archive, show_when_ready
 from service.cli.errors import CommandFailed
 
 FOR_PHOTOS = "efficientnet-lite0"
@@ -45,10 +45,15 @@ def architecture_and_pictures(architecture: str, dataset: str | None) -> tuple[s
     )
 
 
-def upload_pictures(client: Client, path: Path) -> str:
+def upload_pictures(client: Client, path: Path, *, as_json: bool = False) -> str:
     """Upload a folder or a zip as a dataset, and return the dataset's name.
 
     The name is that of the folder; if a dataset has it already, a number is added.
+
+    Args:
+        client: of the server.
+        path: of the folder or the file.
+        as_json: leave the standard output to a command that prints JSON, and do not show the dataset.
 
     Raises:
         CommandFailed: there are no pictures, the server refuses them, or the conversion fails.
@@ -57,16 +62,12 @@ def upload_pictures(client: Client, path: Path) -> str:
         raise CommandFailed(f"expected a folder or a zip of pictures, got {path}, which does not exist")
     name = _dataset_name(path.resolve().name.partition(".")[0] if path.is_file() else path.resolve().name)
     with as_archive(path) as archive:
-        return _upload(client, archive, name)
+        return _upload(client, archive, name, as_json)
 
 
 @contextmanager
-def as_archive(path: Path, told: Console | None = None) -> Iterator[Path]:
-    """The file itself, or a zip of the folder, which is deleted at the end.
-
-    Args:
-        path: a file or a folder.
-        told: prints how large the folder is; default: the standard output.
+def as_archive(path: Path) -> Iterator[Path]:
+    """The file itself, or a zip of the folder, which is deleted at the end; its size is told on the standard error.
 
     Raises:
         CommandFailed: the folder is empty, or one of its files cannot be read.
@@ -77,9 +78,8 @@ def as_archive(path: Path, told: Console | None = None) -> Iterator[Path]:
     with TemporaryDirectory() as folder:
         archive = Path(folder) / "pictures.zip"
         n_files = pack_folder(path, archive)
-        (told or Console()).print(
-            f"{n_files:,} files in {path}, {archive.stat().st_size / 1e6:.1f} MB", highlight=False
-        )
+        size = f"{n_files:,} files in {path}, {archive.stat().st_size / 1e6:.1f} MB"
+        Console(stderr=True).print(size, highlight=False, markup=False, soft_wrap=True)
         yield archive
 
 
@@ -117,16 +117,17 @@ def _files(folder: Path) -> Iterator[Path]:
                 yield path
 
 
-def _upload(client: Client, archive: Path, name: str) -> str:
+def _upload(client: Client, archive: Path, name: str, as_json: bool) -> str:
     for number in range(1, MOST_NAMES + 1):
         tried = name if number == 1 else f"{name}-{number}"
         try:
-            upload_dataset(client, archive, {"name": tried})
+            dataset = sent_archive(client, archive, {"name": tried})
         except ServerRefused as error:
             if error.code != "dataset_exists":
                 raise
-        else:
-            return tried
+            continue
+        (await_dataset if as_json else show_when_ready)(client, dataset, as_json=as_json)
+        return tried
     raise CommandFailed(f"there are {MOST_NAMES} datasets called {name} already", "Delete some, or rename the folder.")
 
 

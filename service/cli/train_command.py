@@ -93,7 +93,7 @@ def train(
     with connect(url) as client:
         request = job_request(
             architecture,
-            upload_pictures(client, Path(pictures)) if pictures else dataset,
+            upload_pictures(client, Path(pictures), as_json=as_json or dry_run) if pictures else dataset,
             optimizer,
             learning_rate,
             validation,

@@ -121,12 +121,53 @@ def test_a_union_has_no_constant() -> None:
     assert {"type": "string", "enum": ["classes"]} in members
 
 
+def kinds(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    return [kind for kind in schema.get("anyOf", ()) if kind.get("type") != "null"]
+
+
 def test_no_default_of_a_union_is_a_list() -> None:
     """openapi-generator would make Java of it that does not compile."""
     schemas = DOCUMENT_NOW["components"]["schemas"]
     fields = [field for schema in schemas.values() for field in schema.get("properties", {}).values()]
     assert not [field for field in fields if "anyOf" in field and isinstance(field.get("default"), list)]
     assert schemas["MaxPooling2D"]["properties"]["pool_size"]["description"] == "Default: [2, 2]."
+
+
+def test_a_union_of_several_types_tells_its_default_in_words() -> None:
+    """openapi-generator would make Java of it that does not compile."""
+    schemas = DOCUMENT_NOW["components"]["schemas"]
+    fields = [field for schema in schemas.values() for field in schema.get("properties", {}).values()]
+    assert not [field for field in fields if len(kinds(field)) > 1 and field.get("default") is not None]
+    assert schemas["ConvolveCall"]["properties"]["kernel"]["description"].endswith(" Default: `edge`.")
+    assert schemas["PixelScaling"]["properties"]["scale"]["description"].endswith(" Default: 1.0.")
+
+
+def test_no_enumeration_is_of_booleans_and_no_constant_is_a_number() -> None:
+    """openapi-generator makes Java of the one that does not compile, openapi-python-client Python of the other."""
+
+    def schemas(node: object) -> Iterator[dict[str, Any]]:
+        if isinstance(node, dict):
+            yield node
+        for value in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+            yield from schemas(value)
+
+    found = list(schemas(DOCUMENT_NOW["components"]["schemas"]))
+    assert not [each for each in found if each.get("type") == "boolean" and "enum" in each]
+    assert not [each for each in found if isinstance(each.get("const"), int)]
+    assert {"type": "boolean"} in DOCUMENT_NOW["components"]["schemas"]["PictureAnswer"]["properties"]["unusual"][
+        "anyOf"
+    ]
+
+
+def test_a_form_is_the_first_body_and_a_parameter_has_one_type() -> None:
+    """openapi-generator would make Java that does not compile, or that fails when the parameter is left out."""
+    operations = [operation for path in DOCUMENT_NOW["paths"].values() for operation in path.values()]
+    bodies = [list(operation.get("requestBody", {}).get("content", ())) for operation in operations]
+    forms = [body for body in bodies if "multipart/form-data" in body]
+    assert len(forms) > 10
+    assert {body[0] for body in forms} == {"multipart/form-data"}
+    schemas = [parameter["schema"] for operation in operations for parameter in operation.get("parameters", ())]
+    assert not [schema for schema in schemas if len(kinds(schema)) > 1]
 
 
 def test_an_operation_with_a_form_has_no_json() -> None:
