@@ -1,4 +1,7 @@
-"""Talks HTTP to a server, and turns every error into one clear line. Does not know what the routes mean."""
+"""Talks HTTP to a server, and turns every error into one clear line. Does not know what the routes mean.
+
+Connections and the reading of errors are those of the Python client; the words are for people at a terminal.
+"""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -6,6 +9,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
+from convserve import ConvserveError
+from convserve import ServerRefused as Refusal
+from convserve.calls import accepted
+from convserve.sending import TIMEOUT_S, connection
 
 from service.cli.errors import CommandFailed
 
@@ -44,14 +51,9 @@ class Client:
     def __init__(self, url: str, key: str | None = None, transport: httpx.BaseTransport | None = None) -> None:
         self.url = url.rstrip("/")
         try:
-            # A prediction with a model that is not loaded, or a large upload, takes a while, but not a silent minute.
-            self._http = httpx.Client(
-                base_url=self.url,
-                headers={} if key is None else {"Authorization": f"Bearer {key}"},
-                timeout=httpx.Timeout(60.0, connect=5.0),
-                transport=transport,
-                trust_env=False,
-            )
+            self._http = httpx.Client(**connection(url, key, TIMEOUT_S), transport=transport)
+        except ConvserveError as error:
+            raise CommandFailed(f"--url must begin with http:// or https://, got {url!r}") from error
         except httpx.InvalidURL as error:
             raise CommandFailed(f"--url is not a valid address: {error}, got {url!r}") from error
 
@@ -143,8 +145,6 @@ class Client:
                 f"no server answers at {self.url}",
                 "Start one with `convserve up`, or choose another with --url.",
             ) from error
-        except httpx.UnsupportedProtocol as error:
-            raise CommandFailed(f"--url must begin with http:// or https://, got {self.url!r}") from error
         except httpx.TransportError as error:
             reason = str(error) or type(error).__name__
             raise ServerUnreachable(f"the connection to {self.url} broke: {reason}") from error
@@ -156,21 +156,14 @@ def _given(parameters: Mapping[str, object]) -> dict[str, Any]:
 
 def _accepted(response: httpx.Response) -> httpx.Response:
     """The response if it is a success; otherwise raises `ServerRefused` with all details of the problem document."""
-    if response.is_success:
-        return response
     try:
-        problem = response.json()
-    except ValueError:
-        problem = None
-    if not isinstance(problem, dict):
-        raise ServerRefused(
-            response.status_code, "", f"the server answered {response.status_code} {response.reason_phrase}"
-        )
-    lines = [str(problem.get("detail") or problem.get("title") or f"the server answered {response.status_code}")]
-    for error in problem.get("errors") or ():
-        if str(error.get("message")) not in lines[0]:
-            lines.append(f"  {_field(error.get('loc', ()))}: {error.get('message')}")
-    raise ServerRefused(response.status_code, str(problem.get("code", "")), "\n".join(lines))
+        return accepted(response)
+    except Refusal as refusal:
+        lines = [refusal.detail]
+        for error in refusal.errors:
+            if str(error.get("message")) not in lines[0]:
+                lines.append(f"  {_field(error.get('loc', ()))}: {error.get('message')}")
+        raise ServerRefused(refusal.status, refusal.code, "\n".join(lines)) from refusal
 
 
 def _field(loc: object) -> str:

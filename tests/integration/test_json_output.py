@@ -34,7 +34,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "cancel": ("{job}",),
     "finish": ("{job}",),
     "download": ("json-lines/1", "history.json", "-o", "{out}"),
-    "alias": ("json-lines", "best", "1"),
+    "alias": ("json-lines", "chosen", "--remove"),
     "look": ("{picture}", "--model", "json-lines"),
     "explain": ("{picture}", "--model", "json-lines"),
     "doctor": ("json-lines/1",),
@@ -52,7 +52,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "keys create": ("ada", "--scope", "read", "--data-dir", "{out}"),
     "keys list": ("--data-dir", "{out}"),
     "keys revoke": ("ada", "--data-dir", "{out}"),
-    "delete": ("json-lines/1", "--force"),
+    "delete": ("json-lines/1",),
     "forget": ("{job}",),
 }
 """Arguments of every command that has `--json`, in an order in which each finds what it needs."""
@@ -75,6 +75,7 @@ def made(stack: Stack, api: httpx.Client, tmp_path_factory: pytest.TempPathFacto
     out = tmp_path_factory.mktemp("out")
     job = submit(api, model="json-lines", epochs=1, train_samples=100)["id"]
     wait_for(api, job)
+    api.put("/models/json-lines/aliases/chosen", json={"version": 1}).raise_for_status()
     folder.with_suffix(".keras").write_bytes(api.get("/models/json-lines/versions/1/files/model.keras").content)
     picture = next(folder.rglob("*.png"))
     with pytest.MonkeyPatch.context() as patch:
@@ -132,7 +133,7 @@ def test_pictures_of_ones_own_are_uploaded_without_a_word_on_the_standard_output
 ) -> None:
     for option in ("--json", "--dry-run"):
         with pytest.raises(SystemExit) as ending:
-            main(["train", "lenet5-fashion", f"{made.folder}/", *TRAIN, "--no-follow", option])
+            main(["train", "lenet5-fashion", f"{made.folder}/", "--validation", "test", "--no-follow", option])
         said = capsys.readouterr()
         assert (ending.value.code or 0) == 0, said.err
         assert len(_documents(said.out)) == 1

@@ -229,7 +229,8 @@ def accepted(response: httpx.Response) -> httpx.Response:
     except ValueError:
         problem = None
     said = problem if isinstance(problem, dict) else {}
-    detail = str(said.get("detail") or said.get("title") or f"the server answered {response.reason_phrase}")
+    answered = f"the server answered {response.status_code} {response.reason_phrase}".rstrip()
+    detail = str(said.get("detail") or said.get("title") or answered)
     raise ServerRefused(
         response.status_code, str(said.get("code", "")), detail, said.get("errors") or (), _retry_after_s(response)
     )

@@ -33,7 +33,7 @@ class ServerRefused(ConvserveError):
     def __init__(
         self, status: int, code: str, detail: str, errors: Sequence[dict[str, Any]], retry_after_s: float | None
     ) -> None:
-        super().__init__(f"{detail} ({status} {code})" if code else f"{detail} ({status})")
+        super().__init__(f"{detail} ({status} {code})" if code else detail)
         self.status = status
         self.code = code
         self.detail = detail

@@ -5,11 +5,12 @@ from typing import Any
 import httpx
 
 from convserve.calls import Call
-from convserve.errors import ServerRefused, ServerUnreachable
+from convserve.errors import ConvserveError, ServerRefused, ServerUnreachable
 
 POLL_S = 0.5
 """Between two looks at a job; a job takes longer than that to start."""
 TIMEOUT_S = 60.0
+"""Of one answer: a prediction with a model that is not loaded, or a large upload, takes a while."""
 CONNECT_S = 5.0
 MOST_RETRIES = 3
 LONGEST_WAIT_S = 30.0
@@ -17,7 +18,9 @@ BUSY = frozenset({429, 503})
 
 
 def connection(url: str, key: str | None, timeout_s: float) -> dict[str, Any]:
-    """Arguments of `httpx.Client` and `httpx.AsyncClient`."""
+    """Arguments of `httpx.Client` and `httpx.AsyncClient`. Raises `ConvserveError` if the URL is none of HTTP."""
+    if not url.startswith(("http://", "https://")):
+        raise ConvserveError(f"expected a URL that begins with http:// or https://, got {url!r}")
     headers = {"User-Agent": "convserve-client", **({} if key is None else {"Authorization": f"Bearer {key}"})}
     return {
         "base_url": url.rstrip("/"),

@@ -72,6 +72,13 @@ def test_a_job_that_fails_says_why_and_waiting_has_an_end() -> None:
         Server(ok(JOB, 202)).client().train("cnn", "cifar10").wait(timeout_s=0)
 
 
+@pytest.mark.parametrize("url", ["localhost:8000", "", "ftp://localhost"])
+@pytest.mark.parametrize("kind", [convserve.Client, convserve.AsyncClient])
+def test_a_url_without_http_is_refused_in_words(url: str, kind: type) -> None:
+    with pytest.raises(convserve.ConvserveError, match="begins with http:// or https://, got"):
+        kind(url)
+
+
 def test_busy_servers_and_broken_connections_are_asked_again_a_few_times(pauses: list[float]) -> None:
     busy = httpx.Response(429, headers={"Retry-After": "2"}, json={"detail": "busy", "code": "overloaded"})
     server = Server(busy, httpx.ReadError("broken"), ok({"models": []}))
