@@ -1,12 +1,13 @@
 """Trains, follows and predicts with what openapi-generator made; arguments: its directory, a URL, and a picture."""
 
+import importlib
 import sys
 import time
 from pathlib import Path
 
 made, url, picture = sys.argv[1:]
 sys.path.insert(0, made)
-import generated  # noqa: E402 - it was made just now
+generated = importlib.import_module("generated")
 
 asked = {"architecture": "lenet5-fashion", "dataset": "fashion_mnist_sample", "epochs": 1, "train_samples": 200}
 with generated.ApiClient(generated.Configuration(host=url)) as client:
