@@ -106,13 +106,13 @@ coverage: $(DEVELOPMENT) $(PAGE)  ## run all tests and list the lines that none 
 	$(BIN)/python -m pytest --cov --cov-append --cov-report= -m "not long" -n 3 --dist loadfile --no-loadscope-reorder tests/browser
 	$(BIN)/python -m pytest --cov --cov-append -m "not long" $(MEASURED_PROMISES)
 
-promises: $(DEVELOPMENT)  ## break everything many times (about 45 minutes); prints and writes docs/explanation/promises.md
+promises: $(DEVELOPMENT)  ## break everything many times (about an hour); prints and writes docs/explanation/promises.md
 	PROMISES=long $(BIN)/python -m pytest -p no:cacheprovider -o timeout=1800 -m long $(WAITING)
 	PROMISES=long $(BIN)/python -m pytest -p no:cacheprovider -o timeout=1800 -m long tests/browser
 	PROMISES=long $(BIN)/python -m pytest -p no:cacheprovider -o timeout=1800 tests/promises
 
 # Needs Linux, iproute2 and util-linux, and the right to make namespaces; where they are missing, it says so and ends with 77.
-hosts: $(DEVELOPMENT)  ## nine hosts and a client in network namespaces: what works between them, and when one is lost (about 8 minutes)
+hosts: $(DEVELOPMENT)  ## nine hosts and a client in network namespaces: what works between them, and when one is lost (minutes)
 	@$(BIN)/python -m benchmarks.hosts
 
 competitors: $(DEVELOPMENT)  ## measure LitServe, BentoML, Ray Serve and MLServer beside ours, each in its own environment

@@ -11,7 +11,7 @@ from benchmarks.hosts.fleet import log_of
 from benchmarks.hosts.lab import LONG, TRAINING, Lab, require, wait_until
 from benchmarks.hosts.plan import APIS, LEASE_S, REDIS, STORE, Host
 from benchmarks.hosts.sharing_checks import STEADY, long_job, predicted
-from benchmarks.hosts.traffic import OUTAGE_S, Stream, steady_predictions, until
+from benchmarks.hosts.traffic import OUTAGE_S, Stream, steady_predictions
 from tests.busy_machine import is_within
 
 FIRST, SECOND = APIS
@@ -198,7 +198,7 @@ def _api_lost(lab: Lab, lose: Callable[[], None], come_back: Callable[[], None])
     for stream in streams:
         stream.start()
     with steady_predictions(lab, PREDICT) as seen:
-        require(until(lambda: all(stream.state for stream in streams), 10), "the streams have not begun")
+        wait_until(lambda: all(stream.state for stream in streams), 10, "every stream has begun")
         lose()
         time.sleep(OUTAGE_S)
         during = lab.submit(model="streamed")

@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -112,13 +112,3 @@ class Stream(threading.Thread):
                     self.epochs.append(json.loads(event.data)["epoch"])
                 elif event.event == "state":
                     self.state = json.loads(event.data)["state"]
-
-
-def until(condition: Callable[[], bool], limit_s: float) -> bool:
-    """Whether something holds within the limit."""
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True
