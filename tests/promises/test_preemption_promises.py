@@ -163,7 +163,7 @@ def test_a_worker_that_is_told_that_it_will_be_taken_away(
         "it ends within `CONVSERVE_PAUSE_GRACE_S` and 5 s, the job goes on, without being charged an attempt, after "
         "the epoch that was saved last, and ends with the history and the network of one that was left alone",
         few=0,
-        many=6,
+        many=min(6, KILLS),
     ) as promise:
         worker = Preemptible(broker, s3, tmp_path, **environment)
         try:
