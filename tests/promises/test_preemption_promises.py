@@ -127,7 +127,7 @@ def test_workers_taken_away_without_notice(
         finally:
             for worker in workers:
                 worker.kill()
-        promise.measure(f"{len(done)} trainings, at most {most_lost} epoch lost by a kill")
+        promise.measure(f"{len(done)} trainings, at most {most_lost} epochs lost by a kill")
 
 
 def _next_victim(job_store: JobStore, done: dict[str, list[int]]) -> str:
