@@ -31,3 +31,15 @@ def test_a_setting_is_bounded() -> None:
     text = setting({"overrides.dropout": [0.123456] * 50})
     assert text is not None
     assert (len(text), text[-1]) == (LONGEST_SETTING, "…")
+
+
+def test_a_row_says_what_kind_of_job_it_is() -> None:
+    body = {"architecture": "lenet5-fashion", "dataset": "fashion_mnist_sample", "epochs": 4}
+    record = JobRecord(
+        id="a",
+        kind="export",
+        state=JobState.QUEUED,
+        request=plan(JobRequest.model_validate(body)),
+        created_at=datetime.now(UTC),
+    )
+    assert row_of(record).kind == "export"
