@@ -162,6 +162,11 @@ class WorkerSettings(SharedSettings):
         le=19,
         description="CPU niceness of trainers, so that the API on the same machine comes first.",
     )
+    virtual_devices: Annotated[Annotated[int, Field(ge=1, le=8)] | None, BeforeValidator(unset_if_empty)] = Field(
+        default=None,
+        description="For tests, where there is no GPU: let the processor be so many devices of a trainer, so that jobs "
+        "with `devices` run. They share its cores, so nothing becomes faster.",
+    )
     max_job_s: float = Field(
         default=24 * 3600.0,
         gt=0,

@@ -11,6 +11,7 @@ from fastapi import Depends, Header
 
 from model_store import StoreFull
 from service.deps import CallerDep, CatalogDep, DatasetsDep, QueueDep, SettingsDep, StoreDep, UsageDep
+from service.jobs.device_check import require_devices
 from service.jobs.dry_run import DryRun, dry_run
 from service.jobs.memory_check import with_memory
 from service.quotas.checks import require_jobs
@@ -72,6 +73,7 @@ class Submitter:
         await self._require(asyncio.to_thread(self._store.require_free_space))
         await self._check_notify(submission)
         planned = await self._planned(submission)
+        await require_devices(planned, self._queue)
         await self._require(require_jobs(self._caller, self._usage, len(planned)))
         return await with_memory(planned, self._queue, self._settings.trainer_memory_bytes, self._find_dataset)
 

@@ -9,6 +9,7 @@
 -- ARGV[3]  name of the claimant; one that missed the answer asks again and gets the same claim
 -- ARGV[4]  half-life of the worker time that owners have used, in seconds
 -- ARGV[5]  newest format of records that the claimant reads; jobs of newer ones are left to newer workers
+-- ARGV[6]  devices that the claimant has; jobs that need more are left to others
 -- Answers  {id, request, attempt, fence, request id or '', traceparent or '', draft or '', seconds that earlier
 --          attempts ran, estimated bytes of memory or '', owner, tags as JSON, note or '', attempts that do not
 --          count}, or nil when there is no
@@ -16,13 +17,16 @@
 -- Touches  job events feed epochs jobs queued running waits index queue waiting usage pace fences
 
 local lease_s, claimant, half_life_s = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
-local newest_format, unreadable = tonumber(ARGV[5] or 1), nil
+local newest_format, devices, unreadable = tonumber(ARGV[5] or 1), tonumber(ARGV[6] or 1), nil
 
--- Whether the claimant can read the record of the job; remembers one that it cannot.
-local function is_readable(id)
-  if tonumber(redis.call('HGET', key.job(id), 'format') or 1) <= newest_format then return true end
-  unreadable = id
-  return false
+-- Whether the claimant can read the record of the job, and has the devices for it; remembers one that it cannot read.
+local function is_runnable(id)
+  local needed = redis.call('HMGET', key.job(id), 'format', 'devices')
+  if tonumber(needed[1] or 1) > newest_format then
+    unreadable = id
+    return false
+  end
+  return tonumber(needed[2] or 1) <= devices
 end
 
 -- The job that this claimant has got already.
@@ -44,7 +48,7 @@ local function first_of(owner)
     end
     local state = redis.call('HGET', key.job(id), 'state')
     if state == 'queued' then
-      if is_readable(id) then return id end
+      if is_runnable(id) then return id end
       passed = passed + 1
     elseif state then place(id, state) else redis.call('ZREM', key.queue(owner), id) end
   end
@@ -63,12 +67,12 @@ local function next_job()
   end
   if best then return best end
   for _, id in ipairs(redis.call('ZRANGE', key.queued, 0, 99)) do
-    if is_readable(id) then return id end
+    if is_runnable(id) then return id end
   end
 end
 
 local id = ARGV[1]
-if id == '' then id = claimed_before() or next_job() elseif not is_readable(id) then id = nil end
+if id == '' then id = claimed_before() or next_job() elseif not is_runnable(id) then id = nil end
 if not id and unreadable then
   local written = redis.call('HMGET', key.job(unreadable), 'format', 'made_by')
   return {'', unreadable, written[1], written[2] or 'unknown'}

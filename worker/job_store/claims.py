@@ -49,16 +49,17 @@ class ClaimedJobs:
         self._warned_of = set[str]()
         self._epochs_written = (0, 0)  # fence of a claim, and how many epochs of it the server knows
 
-    def claim(self, job: str = "", claimant: str | None = None) -> Claim | None:
+    def claim(self, job: str = "", claimant: str | None = None, devices: int = 1) -> Claim | None:
         """Take the queued job whose turn it is; None when no job waits.
 
         Args:
             job: id of a certain job, which is taken out of turn; None is returned when it cannot be taken.
             claimant: a unique name. A claimant that missed the answer asks again under the same name and gets the
                 claim made before. Default: a new name.
+            devices: of the claimant; jobs that need more are left to others.
         """
         answer = self._scripts.run(
-            "claim", job, self._lease_s, claimant or keys.new_id(), self._half_life_s, RECORD_FORMAT
+            "claim", job, self._lease_s, claimant or keys.new_id(), self._half_life_s, RECORD_FORMAT, devices
         )
         if not answer:
             return None

@@ -67,10 +67,12 @@ def new_fields(
     estimated_bytes: int | None,
     estimated_s: float | None,
     varied: object = None,
+    devices: int = 1,
 ) -> str:
     """The fields of a new job that it has from its submission, as a JSON object of texts; empty ones are left out."""
     fields = {
-        **written_by(),
+        **written_by(devices),
+        "devices": devices if devices > 1 else None,
         "owner": owner,
         "submitted_by": origin.request_id,
         "traceparent": origin.traceparent,

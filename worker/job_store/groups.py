@@ -185,5 +185,5 @@ def _arguments(jobs: Sequence[PlannedJob], group: str, owner: str, origin: Origi
     for job in jobs:
         yield keys.new_id()
         yield job.plan.model_dump_json()
-        yield new_fields(job.labels, owner, origin, job.estimated_bytes, job.estimated_s, job.varied)
+        yield new_fields(job.labels, owner, origin, job.estimated_bytes, job.estimated_s, job.varied, job.plan.devices)
         yield facets_of(job.plan, owner, job.labels.tags, group)

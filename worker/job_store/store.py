@@ -67,7 +67,7 @@ class JobStore(AnnouncedWorkers):
             key,
             digest,
             IDEMPOTENCY_KEPT_S,
-            new_fields(labels, owner, origin, estimated_bytes, estimated_s),
+            new_fields(labels, owner, origin, estimated_bytes, estimated_s, devices=plan.devices),
             facets_of(plan, owner, labels.tags, None),
             owner,
             *allowance.limits,

@@ -9,7 +9,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 from worker.jobs.errors import RecordTooNew
 
-RECORD_FORMAT = 1
+FIRST_FORMAT, DEVICES_FORMAT = 1, 2
+RECORD_FORMAT = DEVICES_FORMAT
+"""The newest format that this program reads."""
 UNKNOWN = "unknown"
 
 
@@ -22,9 +24,14 @@ def program_version() -> str:
         return UNKNOWN
 
 
-def written_by() -> dict[str, str | int]:
-    """Fields of a new record that say how it is written, and by which version."""
-    return {"format": RECORD_FORMAT, "made_by": program_version()}
+def written_by(devices: int) -> dict[str, str | int]:
+    """Fields of a new record that say how it is written, and by which version.
+
+    Args:
+        devices: of the job. Earlier versions know one only; they must leave a job for more to others, and can run all
+            other jobs.
+    """
+    return {"format": DEVICES_FORMAT if devices > 1 else FIRST_FORMAT, "made_by": program_version()}
 
 
 def is_readable(number: str | bytes | None) -> bool:

@@ -24,6 +24,7 @@ from worker.architectures import (
 )
 from worker.datasets import DatasetInfo, FindDataset, dataset_info
 from worker.jobs.dataset_choice import chosen_dataset
+from worker.jobs.device_choice import check_devices
 from worker.jobs.lineage import (
     DoesNotFit,
     FindVersion,
@@ -105,6 +106,12 @@ class TrainingPlan(WithoutTraining, defer_build=True):
     ema: float = Field(ge=0, lt=1, description="Momentum of a moving average of the weights; 0 is off.")
     precision: Precision = Field(description="Number format of the layers' calculations.")
     deterministic: bool = False
+    devices: int = Field(
+        default=1,
+        ge=1,
+        exclude_if=lambda devices: devices == 1,
+        description="GPUs of the worker among which every batch is divided. Default: 1.",
+    )
     initial_model: str | None = Field(
         default=None, pattern=REFERENCE_PATTERN, description="Published version to continue from, as `name/version`."
     )
@@ -182,6 +189,7 @@ def plan(
         }
     )
     _check_options(planned, info)
+    check_devices(planned)
     return planned
 
 
@@ -213,6 +221,7 @@ def _completed(
         ema=recipe.ema if request.ema is None else request.ema,
         precision=request.precision or recipe.precision,
         deterministic=request.deterministic,
+        devices=request.devices,
         initial_model=None if initial is None else f"{initial.model}/{initial.version}",
     )
 

@@ -34,6 +34,7 @@ def plan_record(manifest: Manifest, find_dataset: FindDataset) -> TrainingPlan:
         "architecture": architecture_of(manifest),
         "overrides": None,
         "initial_model": None,
+        "devices": 1,
         "model": manifest.model,
         "record": f"{manifest.model}/{manifest.version}",
     }

@@ -131,6 +131,7 @@ class JobFailure(BaseModel, defer_build=True):
         "parity",
         "out_of_memory",
         "took_too_long",
+        "devices_unavailable",
         "disk_full",
         "store_unavailable",
         "trainer_died",

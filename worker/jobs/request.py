@@ -29,6 +29,7 @@ from worker.recipe.options import (
 from worker.recipe.schedules import SCHEDULE_NAMES, Schedule, ScheduleName, expand_name
 
 FEWEST_STEPS, SMALLEST_BATCH = 40, 8
+MOST_DEVICES = 64
 """Measured with `fast` in its six epochs on 200 pictures of Fashion-MNIST: val_accuracy 0.16 to 0.20 with its recipe's
 batches of 256, 0.74 to 0.75 with 8. On 5,000 pictures of CIFAR-10, batches of 64 did better than smaller and larger
 ones."""
@@ -175,6 +176,14 @@ class JobRequest(Labels):
         default=False,
         description="Use only operations that give the same bits every time on the same hardware and libraries. "
         "Slower, mostly on a GPU.",
+    )
+    devices: int = Field(
+        default=1,
+        ge=1,
+        le=MOST_DEVICES,
+        description="Divide every batch among so many GPUs of one worker (data-parallel). The losses are those of one "
+        "device with the same `batch_size`, up to rounding and the draws of dropout. `GET /workers` shows how many "
+        "each worker has.",
     )
     initial_model: str | None = Field(
         default=None,

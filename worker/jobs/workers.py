@@ -27,6 +27,7 @@ class WorkerFacts(BaseModel, defer_build=True):
     host: str = Field(default="", description="Name of its machine.")
     since: datetime | None = Field(default=None, description="When it started.")
     gpus: tuple[Gpu, ...] = ()
+    devices: int = Field(default=1, description="Among how many devices it can divide a training.")
     exports: tuple[ExportFormat, ...] | None = Field(
         default=None, description="Formats that it can export to; null for a worker of an earlier version."
     )
@@ -57,6 +58,7 @@ class Worker(BaseModel, defer_build=True):
     since: datetime | None = Field(description="When it started.")
     trainer_bytes: int = Field(description="Most memory that it allows a training.")
     gpus: tuple[Gpu, ...]
+    devices: int = Field(default=1, description="Among how many devices it can divide a training.")
     exports: tuple[ExportFormat, ...] | None = Field(
         default=None, description="Formats that it can export to; null for a worker of an earlier version."
     )

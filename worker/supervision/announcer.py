@@ -23,13 +23,15 @@ class Announcer(threading.Thread):
         job_store: where the worker is announced.
         worker: its name, with which the names of its claims begin.
         trainer_bytes: most memory that this worker allows a trainer.
+        devices: among which it can divide a training.
     """
 
-    def __init__(self, job_store: JobStore, worker: str, trainer_bytes: int) -> None:
+    def __init__(self, job_store: JobStore, worker: str, trainer_bytes: int, devices: int = 1) -> None:
         super().__init__(name="announcer", daemon=True)
         self._job_store = job_store
         self._trainer_bytes = trainer_bytes
         self._worker = worker
+        self._devices = devices
         self._since = datetime.now(UTC)
         self._stopped = threading.Event()
 
@@ -37,12 +39,20 @@ class Announcer(threading.Thread):
         """Announce until stopped; a server that does not answer is told the next time."""
         while True:
             try:
-                facts = WorkerFacts(host=socket.gethostname(), since=self._since, gpus=gpus(), exports=exportable())
-                self._job_store.announce(self._worker, self._trainer_bytes, facts)
+                self._job_store.announce(self._worker, self._trainer_bytes, self._facts())
             except QueueUnavailable as error:
                 logger.debug("not announced, Redis does not answer: %s", error.reason)
             if self._stopped.wait(INTERVAL_S):
                 return
+
+    def _facts(self) -> WorkerFacts:
+        return WorkerFacts(
+            host=socket.gethostname(),
+            since=self._since,
+            gpus=gpus(),
+            devices=self._devices,
+            exports=exportable(),
+        )
 
     def stop(self) -> None:
         """End the thread."""

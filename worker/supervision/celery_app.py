@@ -17,6 +17,7 @@ from worker.job_store.store import JobStore
 from worker.job_store.wake_ups import QUEUE, TASK, WakeUps, celery_app
 from worker.settings import WorkerSettings, use_umask
 from worker.supervision.announcer import Announcer
+from worker.supervision.gpus import usable_devices
 from worker.supervision.host_memory import most_trainer_bytes
 from worker.supervision.runner import Runner
 from worker.telemetry.logs import configure_logging
@@ -66,7 +67,9 @@ def _start_threads(**_: Any) -> None:  # noqa: ANN401
     job_store = JobStore(connect(settings.redis_url), half_life_s=settings.fair_half_life_s)
     _reaper = Reaper(job_store, WakeUps(settings.broker_url))
     _reaper.start()
-    _announcer = Announcer(job_store, WORKER, most_trainer_bytes(settings.trainer_memory_bytes))
+    _announcer = Announcer(
+        job_store, WORKER, most_trainer_bytes(settings.trainer_memory_bytes), usable_devices(settings.virtual_devices)
+    )
     _announcer.start()
     logger.info("ready: waiting for jobs on queue %r", QUEUE)
 

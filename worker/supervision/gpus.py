@@ -1,5 +1,6 @@
 """The GPUs of this machine as NVIDIA's management library (NVML) sees them; none where there is no driver."""
 
+import os
 from functools import cache
 
 import pynvml
@@ -36,3 +37,20 @@ def _gpu(number: int) -> Gpu:
         share = None  # a part of a GPU does not say
     name = pynvml.nvmlDeviceGetName(device)
     return Gpu(name=name, used_bytes=memory.used, total_bytes=memory.total, utilization=share)
+
+
+def usable_devices(virtual: int | None) -> int:
+    """Among how many devices a training of this worker can be divided.
+
+    Args:
+        virtual: devices that the processor is to be where there is no GPU; None for one.
+    """
+    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+        return 1
+    found = len(gpus())
+    if not found:
+        return virtual or 1
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return found
+    return min(found, len([name for name in visible.split(",") if name.strip() not in {"", "-1"}])) or 1

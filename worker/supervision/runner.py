@@ -17,6 +17,7 @@ from worker.jobs.records import Claim, Progress
 from worker.jobs.states import JobState
 from worker.settings import WorkerSettings
 from worker.supervision.failures import NOT_PUBLISHED, STORE_SILENT, trainer_not_started
+from worker.supervision.gpus import usable_devices
 from worker.supervision.host_memory import most_trainer_bytes
 from worker.supervision.job_trace import JobTrace
 from worker.supervision.journal import insist
@@ -56,6 +57,7 @@ class Runner:
         if n_directories := sweep_work_dirs():
             logger.info("swept %d directories of trainers that were killed", n_directories)
         self._sweep_store_when_due()
+        self._devices = usable_devices(settings.virtual_devices)
         self._spare = SpareTrainer(settings)
         self._spare.prepare()
 
@@ -64,7 +66,9 @@ class Runner:
         self._spare.await_process()
         # Asked until there is an answer: a claim that Redis made while it hung would cost the job an attempt.
         claimant = claimant_of(self._worker)
-        claim = insist("of the next turn", lambda: self._job_store.claim(claimant=claimant), CLAIM_RETRY_S)
+        claim = insist(
+            "of the next turn", lambda: self._job_store.claim(claimant=claimant, devices=self._devices), CLAIM_RETRY_S
+        )
         if claim is None:
             return
         claimed_at = time.time()

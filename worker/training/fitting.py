@@ -24,6 +24,7 @@ from worker.training.checkpoints import Account, Checkpoints, Start
 from worker.training.feeding import EpochData, Feed
 from worker.training.network import pictures_at_once
 from worker.training.network_state import State, restore_weights
+from worker.training.parallel.batches import Validation, divided, validation_arguments
 from worker.training.splits import Split
 
 MOST_PARAMETERS_KEPT = 20_000_000
@@ -170,20 +171,23 @@ class Training:
             extra.append(raw)
         with Feed(self._data, first, step) as self._feed:
             self._network.fit(
-                self._feed.batches(),
+                divided(self._network, self._feed.batches()),
                 steps_per_epoch=self._data.steps_per_epoch - step,
                 initial_epoch=first,
                 epochs=last,
-                validation_data=(self._validation.inputs, self._validation.targets),
-                validation_batch_size=pictures_at_once(self._network),  # Keras's default of 32 is slower
                 shuffle=False,
                 verbose=0,
                 callbacks=[*self._callbacks, *extra],
+                **self._validating(),
             )
         self._waited_s += self._feed.waited_s
         self._feed = None
         if raw is not None:
             raw.put_back()
+
+    def _validating(self) -> Validation:
+        split, at_once = self._validation, pictures_at_once(self._network)  # Keras's default of 32 is slower
+        return validation_arguments(self._network, split.inputs, split.targets, at_once)
 
     def _account(self) -> Account:
         before = self._start.account

@@ -114,7 +114,7 @@ def run_on(dataset: Dataset, order: Order, link: Link) -> None:
 
 
 def _train(order: Order, dataset: Dataset, link: Link) -> tuple[keras.Model, Fit]:
-    """The network with the weights to publish, in float32 regardless of the precision it was trained in."""
+    """The network with the weights to publish: in float32 and on one device, however it was trained."""
     plan = order.plan
     checkpoints = Checkpoints(
         open_store(order.store_url, order.min_free_bytes).checkpoints,
@@ -128,7 +128,7 @@ def _train(order: Order, dataset: Dataset, link: Link) -> tuple[keras.Model, Fit
     else:
         network, fit = _train_whole(order, dataset, link, checkpoints)
     logger.info("fit took %.1f s, of which %.1f s waiting for data", fit.account.seconds, fit.account.data_wait_seconds)
-    if policy_of(plan.precision) != "float32":
+    if policy_of(plan.precision) != "float32" or plan.devices > 1:
         trained, network = network, build_network(plan, dataset, "float32")
         network.set_weights(trained.get_weights())
     return network, fit

@@ -14,6 +14,8 @@ from worker.training.compiling import compile_network
 from worker.training.feeding import TrainingData
 from worker.training.hardware import be_deterministic, policy_of
 from worker.training.network import build_model
+from worker.training.parallel.devices import on_devices
+from worker.training.parallel.steps import train_together
 from worker.training.splits import Split, training_splits
 from worker.training.targets import label_weights, training_targets
 
@@ -41,12 +43,17 @@ def prepare(plan: TrainingPlan, dataset: Dataset) -> Prepared:
     Args:
         plan: the training plan.
         dataset: the dataset that the plan names.
+
+    Raises:
+        TrainingFailed: this process has fewer devices than the plan names (`devices_unavailable`).
     """
     seed_everything(plan)
     data, validation = training_pictures(plan, dataset)
     policy = policy_of(plan.precision)
-    network = build_network(plan, dataset, policy)
-    compile_network(network, plan, data.steps_per_epoch)
+    with on_devices(plan.devices):
+        network = build_network(plan, dataset, policy)
+        compile_network(network, plan, data.steps_per_epoch)
+    train_together(network)
     return Prepared(network, data, validation, policy)
 
 

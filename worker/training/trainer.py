@@ -20,6 +20,7 @@ from model_store.errors import NO_SPACE
 from worker.jobs.errors import TrainingFailed, TrainingPaused, causes
 from worker.jobs.memory_errors import is_out_of_memory, out_of_memory
 from worker.jobs.records import History, JobFailure, Progress, PublishedModel
+from worker.settings import WorkerSettings
 from worker.supervision.messages import (
     ORDERS,
     CommitGranted,
@@ -154,7 +155,9 @@ def serve(link: WorkerLink, niceness: int) -> None:
         niceness: of this process's session while the order runs, see `set_session_niceness`.
     """
     from worker.training import pipeline, warmup  # noqa: PLC0415 - Keras is imported before this function is called
+    from worker.training.parallel.devices import make_virtual_devices  # noqa: PLC0415 - as above
 
+    make_virtual_devices(WorkerSettings().virtual_devices)
     if not link.is_order_waiting():
         with _hurrying(link, niceness):
             warmup.warm_up()

@@ -1,0 +1,6 @@
+"""One training on several devices of its machine: each step's batch is divided among them.
+
+Gradients, losses and metrics are those of the whole batch, as on one device, and so are the statistics of batch
+normalization, which are computed over all devices. What stays different is rounding, and dropout: each device draws
+its own units.
+"""
