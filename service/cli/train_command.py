@@ -44,6 +44,9 @@ def train(
     ] = None,
     model: Annotated[str | None, typer.Option(help="Name of the model to publish.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of all random numbers, to repeat a run.")] = None,
+    devices: Annotated[
+        int | None, typer.Option(help="GPUs of one worker among which every batch is divided; default: 1.")
+    ] = None,
     train_samples: Annotated[int | None, typer.Option(help="Train only on the first n shuffled pictures.")] = None,
     test_samples: Annotated[int | None, typer.Option(help="Test only on n pictures, for a quick try.")] = None,
     initial_model: Annotated[
@@ -99,6 +102,7 @@ def train(
             validation,
             epochs=epochs,
             batch_size=batch_size,
+            devices=devices,
             model=model,
             seed=seed,
             train_samples=train_samples,

@@ -15,7 +15,7 @@ from worker.job_store.reaper import Reaper
 from worker.job_store.store import JobStore
 from worker.job_store.wake_ups import WakeUps
 from worker.jobs.errors import JobNotFound, RecordTooNew
-from worker.jobs.formats import RECORD_FORMAT
+from worker.jobs.formats import FIRST_FORMAT, RECORD_FORMAT
 from worker.jobs.plan import plan
 from worker.jobs.request import JobRequest
 from worker.ledger.archive import Archive
@@ -36,7 +36,7 @@ def newer(job_store: JobStore, client: redis.Redis) -> str:
 
 def test_a_new_job_says_how_and_by_what_it_was_written(job_store: JobStore, client: redis.Redis) -> None:
     written = client.hgetall(keys.job_key(job_store.submit(PLAN).id))
-    assert written["format"] == str(RECORD_FORMAT)
+    assert written["format"] == str(FIRST_FORMAT)
     assert written["made_by"]
 
 

@@ -1,6 +1,6 @@
 """Trains the same on one and on two devices, in a process whose processor is two devices; prints what came of it.
 
-    python -m tests.learning.on_two_devices DIRECTORY
+python -m tests.learning.on_two_devices DIRECTORY
 """
 
 import json
@@ -10,7 +10,6 @@ from pathlib import Path
 
 from model_store import open_store
 from tests.learning.trainings import trained
-from tests.plans import SAMPLE
 from worker.jobs.errors import TrainingFailed, TrainingPaused
 from worker.jobs.plan import TrainingPlan, plan
 from worker.jobs.records import History
@@ -39,7 +38,7 @@ def main() -> None:
         "two, then one": resumed(directory, planned(2), planned(1)),
         "three": refused(directory),
     }
-    print(json.dumps(found))
+    sys.stdout.write(json.dumps(found))
 
 
 def planned(devices: int) -> TrainingPlan:

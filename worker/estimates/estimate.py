@@ -85,6 +85,8 @@ def past_run(manifest: Manifest, info: DatasetInfo) -> PastRun | None:
         return None  # it may have ended before its last epoch
     if recipe.get("train", "all") != "all" or recipe.get("weights"):
         return None  # features that were kept take no time
+    if recipe.get("devices", 1) != 1:
+        return None  # estimates are of one device
     try:
         architecture = Architecture.model_validate(manifest.architecture)
         analysis = analyse(architecture, manifest.input_shape, len(manifest.classes))
