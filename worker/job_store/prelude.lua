@@ -6,8 +6,8 @@
 --
 -- Keys (all with the prefix KEYS[1], which is 'convserve:'; one server or one primary with replicas, not a cluster):
 --   job:<id>           hash    the job: id, state, request (JSON), created_at, queued_at, started_at, finished_at,
---                              attempt, ran_s (seconds of earlier attempts), devices (if more than one), estimated_bytes (of memory), estimated_s (of
---                              time, by a formula), submitted_by,
+--                              attempt, ran_s (seconds of earlier attempts), devices (if more than one),
+--                              estimated_bytes (of memory), estimated_s (of time, by a formula), submitted_by,
 --                              traceparent, group, varied (JSON), progress, model, error (JSON each), best_epoch;
 --                              format and made_by (see `worker.jobs.formats`);
 --                              owner, tags (JSON), note, priority, notify, idempotency (SHA-256 of the key); facets (JSON:
