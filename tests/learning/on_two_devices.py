@@ -15,7 +15,7 @@ from worker.jobs.plan import TrainingPlan, plan
 from worker.jobs.records import History
 from worker.jobs.request import JobRequest
 from worker.training.checkpoints import Checkpoints
-from worker.training.parallel.devices import make_virtual_devices
+from worker.training.parallel.devices import make_virtual_devices, replicas_of
 
 LAYERS = [
     {"type": "conv2d", "filters": 4, "kernel_size": 3, "strides": 4},
@@ -64,8 +64,8 @@ def interrupted(directory: Path, devices: list[int]) -> dict[str, list[float]]:
         checkpoints = Checkpoints(store, "job", attempt, directory, "data")
         pause_after = PAUSED_AFTER if attempt < len(devices) else None
         with suppress(TrainingPaused):
-            fit = trained(planned(number), checkpoints=checkpoints, pause_after=pause_after)[1]
-    return told(fit.history)
+            network, fit = trained(planned(number), checkpoints=checkpoints, pause_after=pause_after)
+    return told(fit.history) | {"devices": [replicas_of(network)]}
 
 
 def refused() -> str:

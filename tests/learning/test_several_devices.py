@@ -36,6 +36,6 @@ def test_losses_are_those_of_one_device_also_when_the_number_changes_within_an_e
     assert several["val_loss"] == pytest.approx(one["val_loss"], abs=1e-5)
     assert several["accuracy"] == pytest.approx(one["accuracy"])
     assert several["val_accuracy"] == pytest.approx(one["val_accuracy"])
-    assert several["loss"] != one["loss"]  # it was divided: sums are rounded differently
+    assert several["devices"] == [int(devices[-1])]
     assert one["loss"][1] < one["loss"][0]
     assert found["three"] == "devices_unavailable"
