@@ -8,11 +8,13 @@ It may be old: what was changed since is in the log of changes, or found by the 
 time.
 """
 
+import gc
 import json
 import logging
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
@@ -64,12 +66,25 @@ def write_snapshot(contents: Contents, snapshot: Snapshot) -> None:
 def read_snapshot(contents: Contents) -> Snapshot | None:
     """What was stored; None if nothing was, or if it cannot be used. Raises `StoreUnavailable`."""
     try:
-        return _parsed(contents.snapshot())
+        with _without_collector():
+            return _parsed(contents.snapshot())
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, AttributeError, StopIteration, zlib.error) as error:
         logger.warning("the store's snapshot is not used, and will be replaced: %s", error)
         return None
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Let Python look for no garbage meanwhile: of 30 µs for each version it took 10, and there is none."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _blocks(snapshot: Snapshot) -> Iterator[bytes]:

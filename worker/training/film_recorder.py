@@ -73,7 +73,7 @@ class FilmRecorder(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Record the network before its first step, and note which epoch the next validation belongs to."""
-        if epoch == 0 and int(self.model.optimizer.iterations) == 0:  # not resumed within the first epoch
+        if epoch == 0 and int(np.array(self.model.optimizer.iterations)) == 0:  # not resumed within the first epoch
             self._record(self.model, 0)
         self._epoch = epoch + 1
 
