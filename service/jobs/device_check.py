@@ -18,7 +18,7 @@ async def require_devices(jobs: Sequence[PlannedJob], queue: JobQueue) -> None:
         RequestInvalid: no worker has so many.
         QueueUnavailable: Redis does not answer.
     """
-    plans = [job.plan for job in jobs if job.plan.devices > 1]
-    if plans:
+    wanted = max((job.plan.devices for job in jobs), default=1)
+    if wanted > 1:
         workers = await queue.call(queue.jobs.workers)
-        check_workers(plans, max((worker.devices for worker in workers), default=None))
+        check_workers(wanted, max((worker.devices for worker in workers), default=None))

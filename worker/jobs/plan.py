@@ -189,7 +189,7 @@ def plan(
         }
     )
     _check_options(planned, info)
-    check_devices(planned)
+    check_devices(planned.devices, planned.batch_size, planned.head_epochs, planned.precision)
     return planned
 
 
