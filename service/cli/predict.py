@@ -64,7 +64,9 @@ def ask(client: Client, path: str, pictures: list[Picture], top_k: int) -> JsonO
 
 def show(answer: JsonObject, console: Console) -> None:
     """Show the results as a table."""
-    table = Table(title=f"{answer['model']}, version {answer['version']}", title_justify="left")
+    # The title of a narrow table would be broken into lines.
+    console.print(f"{answer['model']}, version {answer['version']}", soft_wrap=True, highlight=False, style="italic")
+    table = Table()
     table.add_column("picture", overflow="fold")
     table.add_column("class")
     table.add_column("probability", justify="right")

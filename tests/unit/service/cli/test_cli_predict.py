@@ -58,6 +58,12 @@ def test_every_guess_is_shown(client_of: ClientOf, tmp_path: Path, capsys: pytes
     assert "[Bag]" in shown
 
 
+def test_a_long_name_stays_on_one_line(client_of: ClientOf, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    named = {"model": "fashion_mnist_sample-lenet5-fashion-" + 20 * "x", "version": 12, "predictions": []}
+    run_predict(client_of(lambda _: httpx.Response(200, json=named)), "/predict", pictures(tmp_path, 1), 1, False)
+    assert f"{named['model']}, version 12" in capsys.readouterr().out.splitlines()
+
+
 def test_a_bad_picture_is_shown_among_the_others_and_the_command_fails(
     client_of: ClientOf, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
