@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from uuid import uuid4
 
 import httpx
@@ -188,8 +188,16 @@ def _redis_away(lab: Lab, away: AbstractContextManager[None], model: str) -> str
 
 
 def _sent(lab: Lab, key: str, body: dict[str, object]) -> int:
-    with lab.client() as client:
-        return client.post("/jobs", json=body, headers={"Idempotency-Key": key}).status_code
+    """The status of the first answer; on a busy machine the balancer may have closed the connection before it."""
+    answers: list[int] = []
+
+    def is_answered() -> bool:
+        with suppress(httpx.TransportError), lab.client() as client:
+            answers.append(client.post("/jobs", json=body, headers={"Idempotency-Key": key}).status_code)
+        return bool(answers)
+
+    wait_until(is_answered, 10, "a submission is answered")
+    return answers[0]
 
 
 def _api_lost(lab: Lab, lose: Callable[[], None], come_back: Callable[[], None]) -> str:
