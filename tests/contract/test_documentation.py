@@ -118,6 +118,12 @@ def check_files(words: list[str]) -> None:
     assert (PROJECT / words[0]).exists()
 
 
+def check_generator(words: list[str]) -> None:
+    named = [word for word in words if word.startswith("openapi/")]
+    assert named
+    assert all((PROJECT / word).is_file() for word in named)
+
+
 def check_setting(words: list[str]) -> None:
     named = words[0].partition("=")[0]
     assert f"`{named}`" in (PROJECT / "docs" / "reference" / "settings.md").read_text()
@@ -137,6 +143,9 @@ CHECKS: dict[str, Callable[[list[str]], None]] = {
     "pip": check_pip,
     "uvx": check_uvx,
     "cp": check_files,
+    "openapi-python-client": check_generator,
+    "openapi-generator": check_generator,
+    "npx": check_generator,
     "export": check_setting,
     "git": check_nothing,
     "cd": check_nothing,
