@@ -42,12 +42,12 @@
 --   ledger             number  of changes to the ledger of finished jobs in the model store, see `worker.ledger`
 --   ledger:writer      string  held by the process that changes the ledger; expires
 --   watch              string  name of the process that looks after lost jobs; expires
--- One more key is used by no script: split:<name>, a hash with the counts of the versions of an alias that has a canary
--- or a shadow, by `<role>.<what>`, and since when; it expires (see `worker.job_store.split_counts`).
 --   notices            zset    ids of jobs whose end an address is to be told of, by the time when it is tried next
 --   notice:<id>        hash    such a notice: url, tries
 --   workers            hash    by worker: when its announcement ends, and the bytes it allows a trainer
 --   workers:facts      hash    by worker: what else it says about itself (JSON)
+-- One more key is used by no script: split:<name>, a hash with the counts of the versions of an alias that has a canary
+-- or a shadow, by `<role>.<what>`, and since when; it expires (see `worker.job_store.split_counts`).
 
 local prefix = KEYS[1]
 
