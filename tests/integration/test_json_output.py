@@ -1,4 +1,4 @@
-"""With `--json`, every command prints JSON and nothing else; whoever reads it may close the pipe at any time."""
+"""With `--json`, every command prints JSON and nothing else, and a pipe may be closed at any time."""
 
 import json
 import os
@@ -93,6 +93,11 @@ def _shades(folder: Path, step: int) -> Path:
     return folder
 
 
+def _cancel(api: httpx.Client, job: dict[str, Any]) -> None:
+    """Save the time of a job of which only the submission was to be seen."""
+    api.post(f"/jobs/{job['id']}/cancel").raise_for_status()
+
+
 def _documents(text: str) -> list[Any]:
     """JSON documents that follow each other, with nothing but white space in between."""
     found = []
@@ -118,26 +123,31 @@ def test_the_table_has_every_command_that_prints_json() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_nothing_but_json_is_on_the_standard_output(
-    command: str, made: Made, capsys: pytest.CaptureFixture[str]
+    command: str, made: Made, api: httpx.Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = [argument.format(**vars(made)) for argument in COMMANDS[command]]
     with pytest.raises(SystemExit) as ending:
         main([*command.split(), *arguments, "--json"])
     said = capsys.readouterr()
     assert (ending.value.code or 0) == 0, said.err
-    assert _documents(said.out)
+    documents = _documents(said.out)
+    assert documents
+    if "--no-follow" in arguments:
+        _cancel(api, documents[0])
 
 
 def test_pictures_of_ones_own_are_uploaded_without_a_word_on_the_standard_output(
-    made: Made, capsys: pytest.CaptureFixture[str]
+    made: Made, api: httpx.Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for option in ("--json", "--dry-run"):
         with pytest.raises(SystemExit) as ending:
             main(["train", "lenet5-fashion", f"{made.folder}/", "--validation", "test", "--no-follow", option])
         said = capsys.readouterr()
         assert (ending.value.code or 0) == 0, said.err
-        assert len(_documents(said.out)) == 1
+        (document,) = _documents(said.out)
         assert "12 files in" in said.err
+        if option == "--json":
+            _cancel(api, document)
 
 
 @pytest.mark.parametrize("command", ["jobs", "models", "datasets list", "--help"])
