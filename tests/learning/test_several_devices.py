@@ -1,5 +1,6 @@
 """One training on several devices: its losses are those of one device, and it goes on with another number of them."""
 
+import inspect
 import json
 import os
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import keras
 import pytest
 
 from tests.paths import PROJECT
@@ -24,6 +26,13 @@ def histories(directory: Path, devices: str) -> Histories:
     found = json.loads(done.stdout)
     assert isinstance(found, dict)
     return found
+
+
+def test_keras_still_builds_a_network_again_in_the_method_that_is_replaced() -> None:
+    assert "self._maybe_symbolic_build(" in inspect.getsource(keras.Model.fit), (
+        "Keras no longer calls `_maybe_symbolic_build` in `fit`. If the other tests here pass without its replacement in "
+        "worker/training/parallel/steps.py, remove that; otherwise replace what Keras calls now."
+    )
 
 
 @pytest.mark.parametrize("devices", GOING_ON)

@@ -21,12 +21,14 @@ def train_together(network: keras.Model) -> None:
             layer.synchronized = True
     network.train_step = _step_of(network, n_devices)
     # Everything is built already. Keras would build it again from the mean of the devices' inputs, which fails when
-    # their shares have different sizes.
+    # their shares have different sizes. There is no public way to tell it; `test_several_devices.py` guards the name.
     network._maybe_symbolic_build = lambda *_, **__: None
 
 
 def _step_of(network: keras.Model, n_devices: int) -> Any:
     import tensorflow as tf  # noqa: PLC0415 - only TensorFlow has several devices here
+
+    mean_loss = next(metric for metric in network.metrics if metric.name == "loss")
 
     def step(batch: Any) -> Any:
         inputs, targets, weights = keras.utils.unpack_x_y_sample_weight(batch)
@@ -36,7 +38,7 @@ def _step_of(network: keras.Model, n_devices: int) -> Any:
             answers = network(inputs, training=True)
             # Keras divides by the number of devices, because it adds the gradients of all.
             loss = n_devices * network.compute_loss(inputs, targets, answers, weights, training=True)
-            network._loss_tracker.update_state(loss, sample_weight=own)
+            mean_loss.update_state(loss, sample_weight=own)
             share = network.optimizer.scale_loss(loss * own / together)
         gradients = tape.gradient(share, network.trainable_weights)
         network.optimizer.apply_gradients(zip(gradients, network.trainable_weights, strict=True))
