@@ -30,8 +30,8 @@ def histories(directory: Path, devices: str) -> Histories:
 
 def test_keras_still_builds_a_network_again_in_the_method_that_is_replaced() -> None:
     assert "self._maybe_symbolic_build(" in inspect.getsource(keras.Model.fit), (
-        "Keras no longer calls `_maybe_symbolic_build` in `fit`. If the other tests here pass without its replacement in "
-        "worker/training/parallel/steps.py, remove that; otherwise replace what Keras calls now."
+        "Keras no longer calls `_maybe_symbolic_build` in `fit`. If the other tests here pass without its replacement "
+        "in worker/training/parallel/steps.py, remove that; otherwise replace what Keras calls now."
     )
 
 
