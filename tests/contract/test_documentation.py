@@ -173,3 +173,8 @@ def test_what_is_not_run_names_what_exists(page: str, command: str) -> None:
 def test_every_make_target_that_is_mentioned_exists() -> None:
     for page in PAGES:
         assert set(re.findall(r"`make ([a-z-]+)", page.read_text())) <= makefile_targets(), page
+
+
+def test_a_block_that_the_tests_do_not_run_says_why() -> None:
+    unrun = [block for block in blocks("sh", "python", "bash") if "not run by the tests" in block.text]
+    assert [block.page for block in unrun if block.is_run] == []
