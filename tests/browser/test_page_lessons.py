@@ -57,6 +57,7 @@ def test_a_messy_zip_becomes_a_dataset_with_a_report_and_a_model(
     dialog = page.get_by_role("dialog", name="Delete")
     dialog.get_by_label("Type my-hats to confirm").fill("my-hats")
     dialog.get_by_role("button", name="Delete").click()
+    expect(page).to_have_url(f"{stack.url}/#/data")
     expect(page.get_by_role("link", name="my-hats")).to_have_count(0)
     assert api.get("/datasets/my-hats").status_code == 404
     assert console == []
