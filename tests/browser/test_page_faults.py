@@ -89,13 +89,15 @@ def test_every_epoch_is_shown_also_those_that_come_together(page: Page, fake: Fa
     panel = page.get_by_role("region", name="Accuracy", exact=True)
     panel.get_by_role("button", name="Table").click()
     expect(panel.locator("tbody tr")).to_have_count(4)
+    strip = page.get_by_role("group", name="The server now")
+    expect(strip).to_contain_text("epoch 4 of 8")
     fake.to_hold = lambda path, _: path in ("/jobs", "/jobs/job000009")  # only the stream can bring what comes now
     began = time.monotonic()
     fake.send_events(epoch(5, 0.91), epoch(6, 0.92), epoch(7, 0.93))
     expect(panel.locator("tbody tr")).to_have_count(7)
     assert is_within(time.monotonic() - began, 1.0)
     expect(panel).to_contain_text("93.0 %")
-    expect(page.get_by_role("group", name="The server now")).to_contain_text("epoch 7 of 8")
+    expect(strip).to_contain_text("epoch 7 of 8")
 
 
 def test_the_best_epoch_is_marked_as_it_comes(page: Page, fake: FakeServer) -> None:
