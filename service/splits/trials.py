@@ -6,7 +6,7 @@ Counts are whole numbers by name, so that those of several processes can be adde
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -74,10 +74,12 @@ class Trial:
 
     def series(self) -> list[SplitSeries]:
         """The figures of this process for the metrics."""
-        return [
-            SplitSeries(self.model, self.alias, str(role), manifest.version, counts_of(self.counts, role))
-            for role, manifest in self.parts.items()
-        ]
+        return [self._series_of(role) for role in self.parts]
+
+    def _series_of(self, role: Role) -> SplitSeries:
+        own = counts_of(self.counts, role)
+        n_answers = sum(n for _, n in _by_bucket(own))
+        return SplitSeries(self.model, self.alias, str(role), self.parts[role].version, own, n_answers)
 
 
 def counts_of(counts: Mapping[str, int], role: Role) -> dict[str, int]:
@@ -88,13 +90,21 @@ def counts_of(counts: Mapping[str, int], role: Role) -> dict[str, int]:
 
 def median_ms(counts: Mapping[str, int]) -> float | None:
     """The median time of the answers of one version, in milliseconds; None before the first."""
-    buckets = sorted((int(name[len(_TIME) :]), n) for name, n in counts.items() if name[len(_TIME) :].isdecimal())
+    buckets = sorted(_by_bucket(counts))
     half = sum(n for _, n in buckets) / 2
     for bucket, n in buckets:
         half -= n
         if half <= 0:
             return float(f"{LOWEST_MS * 10 ** ((bucket - 0.5) / BUCKETS_PER_DECADE):.3g}")
     return None
+
+
+def _by_bucket(counts: Mapping[str, int]) -> Iterator[tuple[int, int]]:
+    """The buckets with answers of one version, and how many answers each has."""
+    for name, n in counts.items():
+        bucket = name[len(_TIME) :]
+        if bucket.isdecimal():
+            yield int(bucket), n
 
 
 def _bucket(ms: float) -> int:

@@ -44,7 +44,7 @@ def metrics() -> dict[str, set[str]]:
     queue = QueueOverview(jobs=dict.fromkeys(JobState, 1), queued=1, longest_wait_s=1, images_per_second=1)
     gpu = Gpu(name="a GPU", used_bytes=1, total_bytes=2, utilization=0.5)
     worker = Worker(id="a", host="here", since=None, trainer_bytes=1, gpus=(gpu,), running=None)
-    splits = [SplitSeries("m", "live", role, 1, {}) for role in ("stable", "shadow")]
+    splits = [SplitSeries("m", "live", role, 1, {}, 0) for role in ("stable", "shadow")]
     page = counted.page([LoadedModel("m", 1, 1)], queue, [worker], splits).decode()
     return {
         sample.name: set(sample.labels) for family in text_string_to_metric_families(page) for sample in family.samples
