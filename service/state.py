@@ -38,6 +38,7 @@ from service.predict.predictor import Predictor
 from service.quotas.usage import Usage
 from service.settings import ApiSettings
 from service.splits.figures import Figures
+from service.splits.sender import Sender
 from service.splits.splits import Splits
 from service.telemetry.metrics import Metrics
 from service.telemetry.stages import Stages
@@ -196,8 +197,8 @@ def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing:
     queue = JobQueue(job_store, groups, WakeUps(settings.broker_url), settings.redis_url, tracing)
     held_bytes = settings.held_body_bytes or LARGEST_BODIES * settings.max_body_bytes
     capacity = Capacity(settings.max_predictions, held_bytes)
-    splits = Splits(catalog, engine, lambda: capacity.is_busy)
-    figures = Figures(splits, SplitCounts(redis_client), queue)
+    sender = Sender(SplitCounts(redis_client), queue)
+    splits = Splits(catalog, engine, lambda: capacity.is_busy, sender.counted)
     try:
         with _care_of_jobs(settings, job_store, archive, redis_client):
             yield ServiceState(
@@ -222,11 +223,11 @@ def running(settings: ApiSettings, store: ModelStore, metrics: Metrics, tracing:
                 ModelUploads(settings.datasets_path / "uploads", settings.max_dataset_uploads),
                 PendingFeedback(store.feedback, settings.max_feedback_pictures, settings.max_feedback_bytes),
                 splits,
-                figures,
+                Figures(splits, sender),
             )
     finally:
         splits.close()
-        figures.close()
+        sender.close()
         looks.close()
         redis_client.close()
         decoder.close()

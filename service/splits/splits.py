@@ -1,12 +1,12 @@
 """All splits of one process: their trials, and the turns of its requests."""
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from model_store import Manifest
 from service.inference.engine import Engine
 from service.models.catalog import Catalog
-from service.models.index import Damage, ModelEntry
+from service.models.index import ModelEntry
 from service.splits.choosing import place_of, sticky_key
 from service.splits.shadows import Shadows
 from service.splits.trials import Role, Trial
@@ -24,6 +24,7 @@ class Splits:
         catalog: knows the splits.
         engine: asks shadows.
         is_busy: whether predictions are under way.
+        on_counted: told of a trial whenever something of it was counted.
         draw: a random number from 0 to below 1.
     """
 
@@ -32,17 +33,14 @@ class Splits:
         catalog: Catalog,
         engine: Engine,
         is_busy: Callable[[], bool],
+        on_counted: Callable[[Trial], None],
         draw: Callable[[], float] = random.random,
     ) -> None:
         self._catalog = catalog
+        self._on_counted = on_counted
         self._draw = draw
         self._trials: dict[tuple[str, str], Trial] = {}  # the one asked last is the last one
-        self._shadows = Shadows(engine, is_busy, self._mark_damaged)
-        self._tell_counted: Callable[[], None] = _tell_nobody
-
-    def on_counted(self, listener: Callable[[], None]) -> None:
-        """Call `listener` whenever something was counted."""
-        self._tell_counted = listener
+        self._shadows = Shadows(engine, is_busy, catalog.mark_damaged)
 
     def turn(self, stable: Manifest, alias: str) -> Turn | None:
         """The turn of the request under way; None if the alias has one version, or if nobody predicts.
@@ -88,7 +86,7 @@ class Splits:
             return None
         if known is None or known.numbers != numbers:
             parts = {role: entry.version(number) for role, number in numbers.items()}
-            known = Trial(entry.name, alias, parts, self._count)
+            known = Trial(entry.name, alias, parts, self._on_counted)
         self._trials[entry.name, alias] = known
         if len(self._trials) > MOST_TRIALS:
             del self._trials[next(iter(self._trials))]
@@ -110,12 +108,6 @@ class Splits:
         """Drop what waits for shadows."""
         self._shadows.close()
 
-    def _count(self) -> None:
-        self._tell_counted()
-
-    def _mark_damaged(self, damage: Damage) -> Awaitable[None]:
-        return self._catalog.mark_damaged(damage)
-
 
 def _numbers(entry: ModelEntry, alias: str) -> dict[Role, int] | None:
     """The sound versions that take part in the requests of an alias, by role; None if there is only one."""
@@ -124,7 +116,3 @@ def _numbers(entry: ModelEntry, alias: str) -> dict[Role, int] | None:
     if stable is None or stable not in entry.versions or not roles:
         return None
     return {Role.STABLE: stable} | roles
-
-
-def _tell_nobody() -> None:
-    """Stands in for a listener."""

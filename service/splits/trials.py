@@ -39,7 +39,9 @@ class Trial:
         unsent: of these, what Redis does not have yet.
     """
 
-    def __init__(self, model: str, alias: str, parts: Mapping[Role, Manifest], on_counted: Callable[[], None]) -> None:
+    def __init__(
+        self, model: str, alias: str, parts: Mapping[Role, Manifest], on_counted: Callable[["Trial"], None]
+    ) -> None:
         self.model = model
         self.alias = alias
         self.parts = parts
@@ -64,7 +66,7 @@ class Trial:
         name = f"{role}.{what}"
         self.counts[name] += n
         self.unsent[name] += n
-        self._on_counted()
+        self._on_counted(self)
 
     def answered(self, role: Role, n_pictures: int, seconds: float) -> None:
         """Count an answer: its pictures and its time in the queue and the network."""

@@ -1,7 +1,6 @@
 """Figures of a canary over all API processes, on a real server."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,8 +11,9 @@ import redis
 from model_store import open_store
 from service.jobs.queue import JobQueue
 from service.models.index import ModelEntry
-from service.splits import figures as figures_module
+from service.splits import sender as sender_module
 from service.splits.figures import Figures
+from service.splits.sender import Sender
 from service.splits.splits import Splits
 from service.splits.trials import Role, Trial
 from tests.unit.service.tiny_networks import publish
@@ -38,22 +38,16 @@ class Process:
 
     def __init__(self, client: redis.Redis) -> None:
         store = open_store("memory://")
-        self.listener: Callable[[], None] = lambda: None
+        queue = SimpleNamespace(call=asyncio.to_thread)
+        self.sender = Sender(SplitCounts(client), cast(JobQueue, queue))
         self.trial = Trial(
             "brightness",
             "live",
             {Role.STABLE: publish(store), Role.CANARY: publish(store), Role.SHADOW: publish(store)},
-            self.tell,
+            self.sender.counted,
         )
-        splits = SimpleNamespace(trial=lambda *_: self.trial, trials=lambda: [self.trial], on_counted=self.listen)
-        queue = SimpleNamespace(call=asyncio.to_thread)
-        self.figures = Figures(cast(Splits, splits), SplitCounts(client), cast(JobQueue, queue))
-
-    def listen(self, listener: Callable[[], None]) -> None:
-        self.listener = listener
-
-    def tell(self) -> None:
-        self.listener()
+        splits = SimpleNamespace(trial=lambda *_: self.trial)
+        self.figures = Figures(cast(Splits, splits), self.sender)
 
     async def shown(self) -> Any:  # noqa: ANN401 - JSON
         found = await self.figures.of(cast(ModelEntry, None), "live")
@@ -62,7 +56,7 @@ class Process:
 
 @pytest.mark.anyio
 async def test_every_process_shows_the_figures_of_all(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figures_module, "SEND_EVERY_S", 0.01)
+    monkeypatch.setattr(sender_module, "SEND_EVERY_S", 0.01)
     one, other = Process(client), Process(client)
     for process, n in ((one, 3), (other, 4)):
         process.trial.count(Role.CANARY, "requests", n)
@@ -82,4 +76,4 @@ async def test_every_process_shows_the_figures_of_all(client: redis.Redis, monke
     assert shown["canary"]["latency_p50_ms"] == pytest.approx(2.0, rel=0.06)
     assert (shown["shadow"]["agreement"], shown["stable"]["requests"]) == (0.35, 0)
     for process in (one, other):
-        process.figures.close()
+        process.sender.close()

@@ -49,7 +49,8 @@ async def clock() -> AsyncIterator[LoopClock]:
 def predictor(slow_store: SlowStore, stages: Stages) -> Iterator[Predictor]:
     catalog, engine = Catalog(slow_store, refresh_s=0), Engine(slow_store, stages, EngineRules())
     decoder = Decoder(stages, PictureLimits(1000), DecodeRules(), 1000)
-    yield Predictor(catalog, engine, decoder, TrustRecords(slow_store), Splits(catalog, engine, lambda: False))
+    splits = Splits(catalog, engine, lambda: False, lambda _: None)
+    yield Predictor(catalog, engine, decoder, TrustRecords(slow_store), splits)
     decoder.close()
     engine.close()
     catalog.close()

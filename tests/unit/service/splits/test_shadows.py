@@ -36,7 +36,7 @@ async def ignore(_: Damage) -> None:
 @pytest.fixture
 def trial(store: ModelStore) -> Trial:
     stable, shadow = publish(store), publish(store)
-    return Trial("brightness", "live", {Role.STABLE: stable, Role.SHADOW: shadow}, lambda: None)
+    return Trial("brightness", "live", {Role.STABLE: stable, Role.SHADOW: shadow}, lambda _: None)
 
 
 @pytest.fixture
