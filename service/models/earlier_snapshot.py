@@ -7,14 +7,13 @@ as it is: processes of earlier versions may still use the store.
 import json
 import logging
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
-from typing import Any
 
 from model_store import Manifest
 from model_store.contents import Contents
 from service.models.known_model import KnownModel
-from service.models.snapshot import Snapshot, read_splits
+from service.models.snapshot import Snapshot
 
 logger = logging.getLogger(__name__)
 
@@ -58,16 +57,7 @@ def _parsed(lines: Iterator[bytes]) -> Snapshot:
     if waiting.decode() != digest.hexdigest():
         raise ValueError("its SHA-256 is another one")
     for name, aliases in head["aliases"].items():
-        stored = {alias: (_known_change(head, change), target) for alias, (change, target) in aliases.items()}
+        # It says nothing of splits. The number 0 makes the next survey read the change of the alias again.
+        stored = {alias: (0, target) for alias, (_, target) in aliases.items()}
         known.setdefault(name, KnownModel()).aliases.update(stored)
-    for name, splits in head.get("splits", {}).items():
-        known.setdefault(name, KnownModel()).splits.update(read_splits(splits))
     return Snapshot(known, frozenset(head["entries"]))
-
-
-def _known_change(head: Mapping[str, Any], change: int) -> int:
-    """The number of an alias's change; 0 in a snapshot of an earlier release, which left splits out.
-
-    The next survey finds another number and reads the change again.
-    """
-    return change if "splits" in head else 0

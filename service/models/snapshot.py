@@ -115,7 +115,7 @@ def _parsed(chunks: Iterator[bytes]) -> Snapshot:
         stored = {alias: (change, target) for alias, (change, target) in aliases.items()}
         known.setdefault(name, KnownModel()).aliases.update(stored)
     for name, splits in head["splits"].items():
-        known.setdefault(name, KnownModel()).splits.update(read_splits(splits))
+        known.setdefault(name, KnownModel()).splits.update(_read_splits(splits))
     return Snapshot(known, frozenset(head["entries"]))
 
 
@@ -123,8 +123,7 @@ def _written(splits: Mapping[str, Split]) -> dict[str, list[Any]]:
     return {alias: [part and part.model_dump() for part in split] for alias, split in splits.items()}
 
 
-def read_splits(splits: Mapping[str, list[Any]]) -> dict[str, Split]:
-    """Splits of the aliases of a model as a snapshot has them."""
+def _read_splits(splits: Mapping[str, list[Any]]) -> dict[str, Split]:
     return {
         alias: Split(*(None if part is None else WeightedVersion.model_validate(part) for part in parts))
         for alias, parts in splits.items()
