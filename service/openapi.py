@@ -1,7 +1,7 @@
 """Adds what FastAPI omits from the OpenAPI document. `service.cli.openapi` writes the document to its file."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -67,10 +67,14 @@ def complete(app: FastAPI, paths: Sequence[str]) -> None:
     app.openapi = whole_document  # type: ignore[method-assign]
 
 
+def _operations(paths: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    return (operation for path in paths.values() for operation in path.values())
+
+
 def _complete_operations(paths: dict[str, dict[str, Any]]) -> None:
     """Document the refusals of `BodyGuard` on every route that reads a body."""
     refusals = problem_responses(JsonRejected, BodyTooLarge, BodyTypeUnsupported)
-    for operation in (operation for path in paths.values() for operation in path.values()):
+    for operation in _operations(paths):
         if "requestBody" in operation:
             found = {str(status): entry for status, entry in refusals.items()} | operation["responses"]
             operation["responses"] = dict(sorted(found.items()))
@@ -100,7 +104,7 @@ def _name_forms_first(paths: dict[str, dict[str, Any]]) -> None:
     openapi-generator 7 makes Java for the first media type. When a form comes later, it imports a class for the form
     and does not write that class.
     """
-    for operation in (operation for path in paths.values() for operation in path.values()):
+    for operation in _operations(paths):
         content = operation.get("requestBody", {}).get("content", {})
         if FORM in content:
             others = {media_type: content.pop(media_type) for media_type in list(content) if media_type != FORM}
@@ -113,7 +117,7 @@ def _write_parameters_as_text(paths: dict[str, dict[str, Any]]) -> None:
     openapi-generator 7 makes Java of the types that fails unless the parameter is given, and openapi-python-client 0.29
     makes a client that takes only the word.
     """
-    for operation in (operation for path in paths.values() for operation in path.values()):
+    for operation in _operations(paths):
         for schema in (parameter["schema"] for parameter in operation.get("parameters", ())):
             if _is_union_of_values(schema):
                 del schema["anyOf"]
