@@ -115,11 +115,11 @@ class Catalog:
         known = self._resolved[1]
         manifest = known.get(reference)
         if manifest is None:
+            if index.is_split(reference):
+                return None
             try:
                 manifest = index.resolve(reference)
             except (StoreError, NothingPublished, VersionPassedOver):
-                return None
-            if index.is_split(reference):
                 return None
             if len(known) >= RESOLVED_KEPT:
                 known.clear()
