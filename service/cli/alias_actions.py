@@ -77,7 +77,7 @@ def change_alias(
 def _with_figures(client: Client, model: str, name: str | None, found: dict[str, Any]) -> dict[str, Any]:
     """The history of an alias with the figures of its versions, if several take part now."""
     history = found.get("history", ())
-    if name is None or not history or (ROLES[0] not in history[-1] and ROLES[1] not in history[-1]):
+    if name is None or not history or not any(role in history[-1] for role in ROLES):
         return found
     return found | {"figures": client.get(f"/models/{model}/aliases/{name}").get("figures")}
 
