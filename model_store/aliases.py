@@ -54,7 +54,7 @@ NO_SPLIT = Split()
 
 
 def _is_missing(value: object) -> bool:
-    """Changes do not have the fields of a split that there is not."""
+    """A change has no fields for a canary or a shadow that there is not."""
     return value is None
 
 

@@ -144,9 +144,9 @@ def _name_constants(node: object) -> None:
     """Write each constant of a union, such as `"test"` or a number, as an enumeration of one value.
 
     The two mean the same, but openapi-python-client 0.29 makes of a constant in a union a client that takes only the
-    constant. So does each number that is a constant, of which it makes Python that newer versions refuse (`1and`). A
-    constant that is true or false becomes any boolean: openapi-generator 7 makes Java of an enumeration of booleans
-    that does not compile.
+    constant. A number that is a constant outside a union is written in the same way, because the client would have
+    Python for it that newer versions refuse (`1and`). A constant that is true or false becomes any boolean:
+    openapi-generator 7 makes Java of an enumeration of booleans that does not compile.
     """
     if isinstance(node, list):
         for item in node:

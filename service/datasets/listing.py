@@ -58,7 +58,7 @@ class DatasetListing:
         return built_in_answer(DATASETS[name], is_available(name, self._datasets_dir))
 
     def _uploaded(self, name: str, version: int | None = None) -> DatasetAnswer:
-        # Asked before the versions: published in between, an addition is dropped, and the new version must be seen.
+        # Read the addition first: if it is published meanwhile, its status is gone, and the new version must be found.
         try:
             addition = self._addition(name)
             found = self._store.find(name)

@@ -1,7 +1,7 @@
 """Manifests as compressed bytes, so that a process can keep those of a big store.
 
-A parsed manifest takes 23 kB of memory; packed, it takes 1 kB, half of which are checksums. Packing takes 100 µs and
-reading one back 120 µs, which is done when a version is asked for, and once for a version that is asked for again soon.
+A parsed manifest takes 23 kB of memory; packed, it takes 1 kB, half of which are checksums. Packing one takes 100 µs.
+Reading it back takes 120 µs and is done when its version is asked for; those that were asked for last stay parsed.
 """
 
 import zlib

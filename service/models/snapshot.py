@@ -2,7 +2,7 @@
 
 The object is a sequence of blocks, each after its length: a head with the aliases and the entries of the log that it
 covers; for every 1,000 versions of a model their records, and their manifests as they are kept in memory; then the
-SHA-256 of all that comes before. Nothing is parsed but the records, so that 100,000 versions are read in 2 seconds.
+SHA-256 of all that comes before. Only the records are parsed, so that 100,000 versions are read in 2 seconds.
 
 It may be old: what was changed since is in the log of changes, or found by the next survey. It may be removed at any
 time.
@@ -77,7 +77,7 @@ def read_snapshot(contents: Contents) -> Snapshot | None:
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """Let Python look for no garbage meanwhile: of 30 µs for each version it took 10, and there is none."""
+    """Turn the garbage collector off meanwhile: it took 10 of the 30 µs for each version, and there is no garbage."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

@@ -10,7 +10,7 @@ def require_fit(entry: ModelEntry, version: int, split: Split) -> None:
 
     Classes and their order must be the same, because clients read indices and columns of probabilities. So must the
     input shape: clients of the Open Inference Protocol and of TensorFlow Serving send tensors of the shape that the
-    alias shows, and a shadow is asked the very pixels.
+    alias shows, and a shadow gets the same pixels.
 
     Raises:
         VersionNotFound, ArtifactCorrupt: there is no such version, or it is damaged.

@@ -82,7 +82,10 @@ class Predictor:
         return manifest if reference.alias is None else await self._whose_turn_it_is(manifest, reference.alias)
 
     async def serving_again(self, reference: Reference) -> Manifest:
-        """The version that has answered the client before, loaded, as far as that is certain. Counted nowhere."""
+        """The version that has answered the client before, loaded; of an alias the stable one if chance decided.
+
+        Nothing is counted.
+        """
         manifest = await self.stable(reference)
         if reference.alias is not None:
             manifest = self._splits.same_version(manifest, reference.alias)

@@ -117,7 +117,7 @@ async def put_alias(
     A `canary` answers a share of the predictions in its place: requests with the same header `X-Request-Key`, or
     without one of the same owner of a key, always get the same version, all others by chance. A `shadow` is asked the
     same after the answer was sent, and only compared. Both need the classes and the input shape of the version.
-    Without them, an alias that had them has them no more: so the same call promotes a canary, or gives it up.
+    A call without them removes those that the alias has: so the same call promotes a canary, or gives it up.
 
     `latest` and `best` are computed and cannot be set.
     """

@@ -36,7 +36,7 @@ class Figures:
 
 
 def _figures(trial: Trial, counts: Mapping[str, int]) -> SplitFigures:
-    """The counts as they are shown, first as those of this process."""
+    """The counts as they are shown, as those of this process."""
     answered = {
         str(role): _answer_figures(trial, role, counts) for role in (Role.STABLE, Role.CANARY) if role in trial.parts
     }

@@ -109,7 +109,7 @@ class Shadows:
         trial, began_at = mirrored.trial, time.perf_counter()
         try:
             best = await self._best(trial, mirrored.pixels)
-        except Exception as error:  # noqa: BLE001 - whatever a shadow does, nobody waits for it
+        except Exception as error:  # noqa: BLE001 - a shadow may fail in any way, which concerns no request
             trial.count(Role.SHADOW, "errors")
             logger.debug("the shadow of alias %s of model %s failed: %r", trial.alias, trial.model, error)
             if isinstance(error, ArtifactCorrupt):

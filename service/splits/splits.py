@@ -43,7 +43,7 @@ class Splits:
         self._shadows = Shadows(engine, is_busy, catalog.mark_damaged)
 
     def turn(self, stable: Manifest, alias: str) -> Turn | None:
-        """The turn of the request under way; None if the alias has one version, or if nobody predicts.
+        """The turn of the request under way; None if the alias has one version, or in work other than predictions.
 
         Args:
             stable: the version that the alias points at.
@@ -66,7 +66,7 @@ class Splits:
         return asking.turn
 
     def same_version(self, stable: Manifest, alias: str) -> Manifest:
-        """The version that answers the request under way whenever it comes; the stable one if that is left to chance.
+        """The version that answers every request with the same key as this one; the stable one if chance decides.
 
         Nothing is counted.
         """
