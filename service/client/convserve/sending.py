@@ -18,7 +18,7 @@ BUSY = frozenset({429, 503})
 
 
 def connection(url: str, key: str | None, timeout_s: float) -> dict[str, Any]:
-    """Arguments of `httpx.Client` and `httpx.AsyncClient`. Raises `ConvserveError` for other URLs than those of HTTP."""
+    """Arguments of `httpx.Client` and `httpx.AsyncClient`. Raises `ConvserveError` if it is not a URL of HTTP."""
     if not url.startswith(("http://", "https://")):
         raise ConvserveError(f"expected a URL that begins with http:// or https://, got {url!r}")
     headers = {"User-Agent": "convserve-client", **({} if key is None else {"Authorization": f"Bearer {key}"})}
