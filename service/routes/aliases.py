@@ -25,6 +25,7 @@ from service.deps import (
     StoreDep,
 )
 from service.errors import AliasReserved, VersionPassedOver
+from service.feedback.answers import versions_of
 from service.models.alias_errors import ComputedAlias
 from service.models.answers import (
     Alias,
@@ -164,9 +165,9 @@ async def _figures(state: ServiceState, entry: ModelEntry, alias: str) -> SplitF
     figures = await state.split_figures.of(entry, alias)
     if figures is None:
         return None
-    feedback = await state.feedback.on(entry.name)
+    feedback = {found.version: found for found in versions_of(await state.feedback.on(entry.name))}
     for shown in figures.shown():
-        right = [given.is_right for given in feedback if given.version == shown.version]
-        if right:
-            shown.feedback = FeedbackFigures(pictures=len(right), right=sum(right), accuracy=sum(right) / len(right))
+        found = feedback.get(shown.version)
+        if found is not None:
+            shown.feedback = FeedbackFigures(pictures=found.pictures, right=found.right, accuracy=found.accuracy)
     return figures
