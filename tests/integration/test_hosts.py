@@ -63,10 +63,11 @@ RUNS_INSIDE = "import sys; from benchmarks.hosts.namespaces import run_inside; s
 def test_nothing_of_the_hosts_is_left_whatever_ends_the_program(number: signal.Signals) -> None:
     if reason := obstacle():
         pytest.skip(reason)
-    command = [sys.executable, "-c", RUNS_INSIDE, sys.executable, "-c", ENDS_WITH_ITS_INPUT]
+    innermost = [sys.executable, "-c", ENDS_WITH_ITS_INPUT]
+    command = [sys.executable, "-c", RUNS_INSIDE, *innermost]
     outside = subprocess.Popen(command, cwd=PROJECT, env=os.environ | {"PYTHONPATH": str(PROJECT)})
     first = psutil.Process(outside.pid)
-    wait_until(lambda: ENDS_WITH_ITS_INPUT in (first.children(recursive=True) or [first])[-1].cmdline()[-1:], 30)
+    wait_until(lambda: any(child.cmdline() == innermost for child in first.children(recursive=True)), 30)
     inside = first.children(recursive=True)
     for process in [first, *(inside if number == signal.SIGINT else [])]:  # a terminal tells all of them of Ctrl-C
         process.send_signal(number)
