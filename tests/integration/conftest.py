@@ -30,7 +30,7 @@ def api(stack: Stack) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="session")
 def small(stack: Stack, api: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A version on the running stack from a short training, for whoever needs any: `small/1`."""
+    """`small/1`: a version on the running stack, from one short training that all tests share."""
     of_process = tmp_path_factory.getbasetemp()
     shared = (of_process.parent if "PYTEST_XDIST_WORKER" in os.environ else of_process) / "small"
     shared.mkdir(exist_ok=True)
