@@ -111,7 +111,7 @@ def redis_cut_off(lab: Lab) -> str:
 
 def redis_killed(lab: Lab) -> str:
     """The same when its process ends and starts again with what it has written."""
-    return _redis_away(lab, _Killed(lab, REDIS), "r-killed")
+    return _redis_away(lab, lab.killed(REDIS), "r-killed")
 
 
 def redis_slowed(lab: Lab) -> str:
@@ -154,20 +154,6 @@ def nothing_lost(lab: Lab) -> str:
     n_versions = sum(len(lab.ask("GET", f"/models/{model['name']}").json()["versions"]) for model in models)
     require(n_versions == len(lab.accepted), f"{n_versions} versions of {len(lab.accepted)} jobs")
     return f"{len(lab.accepted)} jobs, {n_versions} versions"
-
-
-class _Killed:
-    """Ends a host when the block begins, and starts it again after it."""
-
-    def __init__(self, lab: Lab, host: Host) -> None:
-        self._lab = lab
-        self._host = host
-
-    def __enter__(self) -> None:
-        self._lab.fleet.kill(self._host)
-
-    def __exit__(self, *_: object) -> None:
-        self._lab.fleet.start(self._host)
 
 
 def _redis_away(lab: Lab, away: AbstractContextManager[None], model: str) -> str:

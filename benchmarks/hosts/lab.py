@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -147,23 +147,17 @@ class Lab:
             except redis.RedisError:
                 return False
 
-    @contextmanager
-    def without(self, host: Host) -> Iterator[None]:
+    def without(self, host: Host) -> AbstractContextManager[None]:
         """Unplug a host while the block lasts."""
-        self.network.cut(host)
-        try:
-            yield
-        finally:
-            self.network.join(host)
+        return _while_it_lasts(self.network.cut, self.network.join, host)
 
-    @contextmanager
-    def slowed(self, host: Host) -> Iterator[None]:
+    def slowed(self, host: Host) -> AbstractContextManager[None]:
         """Put a host at the end of a slow and lossy line while the block lasts."""
-        self.network.slow(host)
-        try:
-            yield
-        finally:
-            self.network.quicken(host)
+        return _while_it_lasts(self.network.slow, self.network.quicken, host)
+
+    def killed(self, host: Host) -> AbstractContextManager[None]:
+        """End a host's processes when the block begins, and start it again after the block."""
+        return _while_it_lasts(self.fleet.kill, self.fleet.start, host)
 
 
 def wait_until(condition: Callable[[], bool], limit_s: float, what: str) -> float:
@@ -175,6 +169,15 @@ def require(is_kept: bool, otherwise: str) -> None:
     """Fail the check that is running."""
     if not is_kept:
         raise AssertionError(otherwise)
+
+
+@contextmanager
+def _while_it_lasts(begin: Callable[[Host], None], end: Callable[[Host], None], host: Host) -> Iterator[None]:
+    begin(host)
+    try:
+        yield
+    finally:
+        end(host)
 
 
 def _is_store_up() -> bool:
