@@ -19,6 +19,15 @@ from tests.busy_machine import exit_code, is_within, wait_until
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 60
 JOB_TIMEOUT_S = 180
+SMALL_TRAINING: dict[str, object] = {
+    "architecture": "lenet5-fashion",
+    "dataset": "fashion_mnist_sample",
+    "epochs": 2,
+    "train_samples": 600,
+    "validation": "test",
+    "optimizer": "adam",
+    "batch_size": 32,
+}
 
 
 @dataclass(frozen=True)
@@ -83,18 +92,8 @@ def free_port() -> int:
 
 
 def submit(api: httpx.Client, **body: object) -> dict[str, Any]:
-    """Start a small job: the sample, two epochs, 600 pictures, unless the body says otherwise."""
-    defaults = {
-        "architecture": "lenet5-fashion",
-        "dataset": "fashion_mnist_sample",
-        "epochs": 2,
-        "train_samples": 600,
-        "validation": "test",
-        "optimizer": "adam",
-        "batch_size": 32,
-        "seed": 1,
-    }
-    answer = api.post("/jobs", json=defaults | body)
+    """Start a small job: the sample, two epochs, 600 pictures, the same seed, unless the body says otherwise."""
+    answer = api.post("/jobs", json=SMALL_TRAINING | {"seed": 1} | body)
     assert answer.status_code == 202, answer.text
     job: dict[str, Any] = answer.json()
     return job

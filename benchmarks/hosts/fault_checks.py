@@ -8,11 +8,12 @@ from uuid import uuid4
 import httpx
 
 from benchmarks.hosts.fleet import log_of
-from benchmarks.hosts.lab import LONG, TRAINING, Lab, require, wait_until
+from benchmarks.hosts.lab import LONG, Lab, require, wait_until
 from benchmarks.hosts.plan import APIS, LEASE_S, REDIS, STORE, Host
 from benchmarks.hosts.sharing_checks import STEADY, long_job, predicted
 from benchmarks.hosts.traffic import OUTAGE_S, Stream, steady_predictions
 from tests.busy_machine import is_within
+from tests.running import SMALL_TRAINING
 
 FIRST, SECOND = APIS
 PREDICT = f"/models/{STEADY}/versions/1/predict"
@@ -158,7 +159,7 @@ def nothing_lost(lab: Lab) -> str:
 
 def _redis_away(lab: Lab, away: AbstractContextManager[None], model: str) -> str:
     job, _ = long_job(lab, model=model)
-    key, body = uuid4().hex, TRAINING | {"model": f"{model}-sent"}
+    key, body = uuid4().hex, SMALL_TRAINING | {"model": f"{model}-sent"}
     with steady_predictions(lab, PREDICT) as seen, away:
         time.sleep(1)
         answer = _sent(lab, key, body)

@@ -16,6 +16,7 @@ from benchmarks.hosts.plan import APIS, BALANCER, BUCKET, REDIS, REDIS_PORT, SER
 from benchmarks.hosts.plan import WORKERS as WORKER_HOSTS
 from tests import busy_machine
 from tests.busy_machine import is_within, slowness
+from tests.running import SMALL_TRAINING
 
 START_S, ANSWER_S, JOB_S = 120.0, 60.0, 120.0
 CLIENT_TIMEOUT_S = 6.0
@@ -23,15 +24,6 @@ PATIENT_S = 60.0
 MOST_PATIENCE = 5
 """On a busier machine, waiting for leases to run out would take longer than all the rest."""
 ENDED = ("succeeded", "failed", "cancelled")
-TRAINING = {
-    "architecture": "lenet5-fashion",
-    "dataset": "fashion_mnist_sample",
-    "epochs": 2,
-    "train_samples": 600,
-    "validation": "test",
-    "optimizer": "adam",
-    "batch_size": 32,
-}
 LONG = {"epochs": 40}
 """A training of some seconds: long enough to lose something meanwhile."""
 
@@ -94,7 +86,7 @@ class Lab:
     def submit(self, host: Host = BALANCER, /, **changes: object) -> str:
         """Submit a small training; the job's id."""
         headers = {"Idempotency-Key": uuid4().hex}
-        job = self.ask("POST", "/jobs", host, json=TRAINING | changes, headers=headers).json()["id"]
+        job = self.ask("POST", "/jobs", host, json=SMALL_TRAINING | changes, headers=headers).json()["id"]
         self.accepted.append(job)
         return str(job)
 

@@ -5,11 +5,12 @@ from typing import Any
 
 import httpx
 
-from benchmarks.hosts.lab import JOB_S, LONG, TRAINING, Lab, require, wait_until
+from benchmarks.hosts.lab import JOB_S, LONG, Lab, require, wait_until
 from benchmarks.hosts.plan import APIS, BALANCER, Host
 from benchmarks.hosts.traffic import Stream
 from tests.archives import stripes, zipped
 from tests.busy_machine import is_within
+from tests.running import SMALL_TRAINING
 from tests.unit.service.tiny_networks import grey_picture
 
 FIRST, SECOND = APIS
@@ -50,7 +51,7 @@ def a_stream(lab: Lab) -> str:
 
 def a_grid(lab: Lab) -> str:
     """Eight trainings on four workers."""
-    body = TRAINING | {"model": "grid", "epochs": 8, "grid": {"seed": list(range(8))}}
+    body = SMALL_TRAINING | {"model": "grid", "epochs": 8, "grid": {"seed": list(range(8))}}
     group = lab.ask_once("POST", "/jobs", FIRST, json=body).json()
     jobs = [job["id"] for job in group["jobs"]]
     lab.accepted += jobs
