@@ -15,12 +15,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import httpx
 
+from benchmarks.meanwhile import meanwhile
 from benchmarks.serving.machine import machine
 from tests.running import free_port
 
@@ -77,23 +78,15 @@ def _p50_ms(client: httpx.Client, path: str, picture: bytes, times: int) -> floa
     return round(statistics.median(taken), 3)
 
 
-@contextmanager
-def _looking(url: str, path: str, picture: bytes) -> Iterator[None]:
+def _looking(url: str, path: str, picture: bytes) -> AbstractContextManager[None]:
     """One client that asks for one explanation after the other."""
-    is_over = threading.Event()
 
-    def look() -> None:
+    def look(is_over: threading.Event) -> None:
         with httpx.Client(base_url=url, timeout=PATIENCE_S) as client:
             while not is_over.is_set():
                 client.post(path, content=picture, headers={"content-type": "image/png"})
 
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        thread.join()
+    return meanwhile(look)
 
 
 @contextmanager

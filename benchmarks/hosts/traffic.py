@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 import httpx
 import httpx_sse
 
-from benchmarks.hosts.lab import JOB_S, Lab
+from benchmarks.hosts.lab import ENDED, JOB_S, Lab
+from benchmarks.meanwhile import meanwhile
 from tests.unit.service.tiny_networks import grey_picture
 
 PREDICTIONS_PER_S = 5.0
@@ -39,22 +40,17 @@ class Predictions:
 @contextmanager
 def steady_predictions(lab: Lab, path: str) -> Iterator[Predictions]:
     """Predict through the balancer while the block lasts."""
-    found, is_over = Predictions(), threading.Event()
+    found = Predictions()
 
-    def send() -> None:
+    def send(is_over: threading.Event) -> None:
         while not is_over.wait(1 / PREDICTIONS_PER_S):
             began = time.monotonic()
             while not _predicted(lab, path, found) and not is_over.is_set():
                 time.sleep(0.1)
             found.worst_s = max(found.worst_s, time.monotonic() - began)
 
-    sending = threading.Thread(target=send)
-    sending.start()
-    try:
+    with meanwhile(send):
         yield found
-    finally:
-        is_over.set()
-        sending.join()
 
 
 def _predicted(lab: Lab, path: str, found: Predictions) -> bool:
@@ -92,7 +88,7 @@ class Stream(threading.Thread):
     def run(self) -> None:
         """Follow until the job has ended."""
         deadline = time.monotonic() + JOB_S
-        while self.state not in ("succeeded", "failed", "cancelled") and time.monotonic() < deadline:
+        while self.state not in ENDED and time.monotonic() < deadline:
             self.connections += 1
             try:
                 self._follow()

@@ -25,6 +25,7 @@ from typing import Any
 
 import httpx
 
+from benchmarks.meanwhile import meanwhile
 from benchmarks.scale.s3_server import COUNT
 from benchmarks.scale.versions import BUCKET, LIVE, PREFIX
 from benchmarks.serving.machine import machine
@@ -153,22 +154,16 @@ def predicted(api: httpx.Client) -> dict[str, Any]:
 def steady_predictions(url: str) -> Iterator[list[float]]:
     """Send predictions at an even pace while the block lasts, and note how long each took."""
     latencies_s: list[float] = []
-    is_over = threading.Event()
 
-    def send() -> None:
+    def send(is_over: threading.Event) -> None:
         with httpx.Client(base_url=url, timeout=60) as api:
             while not is_over.wait(1 / PREDICTIONS_PER_S):
                 began = time.perf_counter()
                 predicted(api)
                 latencies_s.append(time.perf_counter() - began)
 
-    sending = threading.Thread(target=send)
-    sending.start()
-    try:
+    with meanwhile(send):
         yield latencies_s
-    finally:
-        is_over.set()
-        sending.join()
 
 
 def requests_so_far(endpoint: str) -> dict[str, int]:
