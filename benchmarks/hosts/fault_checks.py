@@ -10,13 +10,12 @@ import httpx
 from benchmarks.hosts.fleet import log_of
 from benchmarks.hosts.lab import LONG, Lab, require, wait_until
 from benchmarks.hosts.plan import APIS, LEASE_S, REDIS, STORE, Host
-from benchmarks.hosts.sharing_checks import STEADY, long_job, predicted
+from benchmarks.hosts.sharing_checks import PREDICT, STEADY, long_job, predicted
 from benchmarks.hosts.traffic import OUTAGE_S, Stream, steady_predictions
 from tests.busy_machine import is_within
 from tests.running import SMALL_TRAINING
 
 FIRST, SECOND = APIS
-PREDICT = f"/models/{STEADY}/versions/1/predict"
 AWAY_S = 8.0
 """How long Redis or the store is away: longer than a lease and its second look."""
 TAKEN_OVER_S = 45.0

@@ -7,18 +7,17 @@ import httpx
 
 from benchmarks.hosts.lab import JOB_S, LONG, Lab, require, wait_until
 from benchmarks.hosts.plan import APIS, BALANCER, Host
-from benchmarks.hosts.traffic import Stream
+from benchmarks.hosts.traffic import PICTURE, Stream
 from tests.archives import stripes, zipped
 from tests.busy_machine import is_within
 from tests.running import SMALL_TRAINING
-from tests.unit.service.tiny_networks import grey_picture
 
 FIRST, SECOND = APIS
 SEEN_S = 3.0
 """A change is known to every API within two seconds, and a request takes its time."""
 STEADY = "steady"
 """The model that the checks predict with."""
-PICTURE: dict[str, Any] = {"content": grey_picture(3), "headers": {"Content-Type": "image/png"}}
+PREDICT = f"/models/{STEADY}/versions/1/predict"
 
 
 def predicted(lab: Lab, host: Host, path: str) -> dict[str, Any]:
@@ -33,8 +32,7 @@ def a_job(lab: Lab) -> str:
     wait_until(
         lambda: lab.job(job, SECOND)["state"] == "succeeded", JOB_S, "the second API says that the job succeeded"
     )
-    path = f"/models/{STEADY}/versions/1/predict"
-    took_s = [_served_s(lab, api, path) for api in APIS]
+    took_s = [_served_s(lab, api) for api in APIS]
     require(is_within(max(took_s), SEEN_S), f"served after {max(took_s):.1f} s")
     return f"served by both after at most {max(took_s):.1f} s"
 
@@ -107,8 +105,7 @@ def aliases(lab: Lab) -> str:
 
 def predictions(lab: Lab) -> str:
     """The same answer from both, and through the balancer."""
-    path = f"/models/{STEADY}/versions/1/predict"
-    answers = [predicted(lab, host, path)["predictions"] for host in (*APIS, *[BALANCER] * 10)]
+    answers = [predicted(lab, host, PREDICT)["predictions"] for host in (*APIS, *[BALANCER] * 10)]
     require(all(answer == answers[0] for answer in answers), "the answers differ")
     return f"{len(answers)} equal answers"
 
@@ -119,10 +116,10 @@ def long_job(lab: Lab, **changes: object) -> tuple[str, Host]:
     return job, lab.wait_until_training(job)
 
 
-def _served_s(lab: Lab, host: Host, path: str) -> float:
+def _served_s(lab: Lab, host: Host) -> float:
     def is_served() -> bool:
         with lab.client(host) as client:
-            return client.post(path, **PICTURE).status_code == httpx.codes.OK
+            return client.post(PREDICT, **PICTURE).status_code == httpx.codes.OK
 
     return wait_until(is_served, 30, f"{host.name} serves the version")
 
@@ -134,7 +131,7 @@ def _is_ready(lab: Lab, dataset: str) -> bool:
 
 def _status(lab: Lab, host: Host, key: str) -> int:
     with lab.client(host, key) as client:
-        return client.post(f"/models/{STEADY}/versions/1/predict", **PICTURE).status_code
+        return client.post(PREDICT, **PICTURE).status_code
 
 
 def _answers_with(lab: Lab, host: Host, path: str, version: int) -> Callable[[], bool]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 import httpx_sse
@@ -14,6 +15,7 @@ from benchmarks.hosts.lab import ENDED, JOB_S, Lab
 from benchmarks.meanwhile import meanwhile
 from tests.unit.service.tiny_networks import grey_picture
 
+PICTURE: dict[str, Any] = {"content": grey_picture(3), "headers": {"Content-Type": "image/png"}}
 PREDICTIONS_PER_S = 5.0
 OUTAGE_S = 4.0
 """After which a lost API gets no more predictions: the balancer notices two failed checks."""
@@ -56,7 +58,7 @@ def steady_predictions(lab: Lab, path: str) -> Iterator[Predictions]:
 def _predicted(lab: Lab, path: str, found: Predictions) -> bool:
     try:
         with lab.client() as client:
-            answer = client.post(path, content=grey_picture(3), headers={"Content-Type": "image/png"}, timeout=2)
+            answer = client.post(path, **PICTURE, timeout=2)
     except httpx.TransportError as error:
         found.again.append(type(error).__name__)
         return False
