@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from tests.paths import PROJECT
+from tests.s3 import s3_environment
 
 NETWORK = IPv4Network("10.77.0.0/24")
 """Exists only between the namespaces, so that it cannot collide with a network of the machine."""
@@ -106,10 +107,7 @@ def environment(host: Host, home: Path, run: Run, inherited: Mapping[str, str]) 
             "CONVSERVE_STORE_URL": f"s3://{BUCKET}/models",
             "CONVSERVE_LEASE_S": str(run.patience * LEASE_S),
             "CONVSERVE_TRAINER_NICENESS": "0",
-            "AWS_ENDPOINT_URL": f"http://{STORE.address}:{STORE_PORT}",
-            "AWS_ACCESS_KEY_ID": "key",
-            "AWS_SECRET_ACCESS_KEY": "secret",
-            "AWS_REGION": "us-east-1",
+            **s3_environment(f"http://{STORE.address}:{STORE_PORT}"),
         }
     if host.role == "api":
         known |= {"CONVSERVE_ADMIN_KEY": run.admin_key, "CONVSERVE_ALLOWED_HOSTS": BALANCER.address}

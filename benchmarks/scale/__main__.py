@@ -31,6 +31,7 @@ from benchmarks.scale.versions import BUCKET, LIVE, PREFIX
 from benchmarks.serving.machine import machine
 from tests.paths import PROJECT
 from tests.running import free_port
+from tests.s3 import s3_environment
 from tests.unit.service.tiny_networks import grey_picture
 
 RESULTS = PROJECT / "benchmarks" / "results" / "scale.json"
@@ -81,10 +82,7 @@ def measured(tree: Path, n_versions: int, n_files: int) -> dict[str, Any]:
     with TemporaryDirectory() as scratch, s3_server(n_versions, n_files) as endpoint:
         environment = {
             **os.environ,
-            "AWS_ENDPOINT_URL": endpoint,
-            "AWS_ACCESS_KEY_ID": "key",
-            "AWS_SECRET_ACCESS_KEY": "secret",
-            "AWS_REGION": "us-east-1",
+            **s3_environment(endpoint),
             "PYTHONPATH": str(tree),
             "CONVSERVE_STORE_URL": f"s3://{BUCKET}/{PREFIX}",
             "CONVSERVE_DATA_DIR": scratch,

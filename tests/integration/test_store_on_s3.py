@@ -17,6 +17,7 @@ from model_store.opening import open_objects
 from model_store.whole import WholeStore
 from service.cli.backup.making import run_backup
 from service.cli.backup.restoring import run_restore
+from tests.s3 import s3_environment
 from tests.unit.model_store.published import publish
 from tests.unit.model_store.store_behaviour import StoreBehaviour
 from worker.settings import SharedSettings
@@ -44,10 +45,8 @@ def endpoint() -> Iterator[str]:
 @pytest.fixture
 def environment(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What an operator sets for an S3 server of their own."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    for name, value in s3_environment(endpoint).items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from tests.busy_machine import exit_code, settings_when_busy, wait_until
 from tests.paths import PROJECT
 from tests.promises.servers import Broker
 from tests.running import START_TIMEOUT_S, free_port
+from tests.s3 import s3_environment
 from worker.job_store.store import JobStore
 
 STORE_URL = "s3://hosts/models"
@@ -35,12 +36,7 @@ class S3Server:
     @property
     def environment(self) -> dict[str, str]:
         """How a store on it is found."""
-        return {
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._port}",
-            "AWS_ACCESS_KEY_ID": "key",
-            "AWS_SECRET_ACCESS_KEY": "secret",
-            "AWS_REGION": "us-east-1",
-        }
+        return s3_environment(f"http://127.0.0.1:{self._port}")
 
     def _answers(self) -> bool:
         with contextlib.suppress(httpx.TransportError):
