@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import httpx
-
 from benchmarks.hosts.lab import JOB_S, LONG, Lab, require, wait_until
 from benchmarks.hosts.plan import APIS, BALANCER, Host
 from benchmarks.hosts.traffic import PICTURE, Stream
@@ -117,11 +115,7 @@ def long_job(lab: Lab, **changes: object) -> tuple[str, Host]:
 
 
 def _served_s(lab: Lab, host: Host) -> float:
-    def is_served() -> bool:
-        with lab.client(host) as client:
-            return client.post(PREDICT, **PICTURE).status_code == httpx.codes.OK
-
-    return wait_until(is_served, 30, f"{host.name} serves the version")
+    return wait_until(lambda: _status(lab, host) == 200, 30, f"{host.name} serves the version")
 
 
 def _is_ready(lab: Lab, dataset: str) -> bool:
@@ -129,7 +123,7 @@ def _is_ready(lab: Lab, dataset: str) -> bool:
         return bool(client.get(f"/datasets/{dataset}").json().get("state") == "ready")
 
 
-def _status(lab: Lab, host: Host, key: str) -> int:
+def _status(lab: Lab, host: Host, key: str | None = None) -> int:
     with lab.client(host, key) as client:
         return client.post(PREDICT, **PICTURE).status_code
 
