@@ -164,8 +164,8 @@ class WorkerSettings(SharedSettings):
     )
     virtual_devices: Annotated[Annotated[int, Field(ge=1, le=8)] | None, BeforeValidator(unset_if_empty)] = Field(
         default=None,
-        description="For tests, where there is no GPU: let the processor be so many devices of a trainer, so that jobs "
-        "with `devices` run. They share its cores, so nothing becomes faster.",
+        description="For tests, where there is no GPU: number of devices that the processor is split into, so that "
+        "jobs with `devices` run. They share its cores, so nothing becomes faster.",
     )
     max_job_s: float = Field(
         default=24 * 3600.0,

@@ -36,7 +36,7 @@ class Server:
         return self.failed < FALL
 
     async def watch(self) -> None:
-        """Ask for ever; end the connections of a server that no longer answers."""
+        """Check it again and again; end the connections of a server that no longer answers."""
         while True:
             try:
                 async with asyncio.timeout(CHECK_WITHIN_S):

@@ -1,7 +1,8 @@
 """An S3 server (moto's) with one bucket: `python -m benchmarks.hosts.s3_server ADDRESS PORT`.
 
-It reads each request whole before it works on it, and works on one at a time: so a slow host does not stop the others,
-and of two rivals that send `If-None-Match` one wins, as S3 decides. moto's own server checks that without a lock.
+It reads each request completely before it works on it, so that a slow host does not stop the others. It works on one
+request at a time, so that only one of two rivals that send `If-None-Match` wins, as with S3; moto's own server checks
+that without a lock.
 """
 
 import io

@@ -34,7 +34,7 @@ def header() -> str:
 
 
 def tried(name: str, check: Callable[[], str], clock: Callable[[], float] = time.monotonic) -> Row:
-    """Run a check; whatever it raises is its fault, so that the next one is tried, too."""
+    """Run a check; an exception becomes its fault, and the next check is tried all the same."""
     began = clock()
     try:
         said, fault = check(), None

@@ -167,7 +167,7 @@ class ClaimedJobs:
     def retry_elsewhere(self, claim: Claim, failure: JobFailure) -> bool:
         """End an attempt whose worker was lost: as `retry` does, but an attempt that came further does not count.
 
-        So machines may be taken away as often as a training has epochs, and one that never gets on fails all the same.
+        So machines may be taken away as often as a training has epochs; a training that makes no progress still fails.
 
         Returns:
             False when the claim was lost.

@@ -39,7 +39,7 @@ class SplitCounts:
             pipeline.execute()
 
     def read(self, name: str) -> tuple[Counter[str], datetime | None]:
-        """What all processes have counted, and since when; nothing and None if nobody has."""
+        """What all processes have counted, and since when; nothing and None if none has."""
         with server_errors():
             found = self._client.hgetall(split_key(name))
         since = found.pop(_SINCE, None)

@@ -1,4 +1,4 @@
-"""Checks on how many devices a training is to run: what it rules out, and whether a worker has as many."""
+"""Checks the number of devices of a training: what it cannot be combined with, and whether a worker has as many."""
 
 from worker.jobs.request import RequestInvalid
 from worker.recipe.options import Precision
@@ -26,7 +26,7 @@ def check_devices(devices: int, batch_size: int, head_epochs: int, precision: Pr
         message = "trainings on learned weights use one device; expected 1, or `train: all` without `weights`"
         raise RequestInvalid(("devices",), f"{message}, got {devices}")
     if precision == "mixed_float16":
-        message = f"several devices do not train in it; expected float32 or mixed_bfloat16, got {precision}"
+        message = f"cannot be used on several devices; expected float32 or mixed_bfloat16, got {precision}"
         raise RequestInvalid(("precision",), message)
 
 

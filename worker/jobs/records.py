@@ -224,7 +224,9 @@ class Claim(BaseModel, defer_build=True):
     plan: TrainingPlan
     attempt: int
     fence: int = Field(description="Grows with every claim; writes with an older fence are refused.")
-    uncounted: int = Field(default=0, description="Attempts that do not count: their worker was lost as they got on.")
+    uncounted: int = Field(
+        default=0, description="Attempts that do not count: their worker was lost after a further epoch."
+    )
     origin: Origin = NO_ORIGIN
     ran_s: float = Field(default=0.0, description="Seconds that earlier attempts of the job ran.")
     estimated_bytes: int | None = Field(default=None, description="Of memory; null when it was not estimated.")

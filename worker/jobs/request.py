@@ -181,9 +181,9 @@ class JobRequest(Labels):
         default=1,
         ge=1,
         le=MOST_DEVICES,
-        description="Divide every batch among so many GPUs of one worker (data-parallel). The losses are those of one "
-        "device with the same `batch_size`, up to rounding and the draws of dropout. `GET /workers` shows how many "
-        "each worker has.",
+        description="Number of GPUs of one worker that every batch is divided among (data-parallel). The losses are "
+        "those of one device with the same `batch_size`, up to rounding and the draws of dropout. `GET /workers` shows "
+        "how many each worker has.",
     )
     initial_model: str | None = Field(
         default=None,

@@ -43,7 +43,7 @@ def usable_devices(virtual: int | None) -> int:
     """Among how many devices a training of this worker can be divided.
 
     Args:
-        virtual: devices that the processor is to be where there is no GPU; None for one.
+        virtual: devices that the processor is split into where there is no GPU; None for one.
     """
     if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
         return 1

@@ -10,7 +10,7 @@ from worker.jobs.records import JobFailure
 
 
 def make_virtual_devices(number: int | None) -> None:
-    """Let the processor be so many devices of TensorFlow; before it first computes anything."""
+    """Split the processor into this many devices of TensorFlow; must be called before TensorFlow computes anything."""
     if number is None or number < 2 or keras.backend.backend() != "tensorflow":
         return
     import tensorflow as tf  # noqa: PLC0415 - only where Keras runs on it
@@ -21,7 +21,7 @@ def make_virtual_devices(number: int | None) -> None:
 
 
 def on_devices(number: int) -> AbstractContextManager[object]:
-    """The context in which a network for so many devices is built and compiled.
+    """The context in which a network for this many devices is built and compiled.
 
     Raises:
         TrainingFailed: this process has fewer (`devices_unavailable`).

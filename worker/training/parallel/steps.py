@@ -12,7 +12,7 @@ from worker.training.parallel.devices import replicas_of
 
 
 def train_together(network: keras.Model) -> None:
-    """Let a compiled network that was built for several devices train as it would on one; otherwise do nothing."""
+    """Make a compiled network that was built for several devices train as on one; for one device, do nothing."""
     n_devices = replicas_of(network)
     if n_devices == 1:
         return
