@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.hosts.fleet import HOMES
-from benchmarks.hosts.namespaces import NOT_POSSIBLE, end_with_input, obstacle, run_inside
+from benchmarks.hosts.namespaces import NOT_POSSIBLE, obstacle, run_inside
 
 
 def main() -> int:
@@ -28,7 +28,6 @@ def main() -> int:
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.inside:
-        end_with_input()
         return _tried(options.only, options.logs)
     if reason := obstacle():
         print(f"Hosts cannot be made here: {reason}. Nothing was tried.", file=sys.stderr)
@@ -38,7 +37,9 @@ def main() -> int:
 
 def _tried(only: str, logs: Path | None) -> int:
     from benchmarks.hosts.trial import try_all  # noqa: PLC0415 - takes a second that a refusal need not wait for
+    from worker.datasets.upload.closed_input import end_with_input  # noqa: PLC0415 - as above
 
+    end_with_input()
     try:
         return try_all(only)
     finally:

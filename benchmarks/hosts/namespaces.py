@@ -8,8 +8,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
-import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from types import FrameType
@@ -42,7 +40,7 @@ def run_inside(command: Sequence[str]) -> int:
     """Run a command in namespaces of its own; its exit status.
 
     It gets Ctrl-C like every process of the terminal, and time to end. SIGTERM and a second Ctrl-C end it at once. Its
-    input ends when this process does, so that `end_with_input` ends it even after `kill -9`.
+    input ends when this process does, so that a command that calls `end_with_input` ends even after `kill -9`.
     """
     signal.signal(signal.SIGTERM, _stop)
     child = subprocess.Popen([*_unshare(), *command], stdin=subprocess.PIPE)
@@ -55,16 +53,6 @@ def run_inside(command: Sequence[str]) -> int:
     finally:
         child.kill()  # `--kill-child` ends the namespace's first process with it, and the kernel ends the others
         child.wait()
-
-
-def end_with_input() -> None:
-    """End this process as soon as its input ends; called inside."""
-
-    def wait() -> None:
-        sys.stdin.read()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
 
 
 def _unshare() -> list[str]:
