@@ -41,6 +41,8 @@ export const settingName = (path) => path.replace(/\.name$/, "").replace(/^(over
 /** Names of models and datasets. */
 export const NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 export const NAME_RULE = "A name has lower-case letters, digits, - and _; it starts with a letter or digit; at most 63 characters.";
+/** A name that keeps the rule, from any text; empty where nothing of it does. @param {string} text */
+export const nameFrom = (text) => text.toLowerCase().replace(/[^a-z0-9_-]+/g, "-").replace(/^[-_]+/, "").slice(0, 63);
 
 export const GLOSSARY = {
   feedback: "Pictures that people sent back with the label that would have been right. It changes no model until it is collected into a dataset.",

@@ -31,7 +31,7 @@ export function Exports({ version, address }) {
     <p class="quiet">Made by Keras in some seconds, and kept only if it answers as Keras does: both classify the test pictures.</p>
     <${Await} of=${exports}>${({ exports: made }) => html`<ul class="formats">${Object.keys(FORMATS).map((format) => html`<${Format} key=${format} format=${format} version=${version} address=${address}
       made=${made.find((one) => one.format === format)} isMaking=${making === format} phase=${job?.state === "queued" ? "waiting" : job?.progress?.phase ?? ""} isBusy=${start.busy || Boolean(making)} start=${start.run} />`)}</ul>`}<//>
-    <div role="status">${job?.state === "failed" ? html`<${Fault} error=${{ message: job.error.message, hint: job.error.hint }} />` : null}
+    <div role="status">${job?.state === "failed" ? html`<${Fault} error=${job.error} />` : null}
       ${asked ? html`<p><a href=${`#/run/${asked}`}>The job that ${making ? "makes it" : "made the last one"}</a></p>` : null}</div>
     <${Fault} error=${start.error} />
     <${Tour} method="POST" path=${path} json=${{ format: "litert" }} />

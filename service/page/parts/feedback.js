@@ -1,6 +1,7 @@
 // What came back about a model: how often each version was right, the pictures that wait, and the way into a dataset.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { at, post, query, remove } from "../core/api.js";
+import { isReady } from "../core/datasets.js";
 import { html } from "../core/html.js";
 import { useAction, useResource } from "../core/resource.js";
 import { place } from "../core/router.js";
@@ -61,10 +62,10 @@ function Learn({ made, name, reload }) {
   const [isThere, setThere] = useState(false);
   const dataset = useResource(at`/datasets/${made.dataset}`, { every: isThere ? 0 : 1000 });
   const found = dataset.data;
-  const isReady = found && (found.state ?? "ready") === "ready" && (found.version ?? 1) >= made.version;
-  useEffect(() => { if (isReady) { setThere(true); reload(); } }, [isReady]);
+  const isMade = found && isReady(found) && (found.version ?? 1) >= made.version;
+  useEffect(() => { if (isMade) { setThere(true); reload(); } }, [isMade]);
   const error = found?.error ?? found?.addition?.error;
   if (error) return html`<${Fault} error=${error} />`;
-  return isReady ? html`<p><a class="button primary" href=${`#/new${query({ dataset: made.dataset, model: name, initial: name })}`}>Train ${name} further on it</a></p>`
+  return isMade ? html`<p><a class="button primary" href=${`#/new${query({ dataset: made.dataset, model: name, initial: name })}`}>Train ${name} further on it</a></p>`
     : html`<p class="quiet">The dataset is being made <progress aria-label="The dataset is being made"></progress></p>`;
 }

@@ -3,8 +3,12 @@ import { useRef, useState } from "preact/hooks";
 import { html } from "../core/html.js";
 import { useAction } from "../core/resource.js";
 import { ARCHIVE_ENDS, droppedFiles, upload } from "../core/upload.js";
+import { bytes, plural } from "../core/words.js";
 
 /** @typedef {{path: string, file: Blob}[]} Files */
+
+/** What was chosen, and how large it is. @param {Files} files */
+export const inWords = (files) => `${files.length === 1 ? files[0].path : plural(files.length, "file")}, ${bytes(files.reduce((sum, { file }) => sum + file.size, 0))}`;
 
 /** A place for a zip or a folder. @param {{take: (files: Files) => void, name?: string, children: any}} properties `name`: tells two places on one screen apart */
 export function ArchiveDrop({ take, name = "", children }) {

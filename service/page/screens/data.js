@@ -1,14 +1,15 @@
 // Datasets: upload with progress, what was left out and why, counts, pictures of each class, delete.
 import { useState } from "preact/hooks";
 import { at, query, remove } from "../core/api.js";
+import { isReady, stateOf } from "../core/datasets.js";
 import { html } from "../core/html.js";
 import { useAction, useResource } from "../core/resource.js";
 import { go, place, setQuery } from "../core/router.js";
 import { hasKeys } from "../core/server.js";
 import { archiveOf, isOnlyArchive } from "../core/upload.js";
-import { bytes, count, NAME, NAME_RULE, percent, plural } from "../core/words.js";
+import { bytes, count, NAME, NAME_RULE, nameFrom, percent, plural } from "../core/words.js";
 import { Await, Badge, Confirm, Download, Fault, Figure, Panel, Picture } from "../parts/basics.js";
-import { ArchiveDrop, Sending, useSending } from "../parts/file_drop.js";
+import { ArchiveDrop, inWords, Sending, useSending } from "../parts/file_drop.js";
 import { Report } from "../parts/report.js";
 import { Tour } from "../parts/tour.js";
 
@@ -24,12 +25,12 @@ function List() {
   const datasets = useResource("/datasets", { every: 5000 });
   return html`<${Panel} title="Datasets" wide><${Await} of=${datasets}>${({ datasets: list }) => html`<div class="scroll" tabindex="0" role="region" aria-label="Datasets"><table>
     <thead><tr><th scope="col">name</th><th scope="col">state</th>${hasKeys() ? html`<th scope="col">owner</th>` : null}<th scope="col" class="number">classes</th><th scope="col" class="number">training</th><th scope="col" class="number">test</th><th scope="col">picture</th><th scope="col">what it is</th></tr></thead>
-    <tbody>${list.map((one) => html`<tr key=${one.name}><th scope="row"><a class="clip" title=${one.name} href=${at`#/data/${one.name}`}>${one.name}</a></th><td><${Badge} state=${one.state ?? "ready"}>${one.progress ? `${one.progress.phase} ${percent(one.progress.total ? one.progress.done / one.progress.total : 0, 0)}` : one.state ?? "ready"}<//></td>
+    <tbody>${list.map((one) => html`<tr key=${one.name}><th scope="row"><a class="clip" title=${one.name} href=${at`#/data/${one.name}`}>${one.name}</a></th><td><${Badge} state=${stateOf(one)}>${one.progress ? `${one.progress.phase} ${percent(one.progress.total ? one.progress.done / one.progress.total : 0, 0)}` : stateOf(one)}<//></td>
       ${hasKeys() ? html`<td>${one.owner ?? ""}</td>` : null}<td class="number">${one.classes.length || "–"}</td><td class="number">${count(one.train)}</td><td class="number">${count(one.test)}</td><td>${one.image_shape?.join(" × ") ?? "–"}</td><td>${one.title}${one.available === false ? html` <span class="quiet">(fetched from the internet when it is first used)</span>` : null}</td></tr>`)}</tbody></table></div>`}<//>
     <${Tour} path="/datasets" /><//>`;
 }
 
-const suggestion = (files) => files[0].path.split("/")[0].replace(/(\.tar)?\.(zip|tar|gz|tgz|csv)$/i, "").toLowerCase().replace(/[^a-z0-9_-]+/g, "-").replace(/^[-_]+/, "").slice(0, 63);
+const suggestion = (files) => nameFrom(files[0].path.split("/")[0].replace(/(\.tar)?\.(zip|tar|gz|tgz|csv)$/i, ""));
 
 function Upload() {
   const [files, setFiles] = useState(/** @type {import("../parts/file_drop.js").Files} */ ([]));
@@ -39,13 +40,12 @@ function Upload() {
     lastFiles = isOnlyArchive(files) ? new Map() : new Map(files.map(({ path, file }) => [path, file]));
     return { path: `/datasets${query(options)}`, body: await archiveOf(files, (share) => say("packing", share)) };
   }, (made) => go(at`#/data/${made.name}`));
-  const size = files.reduce((sum, { file }) => sum + file.size, 0);
   const set = (name) => (event) => setOptions({ ...options, [name]: event.currentTarget.value });
   return html`<${Panel} title="Bring your own pictures" wide>
     <form onSubmit=${(event) => { event.preventDefault(); send.run(); }}>
       <${ArchiveDrop} take=${choose}>
         <p><strong>Drop a folder or a zip here</strong>: one folder of pictures for each class, named like the class. Folders named train and test, a table of labels (CSV) and tar archives are understood, too.</p><//>
-      ${files.length ? html`<p role="status">${files.length === 1 ? files[0].path : plural(files.length, "file")}, ${bytes(size)}</p>
+      ${files.length ? html`<p role="status">${inWords(files)}</p>
       <div class="toolbar"><label>Name <input value=${options.name} onInput=${set("name")} required maxlength="63" spellcheck=${false} /></label>
         <label>Picture size <input value=${options.image_size} onInput=${set("image_size")} placeholder="suits the pictures" inputmode="numeric" size="10" /></label>
         <label>Colour <select value=${options.colour} onChange=${set("colour")}><option value="">as the pictures are</option><option value="rgb">colour</option><option value="greyscale">grey</option></select></label></div>
@@ -66,14 +66,12 @@ function networkFor({ image_shape: shape, built_in: isBuiltIn }) {
   return !isBuiltIn && Math.min(shape[0], shape[1]) >= PHOTO_SIDE ? "efficientnet-lite0" : "cnn";
 }
 
-const isReady = (dataset) => (dataset.state ?? "ready") === "ready";
-
 function Dataset({ name }) {
   const dataset = useResource(at`/datasets/${name}`, { every: 2000 });
   const found = dataset.data;
   const forget = useAction(async () => { await remove(at`/datasets/${name}`); go("#/data"); });
   return html`<${Await} of=${dataset}>${(one) => html`
-    <${Panel} title=${one.title || one.name} id="dataset-head" wide tools=${html`<${Badge} state=${one.state ?? "ready"} />`}>
+    <${Panel} title=${one.title || one.name} id="dataset-head" wide tools=${html`<${Badge} state=${stateOf(one)} />`}>
       ${one.progress ? html`<p role="status"><label>${one.progress.phase}, ${count(one.progress.done)} of ${count(one.progress.total)} files <progress max=${one.progress.total || 1} value=${one.progress.done}></progress></label></p>` : null}
       ${one.error ? html`<${Fault} error=${one.error} />` : null}
       ${one.addition ? html`<${Addition} addition=${one.addition} />` : null}

@@ -2,6 +2,7 @@
 import { useEffect } from "preact/hooks";
 import { at, get, post, query } from "../core/api.js";
 import { useAnswer } from "../core/answers.js";
+import { isReady } from "../core/datasets.js";
 import { html } from "../core/html.js";
 import { useAction, useLater, useResource } from "../core/resource.js";
 import { go, place, setQuery } from "../core/router.js";
@@ -41,7 +42,7 @@ function Form({ form, datasets, presets }) {
     const made = await post("/jobs", body);
     go(made.jobs ? at`#/compare?group=${made.id}` : at`#/run/${made.id}`);
   });
-  const usable = datasets.filter(({ state }) => !state || state === "ready");
+  const usable = datasets.filter(isReady);
   return html`<form class="new" onSubmit=${(event) => { event.preventDefault(); start.run(); }}>
     <div class="columns">
       <${Panel} title="What to learn">
