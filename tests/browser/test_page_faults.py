@@ -154,6 +154,17 @@ def test_a_failure_comes_with_its_hint(page: Page) -> None:
     expect(page.get_by_role("region", name="What went wrong")).to_contain_text("Try a learning rate of 0.001.")
 
 
+def test_a_training_that_failed_before_its_first_epoch_promises_nothing_and_is_not_praised(
+    page: Page, fake: FakeServer
+) -> None:
+    failure = {"code": "diverged", "message": "the loss is not a number", "hint": None}
+    doctor = {"worst": "none", "findings": []}
+    fake.answers["/jobs/job000003"] = job(3, "failed", error=failure, history={}, doctor=doctor)
+    page.goto(f"{ORIGIN}/#/run/job000003")
+    expect(page.get_by_role("region", name="Accuracy", exact=True)).to_contain_text("No epoch has ended.")
+    expect(page.get_by_text("Nothing to object to.")).to_have_count(0)
+
+
 def test_a_server_that_is_gone_leaves_the_data_and_says_so(page: Page, fake: FakeServer) -> None:
     page.goto(f"{ORIGIN}/#/")
     rows = page.get_by_role("region", name="Runs").locator("tbody tr")

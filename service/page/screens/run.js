@@ -27,13 +27,11 @@ function Live({ job, reload }) {
 }
 
 function Training({ job }) {
-  const { history = {} } = job;
-  const bestBy = job.request.early_stopping?.monitor === "val_accuracy" ? "validation accuracy" : "validation loss";
   return html`<div class="columns">
-      <${Panel} title="Accuracy" tools=${html`<${Term} name="accuracy">what is this?<//>`}><${Curves} history=${history} kind="accuracy" bestBy=${bestBy} asPercent />
-        ${history.loss?.length ? html`<p><${Download} href=${at`/jobs/${job.id}/tensorboard`} name=${`events.out.tfevents.${job.id}`}>Curves for TensorBoard<//></p>` : null}
+      <${Panel} title="Accuracy" tools=${html`<${Term} name="accuracy">what is this?<//>`}><${Curves} job=${job} kind="accuracy" asPercent />
+        ${job.history?.loss?.length ? html`<p><${Download} href=${at`/jobs/${job.id}/tensorboard`} name=${`events.out.tfevents.${job.id}`}>Curves for TensorBoard<//></p>` : null}
         <${Tour} path=${at`/jobs/${job.id}`} data=${job} /><//>
-      <${Panel} title="Loss" tools=${html`<${Term} name="loss">what is this?<//>`}><${Curves} history=${history} kind="loss" bestBy=${bestBy} /><${Tour} path=${at`/jobs/${job.id}/curves.svg`} save="curves.svg" /><//>
+      <${Panel} title="Loss" tools=${html`<${Term} name="loss">what is this?<//>`}><${Curves} job=${job} kind="loss" /><${Tour} path=${at`/jobs/${job.id}/curves.svg`} save="curves.svg" /><//>
     </div>
     <${Doctor} job=${job} />
     <div class="columns"><${Settings} request=${job.request} /><${Log} job=${job} /></div>`;
@@ -125,10 +123,12 @@ function Trouble({ job }) {
 }
 
 /** Solid: validation, dashed: training; a ring marks the best epoch. */
-function Curves({ history, kind, bestBy, asPercent = false }) {
+function Curves({ job, kind, asPercent = false }) {
+  const { history = {}, request, state } = job;
   const values = history[`val_${kind}`] ?? [];
   const best = history.best_epoch;
-  if (!values.length && !history[kind]?.length) return html`<p class="quiet">The first point comes after the first epoch.</p>`;
+  if (!values.length && !history[kind]?.length) return html`<p class="quiet">${isOver(state) ? "No epoch has ended." : "The first point comes after the first epoch."}</p>`;
+  const bestBy = request.early_stopping?.monitor === "val_accuracy" ? "validation accuracy" : "validation loss";
   return html`<${Chart} title=${kind === "loss" ? "Loss of each epoch" : "Accuracy of each epoch"} asPercent=${asPercent}
     curves=${[{ name: "validation", values, colour: 0, best }, { name: "training", values: history[kind] ?? [], colour: 1, isDashed: true }]} />
     ${best ? html`<p class="quiet">Best epoch: ${best}, by ${bestBy}. Its validation ${kind}: ${asPercent ? percent(values[best - 1]) : figure(values[best - 1])}.</p>` : null}`;
@@ -137,7 +137,7 @@ function Curves({ history, kind, bestBy, asPercent = false }) {
 function Doctor({ job }) {
   const version = useResource(job.model && !job.doctor ? at`/models/${job.model.name}/versions/${job.model.version}/doctor` : null);
   const findings = (job.doctor ?? version.data)?.findings;
-  if (!findings) return null;
+  if (!findings || (job.state === "failed" && !findings.length)) return null; // "nothing to object to" beside what went wrong
   return html`<${Findings} findings=${findings} tour=${job.model ? at`/models/${job.model.name}/versions/${job.model.version}/doctor` : at`/jobs/${job.id}`} />`;
 }
 
