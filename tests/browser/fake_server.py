@@ -325,7 +325,7 @@ DATASET = {
     "size_bytes": 1_000_000,
     "report": {
         "files": 1610,
-        "layout": "one folder for each class",
+        "layout": "Class folders were found in the archive.",
         "warnings": ["A class has few pictures."],
         "split": "drawn",
         "skipped": {"damaged_picture": 2, "hidden": 8},

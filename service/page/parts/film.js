@@ -43,7 +43,7 @@ export function Film({ address, dataset, classes }) {
         const said = classes[answer] ?? "–";
         const isRight = said === label;
         return html`<li key=${picture.index}><${Picture} src=${at`/datasets/${dataset}/pictures/test/${picture.index}.png?scale=3`} alt=${label} width="56" height="56" />
-          <span><span aria-hidden="true">${isRight ? "✓" : "✕"}</span><span class="hidden">${isRight ? "right" : "wrong"}</span> ${said} ${percent(probabilities[answer], 0)}</span></li>`;
+          <span><span aria-hidden="true">${isRight ? "✓" : "✕"}</span><span class="hidden">${isRight ? "right" : "wrong"}</span> ${said} <span class="one-line">${percent(probabilities[answer], 0)}</span></span></li>`;
       })}</ul></div>
     </div>
     <${Tour} path=${`${address}/film`} />

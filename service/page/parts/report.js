@@ -15,7 +15,7 @@ export function Report({ report, files }) {
   const skipped = Object.entries(report.skipped).filter(([, n]) => n);
   const { duplicates } = report;
   return html`<div class="report">
-    <p>${plural(report.files, "file")} in the archive. ${report.layout ? `Understood as: ${report.layout}.` : ""} ${report.split === "drawn" ? "The test split was drawn from the training pictures." : "The test split is the one you gave."}</p>
+    <p>${plural(report.files, "file")} in the archive. ${report.layout} ${report.split === "drawn" ? "The test split was drawn from the training pictures." : "The test split is the one you gave."}</p>
     ${report.warnings?.map((text) => html`<p key=${text}><${Badge} state="warning">${text}<//></p>`)}
     ${skipped.length ? html`<h3>Left out</h3><ul>${skipped.map(([reason, n]) => html`<li key=${reason}>${count(n)}: ${REASONS[reason] ?? reason}</li>`)}</ul>
       <div class="scroll" tabindex="0" role="region" aria-label="Files that were left out"><table><thead><tr><th scope="col"></th><th scope="col">file</th><th scope="col">why</th></tr></thead>

@@ -110,6 +110,6 @@ function Differ({ answer }) {
 
 function Runs({ answer, metric }) {
   return html`<${Panel} title="Runs" wide><div class="scroll" tabindex="0" role="region" aria-label="Compared runs"><table><thead><tr><th scope="col">run</th><th scope="col">setting</th><th scope="col" class="number">seed</th><th scope="col">state</th><th scope="col" class="number">${METRICS[metric]}</th><th scope="col" class="number">best epoch</th></tr></thead>
-    <tbody>${answer.runs.map((run) => html`<tr key=${run.job}><th scope="row"><a href=${at`#/run/${run.job}`}>${run.job}</a></th><td>${run.setting}</td><td class="number">${run.seed ?? "–"}</td><td><${Badge} state=${run.state} />${run.left_out ? html` <span class="quiet">${run.left_out}</span>` : null}</td>
+    <tbody>${answer.runs.map((run) => html`<tr key=${run.job}><th scope="row" class="one-line"><a href=${at`#/run/${run.job}`}>${run.job}</a></th><td>${run.setting}</td><td class="number">${run.seed ?? "–"}</td><td><${Badge} state=${run.state} />${run.left_out ? html` <span class="quiet">${run.left_out}</span>` : null}</td>
       <td class="number">${write(metric, run.metrics[metric])}</td><td class="number">${run.best_epoch ?? "–"}</td></tr>`)}</tbody></table></div><//>`;
 }

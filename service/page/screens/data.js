@@ -7,7 +7,7 @@ import { useAction, useResource } from "../core/resource.js";
 import { go, place, setQuery } from "../core/router.js";
 import { hasKeys } from "../core/server.js";
 import { archiveOf, isOnlyArchive } from "../core/upload.js";
-import { bytes, count, NAME, NAME_RULE, nameFrom, percent, plural } from "../core/words.js";
+import { bytes, count, NAME, NAME_RULE, nameFrom, percent } from "../core/words.js";
 import { Await, Badge, Confirm, Download, Fault, Figure, Panel, Picture } from "../parts/basics.js";
 import { ArchiveDrop, inWords, Sending, useSending } from "../parts/file_drop.js";
 import { Report } from "../parts/report.js";
@@ -26,7 +26,7 @@ function List() {
   return html`<${Panel} title="Datasets" wide><${Await} of=${datasets}>${({ datasets: list }) => html`<div class="scroll" tabindex="0" role="region" aria-label="Datasets"><table>
     <thead><tr><th scope="col">name</th><th scope="col">state</th>${hasKeys() ? html`<th scope="col">owner</th>` : null}<th scope="col" class="number">classes</th><th scope="col" class="number">training</th><th scope="col" class="number">test</th><th scope="col">picture</th><th scope="col">what it is</th></tr></thead>
     <tbody>${list.map((one) => html`<tr key=${one.name}><th scope="row"><a class="clip" title=${one.name} href=${at`#/data/${one.name}`}>${one.name}</a></th><td><${Badge} state=${stateOf(one)}>${one.progress ? `${one.progress.phase} ${percent(one.progress.total ? one.progress.done / one.progress.total : 0, 0)}` : stateOf(one)}<//></td>
-      ${hasKeys() ? html`<td>${one.owner ?? ""}</td>` : null}<td class="number">${one.classes.length || "–"}</td><td class="number">${count(one.train)}</td><td class="number">${count(one.test)}</td><td>${one.image_shape?.join(" × ") ?? "–"}</td><td>${one.title}${one.available === false ? html` <span class="quiet">(fetched from the internet when it is first used)</span>` : null}</td></tr>`)}</tbody></table></div>`}<//>
+      ${hasKeys() ? html`<td>${one.owner ?? ""}</td>` : null}<td class="number">${one.classes.length || "–"}</td><td class="number">${count(one.train)}</td><td class="number">${count(one.test)}</td><td class="one-line">${one.image_shape?.join(" × ") ?? "–"}</td><td class="sentence">${one.title}${one.available === false ? html` <span class="quiet">(fetched from the internet when it is first used)</span>` : null}</td></tr>`)}</tbody></table></div>`}<//>
     <${Tour} path="/datasets" /><//>`;
 }
 

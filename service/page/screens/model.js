@@ -132,7 +132,7 @@ function Gallery({ path, cell, version }) {
     <${Await} of=${mistakes}>${(found) => html`<p class="quiet">${found.mistakes.length < found.matching ? `${found.mistakes.length} of ${plural(found.matching, "picture")}, the surest first` : plural(found.matching, "picture")}. Click one to look inside.</p>
       <ul class="gallery" tabindex="0" role="list" aria-label="Mistakes">${found.mistakes.map((mistake) => html`<li key=${mistake.index}><a href=${`${at`#/look/${version.model}/${version.version}`}${query({ dataset: version.dataset, split: "test", index: mistake.index })}`}>
         <${Picture} src=${mistake.picture ?? at`/datasets/${version.dataset}/pictures/test/${mistake.index}.png?scale=3`} alt=${`Test picture ${mistake.index}`} width="84" height="84" />
-        <span>${mistake.true} <span aria-hidden="true">→</span><span class="hidden">taken for</span> <strong>${mistake.predicted}</strong> ${percent(mistake.probability, 0)}</span></a></li>`)}</ul>`}<//>`;
+        <span>${mistake.true} <span aria-hidden="true">→</span><span class="hidden">taken for</span> <strong>${mistake.predicted}</strong> <span class="one-line">${percent(mistake.probability, 0)}</span></span></a></li>`)}</ul>`}<//>`;
 }
 
 const CAPTIONS = [
