@@ -1,6 +1,5 @@
 """Tries an ONNX graph out: what it answers with, how many pictures at once, and what that costs."""
 
-import resource
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from worker.artifacts import INPUT_TENSOR, OUTPUT_TENSOR
 from worker.imports.errors import ImportRefused, short
 from worker.imports.limits import PROBE_ACTIVATION_BYTES, PROBE_LOAD_BYTES, PROBE_SECONDS
+from worker.imports.peak_memory import peak_memory_bytes
 from worker.onnx_sessions import open_session
 
 TRIED = 8
@@ -44,9 +44,9 @@ def try_out(model: bytes, shape: tuple[int, int, int]) -> Trial:
     Raises:
         ImportRefused: it cannot be opened or run, or needs more time or memory than a network may.
     """
-    before = _resident_bytes()
+    before = peak_memory_bytes()
     session = _open(model)
-    opened = _resident_bytes()
+    opened = peak_memory_bytes()
     if opened - before > PROBE_LOAD_BYTES + 4 * len(model):
         raise ImportRefused(
             f"The model takes {opened - before:,} bytes of memory to be opened, far more than its size."
@@ -58,7 +58,7 @@ def try_out(model: bytes, shape: tuple[int, int, int]) -> Trial:
     if seconds > PROBE_SECONDS:
         raise ImportRefused(f"One picture takes {seconds:.1f} s of CPU time; expected at most {PROBE_SECONDS:g} s.")
     together = run(session, pictures)
-    grown = _resident_bytes() - opened
+    grown = peak_memory_bytes() - opened
     if grown > PROBE_ACTIVATION_BYTES:
         raise ImportRefused(
             f"{TRIED} pictures take {grown:,} bytes of memory; expected at most {PROBE_ACTIVATION_BYTES:,}."
@@ -88,8 +88,3 @@ def _open(model: bytes) -> Any:  # noqa: ANN401
         return open_session(model, threads=1)
     except Exception as error:
         raise ImportRefused(f"The model cannot be opened: {short(str(error), 200)}.") from error
-
-
-def _resident_bytes() -> int:
-    """The most memory that this process has held so far."""
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
