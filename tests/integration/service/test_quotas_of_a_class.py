@@ -1,7 +1,5 @@
 """A class on a real stack of two API processes: what keys allow, at every door and when many ask at once."""
 
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +13,7 @@ from model_store import ModelStore, open_store
 from tests.archives import two_classes, zipped
 from tests.busy_machine import PATIENCE_S, is_within, settings_when_busy, wait_until
 from tests.integration.test_label_studio import CONFIG, annotated
+from tests.promises.processes import trainer_of
 from tests.running import Stack, running_stack
 from tests.unit.service.tiny_networks import publish
 from worker.jobs.plan import plan
@@ -56,17 +55,15 @@ def admin(stack: Stack) -> Iterator[httpx.Client]:
 def busy_worker(admin: httpx.Client) -> Iterator[None]:
     """The only worker has a long training, so that what others queue waits; it stands still and costs no processor."""
     job = admin.post("/jobs", json=JOB).json()["id"]
-    log = [""]
 
-    def has_trainer() -> bool:
-        log[0] = admin.get(f"/jobs/{job}/log").text
-        return "trainer " in log[0]
+    def log() -> str:
+        return admin.get(f"/jobs/{job}/log").text
 
-    wait_until(has_trainer, PATIENCE_S, lambda: log[0])
-    trainer = int(log[0].partition("trainer ")[2].partition(",")[0])
-    os.kill(trainer, signal.SIGSTOP)
+    wait_until(lambda: "trainer " in log(), PATIENCE_S, log)
+    trainer = trainer_of(admin, job)
+    trainer.suspend()
     yield
-    os.kill(trainer, signal.SIGCONT)
+    trainer.resume()
 
 
 @pytest.fixture
