@@ -12,6 +12,8 @@ import keras
 import pytest
 
 from tests.paths import PROJECT
+from worker.jobs.errors import TrainingFailed
+from worker.training.parallel.devices import on_devices
 
 Histories = dict[str, Any]
 GOING_ON = ["1 2", pytest.param("2 1", marks=pytest.mark.long), pytest.param("2", marks=pytest.mark.long)]
@@ -33,6 +35,16 @@ def test_keras_still_builds_a_network_again_in_the_method_that_is_replaced() -> 
         "Keras no longer calls `_maybe_symbolic_build` in `fit`. If the other tests here pass without its replacement "
         "in worker/training/parallel/steps.py, remove that; otherwise replace what Keras calls now."
     )
+
+
+def test_another_backend_refuses_several_devices_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with on_devices(1):
+        pass
+    with pytest.raises(TrainingFailed) as refused:
+        on_devices(2)
+    assert refused.value.failure.code == "devices_unavailable"
+    assert "Keras runs on jax: several devices need TensorFlow" in refused.value.failure.message
 
 
 @pytest.mark.parametrize("devices", GOING_ON)

@@ -6,9 +6,9 @@
 --
 -- ARGV[1]  half-life of the worker time that owners have used, in seconds
 -- ARGV[2…] ids of the jobs
--- Answers  of each job: {position, from 1, or 0 when it does not wait; seconds until it starts, or '' when no worker is
---          known}
--- Touches  job jobs running queue waiting usage pace workers
+-- Answers  of each job: {position, from 1, or 0 when it does not wait; seconds until it starts, or '' when no worker
+--          is known that has the devices it needs}
+-- Touches  job jobs running queue waiting usage pace workers worker_facts
 
 local half_life_s, each_s = tonumber(ARGV[1]), math.max(expected_s(), 1e-3)
 
@@ -32,58 +32,90 @@ local function n_before(owner, entry, due, sequence)
   return whole + (rival and sequence_of(rival) < sequence and 1 or 0)
 end
 
-local function position_of(id)
-  local owner = redis.call('HGET', key.job(id), 'owner') or 'local'
+-- A job's position, and the devices it needs.
+local function place_of(id)
+  local job = redis.call('HMGET', key.job(id), 'owner', 'devices')
+  local owner, devices = job[1] or 'local', tonumber(job[2] or 1)
   local rank = redis.call('ZRANK', key.queue(owner), id)
-  if not rank or not owners[owner] then return 0 end
+  if not rank or not owners[owner] then return 0, devices end
   local due, sequence, position = owners[owner][1] + rank * each_s, sequence_of(id), rank + 1
   for rival, entry in pairs(owners) do
     if rival ~= owner then position = position + n_before(rival, entry, due, sequence) end
   end
-  return position
+  return position, devices
 end
 
 local SIMULATED = 500
 
--- When the workers that are known will be free, in seconds from now; idle ones are free now.
-local function free_times()
-  local free, n_workers = {}, 0
+-- How many devices a worker has said it has; 1 where nothing is known.
+local function devices_of(worker)
+  return tonumber(string.match(redis.call('HGET', key.worker_facts, worker) or '', '"devices":(%d+)') or 1)
+end
+
+-- The workers that are known: when each will be free, in seconds from now, and its devices. Idle ones are free now.
+-- Devices are read only if a job needs several, because every worker's facts cost a look.
+local function known_workers(is_wide)
+  local found, busy, n_alive, idle = {}, {}, 0, {}
   for _, id in ipairs(redis.call('ZRANGE', key.running, 0, -1)) do
-    local job = redis.call('HMGET', key.job(id), 'progress', 'started_at')
+    local job = redis.call('HMGET', key.job(id), 'progress', 'started_at', 'claimant')
     local said = string.match(job[1] or '', '"eta_s":([%d.eE+-]+)')
-    table.insert(free, tonumber(said) or math.max(0, each_s - (now() - tonumber(job[2] or now()))))
+    local worker = string.match(job[3] or '', '^(.-)/') or ''
+    local free_at = tonumber(said) or math.max(0, each_s - (now() - tonumber(job[2] or now())))
+    busy[worker] = true
+    table.insert(found, {free_at = free_at, devices = is_wide and devices_of(worker) or 1})
   end
-  for _, announced in ipairs(redis.call('HVALS', key.workers)) do
-    if tonumber(string.match(announced, '^(%d+)') or 0) >= now() then n_workers = n_workers + 1 end
+  local announced = redis.call('HGETALL', key.workers)
+  for i = 1, #announced, 2 do
+    if tonumber(string.match(announced[i + 1], '^(%d+)') or 0) >= now() then
+      n_alive = n_alive + 1
+      if not busy[announced[i]] then table.insert(idle, announced[i]) end
+    end
   end
-  while #free < n_workers do table.insert(free, 0) end
-  return free
+  for _, worker in ipairs(idle) do
+    if #found >= n_alive then break end
+    table.insert(found, {free_at = 0, devices = is_wide and devices_of(worker) or 1})
+  end
+  return found
 end
 
--- When the job at each position starts: the worker that is free first takes it. Far positions are extrapolated.
-local function start_times(most)
-  local free, starts = free_times(), {}
-  for position = 1, #free > 0 and math.min(most, SIMULATED) or 0 do
-    local first = 1
-    for i = 2, #free do if free[i] < free[first] then first = i end end
-    starts[position] = free[first]
-    free[first] = free[first] + each_s
+-- The worker that is free first of those with enough devices, or nil.
+local function first_free(workers, devices)
+  local first
+  for _, worker in ipairs(workers) do
+    if worker.devices >= devices and (not first or worker.free_at < first.free_at) then first = worker end
   end
-  return starts, #free
+  return first
 end
 
-local positions, last = {}, 0
+-- When the job at each position starts: the first worker that is free and has the devices takes it. Of jobs that were
+-- not asked about, one device is assumed. Far positions are extrapolated.
+local function start_times(workers, most, needed)
+  local starts = {}
+  for position = 1, math.min(most, SIMULATED) do
+    local worker = first_free(workers, needed[position] or 1)
+    if worker then
+      starts[position] = worker.free_at
+      worker.free_at = worker.free_at + each_s
+    end
+  end
+  return starts
+end
+
+local positions, needed, last, is_wide = {}, {}, 0, false
 for i = 2, #ARGV do
-  positions[i] = position_of(ARGV[i])
-  last = math.max(last, positions[i])
+  local position, devices = place_of(ARGV[i])
+  positions[i], needed[position] = position, devices
+  last, is_wide = math.max(last, position), is_wide or devices > 1
 end
-local starts, n_workers = start_times(last)
+local workers = known_workers(is_wide)
+local starts = start_times(workers, last, needed)
 local answers = {}
 for i = 2, #ARGV do
   local position, eta_s = positions[i], ''
-  if position > 0 and n_workers > 0 then
-    local beyond = math.max(0, position - SIMULATED)
-    eta_s = string.format('%.1f', starts[position - beyond] + beyond * each_s / n_workers)
+  local beyond = math.max(0, position - SIMULATED)
+  local start = starts[position - beyond]
+  if position > 0 and start and first_free(workers, needed[position]) then
+    eta_s = string.format('%.1f', start + beyond * each_s / #workers)
   end
   table.insert(answers, {position, eta_s})
 end

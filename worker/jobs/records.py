@@ -188,7 +188,7 @@ class JobRecord(BaseModel, defer_build=True):
     eta_s: float | None = Field(
         default=None,
         description="Seconds until a queued job starts, if trainings take as long as the latest ones; null when it "
-        "does not wait or no worker is known.",
+        "does not wait, or no worker is known that has the devices it needs.",
     )
     attempt: int = Field(default=0, description="How many times a worker has taken the job.")
     cancel_requested: bool = Field(

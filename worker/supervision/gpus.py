@@ -43,14 +43,18 @@ def usable_devices(virtual: int | None) -> int:
     """Among how many devices a training of this worker can be divided.
 
     Args:
-        virtual: devices that the processor is split into where there is no GPU; None for one.
+        virtual: devices that the processor is split into where no GPU is used; None for one.
+
+    Returns:
+        1 on every backend of Keras but TensorFlow.
     """
     if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
         return 1
-    found = len(gpus())
-    if not found:
-        return virtual or 1
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return _visible_gpus() or virtual or 1
+
+
+def _visible_gpus() -> int:
+    found, visible = len(gpus()), os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
         return found
-    return min(found, len([name for name in visible.split(",") if name.strip() not in {"", "-1"}])) or 1
+    return min(found, len([name for name in visible.split(",") if name.strip() not in {"", "-1"}]))

@@ -150,6 +150,8 @@ def _train_whole(order: Order, dataset: Dataset, link: Link, checkpoints: Checkp
         len(validation),
         prepared.policy,
     )
+    if plan.devices > 1:
+        logger.info("every batch of %d pictures is divided among %d devices", plan.batch_size, plan.devices)
     recorder = FilmRecorder(plan, dataset, validation, len(data))
     fit = Training(
         network,

@@ -53,8 +53,10 @@ def _devices() -> list[str]:
 
 
 def _too_few(wanted: int, found: int) -> JobFailure:
+    backend = keras.backend.backend()
+    reason = "" if backend == "tensorflow" else f", because Keras runs on {backend}: several devices need TensorFlow"
     return JobFailure(
         code="devices_unavailable",
-        message=f"The training was to be divided among {wanted} devices; this worker's trainer has {found}.",
+        message=f"The training was to be divided among {wanted} devices; this worker's trainer has {found}{reason}.",
         hint="Submit the job again with fewer `devices`, or where a worker has more: `GET /workers` shows them.",
     )
