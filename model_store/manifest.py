@@ -113,6 +113,11 @@ class Manifest(VersionFacts):
         own = {"model": model, "version": version, "published_at": published_at, "files": files}
         return cls.model_validate({**facts.model_dump(), **own, "format": 1})
 
+    @property
+    def full_name(self) -> str:
+        """Model and version as people write them, such as `boots/3`."""
+        return f"{self.model}/{self.version}"
+
     def to_bytes(self) -> bytes:
         """UTF-8 JSON, indented for people who open the file."""
         return self.model_dump_json(indent=2).encode() + b"\n"

@@ -22,7 +22,7 @@ async def model_version(state: ServiceState, project: Project) -> str:
         manifest = await state.catalog.resolve(Reference(project.model))
     except ModelNotFound:
         return NO_MODEL
-    return f"{manifest.model}/{manifest.version}"
+    return manifest.full_name
 
 
 async def suggestions(state: ServiceState, project: Project, tasks: list[Any]) -> list[dict[str, Any]]:

@@ -27,7 +27,7 @@ SHARED_METHODS = "GET, HEAD, POST, PUT"
 SHARED_HEADERS = (
     "authorization, content-type, if-none-match, if-range, last-event-id, range, x-api-key, x-request-id, x-request-key"
 )
-READABLE_HEADERS = b"content-range, etag, link, retry-after, server-timing, x-request-id"
+READABLE_HEADERS = b"content-range, etag, link, retry-after, server-timing, x-model-version, x-request-id"
 """Headers of an answer that a page of another site may read, beside those that any page may."""
 PREFLIGHT_AGE_S = 600
 CALLER = "caller"

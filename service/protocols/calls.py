@@ -23,6 +23,7 @@ from service.protocols.tensors import Pixels
 from service.state import ServiceState
 from service.trust.wishes import TrustWish
 
+MODEL_VERSION_HEADER = "X-Model-Version"
 BATCH = 64
 """Pictures given to the network at once: its intermediate results are many times the size of its input."""
 READ_INLINE_BYTES = 16 * 1024
@@ -100,9 +101,15 @@ async def write_answer(state: ServiceState, probabilities: NDArray[np.float32], 
     return await state.decoder.in_thread(write, _BYTES_PER_NUMBER * probabilities.size)
 
 
-def answer_json(content: Any) -> Response:  # noqa: ANN401 - any JSON value
-    """A JSON answer; NaN is written in the way that Python's clients read it."""
-    return Response(json.dumps(content), media_type="application/json")
+def answer_json(content: Any, answered_by: str | None = None) -> Response:  # noqa: ANN401 - any JSON value
+    """A JSON answer; NaN is written in the way that Python's clients read it.
+
+    Args:
+        content: of the answer.
+        answered_by: `name/version`, for the header of an answer that has no place for the version.
+    """
+    headers = None if answered_by is None else {MODEL_VERSION_HEADER: answered_by}
+    return Response(json.dumps(content), headers=headers, media_type="application/json")
 
 
 async def named_version(state: ServiceState, model: str, name: str | None) -> Reference:

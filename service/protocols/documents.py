@@ -11,7 +11,6 @@ from starlette.responses import Response
 from service.errors import CallRejected
 from service.models.index import Reference
 from service.predict.uploads import ForeignDocument
-from service.protocols.calls import answer_json
 from service.protocols.hub_calls import hub_answer, read_hub_call
 from service.protocols.instances import answer_instances
 from service.protocols.label_studio_routes import answer_tasks
@@ -45,7 +44,7 @@ async def answer_foreign(request: Request, error: Exception) -> Response:
 
 async def _answer_inputs(state: ServiceState, reference: Reference, document: Document) -> Response:
     picture, top_k = read_hub_call(document.fields, state.settings.max_picture_bytes)
-    return answer_json(await hub_answer(state, reference, picture, top_k))
+    return await hub_answer(state, reference, picture, top_k)
 
 
 def _reference(request: Request) -> Reference:

@@ -4,16 +4,17 @@
 parameters.
 """
 
-from typing import Any
+import json
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.responses import Response
 
 from service.errors import CallRejected
 from service.models.index import Reference
 from service.predict.uploads import Upload
 from service.predict.urls import DEFAULT_TOP_K
+from service.protocols.calls import answer_json
 from service.protocols.fields import JsonObject
-from service.protocols.ranked import ranked_pictures
 from service.state import ServiceState
 from service.web.base64_text import BASE64_EXPECTED, decode_base64
 from worker.pictures.pixels import PictureTooLarge
@@ -76,7 +77,19 @@ def read_hub_call(document: JsonObject, max_picture_bytes: int) -> tuple[Upload,
 
 async def hub_answer(
     state: ServiceState, reference: Reference, picture: Upload, top_k: int = DEFAULT_TOP_K
-) -> list[dict[str, Any]]:
-    """The most probable classes of one picture, best first, each a `HubLabel`."""
-    (found,) = await ranked_pictures(state, reference, [picture], top_k)
-    return [{"label": line["label"], "score": line["probability"]} for line in found["top_k"]]
+) -> Response:
+    """The most probable classes of one picture, best first, each a `HubLabel`; their probabilities are not rounded.
+
+    Args:
+        state: of this process.
+        reference: the version to ask.
+        picture: to classify.
+        top_k: how many classes to name.
+
+    Raises:
+        Exception: whatever `Predictor.classify` raises.
+    """
+    answer = json.loads(await state.predictor.classify(reference, [picture], top_k))
+    (found,) = answer["predictions"]
+    labels = [{"label": line["label"], "score": line["probability"]} for line in found["top_k"]]
+    return answer_json(labels, f"{answer['model']}/{answer['version']}")

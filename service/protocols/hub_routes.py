@@ -23,7 +23,6 @@ from service.errors import (
 )
 from service.models.index import Reference
 from service.predict.urls import HUB_ALIAS, HUB_LATEST, HUB_ROOT, HUB_VERSION
-from service.protocols.calls import answer_json
 from service.protocols.documents import answer_document
 from service.protocols.hub_calls import HubLabel, hub_answer
 from service.protocols.posted import Document, read_posted
@@ -36,7 +35,8 @@ DESCRIPTION = """
 For `huggingface_hub`: `InferenceClient(model="http://…/models/boots").image_classification("boot.png", top_k=3)`.
 
 The body is one picture (no Content-Type is needed), or JSON with the picture in base64 as `inputs` and `top_k` in
-`parameters`. The answer is a list of `{"label", "score"}`, best first.
+`parameters`. The answer is a list of `{"label", "score"}`, best first. Its header
+`X-Model-Version` names the version that gave it.
 """
 _PICTURE = {"schema": {"type": "string", "format": "binary"}}
 BODY: dict[str, Any] = {
@@ -122,4 +122,4 @@ async def _classify(request: Request, state: ServiceState, reference: Reference)
         return await answer_document(state, reference, posted)
     if len(posted) > 1:
         raise CallRejected(f"there are too many pictures; expected one, got {len(posted)}")
-    return answer_json(await hub_answer(state, reference, posted[0]))
+    return await hub_answer(state, reference, posted[0])

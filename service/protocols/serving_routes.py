@@ -52,7 +52,7 @@ async def serving_predict(request: Request, state: StateDep) -> Response:
     return await write_answer(
         state,
         probabilities,
-        lambda: answer_json(predict_answer(call.answer_key, manifest.classes, probabilities, sets)),
+        lambda: answer_json(predict_answer(call.answer_key, manifest.classes, probabilities, sets), manifest.full_name),
     )
 
 
@@ -65,7 +65,9 @@ async def serving_classify(request: Request, state: StateDep) -> Response:
     probabilities = await probabilities_of(state, manifest, pictures)
     sets = sets_of(probabilities, least)
     return await write_answer(
-        state, probabilities, lambda: answer_json({"results": labelled(manifest.classes, probabilities, sets)})
+        state,
+        probabilities,
+        lambda: answer_json({"results": labelled(manifest.classes, probabilities, sets)}, manifest.full_name),
     )
 
 

@@ -39,7 +39,7 @@ def plan_predictions(
     name, version, split = dataset or ("", None, None)
     chosen = BulkPlan(
         upload=job,
-        version=f"{manifest.model}/{manifest.version}",
+        version=manifest.full_name,
         source="split" if split else "list" if is_list else "archive",
         split=split,
         size_bytes=size_bytes,

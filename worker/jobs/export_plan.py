@@ -35,7 +35,7 @@ def plan_export(manifest: Manifest, export_format: ExportFormat, find_dataset: F
             "dataset_version": info.version,
             "model": manifest.model,
             "test_samples": manifest.recipe.get("test_samples"),
-            "export": ExportOrder(version=f"{manifest.model}/{manifest.version}", format=export_format),
+            "export": ExportOrder(version=manifest.full_name, format=export_format),
         }
     )
 

@@ -71,7 +71,7 @@ def check_fit(manifest: Manifest, architecture: Architecture, image_shape: tuple
     Raises:
         DoesNotFit: the networks differ, or pictures of this shape need weights of other shapes.
     """
-    where = f"{manifest.model}/{manifest.version}"
+    where = manifest.full_name
     described = Architecture.model_validate(manifest.architecture)
     if described != architecture:
         raise DoesNotFit(f"{where} is another network; expected the same layers, or no `architecture` at all")

@@ -222,7 +222,7 @@ def _completed(
         precision=request.precision or recipe.precision,
         deterministic=request.deterministic,
         devices=request.devices,
-        initial_model=None if initial is None else f"{initial.model}/{initial.version}",
+        initial_model=None if initial is None else initial.full_name,
     )
 
 

@@ -36,7 +36,7 @@ def plan_record(manifest: Manifest, find_dataset: FindDataset) -> TrainingPlan:
         "initial_model": None,
         "devices": 1,
         "model": manifest.model,
-        "record": f"{manifest.model}/{manifest.version}",
+        "record": manifest.full_name,
     }
     try:
         return TrainingPlan.model_validate(manifest.recipe | changes)

@@ -177,6 +177,7 @@ async def test_every_protocol_splits_an_alias(api: httpx.AsyncClient, app: FastA
             answer = await api.post(path, **(call | {"headers": headers}))
             assert answer.status_code == 200, (path, answer.text)
             answers[role] = answer.json()
+            assert _answered_by(answer) == (3 if role == "canary" else 1), path
         assert answers["canary"] != answers["stable"], path
     figures = (await api.get(ALIAS)).json()["figures"]
     assert figures["canary"]["requests"] == figures["stable"]["requests"] == len(calls)
@@ -287,3 +288,12 @@ async def test_versions_that_cannot_share_an_alias_are_refused(
 
 def _b64(data: bytes) -> str:
     return base64.b64encode(data).decode()
+
+
+def _answered_by(answer: httpx.Response) -> int:
+    """The version that an answer names, in its own way."""
+    named = answer.headers.get("X-Model-Version")
+    if named is not None:
+        return int(named.removeprefix("brightness/"))
+    body = answer.json()
+    return int(body.get("model_version", body.get("version")))
