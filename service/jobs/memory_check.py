@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from service.jobs.queue import JobQueue
 from worker.datasets import FindDataset
-from worker.estimates import estimate
+from worker.estimates import Estimate, estimate
 from worker.jobs.grids import PlannedJob
 from worker.jobs.plan import TrainingPlan
 from worker.jobs.request import RequestInvalid
@@ -44,15 +44,24 @@ def _with_memory(jobs: Sequence[PlannedJob], most_bytes: int | None, find_datase
     estimated = []
     for job in jobs:
         found = estimate(job.plan, find_dataset(job.plan.dataset), past=[])
-        needed = found.memory.total
+        needed = _on_the_machine(found, job.plan)
         if most_bytes is not None and needed > most_bytes:
             raise RequestInvalid(*_refusal(job.plan, needed, most_bytes, find_dataset))
-        estimated.append(job.model_copy(update={"estimated_bytes": needed, "estimated_s": found.time.seconds}))
+        known = {"estimated_bytes": found.memory.total, "estimated_s": found.time.seconds}
+        estimated.append(job.model_copy(update=known))
     return estimated
 
 
 def _needed(plan: TrainingPlan, find_dataset: FindDataset) -> int:
-    return estimate(plan, find_dataset(plan.dataset), past=[]).memory.total
+    return _on_the_machine(estimate(plan, find_dataset(plan.dataset), past=[]), plan)
+
+
+def _on_the_machine(found: Estimate, plan: TrainingPlan) -> int:
+    """Bytes that a machine needs. Further GPUs hold their copies of the weights in their own memory.
+
+    Virtual devices, which are for tests, hold them in the machine's, too. That is too little to refuse real GPUs for.
+    """
+    return found.memory.total - found.memory.copies * (plan.devices - 1) // plan.devices
 
 
 def _refusal(

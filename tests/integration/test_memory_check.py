@@ -50,6 +50,13 @@ def test_the_largest_living_worker_counts(client: redis.Redis, monkeypatch: pyte
     assert job_store.most_memory() is None
 
 
+async def test_copies_on_further_devices_are_estimated_and_are_no_reason_to_refuse(queue: JobQueue) -> None:
+    (one,) = await with_memory([planned("vgg16", batch_size=32)], queue, None, dataset_info)
+    queue.jobs.announce("a worker", one.estimated_bytes or 0)
+    (four,) = await with_memory([planned("vgg16", batch_size=32, devices=4)], queue, None, dataset_info)
+    assert (four.estimated_bytes or 0) > (one.estimated_bytes or 0) + GB
+
+
 async def test_a_training_that_fits_no_worker_is_refused_with_the_batch_size_that_would(queue: JobQueue) -> None:
     queue.jobs.announce("a worker", 4 * GB)
     (estimated,) = await with_memory([SMALL], queue, None, dataset_info)

@@ -5,10 +5,15 @@ layer reads from and writes to memory, where small networks spend most of their 
 the ratio of their measured time to the formula's: of an epoch after the first, where there was one, since what the
 first costs besides has little to do with the work. Runs of the same network are the best basis; runs of other networks
 on the same processor come next; without any the formula is used alone, with a wide range.
+
+By the formula, several GPUs share the pictures of a step evenly, and virtual devices, which share one processor, gain
+nothing. Past runs on the same number of devices are preferred. From runs on another number the time is calculated, and
+the range includes that the devices gain nothing.
 """
 
 from collections.abc import Sequence
 from statistics import median
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -29,6 +34,9 @@ HALF_PRECISION_GAINS = {"cpu": 3.2, "gpu": 1.7}
 """The same on hardware on which `auto` is known to be 16 bits, by device: by the figures above 2.5 to 4.5 times on a
 processor with AMX; on a GPU it was not measured."""
 RUNS_USED = 5
+VIRTUAL_FACTOR = 4.0
+"""How many times longer a training may take on two virtual devices than on one, which wait for each other in every step.
+Epochs of 600 pictures took 2.8 (`lenet5-fashion`) and 3.9 times (`cnn`) as long, on two cores with other work."""
 
 
 class Workload(BaseModel, defer_build=True):
@@ -44,6 +52,17 @@ class Workload(BaseModel, defer_build=True):
     training_pictures: int
     validation_pictures: int
     head_epochs: int = Field(default=0, description="Epochs that train only a head, on features computed once.")
+    devices: int = Field(default=1, description="Devices that share every batch.")
+    gain: float = Field(default=1.0, description="How many times faster they are than one of them, by the formula.")
+
+    def on_devices(self, number: int, kind: str | None) -> Self:
+        """The same work shared by devices.
+
+        Args:
+            number: of them.
+            kind: `gpu`, or `cpu` for parts of one processor; None when nothing has been trained here yet.
+        """
+        return self.model_copy(update={"devices": number, "gain": float(number) if kind == "gpu" else 1.0})
 
     @property
     def steps_per_epoch(self) -> int:
@@ -59,7 +78,7 @@ class Workload(BaseModel, defer_build=True):
     def epoch_s(self) -> float:
         """Seconds for an epoch of the whole network, by the formula."""
         pictures = TRAINING_FACTOR * self.training_pictures + self.validation_pictures
-        return self.steps_per_epoch * STEP_S + pictures * self.picture_s  # validation takes few, large steps
+        return self.steps_per_epoch * STEP_S + pictures * self.picture_s / self.gain  # validation: few, large steps
 
     @property
     def formula_seconds(self) -> float:
@@ -120,27 +139,40 @@ def estimate_time(network: str, workload: Workload, past: Sequence[PastRun]) -> 
         past: past trainings, newest first.
     """
     here = runs_here(past)
-    same = [run for run in here if run.network == network][:RUNS_USED]
-    akin = [run for run in here if run.workload.is_float32 == workload.is_float32][:RUNS_USED]
+    same = _nearest([run for run in here if run.network == network], workload.devices)
+    akin = _nearest([run for run in here if run.workload.is_float32 == workload.is_float32], workload.devices)
     if same:
-        return _scaled(workload, same, SAME_NETWORK_FACTOR, f"{_counted(same)} of this network on {here[0].device}")
+        return _scaled(workload, same, SAME_NETWORK_FACTOR, f"{_counted(same)} of this network")
     if akin:
-        return _scaled(workload, akin, OTHER_NETWORKS_FACTOR, f"{_counted(akin)} of others on {here[0].device}")
+        return _scaled(workload, akin, OTHER_NETWORKS_FACTOR, f"{_counted(akin)} of others")
     if here:
-        basis = f"{_counted(here)} in another precision on {here[0].device}"
+        basis = f"{_counted(here)} in another precision"
         if here[0].auto_precision is None:
             return _scaled(workload, here, OTHER_NETWORKS_FACTOR * HALF_PRECISION_GAIN, basis)
         gain = HALF_PRECISION_GAINS.get(here[0].device, 1.0)
         return _scaled(workload, here, OTHER_NETWORKS_FACTOR, basis, gain if workload.is_float32 else 1 / gain)
+    return _without_runs(workload)
+
+
+def _without_runs(workload: Workload) -> TimeEstimate:
+    """By the formula alone. Several devices may be GPUs that share the work, or parts of one processor."""
     seconds = workload.formula_seconds
     factor = NO_RUNS_FACTOR if workload.is_float32 else NO_RUNS_FACTOR * HALF_PRECISION_GAIN
     basis = "a constant measured on 2 cores without a GPU; nothing has been trained here yet"
-    return TimeEstimate(seconds=seconds, low=seconds / factor, high=seconds * factor, basis=basis, runs=0)
+    if workload.devices > 1:
+        basis += f", and what {workload.devices} devices gain is not known"
+    low, high = seconds / factor / workload.devices, seconds * factor
+    return TimeEstimate(seconds=seconds, low=low, high=high, basis=basis, runs=0)
 
 
 def runs_here(past: Sequence[PastRun]) -> list[PastRun]:
     """Those of the past trainings, newest first, that ran on what trained last."""
     return [run for run in past if (run.device, run.processor) == (past[0].device, past[0].processor)]
+
+
+def _nearest(runs: Sequence[PastRun], devices: int) -> Sequence[PastRun]:
+    """The newest on the same number of devices, or of all where there are none."""
+    return ([run for run in runs if run.workload.devices == devices] or runs)[:RUNS_USED]
 
 
 def _counted(runs: Sequence[PastRun]) -> str:
@@ -155,11 +187,26 @@ def _scaled(
     middle = median(ratios)
     extra_s = median(run.extra_s for run in runs)
     work_s = workload.formula_seconds - FIRST_STEP_S
-    low, high = min(*ratios, middle / factor), max(*ratios, middle * factor)
+    less, more, said = _sharing(workload, runs)
+    low, high = min(*ratios, middle / factor) * less, max(*ratios, middle * factor) * more
     return TimeEstimate(
         seconds=extra_s + work_s * middle,
         low=extra_s * low / middle + work_s * low,
         high=extra_s * high / middle + work_s * high,
-        basis=basis,
+        basis=f"{basis} on {runs[0].device}{said}",
         runs=len(runs),
     )
+
+
+def _sharing(workload: Workload, runs: Sequence[PastRun]) -> tuple[float, float, str]:
+    """How the number of devices widens the range, as factors of its two ends, and what the basis says about it."""
+    numbers = {run.workload.devices for run in runs}
+    told = "1 device" if workload.devices == 1 else f"{workload.devices} devices"
+    if numbers == {workload.devices}:
+        return 1.0, 1.0, "" if workload.devices == 1 else f", with {told}"
+    if runs[0].device != "gpu":
+        less, more = (1.0, VIRTUAL_FACTOR) if workload.devices > min(numbers) else (1 / VIRTUAL_FACTOR, 1.0)
+        return less, more, f", calculated for {told} of one processor"
+    gains = [run.workload.gain for run in runs]
+    less, more = min(1.0, workload.gain / max(gains)), max(1.0, workload.gain / min(gains))
+    return less, more, f", calculated for {told} as if GPUs shared the work evenly"

@@ -11,7 +11,7 @@ from model_store import Manifest
 from worker.architectures import Analysis, Architecture, ArchitectureError, analyse
 from worker.datasets import DatasetInfo
 from worker.estimates.duration import PastRun, TimeEstimate, Workload, estimate_time, runs_here
-from worker.estimates.memory import FileSizes, MemoryEstimate, estimate_files, estimate_memory
+from worker.estimates.memory import FileSizes, MemoryEstimate, estimate_files, estimate_memory, memory_per_device
 from worker.jobs.picture_counts import held_out_of
 from worker.jobs.plan import TrainingPlan
 from worker.recipe.schedules import CurvePoint, curve
@@ -33,6 +33,10 @@ class Estimate(BaseModel, defer_build=True):
     steps: int = Field(description="Steps of the whole training.")
     time: TimeEstimate
     memory: MemoryEstimate
+    memory_per_device: int = Field(
+        description="Bytes of the memory that each of the job's `devices` holds: its copies of weights, gradients, "
+        "optimizer state and moving average, and the activations of its share of a batch. Computed, as `memory` is."
+    )
     files: FileSizes
     learning_rate: tuple[CurvePoint, ...] = Field(description="The learning rate over the whole training.")
 
@@ -50,7 +54,10 @@ def estimate(plan: TrainingPlan, info: DatasetInfo, past: Sequence[PastRun]) -> 
     training, validation = _pictures(plan.train_samples, plan.validation, plan.test_samples, info)
     here = runs_here(past)
     precision = _resolved(plan.precision, here[0].auto_precision if here else None)
-    workload = _workload(analysis, plan.batch_size, plan.epochs, (training, validation), precision, plan.head_epochs)
+    memory = estimate_memory(analysis, info, plan, validation)
+    pictures = (training, validation)
+    workload = _workload(analysis, plan.batch_size, plan.epochs, pictures, precision, plan.head_epochs)
+    workload = workload.on_devices(plan.devices, here[0].device if here else None)
     return Estimate(
         parameters=analysis.parameters,
         trainable_parameters=analysis.trainable_parameters,
@@ -60,7 +67,8 @@ def estimate(plan: TrainingPlan, info: DatasetInfo, past: Sequence[PastRun]) -> 
         steps_per_epoch=workload.steps_per_epoch,
         steps=workload.steps_per_epoch * plan.epochs,
         time=estimate_time(_identity(architecture, info.image_shape), workload, past),
-        memory=estimate_memory(analysis, info, plan, validation),
+        memory=memory,
+        memory_per_device=memory_per_device(memory, plan),
         files=estimate_files(analysis, plan),
         learning_rate=curve(
             plan.learning_rate_schedule,
@@ -85,18 +93,17 @@ def past_run(manifest: Manifest, info: DatasetInfo) -> PastRun | None:
         return None  # it may have ended before its last epoch
     if recipe.get("train", "all") != "all" or recipe.get("weights"):
         return None  # features that were kept take no time
-    if recipe.get("devices", 1) != 1:
-        return None  # estimates are of one device
     try:
         architecture = Architecture.model_validate(manifest.architecture)
         analysis = analyse(architecture, manifest.input_shape, len(manifest.classes))
         pictures = _pictures(recipe["train_samples"], recipe["validation"], recipe.get("test_samples"), info)
         precision = _resolved(recipe.get("precision"), runtime.get("auto_precision"))
         epochs = int(metrics.get("epochs", recipe["epochs"]))
+        workload = _workload(analysis, recipe["batch_size"], epochs, pictures, precision)
         return PastRun(
             network=_identity(architecture, manifest.input_shape),
             device=runtime["device"],
-            workload=_workload(analysis, recipe["batch_size"], epochs, pictures, precision),
+            workload=workload.on_devices(recipe.get("devices", 1), runtime["device"]),
             fit_seconds=metrics["fit_seconds"],
             epoch_seconds=metrics.get("epoch_seconds"),
             processor=runtime.get("processor", ""),

@@ -30,7 +30,10 @@ ONNX_FILE_BYTES, ONNX_LAYER_BYTES = 2_000, 700
 
 
 class MemoryEstimate(BaseModel, defer_build=True):
-    """Bytes of memory: of the GPU if there is one, else of the machine."""
+    """Bytes of memory: of the GPU if there is one, else of the machine; of several devices, all together.
+
+    Each device has its own weights, gradients, optimizer state and moving average.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -53,6 +56,11 @@ class MemoryEstimate(BaseModel, defer_build=True):
         "the batches prepared in advance."
     )
     total: int
+
+    @property
+    def copies(self) -> int:
+        """What each device has a copy of, on all devices together."""
+        return self.weights + self.gradients + self.optimizer + self.ema
 
 
 class FileSizes(BaseModel, defer_build=True):
@@ -83,12 +91,10 @@ def estimate_memory(analysis: Analysis, info: DatasetInfo, plan: TrainingPlan, v
     trainable = (analysis.layers[-1].parameters if head_only else analysis.trainable_parameters) * FLOAT_BYTES
     optimizer = trainable * slots_per_weight(plan.optimizer)
     ema = trainable if plan.ema else 0
+    copied = {"weights": weights, "gradients": trainable, "optimizer": optimizer, "ema": ema}
     parts = {
         "program": TRAINER_BYTES,
-        "weights": weights,
-        "gradients": trainable,
-        "optimizer": optimizer,
-        "ema": ema,
+        **{name: plan.devices * size for name, size in copied.items()},
         "kept_weights": 2 * weights if plan.early_stopping else 0,
         "checkpoint": weights + optimizer + ema,
         "activations": max(FORWARD_BYTES, outputs * FLOAT_BYTES)
@@ -103,6 +109,12 @@ def estimate_memory(analysis: Analysis, info: DatasetInfo, plan: TrainingPlan, v
         + FEED_BYTES,
     }
     return MemoryEstimate(**parts, total=sum(parts.values()))
+
+
+def memory_per_device(memory: MemoryEstimate, plan: TrainingPlan) -> int:
+    """Bytes that the device with the largest share of a batch holds: its copies, and the activations of its share."""
+    pictures = -(-plan.batch_size // plan.devices)
+    return memory.copies // plan.devices + memory.activations * pictures // plan.batch_size
 
 
 def _features(analysis: Analysis, info: DatasetInfo, plan: TrainingPlan) -> int:

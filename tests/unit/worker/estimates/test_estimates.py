@@ -23,8 +23,9 @@ def estimated(**body: object) -> Estimate:
     return estimate(plan(JobRequest.model_validate(defaults | body)), dataset_info("fashion_mnist"), [])
 
 
-def past(network: str, ratio: float, device: str = "cpu") -> PastRun:
-    return PastRun(network=network, device=device, workload=WORK, fit_seconds=ratio * WORK.formula_seconds)
+def past(network: str, ratio: float, device: str = "cpu", devices: int = 1) -> PastRun:
+    work = WORK.on_devices(devices, device)
+    return PastRun(network=network, device=device, workload=work, fit_seconds=ratio * work.formula_seconds)
 
 
 def test_counts_are_those_of_the_layer_table() -> None:
@@ -86,6 +87,16 @@ def test_larger_batches_take_more_memory_and_fewer_steps() -> None:
     assert large.memory.dataset == small.memory.dataset
 
 
+def test_every_device_has_copies_and_a_share_of_the_activations() -> None:
+    one, two, three = (estimated(optimizer="adam", ema=0.9, batch_size=128, devices=number) for number in (1, 2, 3))
+    copies = one.memory.weights + one.memory.gradients + one.memory.optimizer + one.memory.ema
+    assert one.memory_per_device == copies + one.memory.activations
+    assert two.memory_per_device == copies + one.memory.activations // 2
+    assert three.memory_per_device == copies + one.memory.activations * 43 // 128
+    assert two.memory.total == one.memory.total + copies
+    assert (two.memory.activations, two.memory.checkpoint) == (one.memory.activations, one.memory.checkpoint)
+
+
 def test_without_a_past_the_formula_stands_alone_and_says_so() -> None:
     found = estimate_time("this", WORK, [])
     # 10 steps of 1.5 ms, 2,900 million operations at 200 thousand million a second, 29 million numbers at 400 million a
@@ -137,6 +148,34 @@ def test_the_first_training_on_a_machine_tells_the_time_of_others_to_a_factor_of
     assert estimate_time("this", long, [first, elsewhere]).runs == 1
 
 
+def test_gpus_share_the_pictures_of_a_step_which_is_calculated_until_it_is_measured() -> None:
+    two = WORK.on_devices(2, "gpu")
+    assert two.epoch_s == pytest.approx(0.015 + (WORK.epoch_s - 0.015) / 2)
+    runs = [past("this", 2.0, "gpu")]
+    alone, shared = estimate_time("this", WORK, runs), estimate_time("this", two, runs)
+    assert shared.seconds == pytest.approx(2 * two.formula_seconds)
+    assert shared.high / shared.low == pytest.approx(2 * alone.high / alone.low), "they may gain nothing"
+    assert (
+        shared.basis == "1 training of this network on gpu, calculated for 2 devices as if GPUs shared the work evenly"
+    )
+    measured = estimate_time("this", two, [past("this", 3.0, "gpu", devices=2), *runs])
+    assert measured.seconds == pytest.approx(3 * two.formula_seconds)
+    assert (measured.runs, measured.basis) == (1, "1 training of this network on gpu, with 2 devices")
+    back = estimate_time("this", WORK, [past("this", 3.0, "gpu", devices=2)])
+    assert back.low < 1.5 * WORK.formula_seconds, "if the two gained nothing, one takes as long"
+    assert "calculated for 1 device" in back.basis
+
+
+def test_virtual_devices_gain_nothing_and_may_wait_for_each_other() -> None:
+    two, runs = WORK.on_devices(2, "cpu"), [past("this", 2.0)]
+    alone, shared = estimate_time("this", WORK, runs), estimate_time("this", two, runs)
+    assert (shared.seconds, shared.low, shared.high) == (alone.seconds, alone.low, pytest.approx(4 * alone.high))
+    assert shared.basis == "1 training of this network on cpu, calculated for 2 devices of one processor"
+    unknown = estimate_time("this", WORK.on_devices(2, None), [])
+    assert unknown.high / unknown.low == pytest.approx(2 * 16)
+    assert unknown.basis.endswith("nothing has been trained here yet, and what 2 devices gain is not known")
+
+
 def test_what_auto_is_is_known_after_the_first_training() -> None:
     first = past("other", 1.0).model_copy(update={"auto_precision": "float32"})
     request = JobRequest(architecture="fast", dataset="fashion_mnist")
@@ -165,6 +204,13 @@ def test_a_version_tells_how_many_epochs_it_was_trained() -> None:
     run = past_run(manifest, dataset_info("fashion_mnist"))
     assert run is not None
     assert (run.workload.epochs, run.extra_s, run.processor) == (4, 10.0, "some")
+    assert (run.workload.devices, run.workload.gain) == (1, 1.0)
+    on_two = manifest.model_copy(
+        update={"recipe": manifest.recipe | {"devices": 2}, "runtime": manifest.runtime | {"device": "gpu"}}
+    )
+    shared = past_run(on_two, dataset_info("fashion_mnist"))
+    assert shared is not None
+    assert (shared.workload.devices, shared.workload.gain) == (2, 2.0)
     before = manifest.model_copy(update={"metrics": {"fit_seconds": 30.0}})
     assert past_run(before, dataset_info("fashion_mnist")) is None
 
