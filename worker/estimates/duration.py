@@ -35,8 +35,8 @@ HALF_PRECISION_GAINS = {"cpu": 3.2, "gpu": 1.7}
 processor with AMX; on a GPU it was not measured."""
 RUNS_USED = 5
 VIRTUAL_FACTOR = 4.0
-"""How many times longer a training may take on two virtual devices than on one, which wait for each other in every step.
-Epochs of 600 pictures took 2.8 (`lenet5-fashion`) and 3.9 times (`cnn`) as long, on two cores with other work."""
+"""How many times longer a training may take on two virtual devices, which wait for each other in every step.
+Epochs of 600 pictures took 2.8 (`lenet5-fashion`) and 3.9 times (`cnn`) as long as on one, on two busy cores."""
 
 
 class Workload(BaseModel, defer_build=True):
