@@ -102,7 +102,7 @@ def lists(
         def page(wanted: JobFilter = wanted) -> None:
             below = NEWEST if chance.random() < 0.3 else chance.randint(1, n_jobs)
             found, _ = jobs.find(wanted, below, limit + 1)
-            for record in jobs.existing([job.id for job in found[:limit]]):
+            for record in jobs.records_of(found[:limit]):
                 row_of(record).model_dump_json()
 
         times[name] = timed(client, page, n)

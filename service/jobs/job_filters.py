@@ -86,8 +86,7 @@ async def read_page(queue: JobQueue, wanted: JobFilter, after: str | None, offse
             raise JobNotFound(after)
         below = sequence
     found, total = await queue.call(queue.jobs.find, wanted, below, offset + limit + 1)
-    ids = [job.id for job in found[offset : offset + limit]]
-    records = list(await queue.call(queue.jobs.existing, ids))
+    records = list(await queue.call(queue.jobs.records_of, found[offset : offset + limit]))
     return Page(jobs=records, total=total, has_more=len(found) > offset + limit)
 
 

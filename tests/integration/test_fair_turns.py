@@ -1,5 +1,7 @@
 """Whose job is next: owners take turns by the worker time they have used, and jobs say where they stand."""
 
+import heapq
+
 import pytest
 import redis
 
@@ -129,6 +131,17 @@ def test_a_start_is_foretold_from_what_runs_and_what_is_ahead(job_store: JobStor
     assert job_store.get(jobs[2]).eta_s == pytest.approx(20, abs=2)
     assert job_store.get(jobs[3]).eta_s == pytest.approx(60, abs=2)
     assert job_store.get(claim.job).eta_s is None
+
+
+def test_each_start_takes_the_worker_that_is_free_first(job_store: JobStore) -> None:
+    left_s = (95, 12, 200, 47, 31, 130, 31)
+    jobs = [submitted(job_store, "ann") for _ in range(len(left_s) + 25)]
+    for seconds in left_s:
+        job_store.heartbeat(claimed(job_store), Progress(phase="training", eta_s=seconds), History())
+    free, expected = sorted(left_s), []
+    for _ in jobs[len(left_s) :]:
+        expected.append(heapq.heapreplace(free, free[0] + 60))
+    assert [record.eta_s for record in job_store.existing(jobs[len(left_s) :])] == expected
 
 
 def test_labels_come_back(job_store: JobStore) -> None:

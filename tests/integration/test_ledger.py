@@ -81,11 +81,23 @@ def test_jobs_are_the_same_after_they_moved(jobs: JobStore, archive: Archive, cl
     assert client.dbsize() < 30
 
 
-@pytest.mark.parametrize("rows_per_kind", [0, 10**9], ids=["merged", "in order"])
+@pytest.mark.parametrize(
+    ("rows_per_kind", "rows_per_match", "patience"),
+    [(0, 1e9, 8), (1e9, 0, 8), (1e9, 1e9, 8), (1e9, 1e9, 1)],
+    ids=["merged", "sorted", "in order", "in order and not in vain"],
+)
 def test_every_filter_finds_what_it_found_before(
-    jobs: JobStore, archive: Archive, rows_per_kind: int, monkeypatch: pytest.MonkeyPatch
+    jobs: JobStore,
+    archive: Archive,
+    rows_per_kind: float,
+    rows_per_match: float,
+    patience: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(index, "ROWS_PER_KIND", rows_per_kind)
+    monkeypatch.setattr(index, "ROWS_PER_MATCH", rows_per_match)
+    monkeypatch.setattr(index, "ROWS_PER_SOUGHT_KIND", rows_per_match)
+    monkeypatch.setattr(index, "PATIENCE", patience)
     finished(jobs, 7)
     finished(jobs, 6, owner="ben", tags=("week-3", "b"))
     jobs.submit(PLAN, owner="ben")

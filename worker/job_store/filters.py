@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from worker.jobs.states import JobState
 
@@ -31,8 +30,10 @@ class JobFilter:
         )
 
 
-class Found(NamedTuple):
-    """A job found: its id, and its number among all submissions, by which lists are ordered."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A job found: its id, its number among all submissions, by which lists are ordered; whether the ledger has it."""
 
     id: str
     sequence: int
+    is_archived: bool = field(default=False, compare=False)

@@ -93,8 +93,16 @@ class ListedJobs(ClaimedJobs):
 
     def existing(self, ids: Iterable[str]) -> Iterator[JobRecord]:
         """The records of these jobs; those that do not exist, or are too new to be read, are left out."""
-        wanted = list(ids)
-        records = self._records_here(wanted)
+        return self._records(list(ids), archived=[])
+
+    def records_of(self, found: Sequence[Found]) -> Iterator[JobRecord]:
+        """The same of jobs that were just found, each looked for where it was: a page of the ledger asks no server."""
+        archived = [job.id for job in found if job.is_archived]
+        return self._records([job.id for job in found], archived)
+
+    def _records(self, wanted: Sequence[str], archived: Sequence[str]) -> Iterator[JobRecord]:
+        elsewhere = set(archived)
+        records = self._records_here([job for job in wanted if job not in elsewhere])
         missing = [job for job in wanted if job not in records]
         records |= self._archive.records(missing) if missing else {}
         return (records[job] for job in wanted if job in records)
@@ -113,6 +121,8 @@ class ListedJobs(ClaimedJobs):
             return cast(list[list[str]], pipeline.execute())
 
     def _records_here(self, ids: Sequence[str]) -> dict[str, JobRecord]:
+        if not ids:
+            return {}
         with server_errors():
             pipeline = self._redis.pipeline(transaction=False)
             for job in ids:

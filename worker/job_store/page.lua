@@ -10,49 +10,67 @@
 local below, limit, n_alternatives = ARGV[1] == '+inf' and '+inf' or '(' .. ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local total, found = 0, {}
 
-local function is_in_one(id, first, last)
-  for i = first, last do
-    if redis.call('ZSCORE', key.index(ARGV[i]), id) then return true end
-  end
-  return false
+-- Of jobs that are in several indexes, so many are found by an intersection; more are found by walking through one
+-- index until there are enough of them, which then is soon.
+local FEW = 500
+
+local function collect(rows)
+  for i = 1, #rows, 2 do table.insert(found, {rows[i], tonumber(rows[i + 1])}) end
 end
 
-local function is_in_all(id, first, last)
-  for i = first, last do
-    if not redis.call('ZSCORE', key.index(ARGV[i]), id) then return false end
+-- Whether a job of the first index is in all others, too.
+local function is_in_all(id, names)
+  for i = 2, #names do
+    if not redis.call('ZSCORE', key.index(names[i]), id) then return false end
   end
   return true
 end
 
-local function collect(rows, matches)
-  for i = 1, #rows, 2 do
-    if matches(rows[i]) then table.insert(found, {rows[i], tonumber(rows[i + 1])}) end
+-- Find jobs that are in all indexes, `most` of them, by going through the first one downwards; how many were found.
+local function walk(names, from, most)
+  local n = 0
+  while n < most do
+    local rows = redis.call('ZREVRANGEBYSCORE', key.index(names[1]), from, '-inf', 'WITHSCORES', 'LIMIT', 0, 2 * limit)
+    if #rows == 0 then break end
+    for i = 1, #rows, 2 do
+      if is_in_all(rows[i], names) then
+        collect({rows[i], rows[i + 1]})
+        n = n + 1
+      end
+    end
+    from = '(' .. rows[#rows]
   end
+  return n
+end
+
+-- The answer of a command that takes several indexes, or the error.
+local function across(command, names, ...)
+  local words = {command, #names}
+  for _, name in ipairs(names) do table.insert(words, key.index(name)) end
+  for _, option in ipairs({...}) do table.insert(words, option) end
+  return redis.pcall(unpack(words))
+end
+
+-- Count the jobs that are in all of these indexes, and find the newest ones.
+local function look(names)
+  table.sort(names, function(a, b) return redis.call('ZCARD', key.index(a)) < redis.call('ZCARD', key.index(b)) end)
+  local counted = across('ZINTERCARD', names)
+  if type(counted) == 'table' then counted = walk(names, '+inf', math.huge)  -- an error: Redis before 7
+  elseif counted > FEW then walk(names, below, limit)
+  elseif counted > 0 then collect(across('ZINTER', names, 'AGGREGATE', 'MIN', 'WITHSCORES')) end
+  total = total + counted
 end
 
 local first_required = 4 + n_alternatives
-if #ARGV < first_required then
-  for i = 4, #ARGV do
+for i = 4, first_required - 1 do
+  if #ARGV < first_required then
     total = total + redis.call('ZCARD', key.index(ARGV[i]))
-    collect(redis.call('ZREVRANGEBYSCORE', key.index(ARGV[i]), below, '-inf', 'WITHSCORES', 'LIMIT', 0, limit),
-            function() return true end)
+    collect(redis.call('ZREVRANGEBYSCORE', key.index(ARGV[i]), below, '-inf', 'WITHSCORES', 'LIMIT', 0, limit))
+  else
+    look({ARGV[i], unpack(ARGV, first_required)})
   end
-else
-  -- The smallest index that all matching jobs are in is read whole, since the number of matches is wanted, too.
-  local smallest, size = nil, n_alternatives > 0 and 0 or math.huge
-  for i = 4, first_required - 1 do size = size + redis.call('ZCARD', key.index(ARGV[i])) end
-  for i = first_required, #ARGV do
-    local count = redis.call('ZCARD', key.index(ARGV[i]))
-    if count <= size then smallest, size = i, count end
-  end
-  for i = smallest or 4, smallest or first_required - 1 do
-    collect(redis.call('ZREVRANGE', key.index(ARGV[i]), 0, -1, 'WITHSCORES'), function(id)
-      if smallest and n_alternatives > 0 and not is_in_one(id, 4, first_required - 1) then return false end
-      return is_in_all(id, first_required, #ARGV)
-    end)
-  end
-  total = #found
 end
+if n_alternatives == 0 then look({unpack(ARGV, first_required)}) end
 
 table.sort(found, function(a, b) return a[2] > b[2] end)
 local answer, floor = {total}, ARGV[1] == '+inf' and math.huge or tonumber(ARGV[1])

@@ -82,9 +82,15 @@ local key = {
   worker_facts = prefix .. 'workers:facts',
 }
 
+-- The server's clock, read once: it stands still while a script runs.
+local moment
+
 local function now()
-  local time = redis.call('TIME')
-  return tonumber(time[1]) + tonumber(time[2]) / 1e6
+  if not moment then
+    local time = redis.call('TIME')
+    moment = tonumber(time[1]) + tonumber(time[2]) / 1e6
+  end
+  return moment
 end
 
 -- Tell those who follow all jobs.
