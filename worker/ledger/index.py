@@ -144,7 +144,7 @@ class LedgerIndex:
             f"WHERE kind IN ({', '.join(map(str, kinds))}) AND sequence < ? ORDER BY sequence DESC LIMIT ?) "
             "ORDER BY sequence DESC"
         )
-        return [Found(*row, is_archived=True) for row in self._db.execute(query, (below, limit))]
+        return [Found(job, sequence, is_archived=True) for job, sequence in self._db.execute(query, (below, limit))]
 
     def _merged(self, kinds: Sequence[int], below: int, limit: int) -> list[Found]:
         merged = heapq.merge(*(self._of_kind(kind, below, limit) for kind in kinds), reverse=True)
@@ -162,7 +162,10 @@ class LedgerIndex:
             f"SELECT id, sequence FROM jobs CROSS JOIN kinds USING (kind) WHERE {condition} "
             "AND sequence < ? AND sequence >= ? ORDER BY sequence DESC LIMIT ?"
         )
-        return [Found(*row, is_archived=True) for row in self._db.execute(query, (*values, below, lowest, limit))]
+        return [
+            Found(job, sequence, is_archived=True)
+            for job, sequence in self._db.execute(query, (*values, below, lowest, limit))
+        ]
 
     def _of_group(
         self, group: str, condition: str, values: Sequence[str], below: int, limit: int
@@ -171,7 +174,7 @@ class LedgerIndex:
             f"SELECT id, sequence FROM jobs CROSS JOIN kinds USING (kind) WHERE job_group = ? AND {condition} "
             "ORDER BY sequence DESC"
         )
-        found = [Found(*row, is_archived=True) for row in self._db.execute(query, (group, *values))]
+        found = [Found(job, sequence, is_archived=True) for job, sequence in self._db.execute(query, (group, *values))]
         return [job for job in found if job.sequence < below][:limit], len(found)
 
     @property
