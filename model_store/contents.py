@@ -29,6 +29,14 @@ class Contents:
         """Look at the whole store. `before` is the survey before this one, if there was one."""
         return survey.survey(self._objects, before)
 
+    def model_names(self) -> tuple[list[str], int]:
+        """Names of all models, and the requests that this took."""
+        return survey.model_names(self._objects)
+
+    def model_directories(self, model: str) -> tuple[SeenModel, int]:
+        """What the directories of one model show; some of the numbers may be drafts. Also the requests it took."""
+        return survey.model_directories(self._objects, model)
+
     def model(self, model: str) -> SeenModel:
         """Look at one model. One listing."""
         return survey.survey_model(self._objects, model)

@@ -75,21 +75,32 @@ def newest_change(objects: Objects, model: str, alias: str) -> int | None:
     return _newest(layout.inventories(changes).get(model, layout.Inventory())).get(alias)
 
 
+def model_names(objects: Objects) -> tuple[list[str], int]:
+    """Names of all models, and the requests that this took."""
+    found = objects.names(layout.MODELS)
+    return [name for name in found if is_name(name, MODEL_PATTERN)], _pages(len(found))
+
+
+def model_directories(objects: Objects, model: str) -> tuple[SeenModel, int]:
+    """What the directories of one model show, and the requests that this took."""
+    numbers = objects.names(layout.versions_prefix(model))
+    changes = objects.list(layout.aliases_prefix(model))
+    aliases = _newest(layout.inventories(changes).get(model, layout.Inventory()))
+    seen = SeenModel({int(number) for number in numbers if is_name(number, NUMBER_PATTERN)}, aliases)
+    return seen, _pages(len(numbers)) + _pages(len(changes))
+
+
 def _by_directories(objects: Objects) -> Survey:
-    names = [name for name in objects.names(layout.MODELS) if is_name(name, MODEL_PATTERN)]
-    requests = _pages(len(names))
+    names, requests = model_names(objects)
     models = {}
     for name in names:
-        numbers = objects.names(layout.versions_prefix(name))
-        changes = objects.list(layout.aliases_prefix(name))
-        requests += _pages(len(numbers)) + _pages(len(changes))
-        aliases = _newest(layout.inventories(changes).get(name, layout.Inventory()))
-        models[name] = SeenModel({int(number) for number in numbers if is_name(number, NUMBER_PATTERN)}, aliases)
+        models[name], needed = model_directories(objects, name)
+        requests += needed
     return Survey(models, requests, is_exact=False)
 
 
 def _pages(n_names: int) -> int:
-    return 1 + n_names // PAGE
+    return max(1, -(-n_names // PAGE))
 
 
 def _seen(inventory: layout.Inventory) -> SeenModel:

@@ -42,7 +42,7 @@ LOOKS_AT_ONCE = 8
 """Looks in a row at a storage service that need not wait: at what was just changed, or is asked for by name."""
 RESOLVED_KEPT = 4096
 """References whose versions are found without looking into the index; each keeps 23 kB of a parsed manifest."""
-CHECK_HOLDS_S = 3.0
+CHECK_HOLDS_S = 5.0
 """Seconds for which a storage service that has worked need not be tried again."""
 
 

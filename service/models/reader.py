@@ -20,12 +20,17 @@ from model_store.survey import SeenModel, Survey
 from service.models.earlier_snapshot import read_earlier_snapshot
 from service.models.index import ModelEntry
 from service.models.known_model import KnownModel
+from service.models.rounds import Rounds
 from service.models.snapshot import Snapshot, read_snapshot, write_snapshot
 
 logger = logging.getLogger(__name__)
 
 SURVEY_REQUESTS_PER_S = 1.0
 """Of a storage service. A survey that takes 25 requests is repeated every 25 seconds."""
+REQUESTS_OF_A_SURVEY = 30
+"""Of a storage service that may be sent one after the other; the survey of a bigger store is spread over a round."""
+LATEST_S = 5.0
+"""Seconds by which looks of a round may be late and are still made up for."""
 SHARE_OF_A_CORE = 0.05
 """That surveys of a local directory may use."""
 LONGEST_PAUSE_S = 25.0
@@ -58,6 +63,7 @@ class StoreReader:
         self._known: dict[str, KnownModel] = {}
         self._entries: Mapping[str, ModelEntry] = {}
         self._survey: Survey | None = None
+        self._rounds: Rounds | None = None
         self._next_survey_at = 0.0
         self._is_survey_cheap = True
         self._tag = ""
@@ -86,11 +92,15 @@ class StoreReader:
         is_due = now >= self._next_survey_at or (thoroughly and self._is_survey_cheap)
         if self._survey is None and not self._known and self._start_from_snapshot(now):
             return self._entries  # the next look is a survey
-        if self._survey is None or is_due or now - self._seen_at > LOG_KEPT_S / 2:
+        is_whole = self._survey is None or now - self._seen_at > LOG_KEPT_S / 2
+        if is_whole or (is_due and self._rounds is None):
             with self._slowly(is_slow=not self._is_survey_cheap):
                 self._read_all(now)
-        else:
-            self._read_changes(now)
+            return self._entries
+        self._read_changes(now)
+        if is_due and self._rounds is not None:
+            with self._slowly():
+                self._read_some(now, self._rounds)
         return self._entries
 
     def pack(self) -> None:
@@ -149,9 +159,26 @@ class StoreReader:
         self._remember(now, tag, log)
         self._plan_survey(now, survey, seconds)
 
+    def _read_some(self, now: float, rounds: Rounds) -> None:
+        """Look at some of the models of a big store, after its changes were read."""
+        glance = rounds.look(now)
+        gone = set[str]() if glance.names is None else self._known.keys() - glance.names
+        known = {name: model for name, model in self._known.items() if name not in gone}
+        known |= {name: known.get(name, KnownModel()).copy() for name in glance.models}
+        self._take_aliases(known, glance.models)
+        self._take_versions(known, glance.models)
+        self._publish(known)
+        rounds.take(glance)
+        # A look that comes late is made up for, unless none was asked for in a long time.
+        began = max(self._next_survey_at, now - LATEST_S)
+        self._next_survey_at = began + glance.requests / SURVEY_REQUESTS_PER_S
+
     def _plan_survey(self, now: float, survey: Survey, seconds: float) -> None:
+        self._rounds = None
         if self.is_remote:
             pause_s = survey.requests / SURVEY_REQUESTS_PER_S
+            if survey.requests > REQUESTS_OF_A_SURVEY:
+                self._rounds, pause_s = Rounds(self._store.contents, frozenset(survey.models), now), 0.0
         else:
             pause_s = min(seconds / SHARE_OF_A_CORE, LONGEST_PAUSE_S)
         self._next_survey_at = now + pause_s

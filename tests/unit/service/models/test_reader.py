@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from model_store import ModelStore
+from model_store import ModelStore, StoreUnavailable
 from model_store import changes as changes_module
 from model_store import survey as survey_module
 from model_store.bucket import Bucket
@@ -188,6 +188,82 @@ def test_a_survey_of_a_storage_service_waits_a_second_for_each_of_its_requests(
         seen(reader)
     assert objects.counts["names"] + objects.counts["list"] <= 60
     assert objects.counts["tag"] == 60
+
+
+@pytest.fixture
+def big(
+    store: ModelStore, objects: CountedObjects, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> tuple[StoreReader, CountedObjects]:
+    """A reader of twenty models, which are too many to be looked at in one go."""
+    monkeypatch.setattr(reader_module, "REQUESTS_OF_A_SURVEY", 3)
+    monkeypatch.setattr(survey_module, "PAGE", 21)
+    for number in range(20):
+        publish(store, f"model-{number:02}")
+    reader = StoreReader(store, clock)
+    seen(reader)
+    without_notes(monkeypatch)
+    objects.counts.clear()
+    return reader, objects
+
+
+def surveyed(objects: CountedObjects) -> int:
+    return objects.counts["names"] + objects.counts["list"]
+
+
+def test_the_looks_at_a_big_store_are_spread_evenly(
+    big: tuple[StoreReader, CountedObjects], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, objects = big
+    before, at_once = reader.read(thoroughly=False), []
+    objects.counts.clear()
+    for _ in range(250):
+        clock.now += 1.2
+        so_far = surveyed(objects)
+        assert reader.read(thoroughly=False) is before
+        at_once.append(surveyed(objects) - so_far)
+    assert max(at_once) <= 4
+    assert all(sum(at_once[start : start + 50]) <= 66 for start in range(200))
+    assert sum(at_once) > 250
+    assert objects.counts["tag"] == 250
+    assert not objects.counts["read"]
+
+
+def test_changes_of_a_big_store_that_nobody_noted_are_found_within_a_round_and_new_models_sooner(
+    big: tuple[StoreReader, CountedObjects], store: ModelStore, clock: Clock
+) -> None:
+    reader, _ = big
+
+    def seconds_until(model: str, versions: list[int]) -> float:
+        began = clock.now
+        while seen(reader).get(model, []) != versions:
+            clock.now += 1.2
+            assert clock.now - began < 120
+        return clock.now - began
+
+    publish(store, "model-99")
+    assert seconds_until("model-99", [1]) < 30
+    publish(store, "model-07")
+    store.set_alias("model-07", "prod", 1)
+    assert seconds_until("model-07", [1, 2]) < 60
+    assert reader.read(thoroughly=False)["model-07"].aliases == {"prod": 1}
+    store.delete_version("model-07", 2)
+    assert seconds_until("model-07", [1]) < 60
+    store.delete_alias("model-07", "prod")
+    store.delete_model("model-07")
+    assert seconds_until("model-07", []) < 60
+
+
+def test_a_look_at_a_big_store_that_fails_is_repeated(
+    big: tuple[StoreReader, CountedObjects], store: ModelStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, objects = big
+    publish(store, "model-00")
+    with monkeypatch.context() as broken:
+        broken.setattr(type(objects), "read", lambda *_: (_ for _ in ()).throw(StoreUnavailable("s3://x", "no answer")))
+        clock.now += 1.2
+        with pytest.raises(StoreUnavailable):
+            seen(reader)
+    assert seen(reader)["model-00"] == [1, 2]
 
 
 def test_the_log_is_cleared_of_old_entries(
