@@ -5,9 +5,11 @@ restart. Any API process on the same disk may continue it. One that nothing was 
 """
 
 import fcntl
+import os
 import secrets
 import shutil
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from model_store.manifest import LOCAL_OWNER
 from service.errors import TooManyUploads
 from service.web.upload_errors import UploadBusy, UploadNotFound
 
@@ -23,6 +26,8 @@ KEPT_S = 24 * 3600.0
 """An upload expires when nothing has been sent to it for so long."""
 MOST_UPLOADS = 64
 """Incomplete uploads of all callers together; each may reserve gigabytes."""
+MOST_OF_ONE_KEY = 16
+"""Of these, the owner of one key may have so many, or a single one could keep everybody from uploading for a day."""
 _ARCHIVE, _RECORD, _LOCK = "archive", "upload.json", "lock"
 _ID_BYTES = 16
 
@@ -59,23 +64,55 @@ class ResumableUpload:
 
     @property
     def offset(self) -> int:
-        """How many have come."""
-        return self.archive.stat().st_size
+        """How many have come. Raises `UploadNotFound`."""
+        return self._archive_status().st_size
+
+    @property
+    def left_bytes(self) -> int:
+        """How many are still to come; none if the upload was removed meanwhile."""
+        try:
+            return max(0, self.record.length - self.offset)
+        except UploadNotFound:
+            return 0
 
     @property
     def expires_at(self) -> datetime:
-        """When it is removed, unless more bytes come."""
-        return datetime.fromtimestamp(self.archive.stat().st_mtime + KEPT_S, UTC)
+        """When it is removed, unless more bytes come. Raises `UploadNotFound`."""
+        return datetime.fromtimestamp(self._archive_status().st_mtime + KEPT_S, UTC)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other requests from writing. Raises `UploadBusy`."""
-        with (self.folder / _LOCK).open("wb") as lock:
+        """Keep other requests from writing. Raises `UploadBusy`, or `UploadNotFound` if it was just removed."""
+        try:
+            lock = (self.folder / _LOCK).open("wb")
+        except FileNotFoundError:
+            raise UploadNotFound(self.id) from None
+        with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise UploadBusy(self.id) from error
+            self._archive_status()
             yield
+
+    def lend(self, target: Path) -> None:
+        """Put the archive at another path on the same disk, too; where there are no links, it is only there."""
+        try:
+            target.hardlink_to(self.archive)
+        except OSError:
+            self.archive.rename(target)
+
+    def take_back(self, target: Path) -> None:
+        """Have the archive again that was lent to a path."""
+        if not self.archive.exists():
+            target.rename(self.archive)
+
+    def _archive_status(self) -> os.stat_result:
+        """Another request may have completed or removed the upload at any moment. Raises `UploadNotFound`."""
+        try:
+            return self.archive.stat()
+        except FileNotFoundError:
+            raise UploadNotFound(self.id) from None
 
     def remove(self) -> None:
         """Delete what has come."""
@@ -99,8 +136,11 @@ class ResumableUploads:
             TooManyUploads: there are too many.
             OSError: the disk is full.
         """
-        if len(list(self.all())) >= MOST_UPLOADS:
+        owners = Counter(found.record.owner for found in self.all())
+        if owners.total() >= MOST_UPLOADS:
             raise TooManyUploads(MOST_UPLOADS)
+        if record.owner != LOCAL_OWNER and owners[record.owner] >= MOST_OF_ONE_KEY:
+            raise TooManyUploads(MOST_OF_ONE_KEY)
         folder = self._folder / secrets.token_hex(_ID_BYTES)
         folder.mkdir(parents=True, mode=0o700)
         (folder / _ARCHIVE).touch()
@@ -132,9 +172,7 @@ class ResumableUploads:
 
     def reserved_bytes(self, owner: str | None = None) -> int:
         """Bytes that are still to come, of all uploads or of one owner's."""
-        return sum(
-            max(0, found.record.length - found.offset) for found in self.all() if owner in {None, found.record.owner}
-        )
+        return sum(found.left_bytes for found in self.all() if owner in {None, found.record.owner})
 
     def _read(self, folder: Path) -> ResumableUpload | None:
         try:

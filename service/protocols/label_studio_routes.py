@@ -5,7 +5,6 @@ Suggestions are asked at `POST /predict`, like our own predictions; the key `tas
 """
 
 import asyncio
-import json
 from functools import partial
 from typing import Annotated, Any
 
@@ -17,7 +16,7 @@ from starlette.responses import Response
 from model_store import StoreFull
 from model_store.manifest import LOCAL_OWNER
 from service.deps import CallerDep, StateDep
-from service.errors import CallRejected, PictureNotFetched
+from service.errors import CallRejected, JsonRejected, PictureNotFetched
 from service.labelling.label_config import read_interface
 from service.labelling.pictures import picture_of
 from service.labelling.projects import PROJECTS_DIRECTORY, Project, Projects, owned
@@ -30,6 +29,7 @@ from service.state import ServiceState
 from service.web.key_errors import NotOwner
 from service.web.problem_docs import problem_responses
 from service.web.quota_errors import QuotaExceeded, StorageExceeded
+from service.web.strict_json import parse_json
 from worker.jobs.errors import QueueUnavailable
 from worker.pictures.pixels import PictureRejected, PictureTooLarge
 
@@ -186,12 +186,14 @@ def project_id(said: object) -> int:
 
 
 def _wishes(extra_params: dict[str, Any] | str | None) -> dict[str, Any]:
+    wishes: object = extra_params
     if isinstance(extra_params, str):
         try:
-            extra_params = json.loads(extra_params or "{}")
-        except ValueError:
-            raise CallRejected("extra_params is not JSON") from None
-    wishes = extra_params if isinstance(extra_params, dict) else {}
+            wishes = parse_json((extra_params or "{}").encode())
+        except JsonRejected as error:
+            raise CallRejected(f"extra_params is not usable JSON: {error.reason}") from None
+    if not isinstance(wishes, dict):
+        return {}
     return {name: wishes[name] for name in ("model", "architecture", "epochs") if name in wishes}
 
 

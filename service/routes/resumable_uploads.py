@@ -192,7 +192,8 @@ async def send_piece(
     """Append bytes. What comes before a connection breaks is kept.
 
     With the last byte the conversion starts, and `Location` has the dataset's address; an archive that breaks a rule is
-    refused then. If the server is busy, the bytes stay; repeat the request with an empty body.
+    refused then. If anything else is in the way (a busy server, a store that does not answer, a name that was taken
+    meanwhile, a quota), the bytes stay; repeat the request with an empty body.
     """
     require_version(version)
     kind = request.headers.get("content-type", "")
@@ -226,20 +227,24 @@ async def end_upload(upload: str, settings: SettingsDep, caller: CallerDep) -> R
 async def _convert(
     upload: ResumableUpload, state: ServiceState, conversions: ConversionsDep, caller: Caller, usage: Usage
 ) -> str:
-    """Start the conversion of a complete archive, and return the dataset's name. A busy server keeps the archive."""
+    """Start the conversion of a complete archive, and return the dataset's name.
+
+    The archive stays in the upload until a converter has accepted or refused it. So what has nothing to do with the
+    archive (a busy server, a store that does not answer, a process that dies) loses none of its bytes.
+    """
     record, datasets = upload.record, state.store.datasets
     grown = None if record.add_to is None else await asyncio.to_thread(datasets.manifest, record.add_to)
     encoding = record.options.get("encoding")
     options = read_options({}, record.options) if grown is None else options_for(grown, encoding)
     async with conversions.receiving() as folder:
-        await asyncio.to_thread(upload.archive.rename, folder.archive)
+        await asyncio.to_thread(upload.lend, folder.archive)
         try:
             await conversions.start(folder, options, maker_of(caller, usage), grown)
-        except TooManyUploads:
-            await asyncio.to_thread(folder.archive.rename, upload.archive)
+        except ArchiveUnusable:
+            await asyncio.to_thread(upload.remove)
             raise
         except BaseException:
-            await asyncio.to_thread(upload.remove)
+            upload.take_back(folder.archive)
             raise
     await asyncio.to_thread(upload.remove)
     return options.name

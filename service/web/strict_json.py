@@ -1,7 +1,7 @@
-"""Parses untrusted JSON: limited depth, finite numbers only, no duplicate keys. Knows nothing about requests.
+"""Parses untrusted JSON: limited depth, finite numbers only, no duplicate keys, no half characters.
 
-The standard library's parser recurses, accepts NaN and 1e999, and keeps the last of two equal keys; attackers have used
-each of these.
+The standard library's parser recurses, accepts NaN and 1e999, keeps the last of two equal keys, and makes strings of
+surrogates that no encoding can write; attackers have used each of these. Knows nothing about requests.
 """
 
 import json
@@ -19,6 +19,8 @@ MAX_MEMBERS = 10_000
 not know becomes an error of its own: 60,000 of them took 1.3 s of the event loop."""
 _ONE_KIND = str.maketrans("{}", "[]")
 _NOT_BRACKETS = re.compile(r"[^\[\]]+")
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+"""An escape of half a character beyond U+FFFF; two of them in a row make the character."""
 
 
 def parse_json(data: bytes | bytearray, max_outside_strings: int | None = None) -> JsonValue:
@@ -44,7 +46,19 @@ def parse_json(data: bytes | bytearray, max_outside_strings: int | None = None) 
         raise JsonRejected(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
     except ValueError:  # Python's own limit on the digits of an integer
         raise JsonRejected("a number has too many digits") from None
+    if "\\u" in text and _SURROGATE.search(text):
+        _refuse_halves(value)
     return value
+
+
+def _refuse_halves(value: JsonValue) -> None:
+    """Such text is no Unicode: it cannot be stored, sent on, or shown."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise JsonRejected(
+            r"a string has half of a character; expected surrogates in pairs, such as \ud83d\udc31"
+        ) from None
 
 
 def _decoded(data: bytes | bytearray) -> str:

@@ -12,12 +12,14 @@ from typing import Any
 import httpx
 import pytest
 
-from model_store import ModelStore
+from model_store import DatasetStore, ModelStore, StoreUnavailable
 from service.app import create_app
-from service.datasets.resumable import KEPT_S, MOST_UPLOADS
+from service.datasets.resumable import KEPT_S, MOST_OF_ONE_KEY, MOST_UPLOADS, ResumableUploads, UploadRecord
+from service.errors import TooManyUploads
 from service.settings import ApiSettings
 from service.web.connection_deadlines import ConnectionLimits
 from service.web.connection_table import ConnectionTable
+from service.web.upload_errors import UploadNotFound
 from tests.archives import encoded_noise, two_classes, zipped
 from tests.busy_machine import PATIENCE_S
 from tests.integration.service.doors import Door, listening
@@ -195,6 +197,48 @@ async def test_there_are_not_too_many_uploads_at_once(api: httpx.AsyncClient) ->
     for _ in range(MOST_UPLOADS):
         assert (await begin(api, 10, name="pets")).status_code == 201
     assert (await begin(api, 10, name="pets")).json()["code"] == "too_many_uploads"
+
+
+def test_one_key_leaves_uploads_to_the_others(tmp_path: Path) -> None:
+    uploads = ResumableUploads(tmp_path)
+    for _ in range(MOST_OF_ONE_KEY):
+        uploads.create(UploadRecord(owner="ann", length=10, options={}))
+    with pytest.raises(TooManyUploads):
+        uploads.create(UploadRecord(owner="ann", length=10, options={}))
+    uploads.create(UploadRecord(owner="ben", length=10, options={}))
+
+
+def test_an_upload_that_another_request_has_just_removed_is_not_found(tmp_path: Path) -> None:
+    found = ResumableUploads(tmp_path).create(UploadRecord(owner="ann", length=10, options={}))
+    found.remove()
+    assert found.left_bytes == 0
+    for look in (lambda: found.offset, lambda: found.expires_at, lambda: found.locked().__enter__()):
+        with pytest.raises(UploadNotFound):
+            look()
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+async def test_what_is_not_the_archives_fault_loses_none_of_its_bytes(
+    api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, has_links: bool
+) -> None:
+    def fail(*_: object) -> None:
+        raise StoreUnavailable("s3://bucket", "connection reset")
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    if not has_links:
+        monkeypatch.setattr(Path, "hardlink_to", refuse)
+    archive = zipped(two_classes())
+    at = (await begin(api, len(archive), name="pets")).headers["location"]
+    with monkeypatch.context() as gone:
+        gone.setattr(DatasetStore, "begin", fail)
+        assert (await send(api, at, archive, 0)).json()["code"] == "store_unavailable"
+    assert await offset_of(api, at) == len(archive)
+    answer = await send(api, at, b"", len(archive))
+    assert (answer.status_code, answer.headers["location"]) == (204, "/datasets/pets"), answer.text
+    assert (await converted(api))["state"] == "ready"
+    assert (await api.head(at)).status_code == 404
 
 
 @pytest.mark.parametrize("upload", ["x", "0" * 32, "..%2f..", "é" * 32])

@@ -128,6 +128,8 @@ async def test_a_revision_that_is_not_spoken_is_refused(api: httpx.AsyncClient) 
         (b"{", -32700),
         (b'{"a": NaN}', -32700),
         (b"[" * 100, -32700),
+        (b'{"jsonrpc": "2.0", "id": "\\ud800", "method": "ping"}', -32700),
+        (b'{"jsonrpc": "2.0", "id": 1, "method": "resources/read", "params": {"uri": "\\ud800"}}', -32700),
         (b"[]", -32600),
         (b'{"jsonrpc": "1.0", "id": 1, "method": "ping"}', -32600),
         (b'{"jsonrpc": "2.0", "id": null, "method": "ping"}', -32600),

@@ -135,6 +135,11 @@ async def test_what_cannot_be_used_is_refused_with_words(served: httpx.AsyncClie
         answer = await served.post("/setup", json={"project": project, "schema": CONFIG})
         assert (answer.status_code, answer.json()["code"]) == (400, "call_invalid")
     assert (await connect(served, model="../x")).status_code == 400
+    for wishes in ("{", "[" * 2_000, '{"epochs": NaN}', '{"model": "\\ud800"}'):
+        answer = await served.post("/setup", json={"project": "3", "schema": CONFIG, "extra_params": wishes})
+        assert (answer.status_code, answer.json()["code"]) == (400, "call_invalid")
+    half = b'{"project": "3", "schema": "\\ud800"}'
+    assert (await served.post("/setup", content=half, headers={"Content-Type": "application/json"})).status_code == 400
     assert (await served.post("/predict", json={"tasks": 5})).status_code == 400
     assert (await served.post("/predict", json={"tasks": [task] * 9, "project": "3"})).status_code == 400
 

@@ -30,15 +30,18 @@ def pixel_table(rows: int, separator: str = ",", *, labels: bool = True, first: 
     return "\n".join(separator.join(line) for line in [titles, *lines]).encode()
 
 
-def parquet(labels: Sequence[str] | Sequence[int], names: Sequence[str] = (), first: int = 0) -> bytes:
+def parquet(
+    labels: Sequence[str] | Sequence[int], names: Sequence[str] = (), first: int = 0, metadata: str = ""
+) -> bytes:
     """A Parquet file of a picture for each label, with the metadata that the Hugging Face library writes."""
     data = Array([encoded_noise(first + n, 8) for n in range(len(labels))], type=DataType.binary())
     paths = Array([f"{n}.png" for n in range(len(labels))], type=DataType.utf8())
     images = struct_array([data, paths], fields=[Field("bytes", DataType.binary()), Field("path", DataType.utf8())])
     column = Array(labels, type=DataType.int64() if isinstance(labels[0], int) else DataType.utf8())
     features = {"image": {"_type": "Image"}, "label": {"_type": "ClassLabel", "names": list(names)}}
-    metadata = {"huggingface": json.dumps({"info": {"features": features}})} if names else {}
-    schema = Schema([Field("image", images.type), Field("label", column.type)], metadata=metadata)
+    metadata = json.dumps({"info": {"features": features}}) if names else metadata
+    told = {"huggingface": metadata} if metadata else {}
+    schema = Schema([Field("image", images.type), Field("label", column.type)], metadata=told)
     target = io.BytesIO()
     write_parquet(Table.from_arrays([images, column], schema=schema), target, compression="snappy")
     return target.getvalue()
@@ -129,6 +132,7 @@ def test_parquet_of_the_hugging_face_library_has_its_class_names(tmp_path: Path)
 def test_parquet_without_metadata_has_its_labels_as_they_are(tmp_path: Path) -> None:
     assert converted(parquet(["a b", "c"] * 3), tmp_path).classes == ("a b", "c")
     assert converted(parquet([3, 7] * 3), tmp_path).classes == ("3", "7")
+    assert converted(parquet([0, 1] * 3, metadata="[" * 5000), tmp_path).classes == ("0", "1")
 
 
 def test_the_parts_of_a_repository_are_one_data_set(tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ def _class_names(schema: Any, label: str) -> Sequence[str]:  # noqa: ANN401
     try:
         feature = json.loads(metadata[METADATA_KEY])["info"]["features"][label]
         names = feature["names"]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         return ()
     return names if isinstance(names, list) and all(isinstance(name, str) for name in names) else ()
 
