@@ -163,7 +163,7 @@ _MODELS = (
         "GET",
         "/models",
         "What was published: models, versions, aliases.",
-        query=("owner", "tag", "dataset", "architecture", "sort"),
+        query=("owner", "tag", "dataset", "architecture", "sort", "limit", "after"),
     ),
     Operation(
         "get_model_card",

@@ -50,9 +50,9 @@ def resource_templates() -> list[Json]:
 
 async def listed_resources(loopback: Loopback) -> list[Json]:
     """The resources that there are now: the guide, and the card of every model that the caller may read."""
-    reply = await loopback.send(Call("GET", "/models"))
+    reply = await loopback.send(Call("GET", "/models", [("limit", str(MAX_LISTED))]))
     models = json.loads(reply.body)["models"] if reply.status == 200 and not reply.is_cut else []
-    return [GUIDE, *(_card(model["name"]) for model in models[:MAX_LISTED])]
+    return [GUIDE, *(_card(model["name"]) for model in models)]
 
 
 async def read_resource(uri: str, loopback: Loopback) -> Reply | None:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from urllib.parse import parse_qsl, urlsplit
 
 from service.cli.client import Client, JsonObject
 from service.cli.tables import keep_whole, new_table, table_console
@@ -9,7 +10,7 @@ from service.cli.tables import keep_whole, new_table, table_console
 
 def list_models(client: Client, as_json: bool) -> None:
     """Show all models, each with its newest version."""
-    answer = client.get("/models")
+    answer = _all_models(client)
     console = table_console()
     if as_json:
         console.print_json(json.dumps(answer))
@@ -28,6 +29,16 @@ def list_models(client: Client, as_json: bool) -> None:
             ", ".join(f"{alias} → {version}" for alias, version in sorted(model["aliases"].items())),
         )
     console.print(table if answer["models"] else "No models yet. Train one with `convserve train`.")
+
+
+def _all_models(client: Client) -> JsonObject:
+    """The answer with the models of all pages."""
+    answer = page = client.get("/models")
+    while page.get("next"):
+        path = urlsplit(page["next"])
+        page = client.get(path.path, **dict(parse_qsl(path.query)))
+        answer["models"] += page["models"]
+    return answer | ({"next": None} if "next" in answer else {})
 
 
 def show_model(client: Client, name: str, as_json: bool) -> None:

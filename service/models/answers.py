@@ -62,9 +62,11 @@ class Model(BaseModel, defer_build=True):
 
 
 class ModelList(BaseModel, defer_build=True):
-    """All models, by name."""
+    """A page of models, by name unless another order was asked for."""
 
     models: list[Model]
+    total: int = Field(description="Models that match, on all pages.")
+    next: str | None = Field(description="Path of the next page; null on the last one.")
 
 
 class Version(Manifest):

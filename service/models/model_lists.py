@@ -1,13 +1,31 @@
-"""Which models a list shows, and in which order."""
+"""Which models a list shows, in which order, and on which page."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import accumulate
 from typing import Any, Literal
+from urllib.parse import urlencode
 
+from model_store import ModelNotFound
 from service.models.index import Index, ModelEntry, accuracy_rank
 from service.models.version_record import VersionRecord
 
 Sort = Literal["name", "-name", "owner", "-owner", "created", "-created", "metric", "-metric"]
+
+
+MOST_MODELS = 1000
+"""Of a page, which is also what a list without `limit` shows."""
+MOST_VERSIONS = 10_000
+"""Of the models of a page, which take 5 MB of JSON; a model with more is a page of its own."""
+
+
+@dataclass(frozen=True)
+class ModelPage:
+    """Models of one page, how many match in all, and the path of the next page, if there is one."""
+
+    models: Sequence[ModelEntry]
+    total: int
+    next: str | None
 
 
 @dataclass(frozen=True)
@@ -34,6 +52,37 @@ class ModelQuery:
         found.sort(key=_ORDERS[self.sort.lstrip("-")], reverse=self.sort.startswith("-"))
         return found
 
+    def page(self, index: Index, after: str | None, limit: int) -> ModelPage:
+        """The models that follow `after`, as many as `limit` and `MOST_VERSIONS` allow.
+
+        Raises:
+            ModelNotFound: no model `after` is in the list, and the order does not say where it was.
+        """
+        found = self.models(index)
+        rest = found[self._start(found, after) :]
+        sizes = accumulate(len(entry.versions) for entry in rest[:limit])
+        n_shown = max(1, sum(size <= MOST_VERSIONS for size in sizes))
+        shown = rest[:n_shown]
+        following = self._path(limit, shown[-1].name) if len(rest) > n_shown else None
+        return ModelPage(shown, len(found), following)
+
+    def _start(self, found: Sequence[ModelEntry], after: str | None) -> int:
+        """Place of the first model after this one, which may be gone when the list is in the order of names."""
+        if after is None:
+            return 0
+        place = next((place for place, entry in enumerate(found) if entry.name == after), None)
+        if place is not None:
+            return place + 1
+        if self.sort == "name":
+            return sum(entry.name < after for entry in found)
+        if self.sort == "-name":
+            return sum(entry.name > after for entry in found)
+        raise ModelNotFound(after)
+
+    def _path(self, limit: int, after: str) -> str:
+        given = {name: value for name, value in asdict(self).items() if value is not None and (name, value) != _USUAL}
+        return f"/models?{urlencode(given | {'limit': limit, 'after': after})}"
+
     def _matches(self, entry: ModelEntry) -> bool:
         wanted = {"owner": self.owner, "dataset": self.dataset, "architecture": self.architecture}
         given = {name: value for name, value in wanted.items() if value is not None}
@@ -43,6 +92,9 @@ class ModelQuery:
             given.items() <= _facts(version).items() and (self.tag is None or self.tag in version.tags)
             for version in entry.versions.values()
         )
+
+
+_USUAL = ("sort", "name")
 
 
 def _facts(version: VersionRecord) -> dict[str, str]:

@@ -37,7 +37,7 @@ from service.models.answers import (
     version_answer,
 )
 from service.models.downloads import answer_file
-from service.models.model_lists import ModelQuery, Sort
+from service.models.model_lists import MOST_MODELS, ModelQuery, Sort
 from service.models.ownership import require_owner_of_model, require_owner_of_version
 from service.web.byte_ranges import ConditionsDep
 from service.web.freed import Freed
@@ -70,13 +70,26 @@ async def _query(
     return ModelQuery(owner, tag, dataset, architecture, sort)
 
 
-@router.get("", summary="List models", responses=problem_responses(StoreUnavailable))
-async def list_models(index: IndexDep, query: Annotated[ModelQuery, Depends(_query)]) -> ModelList:
+@router.get("", summary="List models", responses=problem_responses(ModelNotFound, StoreUnavailable))
+async def list_models(
+    index: IndexDep,
+    query: Annotated[ModelQuery, Depends(_query)],
+    response: Response,
+    after: Annotated[
+        str | None,
+        Query(pattern=MODEL_PATTERN, description="Name of the last model of the page before; `next` has it."),
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_MODELS, description="Models of a page.")] = MOST_MODELS,
+) -> ModelList:
     """Models with all their versions and aliases, by name unless `sort` says otherwise.
 
-    With filters, only models of which one version matches all of them.
+    With filters, only models of which one version matches all of them. A page ends before a model with which it would
+    have more than 10,000 versions. `next` and the header `Link` lead to the next page.
     """
-    return ModelList(models=[model_answer(entry) for entry in query.models(index)])
+    page = query.page(index, after, limit)
+    if page.next:
+        response.headers["Link"] = f'<{page.next}>; rel="next"'
+    return ModelList(models=[model_answer(entry) for entry in page.models], total=page.total, next=page.next)
 
 
 @router.get("/{name}", summary="One model", responses=problem_responses(ModelNotFound, StoreUnavailable))

@@ -77,6 +77,22 @@ def test_a_version_that_is_passed_over_says_so_and_the_one_that_answers_is_shown
     expect(page.get_by_role("combobox", name="Version")).to_have_value("2")
 
 
+def test_models_of_later_pages_are_shown_when_asked_for(page: Page, fake: FakeServer) -> None:
+    clothes = fake.record("/models/clothes")
+    first = {"models": [clothes], "total": 2, "next": "/models?limit=1&after=clothes"}
+    last = {"models": [clothes | {"name": "shoes"}], "total": 2, "next": None}
+    fake.answers["/models"] = lambda query, _: last if "after" in query else first
+    fake.answers["/models/shoes"] = clothes | {"name": "shoes"}
+    page.goto(f"{ORIGIN}/#/models")
+    rows = page.get_by_role("region", name="Models").locator("tbody tr")
+    expect(rows).to_have_count(1)
+    page.get_by_role("button", name="Show more models").click()
+    expect(rows).to_have_count(2)
+    expect(page.get_by_role("button", name="Show more models")).to_have_count(0)
+    page.goto(f"{ORIGIN}/#/look/shoes")
+    expect(page.get_by_role("combobox", name="Model")).to_have_value("shoes")
+
+
 def test_labels_that_may_be_wrong_are_shown_with_their_pictures(page: Page, fake: FakeServer) -> None:
     one = version(1)
     one["files"] = one["files"] | {"doubtful-labels.json": {"sha256": "0" * 64, "size_bytes": 1000}}

@@ -257,8 +257,13 @@ class AsyncClient(AsyncAliasCalls, AsyncFeedbackCalls):
 
     async def models(self) -> list[JsonObject]:
         """All models with their versions and aliases."""
-        found: list[JsonObject] = (await self.send(calls.get("/models")))["models"]
-        return found
+        models: list[JsonObject] = []
+        path: str | None = "/models"
+        while path is not None:
+            page = await self.send(calls.page(path))
+            models += page["models"]
+            path = page.get("next")
+        return models
 
     async def model(self, model: str) -> JsonObject:
         """One model, or one version of it."""

@@ -159,6 +159,11 @@ def get(path: str, **parameters: Any) -> Call[Any]:  # noqa: ANN401 - any JSON v
     return Call("GET", path, json_of, {"params": _given(parameters)})
 
 
+def page(path: str) -> Call[Any]:
+    """A page of a list, at the path that the page before names: its query stays as it is."""
+    return Call("GET", path, json_of)
+
+
 def delete(path: str) -> Call[Any]:
     """Delete what is at an address."""
     return Call("DELETE", path, json_of)

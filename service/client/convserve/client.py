@@ -254,8 +254,13 @@ class Client(AliasCalls, FeedbackCalls):
 
     def models(self) -> list[JsonObject]:
         """All models with their versions and aliases."""
-        found: list[JsonObject] = (self.send(calls.get("/models")))["models"]
-        return found
+        models: list[JsonObject] = []
+        path: str | None = "/models"
+        while path is not None:
+            page = self.send(calls.page(path))
+            models += page["models"]
+            path = page.get("next")
+        return models
 
     def model(self, model: str) -> JsonObject:
         """One model, or one version of it."""

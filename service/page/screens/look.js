@@ -19,8 +19,11 @@ const TOP = 5;
 
 export function Look({ steps: [, name, number] }) {
   const models = useResource("/models", { every: 15000 });
-  if (!models.data) return models.error ? html`<${Fault} error=${models.error} />` : html`<${Loading} />`;
-  const list = models.data.models.filter((model) => model.versions.length);
+  const isListed = models.data?.models.some((model) => model.name === name);
+  // A store with many models lists them in pages, and the model in the address may be on a later one.
+  const unlisted = useResource(name && models.data?.next && !isListed ? at`/models/${name}` : null);
+  if (!models.data || unlisted.isLoading) return models.error ? html`<${Fault} error=${models.error} />` : html`<${Loading} />`;
+  const list = [...models.data.models, ...(unlisted.data ? [unlisted.data] : [])].filter((model) => model.versions.length);
   if (!list.length) return html`<${Panel} title="No model yet" wide><p>A picture needs a network that has been trained. <a href="#/">Train the first one</a>: it takes about a minute.</p><//>`;
   const newest = list.reduce((one, other) => (published(other) > published(one) ? other : one));
   const model = list.find((one) => one.name === name) ?? (name ? null : newest);

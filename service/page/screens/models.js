@@ -1,7 +1,8 @@
 // All models with their versions.
-import { at } from "../core/api.js";
+import { useState } from "preact/hooks";
+import { at, get } from "../core/api.js";
 import { html } from "../core/html.js";
-import { useResource } from "../core/resource.js";
+import { useAction, useResource } from "../core/resource.js";
 import { hasKeys } from "../core/server.js";
 import { ago, bytes, percent } from "../core/words.js";
 import { Await, Badge, Download, Panel, Term } from "../parts/basics.js";
@@ -10,7 +11,15 @@ import { Tour } from "../parts/tour.js";
 
 export function Models() {
   const models = useResource("/models", { every: 10000 });
-  return html`<${Await} of=${models}>${({ models: list }) => (list.length ? html`<${Table} models=${list} />` : html`<${Panel} title="No model yet" wide>
+  const [pages, setPages] = useState(/** @type {{models: any[], next: string | null}[]} */ ([]));
+  const following = (pages.at(-1) ?? models.data)?.next;
+  const more = useAction(async () => setPages([...pages, await get(following)]));
+  const of = (/** @type {any[]} */ list) => {
+    const names = new Set(list.map(({ name }) => name));
+    return [...list, ...pages.flatMap((page) => page.models).filter(({ name }) => !names.has(name))];
+  };
+  return html`<${Await} of=${models}>${({ models: list }) => (list.length ? html`<${Table} models=${of(list)} />
+    ${following ? html`<p><button type="button" disabled=${more.busy} onClick=${more.run}>Show more models</button> ${of(list).length} of ${models.data.total}</p>` : null}` : html`<${Panel} title="No model yet" wide>
     <p>Every training that succeeds publishes a version here. <a href="#/new">Start one</a>.</p><//>`)}<//>
     <${Tour} path="/models" /><${ImportModel} />`;
 }

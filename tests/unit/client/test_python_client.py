@@ -89,6 +89,21 @@ def test_busy_servers_and_broken_connections_are_asked_again_a_few_times(pauses:
     assert len(pauses) == 2 + sending.MOST_RETRIES
 
 
+async def test_models_of_all_pages_are_listed() -> None:
+    first = {"models": [{"name": "cats"}], "total": 2, "next": "/models?limit=1&after=cats"}
+    last = {"models": [{"name": "dogs"}], "total": 2, "next": None}
+    server = Server(ok(first), ok(last))
+    assert [model["name"] for model in server.client().models()] == ["cats", "dogs"]
+    assert [str(request.url) for request in server.requests] == [
+        "http://server/models",
+        "http://server/models?limit=1&after=cats",
+    ]
+    async with convserve.AsyncClient(
+        "http://server", transport=httpx.MockTransport(Server(ok(first), ok(last)))
+    ) as client:
+        assert [model["name"] for model in await client.models()] == ["cats", "dogs"]
+
+
 def test_an_upload_is_not_sent_twice(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(b"zip")
     server = Server(httpx.ReadError("broken"))

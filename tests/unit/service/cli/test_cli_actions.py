@@ -16,6 +16,7 @@ from service.cli.errors import CommandFailed
 from service.cli.job_actions import cancel_jobs, finish_jobs, follow_job, forget_jobs, print_log, submit_as_json
 from service.cli.job_list import list_jobs
 from service.cli.model_actions import delete_version, download_files
+from service.cli.model_list import list_models
 from worker.jobs.records import JobRecord
 
 Respond = Callable[[httpx.Request], httpx.Response]
@@ -122,6 +123,20 @@ def test_files_of_a_version_are_downloaded(
     for out in (tmp_path / "new", tmp_path / "new" / "b.png"):
         with pytest.raises(CommandFailed, match="cannot write"):
             download_files(client_of(respond), "m/3", (), out, as_json=False)
+
+
+def test_models_of_all_pages_are_listed(client_of: ClientOf, capsys: pytest.CaptureFixture[str]) -> None:
+    def respond(request: httpx.Request) -> httpx.Response:
+        name = "dogs" if request.url.params.get("after") == "cats" else "cats"
+        following = "/models?limit=1&after=cats" if name == "cats" else None
+        model = {"name": name, "versions": [], "latest": None, "aliases": {}}
+        return httpx.Response(200, json={"models": [model], "total": 2, "next": following})
+
+    list_models(client_of(respond), as_json=True)
+    answer = json.loads(capsys.readouterr().out)
+    assert ([model["name"] for model in answer["models"]], answer["next"]) == (["cats", "dogs"], None)
+    list_models(client_of(respond), as_json=False)
+    assert "dogs" in capsys.readouterr().out
 
 
 def test_an_older_server_has_no_exports(client_of: ClientOf, tmp_path: Path) -> None:

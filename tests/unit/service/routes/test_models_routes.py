@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from model_store import Manifest, ModelStore
+from service.models import model_lists
 from tests.unit.service.tiny_networks import CLASSES, brightness_network, grey_picture, publish
 from worker.reports.mistakes import Mistake, Mistakes
 
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_no_models_is_an_empty_list(api: httpx.AsyncClient) -> None:
-    assert (await api.get("/models")).json() == {"models": []}
+    assert (await api.get("/models")).json() == {"models": [], "total": 0, "next": None}
 
 
 async def test_a_model_shows_versions_aliases_and_latest(api: httpx.AsyncClient, store: ModelStore) -> None:
@@ -27,7 +28,7 @@ async def test_a_model_shows_versions_aliases_and_latest(api: httpx.AsyncClient,
     assert (model["latest"], model["aliases"]) == (2, {"production": 1})
     assert model["versions"][0]["aliases"] == ["production"]
     assert model["versions"][0]["metrics"]["test_accuracy"] == 0.9
-    assert (await api.get("/models")).json() == {"models": [model]}
+    assert (await api.get("/models")).json() == {"models": [model], "total": 1, "next": None}
 
 
 @pytest.mark.parametrize(
@@ -59,6 +60,48 @@ async def test_models_are_filtered_and_sorted(
         publish(store, "dogs", owner="ben", metrics={"test_accuracy": 0.95, "test_loss": 0.1})
     answer = await api.get(f"/models?{query}")
     assert [model["name"] for model in answer.json()["models"]] == names
+
+
+async def pages(api: httpx.AsyncClient, path: str | None) -> list[list[str]]:
+    """Names of the models of each page, from this one on."""
+    found = []
+    while path is not None:
+        answer = await api.get(path)
+        found.append([model["name"] for model in answer.json()["models"]])
+        path = answer.json()["next"]
+        assert answer.headers.get("Link") == (None if path is None else f'<{path}>; rel="next"')
+    return found
+
+
+async def test_models_come_in_pages(api: httpx.AsyncClient, store: ModelStore) -> None:
+    for name, owner in {"cats": "ada", "dogs": "ben", "eels": "ada", "frogs": "ada", "gnus": "ada"}.items():
+        publish(store, name, owner=owner)
+    assert await pages(api, "/models") == [["cats", "dogs", "eels", "frogs", "gnus"]]
+    assert await pages(api, "/models?limit=2") == [["cats", "dogs"], ["eels", "frogs"], ["gnus"]]
+    assert await pages(api, "/models?limit=5") == [["cats", "dogs", "eels", "frogs", "gnus"]]
+    assert await pages(api, "/models?limit=3&owner=ada&sort=-name") == [["gnus", "frogs", "eels"], ["cats"]]
+    assert await pages(api, "/models?limit=2&sort=-created") == [["gnus", "frogs"], ["eels", "dogs"], ["cats"]]
+    assert (await api.get("/models?limit=1&owner=ada")).json()["total"] == 4
+    assert (await api.get("/models?limit=0")).status_code == 422
+
+
+async def test_a_page_after_a_model_that_is_gone_goes_on_by_name(api: httpx.AsyncClient, store: ModelStore) -> None:
+    for name in ("cats", "eels", "frogs"):
+        publish(store, name)
+    assert await pages(api, "/models?after=dogs") == [["eels", "frogs"]]
+    assert await pages(api, "/models?after=dogs&sort=-name") == [["cats"]]
+    assert await pages(api, "/models?after=zebras") == [[]]
+    answer = await api.get("/models?after=dogs&sort=metric")
+    assert (answer.status_code, answer.json()["code"]) == (404, "model_not_found")
+
+
+async def test_a_page_ends_before_it_has_too_many_versions(
+    api: httpx.AsyncClient, store: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_lists, "MOST_VERSIONS", 3)
+    for name in ("cats", "cats", "dogs", "eels", "frogs", "frogs", "frogs", "frogs", "gnus"):
+        publish(store, name)
+    assert await pages(api, "/models") == [["cats", "dogs"], ["eels"], ["frogs"], ["gnus"]]
 
 
 async def test_a_version_shows_its_whole_lineage(api: httpx.AsyncClient, brightness: Manifest) -> None:
@@ -232,7 +275,7 @@ async def test_deleting_a_model_takes_versions_along_once_no_alias_needs_it(
     assert (await api.delete("/models/brightness/aliases/production")).status_code == 204
     response = await api.delete("/models/brightness")
     assert response.json()["freed_bytes"] >= 2 * len(brightness_network())
-    assert (await api.get("/models")).json() == {"models": []}
+    assert (await api.get("/models")).json() == {"models": [], "total": 0, "next": None}
     assert (await api.delete("/models/brightness")).status_code == 404
 
 
