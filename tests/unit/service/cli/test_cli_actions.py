@@ -129,7 +129,7 @@ def test_models_of_all_pages_are_listed(client_of: ClientOf, capsys: pytest.Capt
     def respond(request: httpx.Request) -> httpx.Response:
         name = "dogs" if request.url.params.get("after") == "cats" else "cats"
         following = "/models?limit=1&after=cats" if name == "cats" else None
-        model = {"name": name, "versions": [], "latest": None, "aliases": {}}
+        model: dict[str, object] = {"name": name, "versions": [], "latest": None, "aliases": {}}
         return httpx.Response(200, json={"models": [model], "total": 2, "next": following})
 
     list_models(client_of(respond), as_json=True)
