@@ -245,8 +245,7 @@ class AsyncClient(AsyncAliasCalls, AsyncFeedbackCalls):
 
     async def predictions(self, job: "AsyncJob | str") -> list[JsonObject]:
         """The rows of a job that classified many pictures: `name`, `label`, `score`, `top_k`, or `name`, `error`."""
-        found = await self.send(calls.predictions(job if isinstance(job, str) else job.id, "jsonl"))
-        return rows_of(found)
+        return rows_of(await self.send(calls.predictions(job if isinstance(job, str) else job.id, "jsonl")))
 
     async def compare(
         self, *jobs: "AsyncJob | str", groups: Iterable[str] = (), metric: str | None = None
@@ -257,12 +256,11 @@ class AsyncClient(AsyncAliasCalls, AsyncFeedbackCalls):
 
     async def models(self) -> list[JsonObject]:
         """All models with their versions and aliases."""
-        models: list[JsonObject] = []
-        path: str | None = "/models"
-        while path is not None:
-            page = await self.send(calls.page(path))
+        page = await self.send(calls.page("/models"))
+        models: list[JsonObject] = page["models"]
+        while page.get("next"):
+            page = await self.send(calls.page(page["next"]))
             models += page["models"]
-            path = page.get("next")
         return models
 
     async def model(self, model: str) -> JsonObject:
@@ -282,8 +280,7 @@ class AsyncClient(AsyncAliasCalls, AsyncFeedbackCalls):
             file: one of those that the version lists, such as its `.keras` file or `curves.png`.
             to: a file or a directory; default: the working directory.
         """
-        data = await self.send(calls.download(model, file))
-        return saved(data, file, to)
+        return saved(await self.send(calls.download(model, file)), file, to)
 
     async def datasets(self) -> list[JsonObject]:
         """What can be trained on."""

@@ -244,8 +244,7 @@ class Client(AliasCalls, FeedbackCalls):
 
     def predictions(self, job: "Job | str") -> list[JsonObject]:
         """The rows of a job that classified many pictures: `name`, `label`, `score`, `top_k`, or `name`, `error`."""
-        found = self.send(calls.predictions(job if isinstance(job, str) else job.id, "jsonl"))
-        return rows_of(found)
+        return rows_of(self.send(calls.predictions(job if isinstance(job, str) else job.id, "jsonl")))
 
     def compare(self, *jobs: "Job | str", groups: Iterable[str] = (), metric: str | None = None) -> JsonObject:
         """Runs side by side, with a verdict whether they differ by more than chance."""
@@ -254,12 +253,11 @@ class Client(AliasCalls, FeedbackCalls):
 
     def models(self) -> list[JsonObject]:
         """All models with their versions and aliases."""
-        models: list[JsonObject] = []
-        path: str | None = "/models"
-        while path is not None:
-            page = self.send(calls.page(path))
+        page = self.send(calls.page("/models"))
+        models: list[JsonObject] = page["models"]
+        while page.get("next"):
+            page = self.send(calls.page(page["next"]))
             models += page["models"]
-            path = page.get("next")
         return models
 
     def model(self, model: str) -> JsonObject:
@@ -279,8 +277,7 @@ class Client(AliasCalls, FeedbackCalls):
             file: one of those that the version lists, such as its `.keras` file or `curves.png`.
             to: a file or a directory; default: the working directory.
         """
-        data = self.send(calls.download(model, file))
-        return saved(data, file, to)
+        return saved(self.send(calls.download(model, file)), file, to)
 
     def datasets(self) -> list[JsonObject]:
         """What can be trained on."""
