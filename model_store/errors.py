@@ -7,7 +7,7 @@ StoreError
 ├── AliasNotFound          the model has no such alias
 ├── FileNotInVersion       the manifest does not list this file
 ├── ArtifactCorrupt        stored bytes differ from the published ones
-├── VersionInUse           an alias points at the version to be deleted
+├── VersionInUse           an alias points at the version to be deleted, or a job reads it
 ├── KeyNotFound            there never was a key of this name
 ├── KeyNameTaken           another key of this name is in force
 ├── DraftRefused           a draft used twice, too late, or without files
@@ -89,13 +89,13 @@ class ArtifactCorrupt(StoreError):
 
 
 class VersionInUse(StoreError):
-    """The version cannot be deleted while aliases point at it."""
+    """The version cannot be deleted while aliases point at it, or jobs read it."""
 
-    def __init__(self, model: str, version: int, aliases: Sequence[str]) -> None:
-        listed = ", ".join(aliases)
-        super().__init__(
-            f"version {version} of model {model!r} cannot be deleted: expected no alias on it, got {listed}"
-        )
+    def __init__(self, model: str, version: int, aliases: Sequence[str], jobs: Sequence[str] = ()) -> None:
+        expected = "no queued or running job that reads it" if jobs else "no alias on it"
+        users = [*aliases, *(f"job {job}" for job in jobs)]
+        listed = ", ".join(users[:10]) + (f" and {len(users) - 10} more" if len(users) > 10 else "")
+        super().__init__(f"version {version} of model {model!r} cannot be deleted: expected {expected}, got {listed}")
         self.model = model
         self.version = version
         self.aliases = tuple(aliases)

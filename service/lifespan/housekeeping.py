@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from model_store import StoreError
 from service.bulk.results import delete_older
 from service.inference.idle_memory import IdleMemory
+from service.jobs.model_users import versions_read
 from service.models.retention import RetentionRules, apply_rules
 from service.state import ServiceState
 
@@ -39,7 +40,8 @@ async def _keep_rules(state: ServiceState) -> None:
     rules = RetentionRules(keep_best=state.settings.keep_best, older_than_days=state.settings.delete_after_days)
     while not rules.is_empty:
         try:
-            await apply_rules(rules, state.catalog, state.store, state.engine.forget, dry_run=False)
+            read = await versions_read(state.queue)
+            await apply_rules(rules, state.catalog, state.store, state.engine.forget, read, dry_run=False)
         except StoreError as error:
             logger.warning("old versions were not looked for: %s", error)
         await asyncio.sleep(RULES_EVERY_S)

@@ -1,11 +1,11 @@
 """Which versions may go: those that no rule keeps.
 
-Versions with an alias, also as its canary or shadow, the latest and the best one always stay.
+Versions with an alias, also as its canary or shadow, the latest and the best one always stay, and those that jobs read.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from datetime import UTC, datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -67,7 +67,13 @@ def removable(index: Index, rules: RetentionRules, now: datetime) -> list[Versio
 
 
 async def apply_rules(
-    rules: RetentionRules, catalog: Catalog, store: ModelStore, forget: Callable[[str, int], None], *, dry_run: bool
+    rules: RetentionRules,
+    catalog: Catalog,
+    store: ModelStore,
+    forget: Callable[[str, int], None],
+    read: Container[str],
+    *,
+    dry_run: bool,
 ) -> RetentionAnswer:
     """Delete the versions that no rule keeps, or only say which ones and how many bytes they have.
 
@@ -76,6 +82,7 @@ async def apply_rules(
         catalog: of the models as they are.
         store: from which versions are deleted.
         forget: called for every deleted version, so that it leaves the memory.
+        read: versions, as `name/version`, that queued and running jobs read; they stay.
         dry_run: delete nothing.
 
     Raises:
@@ -84,6 +91,8 @@ async def apply_rules(
     found = removable(await catalog.refresh(), rules, datetime.now(UTC))
     gone = []
     for version in found:
+        if f"{version.model}/{version.version}" in read:
+            continue
         if not dry_run:
             try:
                 await asyncio.to_thread(store.delete_version, version.model, version.version)

@@ -28,7 +28,7 @@ from service.deps import (
     VersionNumber,
 )
 from service.errors import ModelInUse, RangeNotSatisfiable
-from service.jobs.model_users import refuse_used_model
+from service.jobs.model_users import refuse_read_version, refuse_used_model
 from service.models.answers import (
     Model,
     ModelList,
@@ -108,8 +108,9 @@ async def delete_model(
 ) -> Freed:
     """Remove every version of a model, and free the disk; refused while an alias or a job needs it.
 
-    An alias needs it until it is removed, a queued or running job if it continues from one of its versions. If a model
-    is published under this name again, its version numbers continue.
+    An alias needs it until it is removed; a queued or running job if it reads one of its versions: continues from it,
+    classifies pictures with it, exports or records it. If a model is published under this name again, its version
+    numbers continue.
     """
     require_owner_of_model(caller, (await catalog.refresh()).model(name))
     await refuse_used_model(name, store, queue)
@@ -137,10 +138,21 @@ async def get_version(name: ModelName, version: VersionNumber, index: IndexDep) 
     responses=problem_responses(ModelNotFound, VersionNotFound, VersionInUse, NotOwner, StoreUnavailable),
 )
 async def delete_version(
-    name: ModelName, version: VersionNumber, store: StoreDep, catalog: CatalogDep, engine: EngineDep, caller: CallerDep
+    name: ModelName,
+    version: VersionNumber,
+    store: StoreDep,
+    catalog: CatalogDep,
+    engine: EngineDep,
+    queue: QueueDep,
+    caller: CallerDep,
 ) -> Freed:
-    """Remove a version and free the disk; refused while an alias points at it. Its number is never used again."""
+    """Remove a version and free the disk. Its number is never used again.
+
+    Refused while an alias points at it, or a queued or running job reads it: continues from it, classifies pictures
+    with it, exports or records it.
+    """
     require_owner_of_version(caller, (await catalog.refresh()).model(name), version)
+    await refuse_read_version(name, version, queue)
     freed_bytes = await asyncio.to_thread(store.delete_version, name, version)
     engine.forget(name, version)
     await catalog.refresh()

@@ -46,6 +46,13 @@ class WithoutTraining(BaseModel, defer_build=True):
     )
 
     @property
+    def version_read(self) -> str | None:
+        """The published version, as `name/version`, that the job reads; None if it reads none."""
+        if self.export is not None:
+            return self.export.version
+        return self.record if self.predictions is None else self.predictions.version
+
+    @property
     def upload(self) -> str | None:
         """Id of the job under which the store keeps what was sent with it, if anything was."""
         sent = self.imported or self.predictions
