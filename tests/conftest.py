@@ -1,12 +1,14 @@
 """Fixtures that all kinds of tests share, and one marker per folder."""
 
 import gc
+import logging
 import os
 import signal
 import subprocess
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -18,10 +20,23 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 TESTS = Path(__file__).parent
 
 
+class _Loggers(dict[str, logging.Logger | logging.PlaceHolder]):
+    """Loggers by name, which pytest goes through before every test while a thread of an API may import a module."""
+
+    def values(self) -> Any:  # noqa: ANN401 - the type of a view cannot be said of a list
+        """Those of this moment; a view fails when another logger comes."""
+        return list(super().values())
+
+
 def pytest_configure() -> None:
-    """A shell starts its background jobs with SIGINT ignored, and children inherit that: undo it for the session."""
+    """Prepare this process.
+
+    A shell starts its background jobs with SIGINT ignored, and children inherit that: it is undone for the session.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    known = logging.Logger.manager
+    known.loggerDict = _Loggers(known.loggerDict)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

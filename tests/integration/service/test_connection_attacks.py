@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -185,17 +187,32 @@ async def test_a_slow_body_is_refused(door: Door, path: str) -> None:
     assert await client.end() == b""
 
 
-@pytest.mark.parametrize("path", ["/predict", ROUTE])
-async def test_a_steady_body_takes_its_time(door: Door, path: str) -> None:
-    picture = PICTURE + bytes(6000)  # bytes behind a PNG do not matter
-    request = post(path, picture)
+async def _sent_steadily(door: Door, request: bytes, n_last: int) -> tuple[int, float]:
+    """Send the last bytes of a request one tenth of a second after the other, 300 at a time.
+
+    Returns:
+        The status of the answer, and the longest time that passed between two parts.
+    """
     client = await door.connect()
-    client.send(request[:-6000])
-    for at in range(len(request) - 6000, len(request), 300):  # 3,000 bytes a second for 2 s, with windows of 0.4 s
+    client.send(request[:-n_last])
+    sent = [time.monotonic()]
+    for at in range(len(request) - n_last, len(request), 300):
         await asyncio.sleep(0.1)
         client.send(request[at : at + 300])
-    assert (await client.answer())[0] == 200
+        sent.append(time.monotonic())
+    status, _, _ = await client.answer()
     client.leave()
+    return status, max(after - before for before, after in pairwise(sent))
+
+
+@pytest.mark.parametrize("path", ["/predict", ROUTE])
+async def test_a_steady_body_takes_its_time(door: Door, path: str) -> None:
+    request = post(path, PICTURE + bytes(6000))  # bytes behind a PNG do not matter
+    for _ in range(100):  # 3,000 bytes a second for 2 s, with windows of 0.4 s
+        status, longest_pause_s = await _sent_steadily(door, request, 6000)
+        if status == 200 or longest_pause_s < 0.12:  # on a busy machine, it is this client that was not steady
+            break
+    assert status == 200
 
 
 @pytest.mark.parametrize("limits", [replace(QUICK, body_s=0.5, rate_window_s=0.2, body_bytes_per_s=1)])
