@@ -98,7 +98,8 @@ def api_slowed(lab: Lab) -> str:
         predicted(lab, FIRST, PREDICT)
         took_s = time.monotonic() - began
         job = lab.submit(FIRST, model="by-slow-api")
-        lab.ask("PUT", f"/models/{STEADY}/aliases/slow", FIRST, json={"version": 1})
+        # Asked once: a client that asks again every few seconds would make it slower.
+        lab.ask_once("PUT", f"/models/{STEADY}/aliases/slow", FIRST, json={"version": 1})
         lab.wait_for_end(job)
         require(predicted(lab, FIRST, f"/models/{STEADY}/aliases/slow/predict")["version"] == 1, "the alias is wrong")
     return f"a prediction took {took_s:.1f} s; job and alias by the slow API"
@@ -121,7 +122,7 @@ def redis_slowed(lab: Lab) -> str:
         stream = Stream(lab, job)
         stream.start()
         ended = _require_one_version(lab, job)
-        stream.join(30)
+        stream.await_end(30)
     require(stream.epochs == list(range(1, 11)), f"the stream told of epochs {stream.epochs}")
     require(ended["attempt"] == 1, f"it took {ended['attempt']} attempts")
     return "submitted, followed and published"
@@ -202,10 +203,13 @@ def _api_lost(lab: Lab, lose: Callable[[], None], come_back: Callable[[], None])
     for accepted in (job, during):
         _require_one_version(lab, accepted)
     for stream in streams:
-        stream.join(60)
+        stream.await_end(60)
         first = stream.epochs[0] if stream.epochs else 0
         wanted = list(range(first, LONG["epochs"] + 1))
-        require(stream.state == "succeeded" and stream.epochs == wanted, f"a stream told of epochs {stream.epochs}")
+        require(
+            stream.state == "succeeded" and stream.epochs == wanted,
+            f"a stream {stream.state} told of epochs {stream.epochs}",
+        )
     n_resumed = sum(stream.connections > 1 for stream in streams)
     require(n_resumed > 0, "no stream was cut off")
     return f"{seen}; {n_resumed} of 4 streams resumed without a gap; ready again after {back_s:.1f} s"

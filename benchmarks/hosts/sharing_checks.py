@@ -40,7 +40,7 @@ def a_stream(lab: Lab) -> str:
     job = lab.submit(SECOND, model="followed", epochs=20)
     stream = Stream(lab, job)
     stream.start()
-    stream.join(JOB_S)
+    stream.await_end(JOB_S)
     require(stream.epochs == list(range(1, 21)), f"the stream told of epochs {stream.epochs}")
     return "20 epochs in order"
 

@@ -11,8 +11,9 @@ from typing import Any
 import httpx
 import httpx_sse
 
-from benchmarks.hosts.lab import ENDED, JOB_S, Lab
+from benchmarks.hosts.lab import ENDED, Lab, wait_until
 from benchmarks.meanwhile import meanwhile
+from tests.busy_machine import PATIENCE_S
 from tests.unit.service.tiny_networks import grey_picture
 
 PICTURE: dict[str, Any] = {"content": grey_picture(3), "headers": {"Content-Type": "image/png"}}
@@ -89,13 +90,17 @@ class Stream(threading.Thread):
 
     def run(self) -> None:
         """Follow until the job has ended."""
-        deadline = time.monotonic() + JOB_S
+        deadline = time.monotonic() + PATIENCE_S
         while self.state not in ENDED and time.monotonic() < deadline:
             self.connections += 1
             try:
                 self._follow()
             except (httpx.HTTPError, httpx_sse.SSEError):
                 time.sleep(0.2)
+
+    def await_end(self, limit_s: float) -> None:
+        """Wait until it has told of the job's end, longer on a busy machine."""
+        wait_until(lambda: not self.is_alive(), limit_s, f"the stream of job {self._job} ends")
 
     def _follow(self) -> None:
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": self._last_id} if self._last_id else {})

@@ -1,0 +1,236 @@
+"""Measures what a job costs with 1 to 4 workers, and a prediction with 1 and 2 API processes, in processor time.
+
+    python -m benchmarks.scale.growth [--workers 1 2 3 4] [--apis 1 2] [--jobs 6] [--predictions 4000]
+
+On hosts of their own, workers and APIs do not take each other's cores. On one machine they do, so seconds would say
+nothing. What can be measured is whether one more of them makes each job or prediction cost more: of Redis, of the API,
+of the worker's own processes, and of the trainers. What these take anyway is measured first, over some seconds in which
+nothing runs, and subtracted. Writes `benchmarks/results/growth.json`, which `benchmarks.scale.growth_picture` draws.
+"""
+
+import argparse
+import contextlib
+import http.client
+import json
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import httpx
+import psutil
+
+from benchmarks.serving.machine import machine
+from tests.busy_machine import PATIENCE_S
+from tests.paths import PROJECT
+from tests.promises.processes import another_worker, child_of
+from tests.running import SMALL_TRAINING, Stack, has_argument, running_stack
+from tests.unit.service.tiny_networks import grey_picture
+from worker.job_store.connection import connect
+
+RESULTS = PROJECT / "benchmarks" / "results" / "growth.json"
+JOB = SMALL_TRAINING | {"epochs": 1, "train_samples": 200, "model": "growth"}
+IDLE_S = 10.0
+POLL_S = 1.0
+CONNECTIONS = 8
+ROUNDS = 3
+SETTLED = {"pause_s": 2.0, "most_s": 0.05, "times": 3}
+"""Trainers are at rest when they have used no more than this in several pauses: the spare ones are ready."""
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Processor time in seconds, in all so far or between two moments.
+
+    Attributes:
+        redis: of the server.
+        api: of all API processes.
+        workers: of the workers' own processes, which run Celery and supervise.
+        trainers: of the processes that import Keras and train.
+    """
+
+    redis: float
+    api: float
+    workers: float
+    trainers: float
+
+    def since(self, before: "Spent") -> "Spent":
+        """The difference to an earlier moment."""
+        return Spent(*(now - then for now, then in zip(self.figures(), before.figures(), strict=True)))
+
+    def divided(self, by: float) -> "Spent":
+        """Each of the figures for one of so many."""
+        return Spent(*(figure / by for figure in self.figures()))
+
+    def figures(self) -> list[float]:
+        """All of them in the order of the attributes."""
+        return list(asdict(self).values())
+
+
+def main() -> None:
+    """Measure both curves and write them down."""
+    parser = argparse.ArgumentParser(description="What one more worker or API process costs each job or prediction.")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 3, 4])
+    parser.add_argument("--apis", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--jobs", type=int, default=6, help="measured with each number of workers")
+    parser.add_argument("--predictions", type=int, default=4000, help="measured in each of three rounds")
+    options = parser.parse_args()
+    with TemporaryDirectory(prefix="growth-") as directory:
+        found = {"machine": machine(), "jobs_each": options.jobs, "predictions_each": options.predictions}
+        found["workers"] = by_workers(Path(directory), options.workers, options.jobs)
+        found["apis"] = [by_apis(Path(directory), number, options.predictions) for number in options.apis]
+    RESULTS.write_text(json.dumps(found, indent=2) + "\n")
+
+
+def by_workers(directory: Path, numbers: list[int], n_jobs: int) -> list[dict[str, Any]]:
+    """What a job costs with each number of workers."""
+    rows = []
+    # Trainers yield to everything else by default; a busy machine would then take minutes for each job.
+    with (
+        running_stack(directory / "data", directory / "workers.txt", CONVSERVE_TRAINER_NICENESS="0") as stack,
+        httpx.Client(base_url=stack.url, timeout=PATIENCE_S) as api,
+        contextlib.ExitStack() as workers,
+    ):
+        n_workers = 1
+        for number in numbers:
+            while n_workers < number:
+                workers.enter_context(another_worker(stack))
+                n_workers += 1
+            rows.append({"workers": number, **job_costs(stack, api, n_jobs)})
+            print(json.dumps(rows[-1]), flush=True)
+    return rows
+
+
+def job_costs(stack: Stack, api: httpx.Client, n_jobs: int) -> dict[str, Any]:
+    """Of one job, in milliseconds of processor time, and of an idle worker."""
+    group = run_jobs(api, 1)
+    await_rest(stack)
+    before, began = spent(stack), time.monotonic()
+    while time.monotonic() - began < IDLE_S:
+        is_finished(api, group)
+        time.sleep(POLL_S)
+    idle = spent(stack).since(before).divided(time.monotonic() - began)
+    before, began = spent(stack), time.monotonic()
+    run_jobs(api, n_jobs)
+    took_s = time.monotonic() - began
+    await_rest(stack)
+    used, waited_s = spent(stack).since(before), time.monotonic() - began
+    own = used.since(idle.divided(1 / waited_s)).divided(n_jobs)
+    return {
+        "job_ms": {name: round(1e3 * value, 1) for name, value in asdict(own).items()},
+        "idle_ms_per_s": {name: round(1e3 * value, 2) for name, value in asdict(idle).items()},
+        "jobs_per_cpu_s": round(1 / sum(own.figures()), 3),
+        "wall_s": round(took_s, 1),
+    }
+
+
+def run_jobs(api: httpx.Client, number: int) -> str:
+    """Train a grid of so many small jobs to its end; its group."""
+    answer = api.post("/jobs", json=JOB | {"grid": {"seed": list(range(number))}})
+    answer.raise_for_status()
+    group = str(answer.json()["id"])
+    while not is_finished(api, group):
+        time.sleep(POLL_S)
+    return group
+
+
+def is_finished(api: httpx.Client, group: str) -> bool:
+    """Whether every job of a group has succeeded; asked at an even pace, also while nothing runs."""
+    found = api.get(f"/groups/{group}").json()
+    if found["counts"].get("failed"):
+        raise SystemExit(f"a job failed: {found}")
+    return bool(found["finished"])
+
+
+def await_rest(stack: Stack) -> None:
+    """Wait until no trainer computes, and every worker has imported Keras."""
+    n_quiet, last = 0, spent(stack).trainers
+    while n_quiet < SETTLED["times"]:
+        time.sleep(SETTLED["pause_s"])
+        now = spent(stack).trainers
+        n_quiet, last = (n_quiet + 1 if now - last <= SETTLED["most_s"] else 0), now
+
+
+def spent(stack: Stack) -> Spent:
+    """What has been used so far."""
+    api = api_processes(stack)
+    with connect(api[0].environ()["CONVSERVE_REDIS_URL"]) as client:
+        server = client.info("cpu")
+    redis_s = float(server["used_cpu_user"] + server["used_cpu_sys"])
+    own_s, trainers_s = 0.0, 0.0
+    for process in worker_processes(stack):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times, is_trainer = process.cpu_times(), any("worker.training" in word for word in process.cmdline())
+            ended_s = times.children_user + times.children_system
+            if is_trainer:
+                trainers_s += times.user + times.system + ended_s
+            else:  # only trainers end while a worker lives
+                own_s, trainers_s = own_s + times.user + times.system, trainers_s + ended_s
+    return Spent(redis_s, cpu_s(api), own_s, trainers_s)
+
+
+def worker_processes(stack: Stack) -> Iterator[psutil.Process]:
+    """The stack's own worker and those beside it, with all that they have started."""
+    others = [child for child in psutil.Process().children() if has_argument(child, "worker")]
+    for worker in [child_of(stack, "worker"), *others]:
+        yield worker
+        yield from worker.children(recursive=True)
+
+
+def cpu_s(processes: list[psutil.Process]) -> float:
+    """Processor time of these processes themselves."""
+    return sum(times.user + times.system for times in (process.cpu_times() for process in processes))
+
+
+def by_apis(directory: Path, number: int, n_predictions: int) -> dict[str, Any]:
+    """What a prediction costs with so many API processes that share a port; the least of the rounds."""
+    settings = {"CONVSERVE_API_WORKERS": str(number), "CONVSERVE_SPARE_TRAINER": "false"}
+    with running_stack(directory / "data", directory / f"apis-{number}.txt", **settings) as stack:
+        port = int(stack.url.rpartition(":")[2])
+        rounds = []
+        for _ in range(ROUNDS + 1):  # the first one loads the model everywhere
+            processes = api_processes(stack)
+            before = [cpu_s([process]) for process in processes]
+            ask(port, n_predictions)
+            rounds.append([cpu_s([process]) - then for process, then in zip(processes, before, strict=True)])
+    least = min(rounds[1:], key=sum)
+    found = {
+        "apis": number,
+        "prediction_ms": round(1e3 * sum(least) / n_predictions, 4),
+        "predictions_per_cpu_s": round(n_predictions / sum(least)),
+        "shares": [round(used / sum(least), 2) for used in least],
+    }
+    print(json.dumps(found), flush=True)
+    return found
+
+
+def api_processes(stack: Stack) -> list[psutil.Process]:
+    """Those that answer, and what they have started."""
+    first = [child for child in psutil.Process(stack.process.pid).children() if has_argument(child, "api")]
+    return first + [found for process in first for found in process.children(recursive=True)]
+
+
+def ask(port: int, number: int) -> None:
+    """Predict over some connections that stay open, each asking again when it has its answer."""
+    picture, headers = grey_picture(3), {"Content-Type": "image/png"}
+
+    def follow(n_requests: int) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
+        for _ in range(n_requests):
+            connection.request("POST", "/models/growth/predict", picture, headers)
+            answer = connection.getresponse()
+            if answer.status != http.client.OK:
+                raise SystemExit(f"a prediction was answered {answer.status}: {answer.read()[:200]!r}")
+            answer.read()
+        connection.close()
+
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        list(pool.map(follow, [number // CONNECTIONS] * CONNECTIONS))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
