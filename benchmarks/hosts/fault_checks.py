@@ -206,10 +206,8 @@ def _api_lost(lab: Lab, lose: Callable[[], None], come_back: Callable[[], None])
         stream.await_end(60)
         first = stream.epochs[0] if stream.epochs else 0
         wanted = list(range(first, LONG["epochs"] + 1))
-        require(
-            stream.state == "succeeded" and stream.epochs == wanted,
-            f"a stream {stream.state} told of epochs {stream.epochs}",
-        )
+        told = f"a stream told of epochs {stream.epochs} and of the state {stream.state}"
+        require(stream.state == "succeeded" and stream.epochs == wanted, told)
     n_resumed = sum(stream.connections > 1 for stream in streams)
     require(n_resumed > 0, "no stream was cut off")
     return f"{seen}; {n_resumed} of 4 streams resumed without a gap; ready again after {back_s:.1f} s"

@@ -12,7 +12,6 @@ import argparse
 import contextlib
 import http.client
 import json
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -233,4 +232,4 @@ def ask(port: int, number: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
