@@ -49,9 +49,16 @@ def with_names(found: Mapping[str, Any]) -> Mapping[str, Any]:
     """An error of pydantic about such a body; one about an unknown field gets a message that names what was meant."""
     if found["type"] != "extra_forbidden":
         return found
-    fields = {*EncodedPicture.model_fields, *LinkedPicture.model_fields}
-    known = sorted(fields if len(found["loc"]) > 1 else {"images", *fields})
-    return {**found, "msg": f"Unknown field; {advice(str(found['loc'][-1]), known)}"}
+    name, is_of_picture = str(found["loc"][-1]), len(found["loc"]) > 1
+    of_picture = sorted({*EncodedPicture.model_fields, *LinkedPicture.model_fields})
+    if name not in of_picture:
+        known = of_picture if is_of_picture else ["images"]
+        message = f"Unknown field; {advice(name, known)}. Options such as top_k go into the query"
+    elif is_of_picture:
+        message = "A picture comes either as b64 or by url; expected one of them, got both"
+    else:
+        message = f'Expected inside a picture: {{"images": [{{"{name}": "…"}}]}}'
+    return {**found, "msg": message}
 
 
 class EncodedPictures(BaseModel, defer_build=True):

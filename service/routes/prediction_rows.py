@@ -51,9 +51,9 @@ async def get_predictions(
     deleted, at most `CONVSERVE_BULK_KEPT_DAYS`.
     """
     if job.request.predictions is None:
-        raise JobNotFound(job.id)
+        raise JobNotFound(job.id, "prediction ")
     if not job.is_finished:
-        raise JobNotFinished(job.id, job.state)
+        raise JobNotFinished(job.id, job.state, "its rows can be read once it has ended")
     chosen, store = format or format_for(accept), state.store.predictions
     parts = await asyncio.to_thread(store.parts, job.id, chosen)
     size = sum(part.size_bytes for part in parts)

@@ -6,6 +6,7 @@ status belongs to which error.
 
 import json
 import logging
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
@@ -37,6 +38,8 @@ MAX_ERRORS_BYTES = 2500
 """With the rest of the body this stays below 4 KB."""
 
 Loc = Sequence[str | int]
+_CHOICE = re.compile(r"constrained-\w+|(literal|function-\w+|nullable|list|tuple|dict|tagged-union)\[.*\]?", re.DOTALL)
+"""What pydantic writes into the place of an error: which of several types it tried."""
 
 
 class FieldProblem(BaseModel, defer_build=True):
@@ -191,9 +194,10 @@ def _parts_at_fault(error: Exception) -> list[FieldProblem]:
 def _without_kind(loc: Loc) -> Loc:
     """The path of a part as it is in the client's own request."""
     if tuple(loc[:1]) != ("body",):
-        return loc
+        return (*loc[:2], *(step for step in loc[2:] if isinstance(step, int)))
     inside = tuple(loc[2:]) if loc[1:2] and loc[1] in SUBMISSION_TAGS else tuple(loc[1:])
-    return ("body", *without_union_tags(inside))
+    kept = (step for step in inside if isinstance(step, int) or not _CHOICE.fullmatch(step))
+    return ("body", *without_union_tags(tuple(kept)))
 
 
 def _field_problem(loc: Loc, message: str) -> FieldProblem:

@@ -9,6 +9,8 @@ from starlette.types import Scope
 
 from service.web.unknown_parameters import advice
 
+_PYDANTICS_WORDS = "Extra inputs are not permitted"
+
 
 def with_advice(found: Mapping[str, Any], scope: Scope | None) -> Mapping[str, Any]:
     """An error of pydantic; one about an unknown field gets a message that names the field that was probably meant.
@@ -18,12 +20,13 @@ def with_advice(found: Mapping[str, Any], scope: Scope | None) -> Mapping[str, A
         scope: of the request, whose route has the model of the body.
     """
     loc, route = found["loc"], None if scope is None else scope.get("route")
-    if found.get("type") != "extra_forbidden" or loc[:1] != ("body",) or not isinstance(route, APIRoute):
+    if found.get("type") != "extra_forbidden":
         return found
-    known = sorted({name for model in _models_at(route, loc[1:-1]) for name in model.model_fields})
-    if not known or route.body_field is None:
-        return found
-    return {**found, "msg": f"Unknown field; {advice(str(loc[-1]), known)}"}
+    if loc[:1] == ("body",) and isinstance(route, APIRoute) and route.body_field is not None:
+        known = sorted({name for model in _models_at(route, loc[1:-1]) for name in model.model_fields})
+        if known:
+            return {**found, "msg": f"Unknown field; {advice(str(loc[-1]), known)}"}
+    return {**found, "msg": "Unknown field"} if found["msg"] == _PYDANTICS_WORDS else found
 
 
 def _models_at(route: APIRoute, steps: tuple[str | int, ...]) -> list[type[BaseModel]]:

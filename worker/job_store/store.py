@@ -107,7 +107,7 @@ class JobStore(AnnouncedWorkers):
             if not self._forget_archived([job]):
                 raise JobNotFound(job)
         elif not removed:
-            raise JobNotFinished(job, state)
+            raise JobNotFinished(job, state, "only a finished job can be deleted: cancel it first")
 
     def forget_all(self, jobs: Sequence[str]) -> int:
         """Remove those of these jobs that have ended for good, and return how many."""

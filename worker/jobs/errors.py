@@ -30,8 +30,8 @@ class WorkerError(Exception):
 class JobNotFound(WorkerError):
     """No record under this id."""
 
-    def __init__(self, job: str) -> None:
-        super().__init__(f"there is no job {job!r}")
+    def __init__(self, job: str, kind: str = "") -> None:
+        super().__init__(f"there is no {kind}job {job!r}")
         self.job = job
 
 
@@ -54,10 +54,10 @@ class GroupFull(WorkerError):
 
 
 class JobNotFinished(WorkerError):
-    """A job that has not ended cannot be deleted."""
+    """A job has not ended, and what is asked can be done only with one that has."""
 
-    def __init__(self, job: str, state: str) -> None:
-        super().__init__(f"job {job} is {state}; only a finished job can be deleted: cancel it first")
+    def __init__(self, job: str, state: str, advice: str) -> None:
+        super().__init__(f"job {job} is {state}; {advice}")
         self.job = job
         self.state = state
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
             "page",
             "expected after, architecture, dataset, group, limit, model, offset, owner, state, tag, view",
         ),
-        ("GET", "/models?limit=2", "limit", "expected architecture, dataset, owner, sort, tag"),
+        ("GET", "/models?page=2", "page", "expected after, architecture, dataset, limit, owner, sort, tag"),
         ("GET", "/models/m?x", "x", "this address has none"),
         ("POST", "/predict?topk=3", "topk", "did you mean 'top_k'?"),
         ("PUT", "/predict?top-k=3", "top-k", "did you mean 'top_k'?"),
@@ -44,6 +44,32 @@ async def test_an_unknown_parameter_is_refused_by_its_name(
         (error,) = problem["errors"]
         assert error["loc"] == ["query", unknown]
         assert words in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "place", "words"),
+    [
+        ("/predict?not_sure_below=x", {"b64": "eA=="}, "query.not_sure_below", "valid number"),
+        ("/predict?not_sure_below=2", {"b64": "eA=="}, "query.not_sure_below", "less than or equal to 1"),
+        ("/convolve", {"images": [{"b64": "eA=="}], "kernel": "blurr"}, "body.kernel", "'blur'"),
+        ("/predict", {"images": [{"b64": "eA==", "url": "x"}]}, "body.images.0.b64", "expected one of them, got both"),
+        ("/predict", {"images": [{"b64": "eA=="}], "top_k": 3}, "body.top_k", "go into the query"),
+        ("/predict", {"b64": "eA==", "topk": 3}, "body.topk", "go into the query"),
+        ("/predict", {"images": [{"b64": "eA=="}], "url": "x"}, "body.url", "inside a picture"),
+        ("/predict", {"image": "eA=="}, "body.images", "Field required"),
+        ("/models/brightness/versions/1/predictions", {"dataset": "x", "images": []}, "body.images", "Unknown field"),
+    ],
+)
+@pytest.mark.usefixtures("brightness")
+async def test_a_refusal_names_the_part_as_the_client_wrote_it(
+    api: httpx.AsyncClient, path: str, body: dict[str, object], place: str, words: str
+) -> None:
+    response = await api.post(path, json=body)
+    assert response.status_code == 422
+    error = response.json()["errors"][0]
+    assert ".".join(map(str, error["loc"])) == place
+    assert words in error["message"]
+    assert "Extra inputs" not in response.text
 
 
 async def test_many_unknown_parameters_are_a_small_answer(api: httpx.AsyncClient) -> None:

@@ -1,0 +1,25 @@
+"""Rows that are not there are refused in words about rows."""
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from service import deps
+from tests.unit.service.jobs.test_group_answers import job
+from tests.unit.service.jobs.test_model_users import BULK
+from worker.jobs.states import JobState
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_job_without_rows_says_why(app: FastAPI, api: httpx.AsyncClient) -> None:
+    training = job("training", JobState.QUEUED)
+    waiting = training.model_copy(update={"request": training.request.model_copy(update={"predictions": BULK})})
+    for found, status, code, words in (
+        (training, 404, "job_not_found", "there is no prediction job 'training'"),
+        (waiting, 409, "job_not_finished", "its rows can be read once it has ended"),
+    ):
+        app.dependency_overrides[deps._job] = lambda found=found: found
+        answer = await api.get("/jobs/training/predictions")
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+        assert words in answer.json()["detail"]
