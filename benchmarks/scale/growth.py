@@ -5,7 +5,9 @@
 On hosts of their own, workers and APIs do not take each other's cores. On one machine they do, so seconds would say
 nothing. What can be measured is whether one more of them makes each job or prediction cost more: of Redis, of the API,
 of the worker's own processes, and of the trainers. What these take anyway is measured first, over some seconds in which
-nothing runs, and subtracted. Writes `benchmarks/results/growth.json`, which `benchmarks.scale.growth_picture` draws.
+nothing runs, and subtracted. A supervisor looks after its job every second, so what a job costs besides its trainer
+depends on how long it runs: it is told for each second, too. Writes `benchmarks/results/growth.json`, which
+`benchmarks.scale.growth_picture` draws.
 """
 
 import argparse
@@ -16,6 +18,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -114,17 +117,31 @@ def job_costs(stack: Stack, api: httpx.Client, n_jobs: int) -> dict[str, Any]:
         time.sleep(POLL_S)
     idle = spent(stack).since(before).divided(time.monotonic() - began)
     before, began = spent(stack), time.monotonic()
-    run_jobs(api, n_jobs)
+    ran_s = seconds_of(api, run_jobs(api, n_jobs))
     took_s = time.monotonic() - began
     await_rest(stack)
     used, waited_s = spent(stack).since(before), time.monotonic() - began
-    own = used.since(idle.divided(1 / waited_s)).divided(n_jobs)
+    own = used.since(idle.divided(1 / waited_s))
     return {
-        "job_ms": {name: round(1e3 * value, 1) for name, value in asdict(own).items()},
-        "idle_ms_per_s": {name: round(1e3 * value, 2) for name, value in asdict(idle).items()},
-        "jobs_per_cpu_s": round(1 / sum(own.figures()), 3),
+        "job_ms": in_ms(own.divided(n_jobs)),
+        "ms_per_running_s": in_ms(own.divided(ran_s)),
+        "idle_ms_per_s": in_ms(idle),
+        "jobs_per_cpu_s": round(n_jobs / sum(own.figures()), 3),
+        "running_s": round(ran_s / n_jobs, 1),
         "wall_s": round(took_s, 1),
     }
+
+
+def in_ms(figures: Spent) -> dict[str, float]:
+    """The same in milliseconds."""
+    return {name: round(1e3 * value, 2) for name, value in asdict(figures).items()}
+
+
+def seconds_of(api: httpx.Client, group: str) -> float:
+    """For how long the jobs of a group ran, all together."""
+    jobs = api.get("/jobs", params={"group": group}).json()["jobs"]
+    moments = [[datetime.fromisoformat(job[name]) for name in ("started_at", "finished_at")] for job in jobs]
+    return sum((finished - started).total_seconds() for started, finished in moments)
 
 
 def run_jobs(api: httpx.Client, number: int) -> str:

@@ -200,6 +200,23 @@ def version(number: int, name: str = "clothes", accuracy: float = 0.85) -> dict[
     }
 
 
+SPLIT: dict[str, Any] = {"canary": {"version": 2, "weight": 0.1}, "shadow": None}
+
+
+def did(number: int, requests: int, **changes: object) -> dict[str, Any]:
+    """What a version did for an alias."""
+    figures = {"requests": requests, "pictures": requests, "errors": 0, "latency_p50_ms": 1.25, "feedback": None}
+    return {"version": number, **figures} | changes
+
+
+FIGURES: dict[str, Any] = {
+    "since": "2026-01-02T10:00:00Z",
+    "scope": "all processes",
+    "stable": did(1, 905, feedback={"pictures": 12, "right": 3, "accuracy": 0.25}),
+    "canary": did(2, 1095, errors=2, latency_p50_ms=23.4),
+    "shadow": None,
+}
+
 FINDINGS = [
     {
         "code": "overfits",
@@ -443,6 +460,7 @@ def world() -> dict[str, Answer | Answering]:
     all_jobs = [running, job(5, "queued"), *(job(n) for n in (2, 1)), job(3, "failed", error=failure)]
     lines = [version(2, accuracy=0.88), version(1)]
     model = {"name": "clothes", "latest": 2, "best": 2, "versions": lines, "damaged": [], "aliases": {"champion": 1}}
+    model["splits"] = {"champion": SPLIT}
     answers: dict[str, Answer | Answering] = {
         "/jobs": jobs_of(all_jobs),
         "/models": {"models": [model]},
@@ -450,6 +468,8 @@ def world() -> dict[str, Answer | Answering]:
         "/models/clothes/aliases/champion": {
             "alias": "champion",
             "version": 1,
+            "canary": SPLIT["canary"],
+            "figures": FIGURES,
             "history": [{"version": number, "at": f"2026-01-0{number}T10:00:00Z"} for number in (2, 1)],
         },
         "/datasets": {"datasets": [DATASET]},

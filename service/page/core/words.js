@@ -68,6 +68,8 @@ export const GLOSSARY = {
   pooling: "Keeps one number of each small square: the largest or the mean. The map becomes smaller.",
   calibration: "Whether it is as sure as it is right: of answers given with 80 %, 80 % should be right.",
   alias: "A name for one version, such as champion. Clients use the name; promoting moves it. latest and best move by themselves: the newest and the most accurate version in whose run the doctor found no error.",
+  canary: "A version that answers a share of an alias's requests in place of the one it points at, so that few people meet its mistakes.",
+  shadow: "A version that is asked the same as the one that answers. Its answers are only compared; nobody gets them. Its share is of the requests that the alias's own version answers.",
   latest: "Clients that name no version get the newest one in whose run the doctor found no error.",
   version: "One published result of a training. Versions never change.",
   "conformal set": "The smallest set of classes that holds the right one in 95 of 100 cases.",

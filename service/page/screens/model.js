@@ -15,9 +15,11 @@ import { Feedback } from "../parts/feedback.js";
 import { Film } from "../parts/film.js";
 import { ManyPictures } from "../parts/many_pictures.js";
 import { Matrix } from "../parts/matrix.js";
+import { partsOf, Split, Try } from "../parts/splits.js";
 import { Tour } from "../parts/tour.js";
 
 const MISTAKES = 60;
+const FIGURES_EVERY_MS = 10000;
 
 export function Model({ steps: [, name, number] }) {
   const model = useResource(at`/models/${name}`, { every: 15000 });
@@ -74,9 +76,10 @@ function Versions({ model, name, version, doctor, reload }) {
   const [alias, setAlias] = useState("champion");
   const aliases = Object.entries(model?.aliases ?? {}).filter(([other]) => !["latest", "best"].includes(other));
   const worst = doctor?.findings?.find(({ severity }) => severity === "error" || severity === "warning");
-  const change = useAction(async (which, to) => { await send("PUT", at`/models/${name}/aliases/${which}`, { json: { version: to } }); reload(); });
+  const change = useAction(async (which, to, parts = {}) => { await send("PUT", at`/models/${name}/aliases/${which}`, { json: { version: to, ...parts } }); reload(); });
   const accuracy = (number) => model?.versions.find((line) => line.version === number)?.metrics.test_accuracy;
   const now = model?.aliases[alias];
+  const split = model?.splits?.[alias];
   const difference = now && now !== version.version ? accuracy(version.version) - accuracy(now) : null;
   return html`<${Panel} title="Versions and aliases" tools=${html`<${Term} name="alias">what is an alias?<//>`}>
     <ul class="versions">${[...(model?.versions ?? [])].sort((one, other) => other.version - one.version).map((line) => html`<li key=${line.version}>
@@ -88,10 +91,11 @@ function Versions({ model, name, version, doctor, reload }) {
       <datalist id="aliases">${aliases.map(([one]) => html`<option key=${one} value=${one} />`)}</datalist>
       <button type="submit" class="primary" disabled=${change.busy || now === version.version}>Promote version ${version.version}</button>
     </form>
-    <p role="status">${now === version.version ? `${alias} is this version.` : now ? `${alias} is version ${now} now: promoting ${difference === null || Number.isNaN(difference) ? "moves it" : `changes the test accuracy by ${difference >= 0 ? "+" : "−"}${percent(Math.abs(difference))}`}.` : `There is no alias ${alias} yet.`}
+    <p role="status">${now === version.version ? `${alias} is this version.` : now ? `${alias} is version ${now} now: promoting ${difference === null || Number.isNaN(difference) ? "moves it" : `changes the test accuracy by ${difference >= 0 ? "+" : "−"}${percent(Math.abs(difference))}`}.${split ? ` Promoting also ends its ${["canary", "shadow"].filter((role) => split[role]).join(" and its ")}.` : ""}` : `There is no alias ${alias} yet.`}
       ${worst && now !== version.version ? html` <${Badge} state=${worst.severity}>The doctor objects: ${worst.title}<//>` : null}</p>
+    ${now && now !== version.version ? html`<${Try} alias=${alias} now=${now} version=${version.version} split=${split} change=${change} />` : null}
     <${Fault} error=${change.error} />
-    ${aliases.map(([one]) => html`<${History} key=${one} name=${name} alias=${one} version=${model.aliases[one]} change=${change} accuracy=${accuracy} />`)}
+    ${aliases.map(([one]) => html`<${History} key=${one} name=${name} alias=${one} version=${model.aliases[one]} split=${model.splits?.[one]} change=${change} accuracy=${accuracy} />`)}
     <${Tour} method="PUT" path=${at`/models/${name}/aliases/${alias || "champion"}`} json=${{ version: version.version }} />
   <//>`;
 }
@@ -99,13 +103,15 @@ function Versions({ model, name, version, doctor, reload }) {
 /** The names of a version, also those that the server computes. */
 const aliasesOf = (model, line) => [...["latest", "best"].filter((name) => model[name] === line.version), ...line.aliases];
 
-function History({ name, alias, version, change, accuracy }) {
-  const found = useResource(at`/models/${name}/aliases/${alias}`);
-  useEffect(() => { if (found.data && found.data.version !== version) found.reload(); }, [version]);
+function History({ name, alias, version, split, change, accuracy }) {
+  const found = useResource(at`/models/${name}/aliases/${alias}`, { every: split ? FIGURES_EVERY_MS : 0 });
+  const parts = partsOf(split ?? {});
+  useEffect(() => { if (found.data && (found.data.version !== version || partsOf(found.data) !== parts)) found.reload(); }, [version, parts]);
   const past = [...(found.data?.history ?? [])].reverse();
   const before = past.find((entry, index) => index > 0 && entry.version !== null && entry.version !== version && accuracy(entry.version) !== undefined)?.version;
   return html`<details class="alias-history"><summary>${alias} → version ${version}, changed ${plural(past.length, "time")}</summary>
-    <ol>${past.map((entry) => html`<li key=${entry.at}>${entry.version === null ? "removed" : `version ${entry.version}`} <span class="quiet">${ago(entry.at)}</span></li>`)}</ol></details>
+    <ol>${past.map((entry) => html`<li key=${entry.at}>${entry.version === null ? "removed" : `version ${entry.version}${partsOf(entry)}`} <span class="quiet">${ago(entry.at)}</span></li>`)}</ol></details>
+    ${split ? html`<${Split} alias=${alias} version=${version} split=${split} figures=${found.data?.figures} change=${change} />` : null}
     ${before ? html`<p><button type="button" disabled=${change.busy} onClick=${() => change.run(alias, before)}>Roll ${alias} back to version ${before}</button>
       <span class="quiet"> test accuracy ${percent(accuracy(before))} instead of ${percent(accuracy(version))}</span></p>` : null}`;
 }
