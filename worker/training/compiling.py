@@ -19,7 +19,7 @@ _OPTIMIZERS = {
 def compile_network(network: keras.Model, plan: TrainingPlan, steps_per_epoch: int) -> None:
     """Compile with categorical cross-entropy and accuracy, as in the lesson, and the plan's optimizer and schedule."""
     _compile(network, _optimizer(plan, _learning_rate(plan, steps_per_epoch), with_ema=plan.ema > 0))
-    _build_training_state(network)
+    build_training_state(network)
 
 
 def compile_afresh(network: keras.Model, plan: TrainingPlan) -> None:
@@ -75,7 +75,7 @@ class _Rate(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[mi
         return self._learning_rate * self._schedule.fraction(at, self._epochs, keras.ops)
 
 
-def _build_training_state(network: keras.Model) -> None:
+def build_training_state(network: keras.Model) -> None:
     """Create the optimizer's and the metrics' variables before the first step.
 
     TensorFlow traces a step that creates variables twice; measured here, this halves the wait for the first batch

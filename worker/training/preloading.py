@@ -3,7 +3,15 @@
 import gc
 import importlib
 
-_MODULES = ("worker.training.absent", "worker.training.pipeline", "worker.training.warmup")
+_MODULES = (
+    "worker.training.absent",
+    "worker.training.pipeline",
+    "worker.training.warmup",
+    # What an export imports when it begins: 0.26 s of processor time of every job.
+    "tf2onnx",
+    "tf2onnx.tfonnx",
+    "onnx.reference.ops",
+)
 
 
 def import_pipeline() -> None:

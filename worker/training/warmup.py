@@ -6,6 +6,8 @@ Skipped if there is a GPU: an idle trainer must not hold GPU memory while anothe
 import keras
 import numpy as np
 
+from worker.training.compiling import build_training_state
+
 
 def warm_up() -> None:
     """Train and evaluate a tiny network once. Leaves no state except warm caches."""
@@ -25,6 +27,7 @@ def warm_up() -> None:
         ]
     )
     model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    build_training_state(model)
     images, targets = np.zeros((4, 8, 8, 1), np.float32), np.eye(2, dtype=np.float32)[[0, 1, 0, 1]]
     model.fit(images, targets, batch_size=2, verbose=0, validation_data=(images, targets))
     keras.backend.clear_session()
