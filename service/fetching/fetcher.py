@@ -28,6 +28,7 @@ AT_ONCE = 4
 TIMEOUTS_OF_A_REQUEST = 3
 """All pictures of a request together may take this many times as long as one."""
 CHUNK_BYTES = 64 * 1024
+NO_URL = "the picture's server sends on to something that is no URL"
 HEADERS = {"Accept": "image/*", "Accept-Encoding": "identity", "User-Agent": "convserve"}
 
 
@@ -133,8 +134,8 @@ class PictureFetcher:
                     if response.status_code not in REDIRECTS:
                         return await _body(response, most_bytes)
                     url = str(httpx.URL(url).join(response.headers.get("location", "")))
-                except httpx.InvalidURL:
-                    raise PictureNotFetched("the picture's server sends on to something that is no URL") from None
+                except (httpx.InvalidURL, UnicodeError):
+                    raise PictureNotFetched(NO_URL) from None
                 except httpx.HTTPError:
                     raise PictureNotFetched("the picture's server broke off its answer") from None
                 finally:
@@ -146,20 +147,24 @@ class PictureFetcher:
         import httpx
 
         parsed = _checked_url(url)
+        # As it is sent: `parsed.host` decodes the name, which fails for some that begin with `xn--`.
+        host = parsed.raw_host.decode("ascii")
         port = parsed.port or (443 if parsed.scheme == "https" else 80)
-        address = await checked_address(parsed.host, port, self._resolve, self._is_allowed)
+        address = await checked_address(host, port, self._resolve, self._is_allowed)
         pinned = parsed.copy_with(host=address)
         request = client.build_request(
             "GET",
             pinned,
             headers={"Host": parsed.netloc.decode("ascii")},
             # The certificate is checked against the name, not against the address.
-            extensions={"sni_hostname": parsed.host},
+            extensions={"sni_hostname": host},
         )
         try:
             return await client.send(request, stream=True, follow_redirects=False)
         except httpx.HTTPError:
             raise PictureNotFetched("the picture's server does not answer") from None
+        except UnicodeError:  # httpx reads the redirect also when it does not follow it
+            raise PictureNotFetched(NO_URL) from None
 
 
 def _checked_url(url: str) -> "httpx.URL":
@@ -167,10 +172,10 @@ def _checked_url(url: str) -> "httpx.URL":
 
     try:
         parsed = httpx.URL(url)
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, UnicodeError):
         parsed = httpx.URL()
-    is_valid = parsed.scheme in {"http", "https"} and parsed.host and not parsed.userinfo and len(url) <= MAX_URL
-    if not is_valid:
+    is_valid = parsed.scheme in {"http", "https"} and parsed.raw_host and not parsed.userinfo and len(url) <= MAX_URL
+    if not is_valid or not 0 < (parsed.port or 80) < 2**16:
         raise PictureNotFetched("the picture's URL is not valid; expected http:// or https:// and a host")
     return parsed
 

@@ -109,9 +109,9 @@ def _inside(address: str, settings: ApiSettings) -> "httpx.URL | None":
             return None
         home = httpx.URL(settings.label_studio_url)
         url = home.join(address)
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, UnicodeError):
         raise PictureNotFetched("the task's picture has no valid address") from None
-    return url if (url.scheme, url.host, url.port) == (home.scheme, home.host, home.port) else None
+    return url if (url.scheme, url.raw_host, url.port) == (home.scheme, home.raw_host, home.port) else None
 
 
 async def _from_label_studio(state: ServiceState, url: "httpx.URL", most_bytes: int) -> bytes:
@@ -126,10 +126,12 @@ async def _from_label_studio(state: ServiceState, url: "httpx.URL", most_bytes: 
             httpx.AsyncClient(trust_env=False, timeout=TIMEOUT_S, headers=headers) as client,
             client.stream("GET", url) as response,
         ):
-            if response.is_redirect:
+            if response.has_redirect_location:
                 return await state.fetcher.bytes_of(str(url.join(response.headers["location"])), most_bytes)
             if response.status_code != HTTPStatus.OK:
                 raise PictureNotFetched(f"Label Studio answered {response.status_code} for the picture; expected 200")
             return await bounded(response.aiter_bytes(), most_bytes)
     except httpx.HTTPError:
         raise PictureNotFetched("Label Studio does not answer") from None
+    except (httpx.InvalidURL, UnicodeError):
+        raise PictureNotFetched("Label Studio sends on to something that is no URL") from None

@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from service.errors import PictureNotFetched
+from service.fetching.fetcher import FetchRules, PictureFetcher
 from service.labelling.pictures import picture_of, pictures_of
 from service.settings import ApiSettings
 from service.state import ServiceState
@@ -23,12 +24,24 @@ MOST_BYTES = 1000
 
 class LabelStudio(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        if self.path.startswith("/sent-on"):
+            self.send_on()
+            return
         is_known = self.headers["Authorization"] == "Token secret"
         body = b"x" * int(self.path.rpartition("/")[2])
         self.send_response(200 if is_known else 401)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def send_on(self) -> None:
+        """A redirect to the address in the query; without one there is no `Location`."""
+        self.send_response(302)
+        _, _, target = self.path.partition("?")
+        if target:
+            self.send_header("Location", target)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def log_message(self, *_: Any) -> None:  # noqa: ANN401 - the base class's own
         pass
@@ -87,3 +100,16 @@ async def test_what_label_studio_refuses_is_said(settings: ApiSettings, label_st
         await picture_of(state_with(settings, label_studio, "wrong"), {"image": "/data/1"}, "image")
     with pytest.raises(PictureNotFetched, match="does not answer"):
         await picture_of(state_with(settings, "http://127.0.0.1:1", "secret"), {"image": "/data/1"}, "image")
+
+
+async def test_addresses_that_cannot_be_are_refused_with_words(settings: ApiSettings, label_studio: str) -> None:
+    fetcher = PictureFetcher(FetchRules(is_enabled=True, max_picture_bytes=1, max_request_bytes=1, timeout_s=5.0))
+    known = state_with(settings, label_studio, "secret").settings
+    state = cast(ServiceState, SimpleNamespace(settings=known, fetcher=fetcher))
+    for address, words in (
+        ("/sent-on?http://xn--/", "no URL"),
+        ("/sent-on", "answered 302"),
+        ("http://xn--/a.png", "unknown host"),
+    ):
+        with pytest.raises(PictureNotFetched, match=words):
+            await picture_of(state, {"image": address}, "image")

@@ -101,6 +101,10 @@ async def test_the_connection_goes_to_the_checked_address_under_the_name(
         ("file:///etc/passwd", "expected http"),
         ("https://user:word@pictures.example/", "expected http"),
         ("http://[::1", "expected http"),
+        ("http://xn--/a.png", "unknown host"),
+        ("https://xn--a.example/a.png", "unknown host"),
+        ("http://pictures.example:99999/", "expected http"),
+        ("http://pictures.example/\ud800", "expected http"),
     ],
 )
 async def test_urls_that_are_refused_before_anything_is_sent(
@@ -110,6 +114,12 @@ async def test_urls_that_are_refused_before_anything_is_sent(
     with pytest.raises(PictureNotFetched, match=words):
         await fetcher().bytes_of(url, 1000)
     assert requests == []
+
+
+async def test_a_redirect_to_a_name_that_cannot_be_is_refused(asked: Callable[[Answer], list[httpx.Request]]) -> None:
+    asked(lambda _: httpx.Response(302, headers={"location": "http://xn--/"}))
+    with pytest.raises(PictureNotFetched, match="no URL"):
+        await fetcher().bytes_of("https://pictures.example/a.png", 1000)
 
 
 @pytest.mark.parametrize("target", ["http://127.0.0.1/secret", "//inside.example/", "https://both.example/"])
