@@ -2,14 +2,17 @@ import pytest
 import redis
 
 from tests.fakes import RecordingWakeUps
+from tests.plans import planned
 from worker.job_store.claims import MAX_ATTEMPTS
 from worker.job_store.reaper import SECOND_LOOK_S, Reaper
 from worker.job_store.store import JobStore
 from worker.job_store.wake_ups import WakeUps
+from worker.job_store.workers import claimant_of
 from worker.jobs.plan import plan
 from worker.jobs.records import Claim, History, Progress
 from worker.jobs.request import JobRequest
 from worker.jobs.states import JobState
+from worker.jobs.workers import WorkerFacts
 from worker.settings import WorkerSettings
 
 PLAN = plan(JobRequest(architecture="lenet5-fashion", dataset="fashion_mnist_sample", epochs=2))
@@ -160,3 +163,19 @@ def test_a_real_broker_counts_the_wake_ups_that_no_worker_has_taken(redis_url: s
     wake_ups.notify("a")
     wake_ups.notify("b")
     assert wake_ups.waiting() == 2
+
+
+def test_an_idle_worker_with_the_devices_is_woken_beside_smaller_ones(job_store: JobStore) -> None:
+    for number in range(3):
+        job_store.announce(f"small-{number}", 10**9)
+    wide = job_store.submit(planned(devices=2)).id
+    wake_ups = RecordingWakeUps()
+    Reaper(job_store, wake_ups).sweep()
+    assert wake_ups.notified == [wide], "nobody could run it: the smaller ones are left alone"
+    job_store.announce("large", 10**9, WorkerFacts(devices=2))
+    Reaper(job_store, wake_ups).sweep()
+    assert wake_ups.notified == [wide] * 5
+    job_store.claim(claimant=claimant_of("large"), devices=2)
+    waits = job_store.submit(planned(devices=2)).id
+    Reaper(job_store, wake_ups).sweep()
+    assert wake_ups.notified[5:] == [waits], "the large one is busy"

@@ -17,6 +17,7 @@ from tests.learning.trainings import trained
 from tests.plans import SAMPLE, planned
 from worker.jobs.errors import TrainingFailed
 from worker.training.export import check_exportable
+from worker.training.parallel.devices import on_devices
 from worker.training.splits import test_split
 
 assert keras.backend.backend() == "jax"
@@ -32,6 +33,13 @@ except TrainingFailed as error:
     assert error.failure.code == "export_unavailable", error
 else:
     raise AssertionError("JAX cannot export")
+try:
+    on_devices(2)
+except TrainingFailed as error:
+    assert error.failure.code == "devices_unavailable", error
+    assert "Keras runs on jax" in error.failure.message, error
+else:
+    raise AssertionError("several devices need TensorFlow")
 """
 
 

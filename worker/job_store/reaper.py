@@ -8,7 +8,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from worker.job_store.store import JobStore
 from worker.job_store.wake_ups import WakeUps
@@ -66,8 +66,26 @@ class Reaper(threading.Thread):
         # Workers of earlier versions take only the job that a wake-up names; ours take the one whose turn it is.
         n_queued = self._job_store.n_queued()
         n_missing = n_queued - self._wake_ups.waiting() if n_queued else 0
-        for job in self._job_store.queued(min(n_missing, MOST_SENT)) if n_missing > 0 else ():
+        queued = self._job_store.queued(min(n_missing, MOST_SENT)) if n_missing > 0 else []
+        for job in queued:
             self._wake_ups.notify(job)
+        self._wake_beyond_smaller_workers(queued)
+
+    def _wake_beyond_smaller_workers(self, queued: Sequence[str]) -> None:
+        """Send more wake-ups where an idle worker could run a job for several devices and others would use them up.
+
+        A worker with fewer devices takes a wake-up as well and does nothing. With one wake-up in every sweep, a job
+        would wait for as many sweeps as such workers are idle.
+        """
+        needed = {devices: job for job, devices in zip(queued, self._job_store.devices_needed(queued), strict=True)}
+        fewest = min((devices for devices in needed if devices > 1), default=None)
+        if fewest is None:
+            return
+        idle = [worker.devices for worker in self._job_store.workers() if worker.running is None]
+        if any(devices >= fewest for devices in idle):
+            n_smaller = sum(devices < fewest for devices in idle)
+            for _ in range(min(n_smaller, MOST_SENT)):
+                self._wake_ups.notify(needed[fewest])
 
     def _expired_for_good(self) -> list[Claim]:
         now = self._clock()

@@ -162,6 +162,14 @@ class JobStore(AnnouncedWorkers):
         with server_errors():
             return cast(list[str], self._redis.zrange(keys.QUEUED, 0, -1 if most is None else most - 1))
 
+    def devices_needed(self, jobs: Sequence[str]) -> list[int]:
+        """How many devices each of these jobs needs."""
+        with server_errors():
+            pipeline = self._redis.pipeline(transaction=False)
+            for job in jobs:
+                pipeline.hget(keys.job_key(job), "devices")
+            return [int(devices or 1) for devices in pipeline.execute()]
+
     def n_queued(self) -> int:
         """How many jobs wait."""
         with server_errors():
