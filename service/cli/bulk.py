@@ -7,6 +7,7 @@ from rich.console import Console
 
 from service.cli.client import Client
 from service.cli.errors import CommandFailed
+from service.cli.files import require_writable
 from service.cli.json_lines import print_line
 from service.cli.own_photos import as_archive
 from service.cli.train import require_success, watch
@@ -48,6 +49,8 @@ def run_bulk(
         raise CommandFailed(f"--format must be csv or jsonl, got {chosen!r}")
     if as_json and output == STDOUT:
         raise CommandFailed("--json needs a file for the rows; name it with --output")
+    if output != STDOUT:
+        require_writable(output)
     console = Console(stderr=True)
     job = watch(client, _submitted(client, f"{_version_path(named)}/predictions?top_k={top_k}", pictures), console)
     require_success(job)

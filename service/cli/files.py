@@ -1,5 +1,6 @@
 """Files of the user: what cannot be read or written is one line, never a traceback."""
 
+import os
 from pathlib import Path
 
 from service.cli.errors import CommandFailed
@@ -27,3 +28,14 @@ def make_directory(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CommandFailed(f"cannot write {path}: {error.strerror}") from error
+
+
+def require_writable(path: Path) -> None:
+    """Check that a file can be written before long work for it begins. Raises `CommandFailed`."""
+    directory = path.absolute().parent
+    if not directory.is_dir():
+        raise CommandFailed(f"cannot write {path}: there is no directory {directory}")
+    if path.is_dir():
+        raise CommandFailed(f"cannot write {path}: it is a directory")
+    if not os.access(path if path.exists() else directory, os.W_OK):
+        raise CommandFailed(f"cannot write {path}: permission denied")
