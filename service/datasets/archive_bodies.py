@@ -15,8 +15,9 @@ from starlette.requests import Request
 
 from model_store.errors import NO_SPACE
 from model_store.free_space import has_space_for
+from service.datasets.recognised_bodies import RecognisedBody
 from service.errors import BodyTooLarge, BodyTypeUnsupported, DiskFull, UploadRejected
-from service.web.content_types import refuse_encoded, shown_type
+from service.web.content_types import UNTOLD, refuse_encoded, shown_type
 from service.web.multipart import FormReader
 from worker.datasets.upload.options import UploadOptions
 
@@ -78,8 +79,8 @@ def body_of(
     hint: str,
     check_query: Callable[[], object],
     max_field_bytes: int = MAX_FIELD_BYTES,
-) -> "ArchiveForm | WholeBody":
-    """How the body of a request holds its file, by its content type.
+) -> "ArchiveForm | WholeBody | RecognisedBody":
+    """How the body of a request holds its file, by its content type, or by how it begins if it does not say.
 
     Args:
         request: with its body still unread.
@@ -98,10 +99,11 @@ def body_of(
     kind = shown_type(content_type).lower()
     if kind == "multipart/form-data":
         return ArchiveForm(content_type, hint, max_field_bytes)
-    if kind not in types:
-        raise BodyTypeUnsupported(expected, kind, hint)
+    refusal = BodyTypeUnsupported(expected, kind, hint)
+    if kind not in types and kind not in UNTOLD:
+        raise refusal
     check_query()
-    return WholeBody()
+    return WholeBody() if kind in types else RecognisedBody(refusal)
 
 
 async def write_body(request: Request, body: "ReceivedBody", target: Path, max_bytes: int, min_free_bytes: int) -> None:

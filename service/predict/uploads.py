@@ -26,7 +26,7 @@ from service.predict.encoded_pictures import (
 from service.predict.picture_forms import Part, PictureForm
 from service.predict.rejection import Rejection
 from service.web.base64_text import BASE64_EXPECTED, decode_base64
-from service.web.content_types import refuse_encoded, shown_type
+from service.web.content_types import UNTOLD, refuse_encoded, shown_type
 from service.web.strict_json import parse_json
 from worker.pictures.headers import picture_format
 from worker.pictures.pixels import PictureRejected, PictureTooLarge
@@ -41,8 +41,6 @@ EXPECTED = (
 HINT = "With curl: -F file=@picture.png"
 _SLASH = re.compile(r"[/\\]")
 _JSON = re.compile(r"application/(json|.+\+json)")
-_UNTOLD = frozenset({"none", "application/x-www-form-urlencoded"})
-"""No Content-Type, as `curl -T` sends files, and the one of `curl --data-binary`, which says nothing about the body."""
 _RAW, _JSON_BODY = "application/octet-stream", "application/json"
 _SIGNATURE_BYTES = 64
 """More than the longest signature of a picture."""
@@ -142,7 +140,7 @@ async def read_uploads(
     refuse_encoded(headers)
     content_type = headers.get("content-type", "")
     kind = shown_type(content_type).lower()
-    if kind in _UNTOLD:
+    if kind in UNTOLD:
         body, kind = await _recognised(body, kind)
     if kind == "multipart/form-data":
         form = PictureForm(content_type, max_pictures, max_picture_bytes, () if fields is None else fields.names)

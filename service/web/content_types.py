@@ -4,6 +4,9 @@ from starlette.datastructures import Headers
 
 from service.errors import BodyTypeUnsupported
 
+UNTOLD = frozenset({"none", "application/x-www-form-urlencoded"})
+"""No Content-Type, as `curl -T` sends files, and the one of `curl --data-binary`, which says nothing about the body."""
+
 
 def refuse_encoded(headers: Headers) -> None:
     """Refuse compressed bodies, which may expand a thousandfold.

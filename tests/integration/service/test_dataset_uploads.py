@@ -104,6 +104,8 @@ async def test_an_option_that_cannot_be_is_named_before_the_body_is_read(
         ({"content": b"{}", "headers": {"Content-Type": "application/json"}}, 415, "content_type_unsupported"),
         ({"content": b"x", "headers": ZIP | {"Content-Encoding": "gzip"}}, 415, "content_type_unsupported"),
         ({"data": {"title": "no file"}}, 415, "content_type_unsupported"),
+        ({"content": b"cat,1,2,3\n"}, 415, "content_type_unsupported"),
+        ({"content": b"PK\3"}, 422, "upload_invalid"),
         ({"files": {"archive": ("a.zip", b"PK")}}, 422, "upload_invalid"),
         ({"files": [("file", ("a.zip", b"PK")), ("file", ("b.zip", b"PK"))]}, 422, "upload_invalid"),
         ({"files": {"file": ("a.zip", b"PK")}, "data": {"title": "x" * 5000}}, 422, "upload_invalid"),
@@ -120,6 +122,21 @@ async def test_a_body_that_is_no_archive_is_refused_and_leaves_nothing(
     answer = await api.post("/datasets", params={"name": "pets"}, **request_options)
     assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
     assert leftovers(settings, store) == []
+
+
+@pytest.mark.parametrize("headers", [{}, {"Content-Type": "application/x-www-form-urlencoded"}])
+async def test_an_archive_whose_type_is_not_said_is_known_by_how_it_begins(
+    api: httpx.AsyncClient, headers: dict[str, str]
+) -> None:
+    archive = zipped(two_classes())
+
+    async def dripping() -> AsyncIterator[bytes]:
+        for start in (0, 1, 3):
+            yield archive[start : {0: 1, 1: 3, 3: None}[start]]
+
+    answer = await api.post("/datasets?name=pets", content=dripping(), headers=headers)
+    assert answer.status_code == 202, answer.text
+    assert (await converted(api))["state"] == "ready"
 
 
 async def test_an_archive_that_breaks_a_rule_is_refused_at_once_and_leaves_nothing(
