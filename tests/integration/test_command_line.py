@@ -14,7 +14,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from tests.busy_machine import PATIENCE_S, exit_code
+from tests.busy_machine import PATIENCE_S, exit_code, settings_when_busy
 from tests.running import Stack, submit, wait_for
 from worker.datasets import load_dataset
 
@@ -182,7 +182,7 @@ def test_ctrl_c_leaves_the_job_or_cancels_it(
 
 def test_the_demo_trains_classifies_and_leaves_only_its_files(tmp_path: Path) -> None:
     directory = tmp_path / "demo"
-    shown = convserve("demo", "--dir", str(directory))
+    shown = convserve("demo", "--dir", str(directory), **settings_when_busy())
     assert shown.returncode == 0, shown.stderr
     accuracy = re.search(r"Test accuracy (0\.\d{4})", shown.stdout)
     assert accuracy is not None
