@@ -12,10 +12,8 @@ import json
 import sqlite3
 import threading
 import zlib
-from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +22,7 @@ from worker.jobs.records import JobRecord
 from worker.jobs.states import JobState
 from worker.ledger.entries import Entry, Kind
 from worker.ledger.index_file import opened, usable
+from worker.ledger.kind_counts import KindCounts
 
 ROWS_PER_KIND = 40.0
 """Reading so many jobs in order takes as long as finding the newest jobs of one kind (50 us of one core)."""
@@ -31,8 +30,6 @@ ROWS_PER_MATCH, ROWS_PER_SOUGHT_KIND = 0.15, 0.6
 """The same for the number of one job that matches, when all are read, and for the place where those of a kind begin."""
 PATIENCE = 8
 """Reading in order ends after so many times the jobs that were expected: those that match may all be old."""
-FILTERS_KEPT = 64
-"""By each thread, the kinds that match: 8 bytes for each, 200 kB for all of 24,000 kinds."""
 COLUMNS = ("state", "owner", "model", "dataset", "architecture")
 
 
@@ -48,6 +45,7 @@ class LedgerIndex:
         self._usable_path: Path | None = None
         self._local = threading.local()
         self._opening = threading.Lock()
+        self._counts = KindCounts(lambda: opened(self._usable()))
 
     def find(self, wanted: JobFilter, below: float = NEWEST, limit: int = 50) -> tuple[list[Found], int]:
         """The newest jobs that match, and how many match in all."""
@@ -56,8 +54,7 @@ class LedgerIndex:
         group = wanted.properties.get("group")
         if group is not None:
             return self._of_group(group, condition, values, floor, limit)
-        matching = self._matching(condition, values)
-        total, n_kinds = matching.jobs, len(matching.kinds)
+        total, n_kinds = self._counts.matching(condition, values)
         if not total or not limit:
             return [], total
         last = self.last_sequence()
@@ -71,7 +68,7 @@ class LedgerIndex:
                 return found, total
             floor = lowest
         look = self._merged if n_kinds_rows < n_match_rows else self._sorted
-        return found + look(matching.kinds, floor, limit - len(found)), total
+        return found + look(self._counts.kinds(condition, values), floor, limit - len(found)), total
 
     def records(self, ids: Sequence[str]) -> dict[str, JobRecord]:
         """The records of these jobs; those that are not here are left out."""
@@ -125,18 +122,6 @@ class LedgerIndex:
             _drop(db, segment)
             db.execute("DELETE FROM segments WHERE name = ?", (segment,))
 
-    def _matching(self, condition: str, values: Sequence[str]) -> "_Matching":
-        """The kinds that match, looked for once as long as nothing changes: of 24,000 kinds that takes 1 to 5 ms."""
-        db, kept = self._db, self._kept
-        (of_others,) = db.execute("PRAGMA data_version").fetchone()  # counts the changes of other connections only
-        if kept.changes != (of_others, db.total_changes) or len(kept.known) >= FILTERS_KEPT:
-            kept.changes, kept.known = (of_others, db.total_changes), {}
-        key = (condition, *values)
-        if key not in kept.known:
-            rows = db.execute(f"SELECT kind, n FROM kinds WHERE {condition}", values).fetchall()
-            kept.known[key] = _Matching(sum(n for _, n in rows), array("q", (kind for kind, _ in rows)))
-        return kept.known[key]
-
     def _sorted(self, kinds: Sequence[int], below: int, limit: int) -> list[Found]:
         # The numbers are in the index of kinds; only the jobs of the page are read.
         query = (
@@ -178,20 +163,16 @@ class LedgerIndex:
         return [job for job in found if job.sequence < below][:limit], len(found)
 
     @property
-    def _kept(self) -> "_Kept":
-        if not hasattr(self._local, "kept"):
-            self._local.kept = _Kept()
-        kept: _Kept = self._local.kept
-        return kept
-
-    @property
     def _db(self) -> sqlite3.Connection:
         db: sqlite3.Connection | None = getattr(self._local, "db", None)
         if db is None:
-            with self._opening:
-                self._usable_path = self._usable_path or usable(self._path)
-                db = self._local.db = opened(self._usable_path)
+            db = self._local.db = opened(self._usable())
         return db
+
+    def _usable(self) -> Path:
+        with self._opening:
+            self._usable_path = self._usable_path or usable(self._path)
+            return self._usable_path
 
     @contextlib.contextmanager
     def _change(self) -> Iterator[sqlite3.Connection]:
@@ -220,21 +201,6 @@ def _condition(wanted: JobFilter) -> tuple[str, list[str]]:
         conditions.append("instr(tags, ?) > 0")
         values.append(f" {wanted.properties['tag']} ")
     return " AND ".join(conditions), values
-
-
-class _Matching(NamedTuple):
-    """What a condition matches: so many jobs, and which kinds."""
-
-    jobs: int
-    kinds: "array[int]"
-
-
-@dataclass
-class _Kept:
-    """What each condition matches, and the number of changes of the file at which that was looked for."""
-
-    changes: tuple[int, int] = (-1, -1)
-    known: dict[tuple[str, ...], _Matching] = field(default_factory=dict)
 
 
 class _Row(NamedTuple):

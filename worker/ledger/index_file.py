@@ -37,7 +37,7 @@ def usable(path: Path) -> Path:
 
 def opened(path: Path) -> sqlite3.Connection:
     """A connection to the file, which is made, or made anew, when there is none of this layout."""
-    db = sqlite3.connect(path, timeout=30, isolation_level=None)
+    db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = NORMAL")
     if db.execute("PRAGMA user_version").fetchone()[0] != LAYOUT:
