@@ -9,13 +9,14 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from contextvars import Context
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model_store import ArtifactCorrupt
+from model_store import ArtifactCorrupt, StoreError
 from service.inference.engine import Engine
 from service.inference.network import Pixels
 from service.models.index import Damage
@@ -89,12 +90,14 @@ class Shadows:
     async def _work(self) -> None:
         while self._waiting:
             mirrored = self._waiting[0]
-            if await self._is_idle_until(mirrored.until):
-                await self._compare(mirrored)
-            else:
-                mirrored.trial.count(Role.SHADOW, "dropped")
-            self._waiting.popleft()
-            self._n_bytes -= mirrored.pixels.nbytes
+            try:
+                if await self._is_idle_until(mirrored.until):
+                    await self._compare(mirrored)
+                else:
+                    mirrored.trial.count(Role.SHADOW, "dropped")
+            finally:  # whatever happens to it, it must not be in the way of the others
+                self._waiting.popleft()
+                self._n_bytes -= mirrored.pixels.nbytes
 
     async def _is_idle_until(self, until: float) -> bool:
         """Wait for a moment without predictions; False when there is none in time."""
@@ -113,7 +116,8 @@ class Shadows:
             trial.count(Role.SHADOW, "errors")
             logger.debug("the shadow of alias %s of model %s failed: %r", trial.alias, trial.model, error)
             if isinstance(error, ArtifactCorrupt):
-                await self._on_damaged(Damage(error.model, error.version, error.file))
+                with suppress(StoreError):  # the store went away meanwhile; the next request finds the damage again
+                    await self._on_damaged(Damage(error.model, error.version, error.file))
             return
         trial.count(Role.SHADOW, "requests")
         trial.answered(Role.SHADOW, len(best), time.perf_counter() - began_at)

@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 import pytest
 
-from model_store import Manifest, ModelStore
+from model_store import ArtifactCorrupt, Manifest, ModelStore, StoreUnavailable
 from service.inference.engine import Engine, EngineRules
 from service.models.index import Damage
 from service.splits import shadows as shadows_module
@@ -112,6 +112,24 @@ async def test_an_error_of_a_shadow_is_counted_and_does_not_stop_the_others(tria
         broken.offer(trial, PIXELS, np.zeros(3, np.intp))
     await counted(trial, 2, "errors")
     broken.close()
+
+
+async def test_a_damaged_shadow_of_a_store_that_went_away_is_not_in_the_way_of_others(trial: Trial, load: Load) -> None:
+    asked: list[int] = []
+
+    async def find_damage(manifest: Manifest) -> None:
+        asked.append(manifest.version)
+        raise ArtifactCorrupt(manifest.model, manifest.version, "model.onnx", "its checksum differs")
+
+    async def gone(_: Damage) -> None:
+        raise StoreUnavailable("s3://bucket", "connection reset")
+
+    broken = Shadows(cast(Engine, SimpleNamespace(load=find_damage)), lambda: load.is_busy, gone)
+    for n in range(1, 4):
+        broken.offer(trial, PIXELS, np.array([3, 3, 3]))
+        await counted(trial, n, "errors")
+    await turns()
+    assert len(asked) == trial.counts["shadow.errors"] == 3
 
 
 def test_the_median_is_right_within_6_percent(trial: Trial) -> None:
