@@ -39,6 +39,7 @@ from service.quotas.usage import Usage
 from service.routes.datasets import require_owner_of
 from service.settings import ApiSettings
 from service.state import ServiceState
+from service.web.content_types import shown_type
 from service.web.key_errors import NotOwner
 from service.web.problem_docs import problem_responses
 from service.web.quota_errors import StorageExceeded
@@ -196,9 +197,9 @@ async def send_piece(
     meanwhile, a quota), the bytes stay; repeat the request with an empty body.
     """
     require_version(version)
-    kind = request.headers.get("content-type", "")
-    if kind != PIECE_TYPE:
-        raise BodyTypeUnsupported(f"Content-Type {PIECE_TYPE}", kind[:80], "It is what clients of tus send.")
+    kind = shown_type(request.headers.get("content-type", ""))
+    if kind.lower() != PIECE_TYPE:
+        raise BodyTypeUnsupported(f"Content-Type {PIECE_TYPE}", kind, "It is what clients of tus send.")
     found = await asyncio.to_thread(_uploads(state.settings).find, upload, caller.name)
     with found.locked():
         if offset != found.offset:

@@ -26,11 +26,13 @@ def metadata_fields(metadata: str) -> dict[str, str]:
     pairs = [pair.strip() for pair in metadata.split(",") if pair.strip()]
     if len(pairs) > MOST_METADATA:
         raise header_refused("Upload-Metadata", f"Too many pairs; expected at most {MOST_METADATA}")
-    fields = {}
+    fields: dict[str, str] = {}
     for pair in pairs:
         key, _, value = pair.partition(" ")
         if key in IGNORED:
             continue
+        if key in fields:
+            raise header_refused("Upload-Metadata", f"The key {key[:40]!r} comes twice; expected it once")
         try:
             fields[key] = base64.b64decode(value, validate=True).decode()
         except (binascii.Error, UnicodeDecodeError):

@@ -136,6 +136,7 @@ async def test_pictures_are_added_to_a_dataset_in_pieces(api: httpx.AsyncClient)
         ({"Upload-Offset": "3"}, 409, "offset_conflict"),
         ({"Upload-Offset": None}, 409, "offset_conflict"),
         ({"Content-Type": "application/zip"}, 415, "content_type_unsupported"),
+        ({"Content-Type": None}, 415, "content_type_unsupported"),
         ({"Tus-Resumable": "0.2.2"}, 412, "tus_unsupported"),
     ],
 )
@@ -146,6 +147,7 @@ async def test_a_piece_that_does_not_fit_is_refused(
     headers = {name: value for name, value in {**PIECE, "Upload-Offset": "0", **changes}.items() if value is not None}
     answer = await api.patch(at, content=b"x" * 10, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert "got ." not in answer.json()["detail"]
     assert await offset_of(api, at) == 0
 
 
@@ -164,6 +166,8 @@ async def test_what_cannot_be_is_refused_before_a_byte_is_sent(api: httpx.AsyncC
     assert (await api.post("/uploads", headers=metadata(name="pets"))).status_code == 422
     no_base64 = {"Upload-Length": "9", "Upload-Metadata": "name ???"}
     assert (await api.post("/uploads", headers=no_base64)).status_code == 422
+    twice = {"Upload-Length": "9", "Upload-Metadata": "name cGV0cw==,name Y2F0cw=="}
+    assert "twice" in (await api.post("/uploads", headers=twice)).json()["detail"]
     described = await api.options("/uploads")
     assert described.headers["tus-max-size"] == str(settings.max_dataset_bytes)
     assert "termination" in described.headers["tus-extension"]
