@@ -1,6 +1,7 @@
 """A job that classifies many pictures continues after what it had written."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ from tests.learning.listener import Listener
 from tests.unit.service.tiny_networks import CLASSES, publish
 from worker.datasets.upload.options import UploadLimits
 from worker.jobs.bulk_plan import plan_predictions
-from worker.predictions.options import BulkOrder
-from worker.predictions.rows import Row, written
+from worker.jobs.errors import TrainingFailed
+from worker.predictions.options import BulkOrder, ReaderOrder
+from worker.predictions.process import ReaderDied
+from worker.predictions.rows import Counted, Refused, Row, written
 from worker.supervision.messages import Order
 from worker.training import many_predictions
 
@@ -49,15 +52,81 @@ def order(tmp_path: Path, store: ModelStore, attempt: str) -> Order:
     )
 
 
-def test_a_job_that_was_killed_goes_on_behind_its_last_part(
-    tmp_path: Path, store: ModelStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def submitted(tmp_path: Path, store: ModelStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five pictures, whose rows are written two at a time."""
     monkeypatch.setattr(many_predictions, "ROWS_OF_A_PART", 2)
     publish(store)
     archive = tmp_path / "archive.zip"
     archive.write_bytes(zipped({f"{n}.png": picture(28 * n) for n in range(5)}))
     store.imports.put(JOB, archive)
     store.predictions.put_order(JOB, BulkOrder(limits=LIMITS, max_pictures=10).model_dump_json().encode())
+
+
+def rows_of(store: ModelStore) -> list[list[str]]:
+    """The table, without its head."""
+    parts = store.predictions.parts(JOB, "csv")
+    table = b"".join(chunk for part in parts for chunk in store.predictions.read(part)).decode().splitlines()
+    assert table[0].startswith("name,label,score")
+    return [line.split(",") for line in table[1:]]
+
+
+@pytest.mark.parametrize("deaths_of_others", [0, 1])
+@pytest.mark.usefixtures("submitted")
+def test_a_picture_that_ends_its_reader_is_a_row_and_costs_the_others_nothing(
+    tmp_path: Path, store: ModelStore, monkeypatch: pytest.MonkeyPatch, deaths_of_others: int
+) -> None:
+    """`2.png` ends every reader that decodes it; another reader dies of something else behind it."""
+    others = [4] * deaths_of_others
+    real = many_predictions.reading
+
+    @contextmanager
+    def mortal(task: ReaderOrder) -> Iterator[Iterator[Row | Counted | Refused]]:
+        with real(task) as messages:
+            yield dying(task, messages)
+
+    def dying(task: ReaderOrder, messages: Iterator[Row | Counted | Refused]) -> Iterator[Row | Counted | Refused]:
+        yield next(messages)
+        for at, row in enumerate(messages, task.start):
+            if (at == 2 and at not in task.crashed) or (at in others and not others.clear()):
+                raise ReaderDied("the process that reads the pictures ended with -11")
+            yield row
+
+    monkeypatch.setattr(many_predictions, "reading", mortal)
+    many_predictions.run_predictions(order(tmp_path, store, "only"), Listener(), None)
+    rows = rows_of(store)
+    assert [row[0] for row in rows] == [f"{n}.png" for n in range(5)]
+    assert [row[1] for row in rows] == [*CLASSES[:2], "", *CLASSES[3:5]]
+    assert "ended the process" in ",".join(rows[2])
+
+
+@pytest.mark.usefixtures("submitted")
+def test_readers_that_die_at_once_or_again_and_again_end_the_job(
+    tmp_path: Path, store: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers: list[ReaderOrder] = []
+
+    @contextmanager
+    def dead(task: ReaderOrder) -> Iterator[Iterator[Row | Counted | Refused]]:
+        readers.append(task)
+        yield died(n_messages)
+
+    def died(n_messages: int) -> Iterator[Row | Counted | Refused]:
+        yield from [Counted(total=5)] * n_messages
+        raise ReaderDied("the process that reads the pictures ended with -9")
+
+    monkeypatch.setattr(many_predictions, "reading", dead)
+    for n_messages, most in ((0, 1), (1, many_predictions.MOST_READERS)):
+        readers.clear()
+        with pytest.raises(TrainingFailed, match="not all read"):
+            many_predictions.run_predictions(order(tmp_path, store, f"after-{n_messages}"), Listener(), None)
+        assert len(readers) == most
+
+
+@pytest.mark.usefixtures("submitted")
+def test_a_job_that_was_killed_goes_on_behind_its_last_part(
+    tmp_path: Path, store: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
 
     def killed_later(rows: Sequence[Row], top_k: int, *, is_first: bool) -> dict[RowFormat, bytes]:
         if not is_first:
@@ -73,11 +142,9 @@ def test_a_job_that_was_killed_goes_on_behind_its_last_part(
     listener = Listener()
     many_predictions.run_predictions(order(tmp_path, store, "second"), listener, None)
 
-    parts = store.predictions.parts(JOB, "csv")
-    table = b"".join(chunk for part in parts for chunk in store.predictions.read(part)).decode().splitlines()
-    assert table[0].startswith("name,label,score")
-    assert [line.split(",")[0] for line in table[1:]] == [f"{n}.png" for n in range(5)]
-    assert [line.split(",")[1] for line in table[1:]] == list(CLASSES[:5])
+    rows = rows_of(store)
+    assert [row[0] for row in rows] == [f"{n}.png" for n in range(5)]
+    assert [row[1] for row in rows] == list(CLASSES[:5])
     assert (listener.told[-1].step, listener.told[-1].steps) == (5, 5)
     assert (listener.model.name, listener.model.version) == ("brightness", 1)
     assert store.predictions.delete(JOB) > 0

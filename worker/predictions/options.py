@@ -51,6 +51,8 @@ class ReaderOrder(BaseModel, defer_build=True):
     classes: tuple[str, ...]
     top_k: int
     start: int = Field(default=0, description="Pictures that were classified already.")
+    one_by_one: bool = Field(default=False, description="No batches, so that the end of the process tells its picture.")
+    crashed: frozenset[int] = Field(default=frozenset(), description="Positions of pictures that ended the process.")
     order: BulkOrder
     threads: int = 1
     niceness: int = 10

@@ -28,6 +28,7 @@ from worker.predictions.options import Fault, ReaderOrder
 from worker.predictions.rows import Failed
 
 Shape = tuple[int, int, int]
+CRASHED = Fault(code="picture_invalid", message="the picture ended the process that decodes it, twice")
 
 
 class Read(NamedTuple):
@@ -85,6 +86,7 @@ class ArchivePictures:
 
     def __init__(self, order: ReaderOrder, opened: ExitStack) -> None:
         limits, self._order, self._shape = order.order.limits, order.order, order.input_shape
+        self._crashed = order.crashed
         path, _ = as_zip(Path(str(order.archive)), Path(order.folder), limits, None, lambda _: None)
         self._archive = opened.enter_context(path.open("rb"))
         entries = read_directory(self._archive, limits.max_files, limits.max_unpacked_bytes, None)
@@ -109,9 +111,10 @@ class ArchivePictures:
 
     def read(self, start: int) -> Iterator[Read]:
         """The pictures from a position on."""
-        for path, entry in self._files[start:]:
+        for at, (path, entry) in enumerate(self._files[start:], start):
             name = self._order.names.get(path, path)
-            found = self._order.rejected.get(path) or self._pixels_or_fault(entry)
+            known = CRASHED if at in self._crashed else self._order.rejected.get(path)
+            found = known or self._pixels_or_fault(entry)
             if isinstance(found, Fault):
                 yield Read(name, None, Failed(name=name, error=found))
             else:

@@ -40,7 +40,7 @@ def classify(order: ReaderOrder, network: Network, send: Callable[[Row | Counted
         pictures = open_pictures(order, opened)
         send(Counted(total=pictures.total, left_out=pictures.left_out))
         values = int(np.prod(order.input_shape))
-        n = max(1, min(BATCH, BATCH_VALUES // values))
+        n = 1 if order.one_by_one else max(1, min(BATCH, BATCH_VALUES // values))
         rest = pictures.read(order.start)
         while batch := list(islice(rest, n)):
             for row in _rows(batch, order, network):

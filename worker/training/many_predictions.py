@@ -1,10 +1,12 @@
 """The job that classifies many pictures: another process reads them, and their rows go into the store in parts.
 
-After an interruption the job continues after the last part, since the order of the pictures does not change.
+After an interruption the job continues after the last part, since the order of the pictures does not change. So it does
+when the reader dies; a picture that ends two of them is a row with an error, and costs the others nothing.
 """
 
 import logging
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -29,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 ROWS_OF_A_PART = 500
 REPORT_EVERY_S = 0.5
+MOST_READERS = 20
+"""A picture that ends its reader costs three of them: in a batch, alone, and once more to be sure."""
 
 
 def run_predictions(order: Order, link: Link, dataset: Dataset | None) -> None:
@@ -95,17 +99,37 @@ def _images_of(dataset: Dataset, split: str) -> NDArray[np.uint8]:
 def _classify(task: ReaderOrder, job: str, store: ModelStore, link: Link) -> None:
     if task.start:
         logger.info("goes on behind picture %d", task.start)
-    try:
-        with reading(task) as messages:
-            parts = _Parts(store, job, task.top_k, task.start)
-            for row in _rows(messages, parts, link):
-                parts.add(row)
-            parts.finish()
-    except ReaderDied as error:
-        hint = "One of the pictures may crash the decoder, or take more memory than allowed; see the log of the worker."
-        failure = JobFailure(code="pictures_unusable", message=f"The pictures were not all read: {error}.", hint=hint)
-        raise TrainingFailed(failure) from error
+    parts = _Parts(store, job, task.top_k, task.start)
+    for n in range(MOST_READERS):
+        folder = Path(task.folder) / f"reader-{n}"
+        folder.mkdir()
+        parts.is_counted = False
+        try:
+            with reading(task.model_copy(update={"folder": str(folder)})) as messages:
+                for row in _rows(messages, parts, link):
+                    parts.add(row)
+            break
+        except ReaderDied as error:
+            logger.warning("picture %d: %s", parts.done, error)
+            if not parts.is_counted or n == MOST_READERS - 1:
+                raise TrainingFailed(_unread(error)) from error
+            task = _after_death(task, parts.done)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    parts.finish()
     logger.info("%d pictures, of which %d could not be read", parts.done, parts.failed)
+
+
+def _after_death(task: ReaderOrder, done: int) -> ReaderOrder:
+    """What the next reader does: look at the pictures one by one, and leave out the one that has ended two readers."""
+    if task.one_by_one and task.start == done:
+        return task.model_copy(update={"one_by_one": False, "crashed": task.crashed | {done}})
+    return task.model_copy(update={"one_by_one": True, "start": done})
+
+
+def _unread(error: ReaderDied) -> JobFailure:
+    hint = "Pictures may crash the decoder, or take more memory than allowed; see the log of the worker."
+    return JobFailure(code="pictures_unusable", message=f"The pictures were not all read: {error}.", hint=hint)
 
 
 def _rows(messages: Iterator[Row | Counted | Refused], parts: "_Parts", link: Link) -> Iterator[Row]:
@@ -113,7 +137,7 @@ def _rows(messages: Iterator[Row | Counted | Refused], parts: "_Parts", link: Li
     for message in messages:
         match message:
             case Counted():
-                total = message.total
+                total, parts.is_counted = message.total, True
                 for reason, n in sorted(message.left_out.items()):
                     logger.info("%d files are left out: %s", n, reason.replace("_", " "))
             case Refused():
@@ -145,6 +169,7 @@ class _Parts:
     Attributes:
         done: rows so far, with those of earlier attempts.
         failed: of this attempt's rows, those without an answer.
+        is_counted: the reader under way has said how many pictures there are.
     """
 
     store: ModelStore
@@ -152,6 +177,7 @@ class _Parts:
     top_k: int
     done: int
     failed: int = 0
+    is_counted: bool = False
     rows: list[Row] = field(default_factory=list)
 
     def add(self, row: Row) -> None:
