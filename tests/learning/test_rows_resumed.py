@@ -15,7 +15,7 @@ from worker.datasets.upload.options import UploadLimits
 from worker.jobs.bulk_plan import plan_predictions
 from worker.jobs.errors import TrainingFailed
 from worker.predictions.options import BulkOrder, ReaderOrder
-from worker.predictions.process import ReaderDied
+from worker.predictions.process import ReaderDied, reading
 from worker.predictions.rows import Counted, Refused, Row, written
 from worker.supervision.messages import Order
 from worker.training import many_predictions
@@ -78,17 +78,16 @@ def test_a_picture_that_ends_its_reader_is_a_row_and_costs_the_others_nothing(
 ) -> None:
     """`2.png` ends every reader that decodes it; another reader dies of something else behind it."""
     others = [4] * deaths_of_others
-    real = many_predictions.reading
 
     @contextmanager
     def mortal(task: ReaderOrder) -> Iterator[Iterator[Row | Counted | Refused]]:
-        with real(task) as messages:
+        with reading(task) as messages:
             yield dying(task, messages)
 
     def dying(task: ReaderOrder, messages: Iterator[Row | Counted | Refused]) -> Iterator[Row | Counted | Refused]:
         yield next(messages)
         for at, row in enumerate(messages, task.start):
-            if (at == 2 and at not in task.crashed) or (at in others and not others.clear()):
+            if (at == 2 and at not in task.crashed) or (at in others and others.pop()):
                 raise ReaderDied("the process that reads the pictures ended with -11")
             yield row
 
