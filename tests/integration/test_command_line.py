@@ -15,11 +15,12 @@ import pytest
 from PIL import Image
 
 from tests.busy_machine import PATIENCE_S, exit_code, settings_when_busy
+from tests.command_line import convserve
 from tests.running import Stack, submit, wait_for
 from worker.datasets import load_dataset
 
 
-def convserve(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def convserve_process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "service.cli", *arguments],
         capture_output=True,
@@ -33,7 +34,7 @@ def convserve(*arguments: str, **environment: str) -> subprocess.CompletedProces
 @pytest.fixture(scope="module")
 def trained(stack: Stack) -> subprocess.CompletedProcess[str]:
     """`convserve train` from submission to the end of the job."""
-    return convserve(
+    return convserve_process(
         *("train", "lenet5-fashion", "fashion_mnist_sample", "--epochs", "2", "--train-samples", "600"),
         *("--optimizer", "adam", "--learning-rate", "0.002", "--validation", "test", "--seed", "3"),
         *("--model", "from-the-shell", "--url", stack.url),
@@ -138,7 +139,7 @@ def test_what_is_not_there_is_one_line(stack: Stack) -> None:
 
 
 def test_a_server_that_is_not_running_is_one_line_and_a_hint() -> None:
-    refused = convserve("jobs", CONVSERVE_PORT="9")
+    refused = convserve_process("jobs", CONVSERVE_PORT="9")
     assert refused.returncode == 1
     assert refused.stderr == (
         "convserve: no server answers at http://127.0.0.1:9\n"
@@ -182,7 +183,7 @@ def test_ctrl_c_leaves_the_job_or_cancels_it(
 
 def test_the_demo_trains_classifies_and_leaves_only_its_files(tmp_path: Path) -> None:
     directory = tmp_path / "demo"
-    shown = convserve("demo", "--dir", str(directory), **settings_when_busy())
+    shown = convserve_process("demo", "--dir", str(directory), **settings_when_busy())
     assert shown.returncode == 0, shown.stderr
     accuracy = re.search(r"Test accuracy (0\.\d{4})", shown.stdout)
     assert accuracy is not None

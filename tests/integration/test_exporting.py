@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from tests.integration.test_command_line import convserve
+from tests.command_line import convserve
 from tests.running import Stack
 from worker.jobs.exported import Exported
 

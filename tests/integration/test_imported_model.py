@@ -10,7 +10,7 @@ import pytest
 from convserve import Client
 
 from tests.archives import picture
-from tests.integration.test_command_line import convserve
+from tests.command_line import convserve
 from tests.running import Stack, wait_for
 
 NAME = "brought-along"

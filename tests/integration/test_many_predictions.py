@@ -12,7 +12,7 @@ import pytest
 from convserve import Client
 
 from tests.archives import picture, zipped
-from tests.integration.test_command_line import convserve
+from tests.command_line import convserve
 from tests.running import Stack, submit, wait_for
 
 V = "/models/small/versions/1/predictions"
