@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,26 @@ def test_a_picture_that_ends_its_reader_is_a_row_and_costs_the_others_nothing(
     assert [row[0] for row in rows] == [f"{n}.png" for n in range(5)]
     assert [row[1] for row in rows] == [*CLASSES[:2], "", *CLASSES[3:5]]
     assert "ended the process" in ",".join(rows[2])
+
+
+@pytest.mark.usefixtures("submitted")
+def test_a_reader_that_dies_before_its_first_picture_blames_none(
+    tmp_path: Path, store: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deaths = [1, 0, 0]  # messages of the readers that die, one after the other
+
+    @contextmanager
+    def mortal(task: ReaderOrder) -> Iterator[Iterator[Row | Counted | Refused]]:
+        with reading(task) as messages:
+            yield dying(messages, deaths.pop(0)) if deaths else messages
+
+    def dying(messages: Iterator[Row | Counted | Refused], n: int) -> Iterator[Row | Counted | Refused]:
+        yield from islice(messages, n)
+        raise ReaderDied("the process that reads the pictures ended with -9")
+
+    monkeypatch.setattr(many_predictions, "reading", mortal)
+    many_predictions.run_predictions(order(tmp_path, store, "only"), Listener(), None)
+    assert [row[1] for row in rows_of(store)] == list(CLASSES[:5])
 
 
 @pytest.mark.usefixtures("submitted")

@@ -111,9 +111,11 @@ def _classify(task: ReaderOrder, job: str, store: ModelStore, link: Link) -> Non
             break
         except ReaderDied as error:
             logger.warning("picture %d: %s", parts.done, error)
-            if not parts.is_counted or n == MOST_READERS - 1:
+            is_useless = n == 0 and not parts.is_counted
+            if is_useless or n == MOST_READERS - 1:
                 raise TrainingFailed(_unread(error)) from error
-            task = _after_death(task, parts.done)
+            if parts.is_counted:  # otherwise it has read no picture, and another one may
+                task = _after_death(task, parts.done)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     parts.finish()
