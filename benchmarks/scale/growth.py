@@ -1,23 +1,24 @@
 """Measures what a job costs with 1 to 4 workers, and a prediction with 1 and 2 API processes, in processor time.
 
-    python -m benchmarks.scale.growth [--workers 1 2 3 4] [--apis 1 2] [--jobs 6] [--predictions 4000]
+    python -m benchmarks.scale.growth [--workers 1 2 3 4] [--apis 1 2] [--jobs 6] [--seconds 4]
 
 On hosts of their own, workers and APIs do not take each other's cores. On one machine they do, so seconds would say
 nothing. What can be measured is whether one more of them makes each job or prediction cost more: of Redis, of the API,
 of the worker's own processes, and of the trainers. What these take anyway is measured first, over some seconds in which
 nothing runs, and subtracted. A supervisor looks after its job every second, so what a job costs besides its trainer
-depends on how long it runs: it is told for each second, too. Writes `benchmarks/results/growth.json`, which
-`benchmarks.scale.growth_picture` draws.
+depends on how long it runs: it is told for each second, too. Every API process is asked over as many connections.
+
+Writes `benchmarks/results/growth.json`, which `benchmarks.scale.growth_picture` draws; with an empty `--workers` or
+`--apis`, the figures of that kind stay.
 """
 
 import argparse
+import asyncio
 import contextlib
-import http.client
 import json
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +27,7 @@ from typing import Any
 import httpx
 import psutil
 
+from benchmarks.serving.load import WARM_UP_S, ask, http_request
 from benchmarks.serving.machine import machine
 from tests.busy_machine import PATIENCE_S
 from tests.paths import PROJECT
@@ -76,15 +78,18 @@ class Spent:
 def main() -> None:
     """Measure both curves and write them down."""
     parser = argparse.ArgumentParser(description="What one more worker or API process costs each job or prediction.")
-    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 3, 4])
-    parser.add_argument("--apis", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--workers", type=int, nargs="*", default=[1, 2, 3, 4])
+    parser.add_argument("--apis", type=int, nargs="*", default=[1, 2])
     parser.add_argument("--jobs", type=int, default=6, help="measured with each number of workers")
-    parser.add_argument("--predictions", type=int, default=4000, help="measured in each of three rounds")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each of three rounds of predictions")
     options = parser.parse_args()
+    found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    found |= {"machine": machine(), "jobs_each": options.jobs, "connections_per_api": CONNECTIONS}
     with TemporaryDirectory(prefix="growth-") as directory:
-        found = {"machine": machine(), "jobs_each": options.jobs, "predictions_each": options.predictions}
-        found["workers"] = by_workers(Path(directory), options.workers, options.jobs)
-        found["apis"] = [by_apis(Path(directory), number, options.predictions) for number in options.apis]
+        if options.workers:
+            found["workers"] = by_workers(Path(directory), options.workers, options.jobs)
+        if options.apis:
+            found["apis"] = [by_apis(Path(directory), number, options.seconds) for number in options.apis]
     RESULTS.write_text(json.dumps(found, indent=2) + "\n")
 
 
@@ -118,10 +123,10 @@ def job_costs(stack: Stack, api: httpx.Client, n_jobs: int) -> dict[str, Any]:
     idle = spent(stack).since(before).divided(time.monotonic() - began)
     before, began = spent(stack), time.monotonic()
     ran_s = seconds_of(api, run_jobs(api, n_jobs))
-    took_s = time.monotonic() - began
-    await_rest(stack)
-    used, waited_s = spent(stack).since(before), time.monotonic() - began
-    own = used.since(idle.divided(1 / waited_s))
+    took_s, at_end = time.monotonic() - began, spent(stack)
+    await_rest(stack)  # a trainer ends a moment after its job, and the next spare one gets ready
+    used = replace(at_end, trainers=spent(stack).trainers).since(before)
+    own = used.since(idle.divided(1 / took_s))
     return {
         "job_ms": in_ms(own.divided(n_jobs)),
         "ms_per_running_s": in_ms(own.divided(ran_s)),
@@ -202,50 +207,46 @@ def cpu_s(processes: list[psutil.Process]) -> float:
     return sum(times.user + times.system for times in (process.cpu_times() for process in processes))
 
 
-def by_apis(directory: Path, number: int, n_predictions: int) -> dict[str, Any]:
+def by_apis(directory: Path, number: int, seconds: float) -> dict[str, Any]:
     """What a prediction costs with so many API processes that share a port; the least of the rounds."""
-    settings = {"CONVSERVE_API_WORKERS": str(number), "CONVSERVE_SPARE_TRAINER": "false"}
-    with running_stack(directory / "data", directory / f"apis-{number}.txt", **settings) as stack:
-        port = int(stack.url.rpartition(":")[2])
-        rounds = []
-        for _ in range(ROUNDS + 1):  # the first one loads the model everywhere
-            processes = api_processes(stack)
-            before = [cpu_s([process]) for process in processes]
-            ask(port, n_predictions)
-            rounds.append([cpu_s([process]) - then for process, then in zip(processes, before, strict=True)])
-    least = min(rounds[1:], key=sum)
+    settings = {"CONVSERVE_API_WORKERS": str(number), "CONVSERVE_TRAINER_NICENESS": "0"}
+    with (
+        running_stack(directory / "data", directory / f"apis-{number}.txt", **settings) as stack,
+        httpx.Client(base_url=stack.url, timeout=PATIENCE_S) as api,
+    ):
+        if api.get("/models/growth").is_error:
+            run_jobs(api, 1)
+            await_rest(stack)
+        request = http_request("/models/growth/predict", "image/png", grey_picture(3))
+        # The first round loads the model everywhere.
+        rounds = [prediction_costs(stack, request, CONNECTIONS * number, seconds) for _ in range(ROUNDS + 1)][1:]
+    least, shares = min(rounds)
     found = {
         "apis": number,
-        "prediction_ms": round(1e3 * sum(least) / n_predictions, 4),
-        "predictions_per_cpu_s": round(n_predictions / sum(least)),
-        "shares": [round(used / sum(least), 2) for used in least],
+        "prediction_ms": round(1e3 * least, 4),
+        "predictions_per_cpu_s": round(1 / least),
+        "shares": shares,
     }
     print(json.dumps(found), flush=True)
     return found
+
+
+def prediction_costs(stack: Stack, request: bytes, connections: int, seconds: float) -> tuple[float, list[float]]:
+    """Seconds of processor time for a prediction, and the share of each process in it."""
+    processes = api_processes(stack)
+    before = [cpu_s([process]) for process in processes]
+    figures = asyncio.run(ask(int(stack.url.rpartition(":")[2]), request, connections, seconds))
+    used = [cpu_s([process]) - then for process, then in zip(processes, before, strict=True)]
+    if figures.others:
+        raise SystemExit(f"predictions were answered {figures.others}")
+    answers = figures.answers * (1 + WARM_UP_S / seconds)  # those of the warm-up are not counted, but cost as much
+    return sum(used) / answers, [round(one / sum(used), 2) for one in used]
 
 
 def api_processes(stack: Stack) -> list[psutil.Process]:
     """Those that answer, and what they have started."""
     first = [child for child in psutil.Process(stack.process.pid).children() if has_argument(child, "api")]
     return first + [found for process in first for found in process.children(recursive=True)]
-
-
-def ask(port: int, number: int) -> None:
-    """Predict over some connections that stay open, each asking again when it has its answer."""
-    picture, headers = grey_picture(3), {"Content-Type": "image/png"}
-
-    def follow(n_requests: int) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
-        for _ in range(n_requests):
-            connection.request("POST", "/models/growth/predict", picture, headers)
-            answer = connection.getresponse()
-            if answer.status != http.client.OK:
-                raise SystemExit(f"a prediction was answered {answer.status}: {answer.read()[:200]!r}")
-            answer.read()
-        connection.close()
-
-    with ThreadPoolExecutor(CONNECTIONS) as pool:
-        list(pool.map(follow, [number // CONNECTIONS] * CONNECTIONS))
 
 
 if __name__ == "__main__":

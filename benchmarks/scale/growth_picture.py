@@ -51,7 +51,7 @@ def _draw_predictions(axes: Axes, rows: list[dict[str, Any]]) -> None:
 def _count_in(axes: Axes, numbers: list[int], what: str) -> None:
     axes.set_xlabel(what)
     axes.set_xticks(numbers)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.1 * axes.get_ylim()[1])
     axes.grid(alpha=0.3)
 
 
