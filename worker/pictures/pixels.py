@@ -7,8 +7,8 @@ may be hostile. Knows nothing about HTTP and models.
 import io
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,7 @@ from worker.pictures.cost import Cost, jpeg_scale, picture_cost
 from worker.pictures.fitting import in_shape, whole_shape
 from worker.pictures.headers import foreign_format, is_laborious, picture_format
 from worker.pictures.orientation import orientation_of
+from worker.pictures.raised_instead import RaisedInstead
 from worker.pictures.silence import silence_pillow
 from worker.pictures.simple_jpeg import read_simple_jpeg, simple_frame_within
 from worker.pictures.simple_png import read_equal_pngs, read_simple_png
@@ -172,17 +173,18 @@ def decode_whole(data: bytes, max_side: int, limits: PictureLimits) -> NDArray[n
         return _decode(data, kind, shape, limits, lambda picture, turn: whole_shape(picture, turn, max_side))
 
 
-@contextmanager
-def _refusing_damage(data: bytes, kind: str, limits: PictureLimits) -> Iterator[None]:
-    try:
-        yield
-    except Image.DecompressionBombError as error:
-        raise PictureTooLarge(f"{_too_many_pixels(limits)}, got far more") from error
-    except FAILURES as error:
-        raise PictureRejected(
-            f"the picture cannot be decoded; expected a whole and undamaged {FORMATS[kind]} file, "
-            f"got {len(data)} bytes that are none"
-        ) from error
+def _refusing_damage(data: bytes, kind: str, limits: PictureLimits) -> RaisedInstead:
+    n_bytes = len(data)
+    return RaisedInstead(
+        ((Image.DecompressionBombError,), lambda: PictureTooLarge(f"{_too_many_pixels(limits)}, got far more")),
+        (
+            FAILURES,
+            lambda: PictureRejected(
+                f"the picture cannot be decoded; expected a whole and undamaged {FORMATS[kind]} file, "
+                f"got {n_bytes} bytes that are none"
+            ),
+        ),
+    )
 
 
 def decode_pictures(
