@@ -79,7 +79,6 @@ $(BIN)/ruff format --check .
 $(BIN)/ruff check .
 $(PAGE_TYPES)
 $(BIN)/lint-imports
-$(BIN)/python -m service.cli.openapi --check
 endef
 
 # Four at a time, because many tests wait for trainings. Each process of tests takes about 2.5 GB of memory with its stack;
@@ -91,7 +90,7 @@ UNMEASURED_PROMISES := $(patsubst %,tests/promises/test_%_promises.py,broker dis
 SIDE_BY_SIDE := $(UNMEASURED_PROMISES) $(WAITING)
 SLOW_PROMISES := $(addprefix tests/promises/test_,limit_promises.py preemption_promises.py start_promises.py worker_promises.py)
 MEASURED_PROMISES := $(filter-out $(SLOW_PROMISES) $(UNMEASURED_PROMISES),$(wildcard tests/promises/test_*.py))
-# Types are checked while the tests run, whose processes often wait.
+# Types are checked while the tests run, whose processes often wait; the OpenAPI document by one of the tests.
 test: $(DEVELOPMENT) $(PAGE)  ## the whole gate: format, lint, types, imports, API description, tests
 	$(LINT)
 	@$(BIN)/mypy & types=$$!; \
@@ -123,6 +122,7 @@ clients: $(DEVELOPMENT)  ## generate clients from the OpenAPI document (Python, 
 
 lint: $(DEVELOPMENT) $(PAGE)  ## format, lint, types, import contracts and the OpenAPI document, without tests
 	$(LINT)
+	$(BIN)/python -m service.cli.openapi --check
 	$(BIN)/mypy
 
 page-pictures: $(DEVELOPMENT)  ## write docs/pictures/page-*.png; needs chromium, and a server that has trained on Fashion-MNIST
