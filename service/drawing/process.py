@@ -2,8 +2,13 @@
 
 import asyncio
 import sys
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
+
+from service.web.drawing_errors import TooManyDrawings
+
+MOST_ASKED_FOR = 16
+"""Different pictures of one kind that are drawn or wait for it. One takes about 2 s of a core."""
 
 
 class Drawings:
@@ -12,16 +17,37 @@ class Drawings:
     def __init__(self, most_kept: int) -> None:
         self._most_kept = most_kept
         self._one_at_a_time = asyncio.Semaphore(1)
+        self._asked_for = Counter[Hashable]()
         self._kept: OrderedDict[Hashable, bytes] = OrderedDict()
 
     async def get(self, key: Hashable, draw: Callable[[], Awaitable[bytes]]) -> bytes:
-        """The cached picture for a key; `draw` is awaited if there is none, and its exceptions are raised."""
-        async with self._one_at_a_time:
-            if key not in self._kept:
-                self._kept[key] = await draw()
-                if len(self._kept) > self._most_kept:
-                    self._kept.popitem(last=False)
+        """The cached picture for a key.
+
+        Args:
+            key: of the picture.
+            draw: is awaited if the picture is not cached.
+
+        Raises:
+            TooManyDrawings: as many pictures as may wait are waiting.
+            Exception: whatever `draw` raises.
+        """
+        if key in self._kept:
             return self._kept[key]
+        if key not in self._asked_for and len(self._asked_for) >= MOST_ASKED_FOR:
+            raise TooManyDrawings(MOST_ASKED_FOR)
+        self._asked_for[key] += 1
+        try:
+            async with self._one_at_a_time:
+                return self._kept[key] if key in self._kept else await self._newly_drawn(key, draw)
+        finally:
+            self._asked_for[key] -= 1
+            self._asked_for += Counter()  # drops the keys nobody asks for
+
+    async def _newly_drawn(self, key: Hashable, draw: Callable[[], Awaitable[bytes]]) -> bytes:
+        picture = self._kept[key] = await draw()
+        if len(self._kept) > self._most_kept:
+            self._kept.popitem(last=False)
+        return picture
 
 
 async def drawn(module: str, *arguments: str, data: bytes = b"") -> bytes:

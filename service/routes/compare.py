@@ -14,6 +14,7 @@ from pydantic import Field, StringConstraints
 
 from model_store import StoreUnavailable
 from service.deps import NAME_PATTERN, ComparisonsDep, DatasetsDep, QueueDep
+from service.web.drawing_errors import TooManyDrawings
 from service.web.problem_docs import problem_responses
 from service.web.refused_values import refused_value
 from worker.architectures import analyse
@@ -120,7 +121,7 @@ async def get_comparison(comparison: ComparisonDep, runs: RunsDep, request: Requ
     summary="Picture of a comparison",
     response_class=Response,
     responses={
-        **problem_responses(*REFUSALS),
+        **problem_responses(*REFUSALS, TooManyDrawings),
         200: {"content": {"image/png": {}, "image/svg+xml": {}}, "description": "The picture."},
     },
 )

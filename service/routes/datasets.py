@@ -34,6 +34,7 @@ from service.keys.callers import LOCAL, Caller
 from service.keys.ownership import require_owner
 from service.quotas.checks import maker_of, require_dataset_bytes
 from service.web.byte_ranges import ConditionsDep, answer_bytes
+from service.web.drawing_errors import TooManyDrawings
 from service.web.freed import Freed
 from service.web.key_errors import NotOwner
 from service.web.problem_docs import problem_responses
@@ -215,7 +216,9 @@ async def delete_dataset(
         200: {"description": "The picture.", "content": {"image/png": {"schema": {"type": "string"}}}},
         206: {"description": "The range of the picture that `Range` names."},
         304: {"description": "The picture is still the one that `If-None-Match` names."},
-        **problem_responses(DatasetNotFound, PreviewUnavailable, RangeNotSatisfiable, DatasetCorrupt, StoreUnavailable),
+        **problem_responses(
+            DatasetNotFound, PreviewUnavailable, RangeNotSatisfiable, TooManyDrawings, DatasetCorrupt, StoreUnavailable
+        ),
     },
 )
 async def get_preview(

@@ -11,6 +11,7 @@ from service.deps import CatalogDep, CurvesDep, DatasetsDep, JobDep, OwnJobDep, 
 from service.errors import TooManyStreams
 from service.jobs.following import job_events, until_the_queue_is_gone
 from service.jobs.job_answers import JobAnswer, job_answer
+from service.web.drawing_errors import TooManyDrawings
 from service.web.key_errors import NotOwner
 from service.web.problem_docs import problem_responses
 from worker.jobs.errors import JobNotFinished, JobNotFound, NothingToFinish, QueueUnavailable
@@ -85,7 +86,7 @@ async def get_log(job_id: str, queue: QueueDep) -> PlainTextResponse:
     summary="Accuracy and loss curves of a job",
     response_class=Response,
     responses={
-        **problem_responses(*ONE_JOB),
+        **problem_responses(*ONE_JOB, TooManyDrawings),
         200: {"content": {"image/png": {}, "image/svg+xml": {}}, "description": "The picture."},
     },
 )

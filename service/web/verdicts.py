@@ -40,6 +40,7 @@ from service.errors import (
     UploadRejected,
     VersionPassedOver,
 )
+from service.web.drawing_errors import TooManyDrawings
 from service.web.feedback_errors import FeedbackFull, FeedbackNotFound, NothingToCollect
 from service.web.key_errors import (
     ExpiryInvalid,
@@ -102,6 +103,7 @@ VERDICTS: dict[type[Exception], Verdict] = {
     ArchiveUnusable: Verdict(422, "archive_rejected", "Archive cannot become a dataset"),
     ConversionDied: Verdict(500, "conversion_failed", "Conversion failed"),
     TooManyStreams: Verdict(429, "too_many_streams", "Too many event streams at once", retry_after_s=5),
+    TooManyDrawings: Verdict(429, "too_many_drawings", "Too many pictures to draw at once", retry_after_s=5),
     TooManyUploads: Verdict(503, "too_many_uploads", "Too many uploads at once", retry_after_s=30),
     DiskFull: _DISK_FULL,
     DatasetBuiltIn: Verdict(409, "dataset_built_in", "Dataset comes with the program"),
