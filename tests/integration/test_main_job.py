@@ -246,6 +246,7 @@ def test_a_repeated_submission_under_one_key_trains_once_and_its_model_outlives_
 def test_a_running_job_shows_its_curves_and_cancelling_it_ends_its_trainer_and_the_next_job_runs(
     api: httpx.Client, stack: Stack
 ) -> None:
+    traced = _traced(stack)
     long = submit(api, epochs=1000)
     waiting = submit(api, epochs=1000)
     following = submit(api, epochs=1, train_samples=100)
@@ -269,6 +270,7 @@ def test_a_running_job_shows_its_curves_and_cancelling_it_ends_its_trainer_and_t
     assert wait_for(api, following["id"])["state"] == "succeeded"
     assert api.get(f"/jobs/{waiting['id']}").json()["state"] == "cancelled"
     assert trainer not in _trainers(stack), "the cancelled job's trainer lives on"
+    assert not _traced(stack) - traced, "the cancelled job's trainer has left files"
     assert api.post(f"/jobs/{long['id']}/cancel").json()["state"] == "cancelled"
 
 
@@ -318,6 +320,12 @@ def _trainer_of(api: httpx.Client, job: str) -> int:
     found = re.search(r"trainer (\d+)", api.get(f"/jobs/{job}/log").text)
     assert found is not None
     return int(found.group(1))
+
+
+def _traced(stack: Stack) -> set[str]:
+    """The files of functions that TensorFlow has traced, outside the directories of trainers."""
+    (worker,) = [child for child in psutil.Process(stack.process.pid).children() if has_argument(child, "worker")]
+    return {path.name for path in Path(worker.environ()["TMPDIR"]).glob("*.py")}
 
 
 def _trainers(stack: Stack) -> set[int]:

@@ -50,12 +50,11 @@ def use(stack: Stack, api: httpx.Client, n_predictions: int, n_jobs: int) -> Non
         assert succeeds(api)
 
 
-def temporary_files(stack: Stack) -> int:
+def temporary_files(stack: Stack) -> list[Path]:
     """Entries in the directory that the processes of the stack use for temporary files, trainers' work included."""
     directory = Path(child_of(stack, "api").environ()["TMPDIR"])
-    return sum(1 for path in directory.rglob("*") if not path.is_socket()) + sum(
-        1 for _ in (stack.data_dir / "store/staging").iterdir()
-    )
+    found = [path for path in directory.rglob("*") if not path.is_socket()]
+    return [*found, *(stack.data_dir / "store/staging").iterdir()]
 
 
 def memory_of(*processes: psutil.Process) -> int:
@@ -82,12 +81,12 @@ def test_nothing_grows(ledger: Ledger, stack: Stack, api: httpx.Client) -> None:
         # Beside the pool's process there is the tracker of its semaphores; trainers come and go.
         workers = [worker, *(child for child in worker.children(recursive=True) if has_argument(child, "worker"))]
         for _ in promise:
-            before = (server.num_fds(), sum(one.num_fds() for one in workers), temporary_files(stack))
+            before = (server.num_fds(), sum(one.num_fds() for one in workers), len(temporary_files(stack)))
             memory_before = (memory_of(server), memory_of(*workers))
             use(stack, api, n_predictions, n_jobs)
             wait_until(lambda: server.num_fds() <= before[0] + 3, 30)
             wait_until(lambda: sum(one.num_fds() for one in workers) <= before[1] + 3, 30)
-            wait_until(lambda: temporary_files(stack) <= before[2] + 2, 30)
+            wait_until(lambda: len(temporary_files(stack)) <= before[2] + 2, 30, lambda: temporary_files(stack))
             grown = [
                 (memory_of(server) - memory_before[0]) / MB,
                 (memory_of(*workers) - memory_before[1]) / MB,

@@ -12,6 +12,7 @@ import os
 import queue
 import select
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -165,6 +166,9 @@ def serve(link: WorkerLink, niceness: int) -> None:
     order = link.await_order()
     if order is None:
         return
+    # The worker removes this directory. TensorFlow keeps a file for each function that it has traced, and removes it at
+    # the end of the process: those of a trainer that is killed stayed.
+    tempfile.tempdir = order.work_dir
     set_session_niceness(niceness)
     logging.getLogger("worker.training").addHandler(_JobLog(link))
     logging.getLogger("worker.training").setLevel(logging.INFO)

@@ -4,12 +4,21 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from model_store import ModelStore
 from service import deps
+from service.app import create_app
+from service.settings import ApiSettings
 from tests.unit.service.jobs.test_group_answers import job
 from tests.unit.service.jobs.test_model_users import BULK
 from worker.jobs.states import JobState
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def app(settings: ApiSettings, store: ModelStore) -> FastAPI:
+    """With routes of its own, whose dependencies can be overridden."""
+    return create_app(settings, store)
 
 
 async def test_a_job_without_rows_says_why(app: FastAPI, api: httpx.AsyncClient) -> None:
