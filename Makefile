@@ -86,7 +86,7 @@ endef
 # promises, and the tests marked `long`, only in `make promises`.
 AT_ONCE := 4
 WAITING := tests/integration tests/learning tests/examples tests/contract tests/unit
-UNMEASURED_PROMISES := $(patsubst %,tests/promises/test_%_promises.py,broker disk load store upload)
+UNMEASURED_PROMISES := $(patsubst %,tests/promises/test_%_promises.py,broker disk store upload)
 SIDE_BY_SIDE := $(UNMEASURED_PROMISES) $(WAITING)
 SLOW_PROMISES := $(addprefix tests/promises/test_,limit_promises.py preemption_promises.py start_promises.py worker_promises.py)
 MEASURED_PROMISES := $(filter-out $(SLOW_PROMISES) $(UNMEASURED_PROMISES),$(wildcard tests/promises/test_*.py))
