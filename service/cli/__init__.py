@@ -14,8 +14,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: command-line arguments without the program's name; default: those of the process.
     """
-    from service.cli.commands import app  # noqa: PLC0415 - see the module's docstring
-    from service.cli.errors import CommandFailed, Stopped  # noqa: PLC0415
+    from service.cli.signals import ending_at_once  # noqa: PLC0415 - see the module's docstring
+
+    with ending_at_once():
+        from service.cli.commands import app  # noqa: PLC0415
+        from service.cli.errors import CommandFailed, Stopped  # noqa: PLC0415
 
     try:
         app(args=None if arguments is None else list(arguments), prog_name="convserve")
