@@ -42,7 +42,7 @@ def restart_api(stack: Stack) -> float:
 def another_worker(stack: Stack, **settings: str) -> Iterator[None]:
     """A second worker beside the stack's own, with the same settings but for these."""
     first = child_of(stack, "worker")
-    log = stack.data_dir / f"worker-{random.randrange(10**6)}.txt"
+    log = stack.log.with_name(f"worker-{random.randrange(10**6)}.txt")
     with log.open("wb") as output:
         second = subprocess.Popen(first.cmdline(), env=first.environ() | settings, stdout=output, stderr=output)
     try:
