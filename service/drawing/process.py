@@ -41,7 +41,8 @@ class Drawings:
                 return self._kept[key] if key in self._kept else await self._newly_drawn(key, draw)
         finally:
             self._asked_for[key] -= 1
-            self._asked_for += Counter()  # drops the keys nobody asks for
+            if not self._asked_for[key]:
+                del self._asked_for[key]
 
     async def _newly_drawn(self, key: Hashable, draw: Callable[[], Awaitable[bytes]]) -> bytes:
         picture = self._kept[key] = await draw()

@@ -14,6 +14,7 @@ import threading
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -129,13 +130,11 @@ class LedgerIndex:
             f"WHERE kind IN ({', '.join(map(str, kinds))}) AND sequence < ? ORDER BY sequence DESC LIMIT ?) "
             "ORDER BY sequence DESC"
         )
-        return [Found(job, sequence, is_archived=True) for job, sequence in self._db.execute(query, (below, limit))]
+        return _archived(self._db.execute(query, (below, limit)))
 
     def _merged(self, kinds: Sequence[int], below: int, limit: int) -> list[Found]:
         merged = heapq.merge(*(self._of_kind(kind, below, limit) for kind in kinds), reverse=True)
-        return [
-            Found(job, sequence, is_archived=True) for (sequence, job), _ in zip(merged, range(limit), strict=False)
-        ]
+        return _archived((job, sequence) for sequence, job in islice(merged, limit))
 
     def _of_kind(self, kind: int, below: int, limit: int) -> Iterator[tuple[int, str]]:
         query = "SELECT sequence, id FROM jobs WHERE kind = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?"
@@ -147,10 +146,7 @@ class LedgerIndex:
             f"SELECT id, sequence FROM jobs CROSS JOIN kinds USING (kind) WHERE {condition} "
             "AND sequence < ? AND sequence >= ? ORDER BY sequence DESC LIMIT ?"
         )
-        return [
-            Found(job, sequence, is_archived=True)
-            for job, sequence in self._db.execute(query, (*values, below, lowest, limit))
-        ]
+        return _archived(self._db.execute(query, (*values, below, lowest, limit)))
 
     def _of_group(
         self, group: str, condition: str, values: Sequence[str], below: int, limit: int
@@ -159,7 +155,7 @@ class LedgerIndex:
             f"SELECT id, sequence FROM jobs CROSS JOIN kinds USING (kind) WHERE job_group = ? AND {condition} "
             "ORDER BY sequence DESC"
         )
-        found = [Found(job, sequence, is_archived=True) for job, sequence in self._db.execute(query, (group, *values))]
+        found = _archived(self._db.execute(query, (group, *values)))
         return [job for job in found if job.sequence < below][:limit], len(found)
 
     @property
@@ -185,6 +181,11 @@ class LedgerIndex:
             db.execute("ROLLBACK")
             raise
         db.execute("COMMIT")
+
+
+def _archived(rows: Iterable[tuple[str, int]]) -> list[Found]:
+    """Ids and numbers of jobs, as what was found in the ledger."""
+    return [Found(job, sequence, is_archived=True) for job, sequence in rows]
 
 
 def _condition(wanted: JobFilter) -> tuple[str, list[str]]:

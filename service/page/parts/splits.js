@@ -10,11 +10,15 @@ import { Term } from "./basics.js";
 const milliseconds = (value) => (value === null || value === undefined ? "–" : `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`);
 const share = (weight) => percent(weight, weight * 100 % 1 ? 1 : 0);
 
+const ROLES = ["canary", "shadow"];
+/** Which of a canary and a shadow there are. @param {Record<string, any>} parts */
+export const rolesOf = (parts) => ROLES.filter((role) => parts[role]);
+
 /** What a request must say so that the alias keeps these. @param {Split | undefined} split @param {Record<string, Part | null>} changed */
 const kept = (split, changed) => Object.fromEntries(Object.entries({ canary: split?.canary, shadow: split?.shadow, ...changed }).filter(([, part]) => part));
 
 /** A canary and a shadow of one entry of an alias's history, in words. */
-export const partsOf = (entry) => ["canary", "shadow"].filter((role) => entry[role]).map((role) => `, ${role} ${entry[role].version} at ${share(entry[role].weight)}`).join("");
+export const partsOf = (entry) => rolesOf(entry).map((role) => `, ${role} ${entry[role].version} at ${share(entry[role].weight)}`).join("");
 
 /** What is told of each version, one row each. @type {[string, (part: {weight: number, did: any}) => string][]} */
 const ROWS = [
@@ -29,7 +33,7 @@ const ROWS = [
 /** How the versions of an alias compare. */
 export function Split({ alias, version, split, figures, change }) {
   const parts = [{ role: "answers", number: version, weight: 1 - (split.canary?.weight ?? 0), did: figures?.stable },
-    ...["canary", "shadow"].filter((role) => split[role]).map((role) => ({ role, number: split[role].version, weight: split[role].weight, did: figures?.[role] }))];
+    ...rolesOf(split).map((role) => ({ role, number: split[role].version, weight: split[role].weight, did: figures?.[role] }))];
   return html`<div class="scroll" tabindex="0" role="region" aria-label=${`Versions that take part in ${alias}`}><table class="narrow">
       <thead><tr><td></td>${parts.map(({ role, number }) => html`<th key=${role} scope="col" class="number">version ${number}<br />${role === "answers" ? role : html`<${Term} name=${role} />`}</th>`)}</tr></thead>
       <tbody>${ROWS.map(([name, told]) => html`<tr key=${name}><th scope="row">${name}</th>${parts.map((part) => html`<td key=${part.role} class="number">${told(part)}</td>`)}</tr>`)}</tbody></table></div>

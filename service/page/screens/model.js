@@ -15,7 +15,7 @@ import { Feedback } from "../parts/feedback.js";
 import { Film } from "../parts/film.js";
 import { ManyPictures } from "../parts/many_pictures.js";
 import { Matrix } from "../parts/matrix.js";
-import { partsOf, Split, Try } from "../parts/splits.js";
+import { partsOf, rolesOf, Split, Try } from "../parts/splits.js";
 import { Tour } from "../parts/tour.js";
 
 const MISTAKES = 60;
@@ -91,7 +91,7 @@ function Versions({ model, name, version, doctor, reload }) {
       <datalist id="aliases">${aliases.map(([one]) => html`<option key=${one} value=${one} />`)}</datalist>
       <button type="submit" class="primary" disabled=${change.busy || now === version.version}>Promote version ${version.version}</button>
     </form>
-    <p role="status">${now === version.version ? `${alias} is this version.` : now ? `${alias} is version ${now} now: promoting ${difference === null || Number.isNaN(difference) ? "moves it" : `changes the test accuracy by ${difference >= 0 ? "+" : "−"}${percent(Math.abs(difference))}`}.${split ? ` Promoting also ends its ${["canary", "shadow"].filter((role) => split[role]).join(" and its ")}.` : ""}` : `There is no alias ${alias} yet.`}
+    <p role="status">${now === version.version ? `${alias} is this version.` : now ? `${alias} is version ${now} now: promoting ${difference === null || Number.isNaN(difference) ? "moves it" : `changes the test accuracy by ${difference >= 0 ? "+" : "−"}${percent(Math.abs(difference))}`}.${split ? ` Promoting also ends its ${rolesOf(split).join(" and its ")}.` : ""}` : `There is no alias ${alias} yet.`}
       ${worst && now !== version.version ? html` <${Badge} state=${worst.severity}>The doctor objects: ${worst.title}<//>` : null}</p>
     ${now && now !== version.version ? html`<${Try} alias=${alias} now=${now} version=${version.version} split=${split} change=${change} />` : null}
     <${Fault} error=${change.error} />
