@@ -54,9 +54,9 @@ def test_hosts_are_refused_in_words_where_the_tools_are_missing(tmp_path: Path) 
 
 
 ENDS_WITH_ITS_INPUT = (
-    "import time; from worker.datasets.upload.closed_input import end_with_input; end_with_input(); time.sleep(1000)"
+    "import signal; from worker.datasets.upload.closed_input import end_with_input; end_with_input(); signal.pause()"
 )
-"""Sleeps longer than a test may take, so that no test passes because the sleep was over."""
+"""Never ends by itself."""
 RUNS_INSIDE = "import sys; from benchmarks.hosts.namespaces import run_inside; sys.exit(run_inside(sys.argv[1:]))"
 
 
