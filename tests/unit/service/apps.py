@@ -4,6 +4,10 @@ FastAPI reads the parameters of a route and builds their validators when a reque
 application: up to 0.4 s of processor time, which each test with an application of its own would spend again.
 """
 
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import Any, cast
+
 from fastapi import FastAPI
 from starlette.routing import BaseRoute, Mount, Route
 
@@ -11,6 +15,7 @@ from model_store import ModelStore
 from service.app import create_app
 from service.settings import ApiSettings
 
+Overrides = dict[Callable[..., Any], Callable[..., Any]]
 _included: dict[int, BaseRoute] = {}
 """The routers of the first application, by their place. They are those of every other: no setting changes them."""
 
@@ -22,4 +27,5 @@ def app_of(settings: ApiSettings, store: ModelStore | None = None) -> FastAPI:
     for place, route in enumerate(routes):
         if not isinstance(route, (Route, Mount)):
             routes[place] = _included.setdefault(place, route)
+    app.dependency_overrides = cast(Overrides, MappingProxyType({}))  # the first application's routes ignore others
     return app

@@ -10,6 +10,7 @@ from service.app import create_app
 from service.settings import ApiSettings
 from tests.unit.service.jobs.test_group_answers import job
 from tests.unit.service.jobs.test_model_users import BULK
+from worker.jobs.records import JobRecord
 from worker.jobs.states import JobState
 
 pytestmark = pytest.mark.anyio
@@ -21,14 +22,21 @@ def app(settings: ApiSettings, store: ModelStore) -> FastAPI:
     return create_app(settings, store)
 
 
-async def test_a_job_without_rows_says_why(app: FastAPI, api: httpx.AsyncClient) -> None:
-    training = job("training", JobState.QUEUED)
-    waiting = training.model_copy(update={"request": training.request.model_copy(update={"predictions": BULK})})
-    for found, status, code, words in (
-        (training, 404, "job_not_found", "there is no prediction job 'training'"),
-        (waiting, 409, "job_not_finished", "its rows can be read once it has ended"),
-    ):
-        app.dependency_overrides[deps._job] = lambda found=found: found
-        answer = await api.get("/jobs/training/predictions")
-        assert (answer.status_code, answer.json()["code"]) == (status, code)
-        assert words in answer.json()["detail"]
+TRAINING = job("training", JobState.QUEUED)
+WAITING = TRAINING.model_copy(update={"request": TRAINING.request.model_copy(update={"predictions": BULK})})
+
+
+@pytest.mark.parametrize(
+    ("found", "status", "code", "words"),
+    [
+        (TRAINING, 404, "job_not_found", "there is no prediction job 'training'"),
+        (WAITING, 409, "job_not_finished", "its rows can be read once it has ended"),
+    ],
+)
+async def test_a_job_without_rows_says_why(
+    app: FastAPI, api: httpx.AsyncClient, found: JobRecord, status: int, code: str, words: str
+) -> None:
+    app.dependency_overrides[deps._job] = lambda: found
+    answer = await api.get("/jobs/training/predictions")
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert words in answer.json()["detail"]
