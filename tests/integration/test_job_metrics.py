@@ -34,6 +34,7 @@ def test_the_page_follows_jobs_through_their_states(api: httpx.Client) -> None:
 
     wait_until(is_said_of_both, JOB_TIMEOUT_S)
     now = metrics(api)
+    assert is_within(1 / now["convserve_training_images_per_second"], 1 / 10)
     assert now["jobs/running"] == 1
     assert now["jobs/queued"] == now["convserve_queue_depth"] == 1
     waited_s = now["convserve_queue_longest_wait_seconds"]

@@ -58,13 +58,8 @@ def temporary_files(stack: Stack) -> list[Path]:
 
 
 def memory_of(*processes: psutil.Process) -> int:
-    """Bytes that these processes have for themselves, and their share of what they have in common.
-
-    Files that are mapped do not count: a process's share of a library grows when another stack of the tests ends.
-    """
-    kinds = ("Pss_Anon:", "Pss_Shmem:", "SwapPss:")
-    maps = [Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines() for process in processes]
-    return sum(1024 * int(line.split()[1]) for lines in maps for line in lines if line.startswith(kinds))
+    """Bytes that these processes have for themselves, and their share of what they have in common."""
+    return sum(int(process.memory_full_info().pss) for process in processes)
 
 
 def test_nothing_grows(ledger: Ledger, stack: Stack, api: httpx.Client) -> None:
