@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 
 from benchmarks.scale.growth import RESULTS
 from tests.paths import PROJECT
-from worker.pictures.drawing import BLUE, GREEN, ORANGE, new_figure, picture_bytes
+from worker.pictures.colours import BLUE, GREEN, ORANGE
+from worker.pictures.drawing import new_figure, picture_bytes
 
 PICTURE = PROJECT / "docs" / "pictures" / "growth.png"
 PARTS = [

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from worker.comparison.compare import Comparison, Run, Setting
 from worker.comparison.run_metrics import METRICS
-from worker.pictures.drawing import GREY, Format, new_figure, picture_bytes, shortened
+from worker.pictures.colours import GREY
+from worker.pictures.drawing import Format, new_figure, picture_bytes, shortened
 
 # M. Petroff, Accessible Color Sequences for Data Visualization (2021): ten colours that colour-blind eyes tell apart.
 COLOURS = (

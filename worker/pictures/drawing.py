@@ -1,4 +1,4 @@
-"""What all drawn pictures share: colours, figures without pyplot, widths of text, and writing a figure to bytes.
+"""What Matplotlib's drawings share: figures without pyplot, widths of text, and writing a figure to bytes.
 
 Figures are made directly and not through `pyplot`: there is no global state, and less to import. Names of classes and
 datasets are drawn as they are written: a `$` does not begin a formula.
@@ -6,7 +6,6 @@ datasets are drawn as they are written: a `$` does not begin a formula.
 
 import io
 import warnings
-from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -23,21 +22,14 @@ from matplotlib.textpath import text_to_path
 
 from worker.pictures.cjk_font import cjk_font
 from worker.pictures.emoji_words import spelled_out
+from worker.pictures.shortening import cut_to_fit
 
 matplotlib.rcParams["text.parse_math"] = False
 
 Format = Literal["png", "svg"]
 
-# Okabe and Ito's colour-blind safe palette (2008). Colour is never the only difference: lines differ in style, too.
-ORANGE = "#E69F00"
-BLUE = "#0072B2"
-GREEN = "#009E73"
-VERMILLION = "#D55E00"
-GREY = "#6E6E6E"
-
 DPI = 110
 POINTS_PER_INCH = 72
-ELLIPSIS = "…"
 
 
 def new_figure(width: float, height: float, *, dpi: int = DPI, layout: Literal["constrained"] | None = None) -> Figure:
@@ -72,18 +64,7 @@ def shortened(text: str, width: float, points: float, *, is_bold: bool = False) 
 
     Emoji are spelled out: fonts have few of them, and classes that are called by nothing else would all be boxes.
     """
-    text = spelled_out(text)
-    if text_width(text, points, is_bold=is_bold) <= width:
-        return text
-    n_letters = bisect_right(
-        range(2, len(text)), width, key=lambda most: text_width(_cut(text, most), points, is_bold=is_bold)
-    )
-    return _cut(text, n_letters + 1)
-
-
-def _cut(text: str, most: int) -> str:
-    n_tail = (most - 1) // 3
-    return text[: most - 1 - n_tail] + ELLIPSIS + text[len(text) - n_tail :]
+    return cut_to_fit(spelled_out(text), width, lambda part: text_width(part, points, is_bold=is_bold))
 
 
 @cache

@@ -20,15 +20,19 @@ if TYPE_CHECKING:
 
 Font: TypeAlias = "ImageFont.FreeTypeFont | ImageFont.ImageFont"
 
+REGULAR, BOLD = "DejaVuSans.ttf", "DejaVuSans-Bold.ttf"
 _CJK = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC", "FULLWIDTH", "HALFWIDTH")
 
 
 @cache
-def font(size: int, *, is_cjk: bool = False) -> Font:
-    """A font of this size in pixels; if none is installed for Chinese, Japanese and Korean, the one for the rest."""
+def font(size: float, *, is_cjk: bool = False, is_bold: bool = False) -> Font:
+    """A font of this size in pixels; if none is installed for Chinese, Japanese and Korean, the one for the rest.
+
+    Bold letters are DejaVu's: the other font has one weight.
+    """
     from PIL import ImageFont  # noqa: PLC0415 - see the module's docstring
 
-    path = (cjk_font() if is_cjk else None) or _latin_path()
+    path = (cjk_font() if is_cjk else None) or _latin_path(BOLD if is_bold else REGULAR)
     if path is None:
         return ImageFont.load_default(size)
     return ImageFont.truetype(str(path), size)
@@ -47,15 +51,24 @@ def runs(text: str) -> Iterator[tuple[str, bool]]:
         yield piece, was_cjk
 
 
-def text_width(text: str, size: int) -> float:
+def text_width(text: str, size: float, *, is_bold: bool = False) -> float:
     """Width of one line in pixels."""
-    return sum(font(size, is_cjk=is_cjk).getlength(piece) for piece, is_cjk in runs(text))
+    return sum(font(size, is_cjk=is_cjk, is_bold=is_bold).getlength(piece) for piece, is_cjk in runs(text))
 
 
-def draw_line(pen: "ImageDraw.ImageDraw", left: float, baseline: float, text: str, size: int, colour: str) -> None:
+def draw_line(
+    pen: "ImageDraw.ImageDraw",
+    left: float,
+    baseline: float,
+    text: str,
+    size: float,
+    colour: str,
+    *,
+    is_bold: bool = False,
+) -> None:
     """Write one line, which begins at `left` and stands on the baseline."""
     for piece, is_cjk in runs(text):
-        face = font(size, is_cjk=is_cjk)
+        face = font(size, is_cjk=is_cjk, is_bold=is_bold)
         pen.text((left, baseline), piece, font=face, fill=colour, anchor="ls")
         left += face.getlength(piece)
 
@@ -65,10 +78,10 @@ def _is_cjk(letter: str) -> bool:
 
 
 @cache
-def _latin_path() -> Path | None:
+def _latin_path(name: str) -> Path | None:
     found = importlib.util.find_spec("matplotlib")
     if found is not None and found.origin is not None:
-        path = Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
+        path = Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" / name
         if path.is_file():
             return path
-    return first_file(SYSTEM_DIRECTORIES, ("DejaVuSans.ttf",))
+    return first_file(SYSTEM_DIRECTORIES, (name,))

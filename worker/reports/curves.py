@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from worker.jobs.records import History
-from worker.pictures.drawing import BLUE, GREEN, GREY, ORANGE, Format, new_figure, picture_bytes
+from worker.pictures.colours import BLUE, GREEN, GREY, ORANGE
+from worker.pictures.drawing import Format, new_figure, picture_bytes
 
 MOST_EPOCHS_WITH_DOTS = 40
 FLAT = 1e-9  # rates that differ by less than this, relative to the largest, count as equal

@@ -1,20 +1,19 @@
 """Draws a film as one picture: a column per frame with kernels, confusion matrix and the answers to twelve pictures."""
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from worker.pictures.drawing import GREY, new_figure, picture_bytes, shortened
+from worker.pictures.colours import GREY
+from worker.pictures.sheet import Sheet, shortened
 from worker.reports.film import Film
 from worker.training.gallery import fitted
 
-DPI = 100
 # In pixels of the drawn picture.
 MARGIN, COLUMN, GAP, LABELS, THUMBNAIL, HEADING, CAPTION, ROW = 16, 128, 14, 190, 34, 62, 24, 40
 SHOWN_KERNELS = 16
 TILES = 4
 TILE_GAP = 1
-SMALL, NORMAL = 8.5, 10.0
+SMALL, NORMAL, LARGE = 12, 14, 18
 
 
 def draw_film(film: Film, images: NDArray[np.uint8], subject: str) -> bytes:
@@ -33,39 +32,23 @@ def draw_film(film: Film, images: NDArray[np.uint8], subject: str) -> bytes:
     width = 2 * MARGIN + LABELS + n_frames * (COLUMN + GAP) - GAP
     squares = 2 if has_kernels else 1
     height = HEADING + squares * (COLUMN + CAPTION) + CAPTION + len(film.pictures) * ROW + MARGIN
-    strip = _Strip(new_figure((width + 0.01) / DPI, (height + 0.01) / DPI, dpi=DPI), width, height)
-    strip.write(width / 2, 18, shortened(subject, (width - 2 * MARGIN) / DPI, 13), size=13, align="center")
+    sheet = Sheet(width, height)
+    sheet.write_centred(width / 2, 18, shortened(subject, width - 2 * MARGIN, LARGE), LARGE)
     top = HEADING
     for frame, epoch in enumerate(film.epochs):
-        strip.write(_left(frame) + COLUMN / 2, HEADING - 12, _title(epoch), size=NORMAL, align="center")
+        sheet.write_centred(_left(frame) + COLUMN / 2, HEADING - 12, _title(epoch), NORMAL)
     if has_kernels:
-        _draw_kernels(strip, film, top)
+        _draw_kernels(sheet, film, top)
         top += COLUMN + CAPTION
-    _draw_matrices(strip, film, top)
-    _draw_pictures(strip, film, images, top + COLUMN + CAPTION)
-    return picture_bytes(strip.figure)
+    _draw_matrices(sheet, film, top)
+    _draw_pictures(sheet, film, images, top + COLUMN + CAPTION)
+    return sheet.png()
 
 
-class _Strip:
-    """A figure whose places are pixels from its upper left corner."""
-
-    def __init__(self, figure: Figure, width: int, height: int) -> None:
-        self.figure = figure
-        self._width, self._height = width, height
-
-    def write(self, x: float, y: float, text: str, *, size: float, align: str = "left", color: str = "black") -> None:
-        self.figure.text(x / self._width, 1 - y / self._height, text, ha=align, va="center", fontsize=size, color=color)
-
-    def put(self, pixels: NDArray[np.uint8], left: float, top: float, size: float) -> None:
-        """Place a picture in the middle of a square, in hard pixels."""
-        shown = fitted(pixels, int(size))
-        left += (size - shown.shape[1]) // 2
-        top += (size - shown.shape[0]) // 2
-        self.put_exactly(shown, left, top)
-
-    def put_exactly(self, pixels: NDArray[np.uint8], left: float, top: float) -> None:
-        """Place a picture as it is, each of its pixels on one of the figure's."""
-        self.figure.figimage(pixels, int(left), int(self._height - top - pixels.shape[0]), origin="upper")
+def _put(sheet: Sheet, pixels: NDArray[np.uint8], left: int, top: int, size: int) -> None:
+    """Place a picture in the middle of a square, in hard pixels."""
+    shown = fitted(pixels, size)
+    sheet.put(left + (size - shown.shape[1]) // 2, top + (size - shown.shape[0]) // 2, shown)
 
 
 def _left(frame: int) -> int:
@@ -76,17 +59,17 @@ def _title(epoch: int) -> str:
     return "before training" if epoch == 0 else f"epoch {epoch}"
 
 
-def _draw_kernels(strip: _Strip, film: Film, top: int) -> None:
+def _draw_kernels(sheet: Sheet, film: Film, top: int) -> None:
     kernels = np.asarray([frame[:SHOWN_KERNELS] for frame in film.kernels], np.float32)
     reach = float(np.abs(kernels).max()) or 1.0
     n_all = len(film.kernels[0])
-    strip.write(MARGIN, top + 14, "first kernels", size=NORMAL)
+    sheet.write(MARGIN, top + 14, "first kernels", NORMAL)
     shown = f"{kernels.shape[1]} of {n_all}" if n_all > kernels.shape[1] else f"{n_all}"
-    strip.write(MARGIN, top + 32, f"{shown}, {kernels.shape[2]}x{kernels.shape[3]} each", size=SMALL, color=GREY)
+    sheet.write(MARGIN, top + 32, f"{shown}, {kernels.shape[2]}x{kernels.shape[3]} each", SMALL, GREY)
     scale = "colours" if kernels.shape[-1] == 3 else "grey"
-    strip.write(MARGIN, top + 48, f"{scale}: -{reach:.2g} to {reach:.2g}", size=SMALL, color=GREY)
+    sheet.write(MARGIN, top + 48, f"{scale}: -{reach:.2g} to {reach:.2g}", SMALL, GREY)
     for frame, values in enumerate(kernels):
-        strip.put(_tiles(values, reach), _left(frame), top, COLUMN)
+        _put(sheet, _tiles(values, reach), _left(frame), top, COLUMN)
 
 
 def _tiles(kernels: NDArray[np.float32], reach: float) -> NDArray[np.uint8]:
@@ -105,18 +88,18 @@ def _tiles(kernels: NDArray[np.float32], reach: float) -> NDArray[np.uint8]:
     return sheet
 
 
-def _draw_matrices(strip: _Strip, film: Film, top: int) -> None:
+def _draw_matrices(sheet: Sheet, film: Film, top: int) -> None:
     n_judged = int(np.sum(film.confusion[-1]))
-    strip.write(MARGIN, top + 14, "confusion matrix", size=NORMAL)
-    strip.write(MARGIN, top + 32, f"of {n_judged:,} validation pictures", size=SMALL, color=GREY)
-    strip.write(MARGIN, top + 48, "rows true, columns predicted", size=SMALL, color=GREY)
-    strip.write(MARGIN, top + 64, "white 0 %, dark 100 % of a row", size=SMALL, color=GREY)
+    sheet.write(MARGIN, top + 14, "confusion matrix", NORMAL)
+    sheet.write(MARGIN, top + 32, f"of {n_judged:,} validation pictures", SMALL, GREY)
+    sheet.write(MARGIN, top + 48, "rows true, columns predicted", SMALL, GREY)
+    sheet.write(MARGIN, top + 64, "white 0 %, dark 100 % of a row", SMALL, GREY)
     for frame, counts in enumerate(film.confusion):
         matrix = np.asarray(counts, np.float64)
         shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-        strip.put(_shades(shares), _left(frame), top, COLUMN)
+        _put(sheet, _shades(shares), _left(frame), top, COLUMN)
         right = f"{np.trace(matrix) / max(matrix.sum(), 1):.0%} right"
-        strip.write(_left(frame) + COLUMN / 2, top + COLUMN + 10, right, size=SMALL, align="center", color=GREY)
+        sheet.write_centred(_left(frame) + COLUMN / 2, top + COLUMN + 10, right, SMALL, GREY)
 
 
 def _shades(shares: NDArray[np.float64]) -> NDArray[np.uint8]:
@@ -126,29 +109,27 @@ def _shades(shares: NDArray[np.float64]) -> NDArray[np.uint8]:
     return np.pad(fitted(colours.astype(np.uint8), COLUMN - 2), ((1, 1), (1, 1), (0, 0)), constant_values=160)
 
 
-def _draw_pictures(strip: _Strip, film: Film, images: NDArray[np.uint8], top: int) -> None:
-    strip.write(MARGIN, top + 10, "probability of the right class", size=NORMAL)
-    strip.write(_left(0) + 14, top + 10, "✗ and the answer, where it is another class", size=SMALL, color=GREY)
+def _draw_pictures(sheet: Sheet, film: Film, images: NDArray[np.uint8], top: int) -> None:
+    sheet.write(MARGIN, top + 10, "probability of the right class", NORMAL)
+    sheet.write(_left(0) + 14, top + 10, "✗ and the answer, where it is another class", SMALL, GREY)
     top += CAPTION
     for row, picture in enumerate(film.pictures):
         y = top + row * ROW
-        strip.put(images[picture.index], MARGIN, y + (ROW - THUMBNAIL) / 2, THUMBNAIL)
-        name = shortened(picture.label, (LABELS - THUMBNAIL - 20) / DPI, NORMAL)
-        strip.write(MARGIN + THUMBNAIL + 8, y + ROW / 2, name, size=NORMAL)
+        _put(sheet, images[picture.index], MARGIN, y + (ROW - THUMBNAIL) // 2, THUMBNAIL)
+        name = shortened(picture.label, LABELS - THUMBNAIL - 20, NORMAL)
+        sheet.write(MARGIN + THUMBNAIL + 8, y + ROW / 2, name, NORMAL)
         true = film.classes.index(picture.label)
         for frame, probabilities in enumerate(picture.probabilities):
-            _draw_answer(strip, film, probabilities, true, (_left(frame), y))
+            _draw_answer(sheet, film, probabilities, true, (_left(frame), y))
 
 
-def _draw_answer(
-    strip: _Strip, film: Film, probabilities: tuple[float, ...], true: int, place: tuple[float, float]
-) -> None:
+def _draw_answer(sheet: Sheet, film: Film, probabilities: tuple[float, ...], true: int, place: tuple[int, int]) -> None:
     left, y = place
     answer = int(np.argmax(probabilities))
     is_right = answer == true
     bar = np.full((12, COLUMN, 3), 232, np.uint8)
     bar[:, : round(COLUMN * probabilities[true])] = (0, 114, 178) if is_right else (213, 94, 0)
-    strip.put_exactly(bar, left, y + 5)
+    sheet.put(left, y + 5, bar)
     said = f"{probabilities[true]:.0%}" if is_right else f"{probabilities[true]:.0%} · {film.classes[answer]}"
-    text = shortened(said, (COLUMN - 12) / DPI, SMALL)
-    strip.write(left, y + 27, ("✓ " if is_right else "✗ ") + text, size=SMALL)
+    text = shortened(said, COLUMN - 12, SMALL)
+    sheet.write(left, y + 27, ("✓ " if is_right else "✗ ") + text, SMALL)

@@ -8,34 +8,23 @@ its colour.
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 from PIL import Image
 
-from worker.pictures.drawing import (
-    BLUE,
-    GREY,
-    POINTS_PER_INCH,
-    VERMILLION,
-    new_figure,
-    picture_bytes,
-    shortened,
-    text_width,
-)
+from worker.pictures.colours import BLUE, GREY, VERMILLION
+from worker.pictures.fonts import text_width
 from worker.pictures.hard_pixels import enlarged
+from worker.pictures.sheet import Sheet, shortened
 from worker.reports.doubtful_labels import DoubtfulLabels
 from worker.reports.mistakes import Mistakes
 
 COLUMNS = 5
 MOST_PICTURES = 25
-DPI = 100
 # In pixels of the drawn picture.
 CELL, GAP, MARGIN, HEADING = 168, 16, 16, 60
 LINE = 19
 FRAME = 4
-LETTER_POINTS = 9.5
-NOTE_POINTS = 8.0
+HEADING_LETTERS, TITLE_LETTERS, LETTERS, NOTE_LETTERS = 18, 15, 13, 11
 
 
 @dataclass(frozen=True)
@@ -131,66 +120,53 @@ def _caption(predicted: str, probability: float, true: str, is_right: bool, note
 
 def _line(template: str, name: str, is_right: bool) -> str:
     """The template filled with the name, which is shortened to fit the width of the picture and its gap."""
-    most = (CELL + GAP / 2) / DPI - text_width(template.format(""), LETTER_POINTS, is_bold=not is_right)
-    return template.format(shortened(name, most, LETTER_POINTS, is_bold=not is_right))
+    most = CELL + GAP / 2 - text_width(template.format(""), LETTERS, is_bold=not is_right)
+    return template.format(shortened(name, most, LETTERS, is_bold=not is_right))
 
 
 def _draw(images: NDArray[np.uint8], captions: list[Caption], subject: str, title: str) -> bytes:
-    """Lay out the pictures row by row, each aligned to whole pixels."""
+    """Lay out the pictures row by row."""
     rows = [slice(start, start + COLUMNS) for start in range(0, len(captions), COLUMNS)]
     heads = [LINE * max(len(caption.lines) for caption in captions[row]) for row in rows]
     foot = LINE if any(caption.note for caption in captions) else 0
     width = 2 * MARGIN + COLUMNS * CELL + (COLUMNS - 1) * GAP
-    height = HEADING + sum(heads) + len(rows) * (CELL + foot) + max(len(rows) - 1, 0) * GAP + MARGIN
-    # Slightly more than whole pixels, so that inches times dots per inch is not rounded down.
-    figure = new_figure((width + 0.01) / DPI, (height + 0.01) / DPI, dpi=DPI)
-    subject = shortened(subject, (width - 2 * MARGIN) / DPI, 13)
-    figure.text(0.5, 1 - 17 / height, subject, ha="center", va="center", fontsize=13)
-    figure.text(0.5, 1 - 40 / height, title, ha="center", va="center", fontsize=11)
+    sheet = Sheet(width, HEADING + sum(heads) + len(rows) * (CELL + foot) + max(len(rows) - 1, 0) * GAP + MARGIN)
+    subject = shortened(subject, width - 2 * MARGIN, HEADING_LETTERS)
+    sheet.write_centred(width / 2, 17, subject, HEADING_LETTERS)
+    sheet.write_centred(width / 2, 40, title, TITLE_LETTERS)
     top = HEADING
     for row, head in zip(rows, heads, strict=True):
         top += head
         for column, (image, caption) in enumerate(zip(images[row], captions[row], strict=True)):
             left = MARGIN + column * (CELL + GAP)
-            _draw_picture(figure, image, left, height - top - CELL, caption.is_right)
-            _write(figure, caption, (left + CELL / 2) / width, top, height)
+            _draw_picture(sheet, image, left, top, caption.is_right)
+            _write(sheet, caption, left + CELL / 2, top)
         top += CELL + foot + GAP
-    return picture_bytes(figure)
+    return sheet.png()
 
 
-def _draw_picture(figure: Figure, image: NDArray[np.uint8], left: int, bottom: int, is_right: bool) -> None:
+def _draw_picture(sheet: Sheet, image: NDArray[np.uint8], left: int, top: int, is_right: bool) -> None:
     pixels = fitted(image, CELL)
-    left += (CELL - pixels.shape[1]) // 2
-    bottom += (CELL - pixels.shape[0]) // 2
-    figure.figimage(pixels, left, bottom, origin="upper")
+    height, width = pixels.shape[:2]
+    left += (CELL - width) // 2
+    top += (CELL - height) // 2
+    sheet.put(left, top, pixels)
     if not is_right:
-        frame = Rectangle(
-            (left - FRAME / 2, bottom - FRAME / 2),
-            pixels.shape[1] + FRAME,
-            pixels.shape[0] + FRAME,
-            fill=False,
-            edgecolor=VERMILLION,
-            linewidth=FRAME * POINTS_PER_INCH / DPI,
-            transform=None,
-        )
-        figure.add_artist(frame)
+        sheet.frame(left, top, width, height, FRAME, VERMILLION)
 
 
-def _write(figure: Figure, caption: Caption, middle: float, top: int, height: int) -> None:
+def _write(sheet: Sheet, caption: Caption, centre: float, top: int) -> None:
     for up, line in enumerate(reversed(caption.lines)):
-        figure.text(
-            middle,
-            1 - (top - up * LINE - LINE / 2 - 2) / height,
+        sheet.write_centred(
+            centre,
+            top - up * LINE - LINE / 2 - 2,
             line,
-            ha="center",
-            va="center",
-            fontsize=LETTER_POINTS,
-            color=BLUE if caption.is_right else VERMILLION,
-            fontweight="normal" if caption.is_right else "bold",
+            LETTERS,
+            BLUE if caption.is_right else VERMILLION,
+            is_bold=not caption.is_right,
         )
     if caption.note:
-        below = 1 - (top + CELL + LINE / 2 + 2) / height
-        figure.text(middle, below, caption.note, ha="center", va="center", fontsize=NOTE_POINTS, color=GREY)
+        sheet.write_centred(centre, top + CELL + LINE / 2 + 2, caption.note, NOTE_LETTERS, GREY)
 
 
 def fitted(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

@@ -15,7 +15,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from worker.pictures.drawing import BLUE, GREY, VERMILLION, new_figure, picture_bytes, shortened, text_width
+from worker.pictures.colours import BLUE, GREY, VERMILLION
+from worker.pictures.drawing import new_figure, picture_bytes, shortened, text_width
 from worker.training.calibration import Calibration, CalibrationBin
 from worker.training.evaluation import Evaluation
 
