@@ -33,9 +33,9 @@ class Contents:
         """Names of all models, and the requests that this took."""
         return survey.model_names(self._objects)
 
-    def model_directories(self, model: str) -> tuple[SeenModel, int]:
-        """What the directories of one model show; some of the numbers may be drafts. Also the requests it took."""
-        return survey.model_directories(self._objects, model)
+    def look_at_model(self, model: str, n_versions: int) -> tuple[SeenModel, int]:
+        """One model of about so many versions; some of the numbers may be drafts. Also the requests it took."""
+        return survey.look_at_model(self._objects, model, n_versions)
 
     def model(self, model: str) -> SeenModel:
         """Look at one model. One listing."""

@@ -14,6 +14,8 @@ from model_store.objects import Objects
 
 PAGE = 1000
 """Objects in one answer of a storage service to a listing."""
+FILES_OF_A_VERSION = 20
+"""About as many as a trainer publishes; tells whether one answer shows all of a model."""
 FILES_LISTED = 10_000
 """Of a local directory. Looking at so many takes about 40 ms of a core; more are not looked at one by one."""
 
@@ -79,6 +81,27 @@ def model_names(objects: Objects) -> tuple[list[str], int]:
     """Names of all models, and the requests that this took."""
     found = objects.names(layout.MODELS)
     return [name for name in found if is_name(name, MODEL_PATTERN)], _pages(len(found))
+
+
+def look_at_model(objects: Objects, model: str, n_versions: int) -> tuple[SeenModel, int]:
+    """One model, in the cheaper way: all its objects if they fit into one answer, otherwise its directories.
+
+    Args:
+        objects: of the store.
+        model: its name.
+        n_versions: how many versions it is known to have.
+
+    Returns:
+        What was seen, and the requests that this took.
+    """
+    needed = 0
+    if n_versions * FILES_OF_A_VERSION <= PAGE:
+        stored = objects.list(layout.model_prefix(model), PAGE)
+        needed = _pages(len(stored))
+        if len(stored) <= PAGE:
+            return _seen(layout.inventories(stored).get(model, layout.Inventory())), needed
+    seen, more = model_directories(objects, model)
+    return seen, needed + more
 
 
 def model_directories(objects: Objects, model: str) -> tuple[SeenModel, int]:

@@ -22,6 +22,7 @@ from service.models.index import ModelEntry
 from service.models.known_model import KnownModel
 from service.models.rounds import Rounds
 from service.models.snapshot import Snapshot, read_snapshot, write_snapshot
+from service.models.unnoted import note
 
 logger = logging.getLogger(__name__)
 
@@ -161,13 +162,20 @@ class StoreReader:
 
     def _read_some(self, now: float, rounds: Rounds) -> None:
         """Look at some of the models of a big store, after its changes were read."""
-        glance = rounds.look(now)
+        glance = rounds.look(now, self._known)
         gone = set[str]() if glance.names is None else self._known.keys() - glance.names
         known = {name: model for name, model in self._known.items() if name not in gone}
-        known |= {name: known.get(name, KnownModel()).copy() for name in glance.models}
+        asked = self._read_manifests(key for key in glance.asked if key[0] in known)
+        published = [(key, found) for key, found in asked if found is not None]
+        looked_at = glance.models.keys() | {name for (name, _), _ in published}
+        known |= {name: known.get(name, KnownModel()).copy() for name in looked_at}
         self._take_aliases(known, glance.models)
         self._take_versions(known, glance.models)
+        for (name, version), found in published:
+            known[name].add(version, found)
+        before = {name: model for name, model in self._known.items() if name in looked_at | gone}
         self._publish(known)
+        note(self._store.changes, before, {name: known[name] for name in looked_at})
         rounds.take(glance)
         # A look that comes late is made up for, unless none was asked for in a long time.
         began = max(self._next_survey_at, now - LATEST_S)
