@@ -5,6 +5,7 @@ gallery of 25 pictures, instead of 0.05 s.
 """
 
 import io
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,9 @@ from worker.pictures.shortening import cut_to_fit
 INK, PAPER = "#000000", "#FFFFFF"
 _BELOW_MIDDLE = 0.275
 """From a line's middle, halfway between the foot of a p and the top of an l, to its baseline; in sizes of letters."""
+
+_LINE = 1.5
+"""Height of a line, in sizes of letters: also accents and the tails of Chinese letters are within it."""
 
 
 class Sheet:
@@ -37,6 +41,23 @@ class Sheet:
         """Write one line around a point."""
         left = centre - text_width(text, size, is_bold=is_bold) / 2
         draw_line(self._pen, left, round(middle + _BELOW_MIDDLE * size), text, size, colour, is_bold=is_bold)
+
+    def write_turned(
+        self, end: tuple[float, float], text: str, size: float, degrees: int, *, is_centred: bool = False
+    ) -> None:
+        """Write one line that rises by so many degrees and ends at a point, or has its middle there."""
+        width, height = round(text_width(text, size)) + 2, round(size * _LINE)
+        line = Image.new("L", (width, height))
+        draw_line(ImageDraw.Draw(line), 1, round(height / 2 + _BELOW_MIDDLE * size), text, size, PAPER)
+        turned = line.rotate(degrees, Image.Resampling.BICUBIC, expand=True)
+        back = 0 if is_centred else width / 2
+        left = end[0] - back * math.cos(math.radians(degrees)) - turned.width / 2
+        top = end[1] + back * math.sin(math.radians(degrees)) - turned.height / 2
+        self._pen.bitmap((round(left), round(top)), turned, fill=INK)
+
+    def line(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """Draw a thin line, level or upright."""
+        self._pen.line((*start, *end), fill=INK)
 
     def put(self, left: int, top: int, pixels: NDArray[np.uint8]) -> None:
         """Place a picture, each of its pixels on one of the sheet's.

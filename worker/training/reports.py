@@ -31,11 +31,12 @@ from worker.doctor.findings import Diagnosis
 from worker.reports.curves import draw_curves
 from worker.reports.mistakes import find_mistakes
 from worker.supervision.messages import Order
+from worker.training.calibration_picture import draw_calibration
+from worker.training.confusion_picture import draw_confusion_matrix
 from worker.training.evaluation import Evaluation
 from worker.training.film_strip import draw_film
 from worker.training.fitting import Fit
 from worker.training.gallery import draw_doubtful, draw_mistakes, draw_predictions
-from worker.training.score_pictures import draw_calibration, draw_confusion_matrix
 from worker.training.splits import Tested
 
 LIST_OF_NUMBERS = re.compile(r"\[\n[\d\s.,eE+-]+\]")

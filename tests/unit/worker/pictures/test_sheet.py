@@ -69,3 +69,18 @@ def test_a_long_line_keeps_its_beginning_and_its_end(text: str) -> None:
     assert short[0] == text[0]
     assert short[-1] == text[-1]
     assert shortened("cat", 120, SIZE) == "cat"
+
+
+def test_a_turned_line_ends_at_its_point_or_is_around_it() -> None:
+    upright, slanted, centred = Sheet(200, 200), Sheet(200, 200), Sheet(200, 200)
+    upright.write_turned((100, 50), "sandal", SIZE, 90)
+    left, top, right, bottom = ink_of(upright)
+    assert (abs(top - 50) < 4, abs((left + right) / 2 - 100) < 4) == (True, True)
+    assert abs(bottom - top - text_width("sandal", SIZE)) < 4
+    slanted.write_turned((100, 50), "sandal", SIZE, 45)
+    left, top, right, bottom = ink_of(slanted)
+    assert (abs(right - 100) < 9, abs(top - 50) < 9) == (True, True)
+    assert abs((right - left) - (bottom - top)) < 3
+    centred.write_turned((100, 100), "sandal", SIZE, 90, is_centred=True)
+    left, top, right, bottom = ink_of(centred)
+    assert (abs((top + bottom) / 2 - 100) < 4, abs((left + right) / 2 - 100) < 4) == (True, True)

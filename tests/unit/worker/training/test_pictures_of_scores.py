@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from worker.training.calibration_picture import draw_calibration
+from worker.training.confusion_picture import draw_confusion_matrix
 from worker.training.evaluation import Evaluation, evaluate
-from worker.training.score_pictures import draw_calibration, draw_confusion_matrix
 
 
 def evaluation_of(n_classes: int, n_pictures: int = 200, name: str = "class") -> Evaluation:

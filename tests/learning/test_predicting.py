@@ -1,0 +1,34 @@
+"""Few pictures are predicted by calling the network and many by Keras's `predict`: the answers are the same."""
+
+import keras
+import numpy as np
+import pytest
+
+from worker.training import predicting
+
+
+def test_the_answers_do_not_depend_on_how_many_pictures_are_predicted_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    keras.utils.set_random_seed(0)
+    network = keras.Sequential(
+        [
+            keras.Input((6, 6, 1)),
+            keras.layers.Conv2D(3, 3, activation="relu"),
+            keras.layers.BatchNormalization(),
+            keras.layers.Flatten(),
+            keras.layers.Dropout(0.5),
+            keras.layers.Dense(2, activation="softmax"),
+        ]
+    )
+    images = np.random.default_rng(0).integers(0, 256, (10, 6, 6, 1), np.uint8)
+    calls: list[int] = []
+    whole = network.predict
+    monkeypatch.setattr(network, "predict", lambda *given, **named: calls.append(1) or whole(*given, **named))
+    answers = []
+    for at_once, by_keras in ((4, 0), (10, 0), (2, 1)):
+        calls.clear()
+        monkeypatch.setattr(predicting, "pictures_at_once", lambda _, at_once=at_once: at_once)
+        answers.append(predicting.predict_pictures(network, images))
+        assert len(calls) == by_keras
+    for answer in answers:
+        assert answer.dtype == np.float32
+        np.testing.assert_allclose(answer, answers[0], atol=1e-6)
