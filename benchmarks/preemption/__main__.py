@@ -1,12 +1,13 @@
 """Kills workers many times while they train and save to S3, and says what was lost.
 
-    python -m benchmarks.preemption [--jobs 50] [--workers 4] [--round 10] [--anew]
+    python -m benchmarks.preemption [--jobs 50] [--kills 200] [--workers 4] [--round 10] [--anew]
 
 Each job is a small `deterministic` training of 20 epochs, whose worker is killed (`kill -9`) with all its processes
-four times, each time after another epoch. In the end a job must have published once, with the history and the weights
-of one that was left alone, and must have gone on after the epoch that was saved last, so that a kill costs an epoch at
-most. Jobs run in rounds, and each round that has ended is written to `benchmarks/results/preemption.json`. A run that
-was interrupted goes on after its last round; `--anew` starts again. Ends with 0 if everything held, else with 1.
+up to five times, each time after another epoch. In the end a job must have published once, with the history and the
+weights of one that was left alone, and must have gone on after the epoch that was saved last, so that a kill costs an
+epoch at most. Jobs run in rounds until there were enough jobs and kills. Each round that has ended is written to
+`benchmarks/results/preemption.json`. A run that was interrupted goes on after its last round; `--anew` starts again.
+Ends with 0 if everything held, else with 1.
 """
 
 import argparse
@@ -21,10 +22,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import redis
 
-from benchmarks.preemption.fleet import KILLS_OF_A_JOB, Fleet, ended, outcome, submit
+from benchmarks.preemption.fleet import Fleet, ended, outcome, submit
 from benchmarks.serving.machine import machine
 from model_store import ModelStore, open_store
 from tests.paths import PROJECT
@@ -70,6 +72,7 @@ def main() -> None:
     """Run the rounds that are missing."""
     parser = argparse.ArgumentParser(description="Workers killed while they train: what is lost.")
     parser.add_argument("--jobs", type=int, default=50)
+    parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--round", type=int, default=10, help="jobs at a time")
     parser.add_argument("--anew", action="store_true", help="forget the rounds of earlier runs")
@@ -77,10 +80,16 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no process of a round is left
     rounds = [] if options.anew or not RESULTS.exists() else json.loads(RESULTS.read_text())["rounds"]
     with cluster() as everything:
-        while (missing := options.jobs - sum(len(done["jobs"]) for done in rounds)) > 0:
-            rounds.append(one_round(everything, len(rounds), min(missing, options.round), options.workers))
+        while any(done < wanted for done, wanted in zip(counted(rounds), (options.jobs, options.kills), strict=True)):
+            rounds.append(one_round(everything, len(rounds), options.round, options.workers))
             write(rounds)
     sys.exit(0 if write(rounds) else 1)
+
+
+def counted(rounds: list[dict[str, Any]]) -> tuple[int, int]:
+    """Jobs and kills so far."""
+    jobs = [job for done in rounds for job in done["jobs"]]
+    return len(jobs), sum(len(job["interrupted"]) for job in jobs)
 
 
 @contextmanager
@@ -96,8 +105,8 @@ def cluster() -> Iterator[Cluster]:
         yield Cluster(broker, s3, open_store(STORE_URL), JobStore(client), Path(directory))
 
 
-def one_round(on: Cluster, number: int, n_jobs: int, n_workers: int) -> dict[str, object]:
-    """Train so many jobs, kill the worker of each four times, and compare what they have published."""
+def one_round(on: Cluster, number: int, n_jobs: int, n_workers: int) -> dict[str, Any]:
+    """Train so many jobs, kill the worker of each several times, and compare what they have published."""
     began, chance = time.monotonic(), Random(number)
     with Fleet(on.broker, on.s3, on.directory / f"round-{number}", n_workers, **SETTINGS) as fleet:
         alone = submit(on.job_store, on.broker, f"alone-{number}")
@@ -105,8 +114,8 @@ def one_round(on: Cluster, number: int, n_jobs: int, n_workers: int) -> dict[str
         interrupted: dict[str, list[int]] = {
             submit(on.job_store, on.broker, f"taken-{number}-{n}"): [] for n in range(n_jobs)
         }
-        for _ in range(n_jobs * KILLS_OF_A_JOB):
-            fleet.kill_one(on.job_store, interrupted, chance)
+        while fleet.kill_one(on.job_store, interrupted, chance):
+            pass
         jobs = []
         for job, epochs in interrupted.items():
             record = ended(on.job_store, job, END_WITHIN_S)
@@ -115,13 +124,13 @@ def one_round(on: Cluster, number: int, n_jobs: int, n_workers: int) -> dict[str
     return {"machine": machine(), "workers": n_workers, "took_s": round(time.monotonic() - began), "jobs": jobs}
 
 
-def write(rounds: list[dict[str, object]]) -> bool:
+def write(rounds: list[dict[str, Any]]) -> bool:
     """Write all rounds and what they show together, print that, and return whether everything held."""
-    jobs = [Taken(**job) for done in rounds for job in done["jobs"]]  # type: ignore[attr-defined]
+    jobs = [Taken(**job) for done in rounds for job in done["jobs"]]
     lost = [before - after for job in jobs for before, after in zip(job.interrupted, job.resumed, strict=False)]
     shown = {
-        "jobs": len(jobs),
-        "kills": sum(len(job.interrupted) for job in jobs),
+        "jobs": counted(rounds)[0],
+        "kills": counted(rounds)[1],
         "resumptions": sum(len(job.resumed) for job in jobs),
         "most_epochs_lost_by_a_kill": max(lost),
         "kills_that_lost_an_epoch": sum(epochs > 0 for epochs in lost),

@@ -21,7 +21,8 @@ from worker.jobs.request import JobRequest
 from worker.jobs.states import FINISHED, JobState
 from worker.settings import WorkerSettings
 
-KILLS_OF_A_JOB = 4
+KILLS_OF_A_JOB = 5
+"""At most. A job may come to its end before it was killed so often."""
 EPOCHS = 20
 VICTIM_WITHIN_S = 180.0
 LONGEST_PAUSE_S = 0.5
@@ -84,40 +85,48 @@ class Fleet:
         for worker in self._workers:
             worker.kill()
 
-    def kill_one(self, job_store: JobStore, interrupted: dict[str, list[int]], chance: Random) -> None:
+    def kill_one(self, job_store: JobStore, interrupted: dict[str, list[int]], chance: Random) -> bool:
         """Kill the worker of a job somewhere in its next epoch, note how far the job was, and start another worker.
 
         Args:
             job_store: of the jobs.
             interrupted: the jobs, each with the epochs that it had finished whenever it was interrupted.
             chance: decides about the moment.
+
+        Returns:
+            Whether there was a job left to be interrupted.
         """
-        number = None
-        while number is None:  # a job may end or lose its worker during the pause
-            job = _next_victim(job_store, interrupted)
+        while (job := _next_victim(job_store, interrupted)) is not None:
             time.sleep(chance.uniform(0, LONGEST_PAUSE_S))
             trainer = trainer_of(job_store, job)
             number = next((number for number, worker in enumerate(self._workers) if worker.runs(trainer)), None)
-        self._workers[number].kill()
-        interrupted[job].append(len(job_store.get(job).history.loss))
-        self._workers[number] = self._started(number)
+            if number is None:  # the job has ended or lost its worker during the pause
+                continue
+            self._workers[number].kill()
+            interrupted[job].append(len(job_store.get(job).history.loss))
+            self._workers[number] = self._started(number)
+            return True
+        return False
 
     def _started(self, number: int) -> Preemptible:
         return Preemptible(self._broker, self._s3, self._directory / str(number), **self._settings)
 
 
-def _next_victim(job_store: JobStore, interrupted: dict[str, list[int]]) -> str:
-    """A running job that has come further than when it was last interrupted, and is not at its end."""
-    found: list[str] = []
+def _next_victim(job_store: JobStore, interrupted: dict[str, list[int]]) -> str | None:
+    """A running job that has come further than when it was last interrupted, and is not at its end.
+
+    Waits for one; None once all have been interrupted often enough or are at their end.
+    """
+    found: list[str | None] = []
 
     def is_found() -> bool:
-        for job, epochs in interrupted.items():
-            record, furthest = job_store.get(job), max(epochs, default=0)
-            is_due = len(epochs) < KILLS_OF_A_JOB and furthest < len(record.history.loss) < EPOCHS - 1
-            if is_due and record.state is JobState.RUNNING:
-                found.append(job)
-                return True
-        return False
+        due = {job: epochs for job, epochs in interrupted.items() if len(epochs) < KILLS_OF_A_JOB}
+        records = {job: job_store.get(job) for job in due}
+        open_jobs = [job for job, record in records.items() if len(record.history.loss) < EPOCHS - 1]
+        running = [job for job in open_jobs if records[job].state is JobState.RUNNING]
+        found.extend(job for job in running if len(records[job].history.loss) > max(due[job], default=0))
+        found.extend([] if open_jobs else [None])
+        return bool(found)
 
     wait_until(is_found, VICTIM_WITHIN_S, lambda: interrupted)
     return found[0]
