@@ -216,6 +216,11 @@ class ApiSettings(KeptSettings):
         description="Models loaded before `/readyz` says ready, and never evicted: `name` (its latest version) or "
         "`name/version`, separated by commas.",
     )
+    ready_without_store: bool = Field(
+        default=False,
+        description="Whether a process whose model store has stopped answering stays ready (`degraded`, 200) as long "
+        "as it has networks in memory. Default: it is not ready (503), although it goes on predicting with them.",
+    )
     picture_urls: bool = Field(
         default=False,
         description='Fetch pictures that a prediction names by URL (`{"url": "https://…"}`); only public addresses are '

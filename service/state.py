@@ -35,6 +35,7 @@ from service.predict.capacity import Capacity
 from service.predict.decode_queue import DecodeRules
 from service.predict.decoding import Decoder
 from service.predict.predictor import Predictor
+from service.predict.readiness import Ability, ability
 from service.quotas.usage import Usage
 from service.settings import ApiSettings
 from service.splits.figures import Figures
@@ -89,6 +90,10 @@ class ServiceState:
     feedback: PendingFeedback
     splits: Splits
     split_figures: Figures
+
+    async def ability(self) -> Ability:
+        """Whether this process can classify pictures."""
+        return await ability(self.catalog, self.engine, is_store_needed=not self.settings.ready_without_store)
 
     def usage(self) -> Usage:
         """Counts what owners use."""

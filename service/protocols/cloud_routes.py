@@ -36,7 +36,7 @@ router = APIRouter(tags=["other clients"])
 @router.get(PING, summary="Can the container answer? (SageMaker)", response_class=Response)
 async def ping(state: StateDep) -> Response:
     """200 without a body when pictures can be classified; 503 when the model store does not answer."""
-    return Response(status_code=200 if await state.catalog.is_store_up() else 503)
+    return Response(status_code=200 if (await state.ability()).is_ready else 503)
 
 
 @router.post(

@@ -45,7 +45,7 @@ async def server_live() -> Response:
 @router.get("/health/ready")
 async def server_ready(state: StateDep) -> Response:
     """200 when the model store answers, even if models were unloaded on request."""
-    if not await state.catalog.is_store_up():
+    if not (await state.ability()).is_ready:
         return faults.respond(503, "The model store does not answer at the moment.")
     return answer_json({"ready": True, "live": True})
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from service.deps import StateDep
+from service.predict.readiness import Ability
 from service.state import ServiceState
 from worker.jobs.errors import QueueUnavailable
 
@@ -28,8 +29,13 @@ class DamagedVersion(BaseModel, defer_build=True):
 class Readiness(BaseModel, defer_build=True):
     """Whether this process can answer, and which parts of it work."""
 
-    status: Literal["ready", "unavailable"]
-    store: Literal["ok", "unavailable"] = Field(description="The model store; without it the service is not ready.")
+    status: Literal["ready", "degraded", "unavailable"] = Field(
+        description="`degraded`: the model store does not answer, and the models in memory do. Only with the setting "
+        "CONVSERVE_READY_WITHOUT_STORE."
+    )
+    store: Literal["ok", "unavailable"] = Field(
+        description="The model store; without it the service is not ready, unless CONVSERVE_READY_WITHOUT_STORE is set."
+    )
     queue: Literal["ok", "unavailable"] = Field(
         description="Redis; without it pictures are still classified and only the job routes answer 503."
     )
@@ -52,11 +58,14 @@ async def healthz() -> Alive:
     responses={503: {"model": Readiness, "description": "The model store does not answer."}},
 )
 async def readyz(state: StateDep, response: Response) -> Readiness:
-    """200 when pictures can be classified; 503 with the same body when the model store does not answer."""
-    store_answers, queue_answers = await asyncio.gather(state.catalog.is_store_up(), _has_queue(state))
-    if not store_answers:
+    """200 when pictures can be classified; 503 with the same body when the model store does not answer.
+
+    With CONVSERVE_READY_WITHOUT_STORE, a process that has models in memory then is `degraded`, and 200.
+    """
+    ability, has_queue = await asyncio.gather(state.ability(), _has_queue(state))
+    if not ability.is_ready:
         response.status_code = 503
-    return await _readiness(state, has_store=store_answers, has_queue=queue_answers)
+    return await _readiness(state, ability, has_queue=has_queue)
 
 
 async def _has_queue(state: ServiceState) -> bool:
@@ -67,13 +76,13 @@ async def _has_queue(state: ServiceState) -> bool:
     return True
 
 
-async def _readiness(state: ServiceState, *, has_store: bool, has_queue: bool) -> Readiness:
-    index = await state.catalog.index_for_readiness() if has_store else None
+async def _readiness(state: ServiceState, ability: Ability, *, has_queue: bool) -> Readiness:
+    index = await state.catalog.index_for_readiness() if ability.has_store else None
     damages = sorted(index.damaged(), key=lambda damage: (damage.model, damage.version)) if index else []
     return Readiness(
-        status="ready" if has_store else "unavailable",
-        store="ok" if has_store else "unavailable",
+        status="ready" if ability.has_store else "degraded" if ability.is_ready else "unavailable",
+        store="ok" if ability.has_store else "unavailable",
         queue="ok" if has_queue else "unavailable",
-        models=len(index.models) if index else 0,
+        models=len(index.models) if index else ability.models,
         damaged=[DamagedVersion(model=d.model, version=d.version, file=d.file) for d in damages],
     )

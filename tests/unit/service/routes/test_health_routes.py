@@ -72,6 +72,32 @@ async def test_a_service_without_its_store_is_not_ready_but_serves_what_it_knows
         assert (await api.get("/readyz")).status_code == 200
 
 
+async def test_with_a_setting_a_service_that_lost_its_store_is_ready_as_long_as_it_has_models_in_memory(
+    settings: ApiSettings, failing: FailingStore, brightness: Manifest
+) -> None:
+    app = app_of(settings.model_copy(update={"ready_without_store": True}), cast("ModelStore", failing))
+    probes = ("/readyz", "/v2/health/ready", "/ping")
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as api,
+    ):
+        assert (await api.get("/readyz")).json()["status"] == "ready"
+        assert (await api.post("/predict", files={"file": ("x.png", grey_picture(2))})).status_code == 200
+        failing.is_down = True
+        ready = await api.get("/readyz")
+        assert ready.json() | {"queue": ""} == {
+            "status": "degraded",
+            "store": "unavailable",
+            "queue": "",
+            "models": 1,
+            "damaged": [],
+        }
+        assert [(await api.get(path)).status_code for path in probes] == [200, 200, 200]
+        app.state.service.engine.forget(brightness.model)
+        assert (await api.get("/readyz")).json()["status"] == "unavailable"
+        assert [(await api.get(path)).status_code for path in probes] == [503, 503, 503]
+
+
 @pytest.mark.usefixtures("brightness")
 async def test_a_service_whose_store_is_full_is_ready(settings: ApiSettings, store: ModelStore) -> None:
     app = app_of(settings, cast("ModelStore", FullStore(store)))
