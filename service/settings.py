@@ -218,8 +218,7 @@ class ApiSettings(KeptSettings):
     )
     ready_without_store: bool = Field(
         default=False,
-        description="Whether a process whose model store has stopped answering stays ready (`degraded`, 200) as long "
-        "as it has networks in memory. Default: it is not ready (503), although it goes on predicting with them.",
+        description="Stay ready (`degraded`, 200) while the store does not answer and networks are in memory; else 503.",
     )
     picture_urls: bool = Field(
         default=False,
@@ -239,14 +238,10 @@ class ApiSettings(KeptSettings):
         "`/invocations`, Vertex AI's route and `POST /`. Default: the model published last.",
     )
     vertex_health_route: Annotated[str | None, BeforeValidator(unset_if_empty)] = Field(
-        default=None,
-        pattern=ROUTE_PATTERN,
-        description="Address of Vertex AI's health check; the variable `AIP_HEALTH_ROUTE` sets it.",
+        default=None, pattern=ROUTE_PATTERN, description="Address of Vertex AI's health check: `AIP_HEALTH_ROUTE`."
     )
     vertex_predict_route: Annotated[str | None, BeforeValidator(unset_if_empty)] = Field(
-        default=None,
-        pattern=ROUTE_PATTERN,
-        description="Address of Vertex AI's predictions; the variable `AIP_PREDICT_ROUTE` sets it.",
+        default=None, pattern=ROUTE_PATTERN, description="Address of Vertex AI's predictions: `AIP_PREDICT_ROUTE`."
     )
     label_studio_url: Annotated[
         Annotated[str, Field(pattern=WEB_ADDRESS_PATTERN)] | None, BeforeValidator(unset_if_empty)
