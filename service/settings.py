@@ -218,7 +218,7 @@ class ApiSettings(KeptSettings):
     )
     ready_without_store: bool = Field(
         default=False,
-        description="Stay ready (`degraded`, 200) while the store does not answer and networks are in memory; else 503.",
+        description="Stay ready (`degraded`, 200) while the store is away and networks are in memory; else 503.",
     )
     picture_urls: bool = Field(
         default=False,
