@@ -56,6 +56,22 @@ def test_a_start_is_foretold_from_the_workers_that_have_the_devices(job_store: J
     assert [job.eta_s for job in job_store.existing([wide[1], narrow])] == [pytest.approx(20, abs=2), 0]
 
 
+def test_a_start_does_not_depend_on_which_jobs_are_asked_about(job_store: JobStore) -> None:
+    job_store.announce("narrow", 10**9)
+    wide = [job_store.submit(planned(devices=2)).id for _ in range(3)]
+    narrow = [job_store.submit(planned()).id for _ in range(2)]
+    assert [job_store.get(job).eta_s for job in narrow] == [0, 60]
+    job_store.announce("broad", 10**9, WorkerFacts(devices=2))
+    together = [job.eta_s for job in job_store.existing([*wide, *narrow])]
+    assert together == [0, 60, 120, 0, 60]
+    assert [job_store.get(job).eta_s for job in [*wide, *narrow]] == together
+    claim = job_store.claim(claimant=claimant_of("broad"), devices=2)
+    assert claim is not None
+    job_store.cancel(wide[1])
+    assert [job_store.get(job).position for job in (wide[2], *narrow)] == [1, 2, 3]
+    assert job_store.get(narrow[1]).eta_s == 60
+
+
 async def test_a_job_that_no_worker_has_the_devices_for_is_refused(client: redis.Redis, redis_url: str) -> None:
     jobs = JobStore(client)
     queue = JobQueue(jobs, GroupStore(client, jobs), RecordingWakeUps(), redis_url, NoTracing())

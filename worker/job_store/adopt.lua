@@ -2,7 +2,7 @@
 --
 -- ARGV[1…] of each job: id, names of the indexes that it is always in (JSON list) or '' when it has them
 -- Answers  nothing
--- Touches  job jobs waits index queue waiting
+-- Touches  job jobs waits wide index queue waiting
 
 for i = 1, #ARGV, 2 do
   local id, facets = ARGV[i], ARGV[i + 1]

@@ -4,7 +4,7 @@
 --
 -- ARGV[1]  id of the job
 -- Answers  the state found, or 'missing'
--- Touches  job events feed jobs queued running waits index queue waiting usage pace correction notices notice
+-- Touches  job events feed jobs queued running waits wide index queue waiting usage pace correction notices notice
 
 local id = ARGV[1]
 local state = redis.call('HGET', key.job(id), 'state')

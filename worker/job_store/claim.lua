@@ -14,7 +14,7 @@
 --          attempts ran, estimated bytes of memory or '', owner, tags as JSON, note or '', attempts that do not
 --          count}, or nil when there is no
 --          job to be claimed; {'', id, format, version that wrote it} when there are only jobs of a newer format
--- Touches  job events feed epochs jobs queued running waits index queue waiting usage pace fences
+-- Touches  job events feed epochs jobs queued running waits wide index queue waiting usage pace fences
 
 local lease_s, claimant, half_life_s = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local newest_format, devices, unreadable = tonumber(ARGV[5] or 1), tonumber(ARGV[6] or 1), nil

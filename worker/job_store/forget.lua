@@ -2,7 +2,7 @@
 --
 -- ARGV[1]  id of the job
 -- Answers  {the state found or 'missing', 1 if the job was removed}
--- Touches  job events feed log epochs jobs waits index queue waiting group group_jobs groups notices notice
+-- Touches  job events feed log epochs jobs waits wide index queue waiting group group_jobs groups notices notice
 
 local id = ARGV[1]
 local found = redis.call('HMGET', key.job(id), 'state', 'group')

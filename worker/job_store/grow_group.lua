@@ -13,7 +13,7 @@
 -- Answers  {'added', id of the group, digest}: of the group or job known under the idempotency key if there is one;
 --          {'gone'} when there is no such group; {'full', number of its jobs} when they would be too many;
 --          {'beyond', jobs of the owner, seconds of the waiting ones, seconds of each} when the owner has too many
--- Touches  job events feed jobs queued waits index queue waiting sequence group group_jobs idempotency pace correction
+-- Touches  job events feed jobs queued waits wide index queue waiting sequence group group_jobs idempotency pace correction
 
 local id, sha, digest = ARGV[1], ARGV[3], ARGV[4]
 

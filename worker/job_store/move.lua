@@ -8,7 +8,7 @@
 -- ARGV[4]  half-life of the worker time that owners have used, in seconds
 -- ARGV[5…] names and values of fields to write, unless the move is redirected
 -- Answers  the state the job is in now, or '' when the claim is lost or the move is not legal
--- Touches  job events feed jobs queued running waits index queue waiting usage pace correction notices notice
+-- Touches  job events feed jobs queued running waits wide index queue waiting usage pace correction notices notice
 
 local id, target = ARGV[1], ARGV[3]
 if not holds(id, ARGV[2]) or not is_legal('running', target) then return '' end

@@ -8,7 +8,7 @@
 -- ARGV[2…] ids of the jobs
 -- Answers  of each job: {position, from 1, or 0 when it does not wait; seconds until it starts, or '' when no worker
 --          is known that has the devices it needs}
--- Touches  job jobs running queue waiting usage pace workers worker_facts
+-- Touches  job jobs running queue waiting wide usage pace workers worker_facts
 
 local half_life_s, each_s = tonumber(ARGV[1]), math.max(expected_s(), 1e-3)
 
@@ -53,6 +53,8 @@ local function place_of(id)
 end
 
 local SIMULATED = 500
+-- Jobs for several devices whose places are looked up because they may wait before a job that was asked about.
+local WIDE_JOBS = 50
 
 -- How many devices a worker has said it has; 1 where nothing is known.
 local function devices_of(worker)
@@ -106,8 +108,8 @@ local function first_free(workers, devices)
   return first
 end
 
--- When the job at each position starts: the first worker that is free and has the devices takes it. Of jobs that were
--- not asked about, one device is assumed. Far positions are extrapolated.
+-- When the job at each position starts: the first worker that is free and has the devices takes it. One device is
+-- assumed of jobs that were not looked up. Far positions are extrapolated.
 local function start_times(workers, most, needed, is_wide)
   local starts = {}
   if not is_wide then  -- what is in order is a heap
@@ -130,6 +132,10 @@ for i = 2, #ARGV do
   local position, devices = place_of(ARGV[i])
   positions[i], needed[position] = position, devices
   last, is_wide = math.max(last, position), is_wide or devices > 1
+end
+for _, id in ipairs(last > 1 and redis.call('ZRANGE', key.wide, 0, WIDE_JOBS - 1) or {}) do
+  local position, devices = place_of(id)
+  if position < last then needed[position], is_wide = devices, true end
 end
 local workers = known_workers(is_wide)
 local starts = start_times(workers, last, needed, is_wide)

@@ -26,6 +26,7 @@
 --   queued             zset    ids of the jobs that wait, by the same number
 --   running            zset    ids of the jobs that run, by the time their lease ends
 --   waits              zset    ids of the jobs that wait, by the time since when
+--   wide               zset    ids of the jobs that wait for several devices, by the number in `sequence`
 --   index:<id>         zset    ids of the jobs with one property, such as `state=failed`, by the same number
 --   queue:<id>         zset    ids of one owner's jobs that wait, by priority and then that number
 --   waiting            zset    owners with jobs that wait
@@ -61,6 +62,7 @@ local key = {
   queued = prefix .. 'queued',
   running = prefix .. 'running',
   waits = prefix .. 'waits',
+  wide = prefix .. 'wide',
   index = function(name) return prefix .. 'index:' .. name end,
   queue = function(owner) return prefix .. 'queue:' .. owner end,
   waiting = prefix .. 'waiting',
@@ -175,6 +177,7 @@ local function displace(id)
     redis.call('ZREM', key.index('state=' .. job[1] .. ',owner=' .. owner), id)
   end
   redis.call('ZREM', key.waits, id)
+  redis.call('ZREM', key.wide, id)
   redis.call('ZREM', key.queue(owner), id)
   if redis.call('EXISTS', key.queue(owner)) == 0 then redis.call('ZREM', key.waiting, owner) end
 end
@@ -184,7 +187,7 @@ local function place(id, state)
   displace(id)
   local sequence = redis.call('ZSCORE', key.jobs, id)
   if not sequence then return end
-  local job = redis.call('HMGET', key.job(id), 'owner', 'priority', 'queued_at', 'created_at')
+  local job = redis.call('HMGET', key.job(id), 'owner', 'priority', 'queued_at', 'created_at', 'devices')
   local owner = job[1] or 'local'
   redis.call('ZADD', key.index('state=' .. state), sequence, id)
   redis.call('ZADD', key.index('state=' .. state .. ',owner=' .. owner), sequence, id)
@@ -195,6 +198,7 @@ local function place(id, state)
     redis.call('ZADD', key.queue(owner), string.format('%.0f', turn), id)
     redis.call('ZADD', key.waiting, 0, owner)
     redis.call('ZADD', key.waits, job[3] or job[4] or 0, id)
+    if job[5] then redis.call('ZADD', key.wide, sequence, id) end
   end
 end
 

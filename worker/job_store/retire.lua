@@ -4,7 +4,7 @@
 --
 -- ARGV[1…] ids of the jobs
 -- Answers  how many were removed
--- Touches  job events log epochs jobs waits index queue waiting idempotency
+-- Touches  job events log epochs jobs waits wide index queue waiting idempotency
 
 local n_removed = 0
 for i = 1, #ARGV do

@@ -12,7 +12,7 @@
 -- ARGV[10] most seconds of the owner's waiting jobs, or ''
 -- Answers  {id of the job, digest}: of the job known under the idempotency key if there is one, else of the new job;
 --          {false, jobs of the owner, seconds of the waiting ones, seconds of each} if there are too many
--- Touches  job events feed jobs queued waits index queue waiting sequence idempotency pace correction
+-- Touches  job events feed jobs queued waits wide index queue waiting sequence idempotency pace correction
 
 local id, sha, digest, keep_s = ARGV[1], ARGV[3], ARGV[4], ARGV[5]
 

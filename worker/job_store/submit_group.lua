@@ -14,7 +14,7 @@
 --          always in (JSON list)
 -- Answers  {id of the group, digest}: of the group or job known under the idempotency key if there is one, else of the
 --          new group; {false, jobs of the owner, seconds of the waiting ones, seconds of each} if there are too many
--- Touches  job events feed jobs queued waits index queue waiting sequence group group_jobs groups idempotency pace correction
+-- Touches  job events feed jobs queued waits wide index queue waiting sequence group group_jobs groups idempotency pace correction
 
 local id, sha, digest, keep_s, request_id = ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local first_job = ARGV[10]
