@@ -175,6 +175,9 @@ def test_workers_say_what_they_run_and_are_forgotten_when_they_are_silent(
     assert busy.running is not None
     assert (busy.running.job, busy.running.owner, busy.running.progress.epoch) == (job, "ann", 1)
     assert busy.running.since is not None
+    plan = job_store.get(job).request
+    assert (busy.running.model, busy.running.dataset) == (plan.model, plan.dataset)
+    assert (busy.running.architecture, busy.running.attempt) == (plan.architecture_name, 1)
     page = Metrics().page([], job_store.overview(), job_store.workers()).decode()
     assert 'convserve_worker_busy{host="here",worker="busy"} 1.0' in page
     assert 'convserve_worker_gpu_utilization{gpu="0",host="here",worker="busy"} 0.5' in page

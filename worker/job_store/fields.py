@@ -9,7 +9,11 @@ from worker.jobs.formats import written_by
 from worker.jobs.labels import LOCAL_OWNER, Labels
 from worker.jobs.model_names import name_of
 from worker.jobs.plan import TrainingPlan
-from worker.jobs.records import EpochMetrics, History, JobKind, JobRecord, Origin
+from worker.jobs.records import EpochMetrics, History, JobKind, JobRecord, Origin, Progress
+from worker.jobs.workers import RunningJob
+
+RUNNING_FIELDS = ("format", "request", "owner", "attempt", "started_at", "progress")
+"""Those that `running_job` needs."""
 
 
 def moment(seconds: str) -> datetime:
@@ -47,6 +51,22 @@ def job_record(
             "cancel_requested": "cancel_requested" in fields,
             "finish_requested": "finish_requested" in fields,
         }
+    )
+
+
+def running_job(job: str, fields: Mapping[str, str | None]) -> RunningJob:
+    """What is shown of a running job, from `RUNNING_FIELDS` of its hash; None stands for a field that is not there."""
+    model, dataset, architecture = _names_in(fields["request"])
+    started_at, progress = fields["started_at"], fields["progress"]
+    return RunningJob(
+        job=job,
+        owner=fields["owner"] or LOCAL_OWNER,
+        model=model,
+        dataset=dataset,
+        architecture=architecture,
+        attempt=int(fields["attempt"] or 0),
+        since=moment(started_at) if started_at else None,
+        progress=Progress.model_validate_json(progress) if progress else Progress(),
     )
 
 
@@ -94,11 +114,16 @@ def facets_of(plan: TrainingPlan, owner: str, tags: Sequence[str], group: str | 
 
 def facets_of_fields(fields: Mapping[str, str]) -> str:
     """The same for a job that an earlier version of the program wrote, from its hash."""
-    request = json.loads(fields.get("request") or "{}")
-    architecture = request.get("architecture")
-    name = name_of(architecture) if isinstance(architecture, str) else "custom"
     owner, tags = fields.get("owner", LOCAL_OWNER), json.loads(fields.get("tags", "[]"))
-    return _facets(owner, request.get("model") or "", request.get("dataset") or "", name, tags, fields.get("group"))
+    return _facets(owner, *_names_in(fields.get("request")), tags, fields.get("group"))
+
+
+def _names_in(request: str | None) -> tuple[str, str, str]:
+    """Model, data set and architecture of a request in JSON, without checking the rest of it."""
+    plan = json.loads(request or "{}")
+    architecture = plan.get("architecture")
+    name = name_of(architecture) if isinstance(architecture, str) else "custom"
+    return plan.get("model") or "", plan.get("dataset") or "", name
 
 
 def _facets(owner: str, model: str, dataset: str, architecture: str, tags: Sequence[str], group: str | None) -> str:

@@ -1,12 +1,13 @@
 """The workers that are alive, with what they run: each announces itself again and again."""
 
 import time
-from typing import Any
+from collections.abc import Sequence
 
 from worker.job_store import keys
 from worker.job_store.connection import server_errors
+from worker.job_store.fields import RUNNING_FIELDS, running_job
 from worker.job_store.listing import ListedJobs
-from worker.jobs.records import JobRecord
+from worker.jobs.formats import is_readable
 from worker.jobs.workers import RunningJob, Worker, WorkerFacts
 
 ANNOUNCED_S = 60  # a worker announces itself every ten seconds
@@ -38,8 +39,8 @@ class AnnouncedWorkers(ListedJobs):
             pipeline.hgetall(keys.WORKERS)
             pipeline.hgetall(keys.WORKER_FACTS)
             pipeline.zrange(keys.RUNNING, 0, -1)
-            announced, facts, running = pipeline.execute()
-        by_worker = self._by_worker(running)
+            announced, facts, jobs = pipeline.execute()
+        running = self._running(jobs)
         alive = {}
         for worker, text in sorted(announced.items()):
             expires, trainer_bytes = map(int, text.split())
@@ -49,30 +50,26 @@ class AnnouncedWorkers(ListedJobs):
             Worker(
                 id=worker,
                 trainer_bytes=trainer_bytes,
-                running=_running(by_worker[worker]) if worker in by_worker else None,
+                running=running.get(worker),
                 **dict(WorkerFacts.model_validate_json(facts.get(worker) or "{}")),
             )
             for worker, trainer_bytes in alive.items()
         ]
 
-    def _by_worker(self, jobs: list[str]) -> dict[str, JobRecord]:
+    def _running(self, jobs: Sequence[str]) -> dict[str, RunningJob]:
+        """What each worker runs.
+
+        Only what is shown is read: with whole records and their histories, 100 running jobs took 25 ms of every
+        `/metrics`.
+        """
         with server_errors():
             pipeline = self._redis.pipeline(transaction=False)
             for job in jobs:
-                pipeline.hget(keys.job_key(job), "claimant")
-            claimants: list[Any] = pipeline.execute()
-        names = {job: str(name).partition(SEPARATOR)[0] for job, name in zip(jobs, claimants, strict=True) if name}
-        return {names[record.id]: record for record in self.existing(list(names))}
-
-
-def _running(job: JobRecord) -> RunningJob:
-    return RunningJob(
-        job=job.id,
-        owner=job.owner,
-        model=job.request.model,
-        dataset=job.request.dataset,
-        architecture=job.request.architecture_name,
-        attempt=job.attempt,
-        since=job.started_at,
-        progress=job.progress,
-    )
+                pipeline.hmget(keys.job_key(job), ["claimant", *RUNNING_FIELDS])
+            rows: list[list[str | None]] = pipeline.execute()
+        running = {}
+        for job, (claimant, *values) in zip(jobs, rows, strict=True):
+            fields = dict(zip(RUNNING_FIELDS, values, strict=True))
+            if claimant and is_readable(fields["format"]):
+                running[claimant.partition(SEPARATOR)[0]] = running_job(job, fields)
+        return running
