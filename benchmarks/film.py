@@ -64,7 +64,7 @@ def cpu_seconds(training: TrainingPlan, dataset: Dataset, *, is_filmed: bool) ->
     network, data, validation = prepared.network, prepared.data, prepared.validation
     recorder = FilmRecorder(training, dataset, validation, len(data)) if is_filmed else None
     began = time.process_time()
-    Training(network, data, validation, training, None, lambda *_: None, watcher=recorder).run()
+    Training(network, data, validation, training, None, lambda *_: None, watchers=[recorder] if recorder else []).run()
     if recorder is not None:
         recorder.film(network, training.epochs)
     return time.process_time() - began, 0.0 if recorder is None else recorder.seconds

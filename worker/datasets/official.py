@@ -45,6 +45,10 @@ class Official:
     files: tuple[OfficialFile, ...]
     archive: OfficialFile | None = None
 
+    def paths(self, datasets_dir: Path) -> list[Path]:
+        """Where the files are, or will be."""
+        return [datasets_dir / self.folder / file.name for file in self.files]
+
     def missing(self, datasets_dir: Path) -> tuple[OfficialFile, ...]:
         """The files that are not there yet; the contents of the others are not checked."""
         return tuple(file for file in self.files if not (datasets_dir / self.folder / file.name).is_file())

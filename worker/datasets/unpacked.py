@@ -5,6 +5,7 @@ its official files, into a directory that may be deleted at any time: `python -m
 <datasets directory>` does it in a process of its own, because it reads the whole dataset.
 """
 
+import json
 import shutil
 import sys
 from contextlib import suppress
@@ -15,7 +16,8 @@ import numpy as np
 
 from worker.datasets.built_in import DATASETS, DatasetInfo
 from worker.datasets.dataset import Dataset, LabelledImages
-from worker.datasets.loading import load_dataset
+from worker.datasets.loading import SAMPLE, load_dataset
+from worker.datasets.official import OFFICIAL
 from worker.datasets.staging import is_abandoned, is_staged, staged
 from worker.datasets.uploaded import FILES, FOLDER, VALIDATION_FILES, mapped
 
@@ -23,6 +25,8 @@ SplitName = Literal["train", "test", "validation"]
 ALL_FILES = (*FILES, *VALIDATION_FILES)
 UNPACKED = "unpacked"
 """Directory of the arrays of built-in datasets, inside the datasets directory."""
+SOURCES = "sources.json"
+"""File of a copy that tells of which official files it was made, and its fingerprint."""
 
 
 def pictures_of(info: DatasetInfo, split: SplitName) -> int:
@@ -63,13 +67,35 @@ def unpack(name: str, datasets_dir: Path) -> None:
         DatasetError: its official files are missing or damaged.
         OSError: the arrays cannot be written.
     """
-    dataset = load_dataset(name, datasets_dir)
+    write_copy(load_dataset(name, datasets_dir), datasets_dir)
+
+
+def write_copy(dataset: Dataset, datasets_dir: Path) -> None:
+    """Write the arrays of a built-in dataset that was read from the official files in the same directory.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    made_of = sources_of(dataset.info, datasets_dir)
     folder = folder_of(dataset.info, datasets_dir)
     folder.parent.mkdir(parents=True, exist_ok=True)
     _remove_stale(folder.parent)
     with staged(folder) as incomplete:
         _write(dataset, incomplete)
-        shutil.rmtree(folder, ignore_errors=True)  # an incomplete copy
+        (incomplete / SOURCES).write_text(json.dumps({"fingerprint": dataset.fingerprint, "files": made_of}))
+        shutil.rmtree(folder, ignore_errors=True)  # an incomplete copy, or one that was made of other files
+
+
+def sources_of(info: DatasetInfo, datasets_dir: Path) -> dict[str, list[int]]:
+    """Bytes and time of change, in nanoseconds, of each official file, by its name: they tell whether one was replaced.
+
+    Raises:
+        OSError: one is missing.
+    """
+    official = OFFICIAL.get(info.name)
+    files = sorted(SAMPLE.glob("*.gz")) if official is None else official.paths(datasets_dir)
+    found = {path.name: path.stat() for path in files}
+    return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in found.items()}
 
 
 def _write(dataset: Dataset, folder: Path) -> None:

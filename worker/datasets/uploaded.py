@@ -213,6 +213,9 @@ def _opened(manifest: DatasetManifest, folder: Path) -> Dataset:
 
 
 def mapped(path: Path) -> NDArray[Any]:
-    """A memory-mapped file as a plain read-only `ndarray`."""
-    array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    """A memory-mapped file as a plain read-only `ndarray`. Raises `OSError` and `ValueError`."""
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except EOFError as error:  # empty, as files may be after a loss of power
+        raise ValueError(f"{path.name} is empty") from error
     return array.view(np.ndarray)

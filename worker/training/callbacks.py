@@ -207,6 +207,24 @@ class Checkpointer(keras.callbacks.Callback):  # type: ignore[misc]
             self._checkpoints.flush()
 
 
+class AfterFirstStep(keras.callbacks.Callback):  # type: ignore[misc]
+    """Calls a function once, when the first step is done: tracing that step leaves a core for other work.
+
+    Args:
+        call: the function.
+    """
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        super().__init__()
+        self._call: Callable[[], None] | None = call
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Call the function if it was not called yet."""
+        if self._call is not None:
+            call, self._call = self._call, None
+            call()
+
+
 class ResumedEpoch(keras.callbacks.Callback):  # type: ignore[misc]
     """Restores the metric sums of an interrupted epoch, which Keras would reset to zero."""
 

@@ -123,16 +123,23 @@ class Feed:
         data: the training data.
         epoch: the first epoch, from 0.
         step: number of batches of that epoch to skip.
+        before: called by the thread before it prepares the first chunk.
         clock: returns seconds from an arbitrary start.
     """
 
     def __init__(
-        self, data: EpochData, epoch: int = 0, step: int = 0, clock: Callable[[], float] = time.monotonic
+        self,
+        data: EpochData,
+        epoch: int = 0,
+        step: int = 0,
+        clock: Callable[[], float] = time.monotonic,
+        before: Callable[[], None] = lambda: None,
     ) -> None:
         self._data = data
         self._epoch = epoch
         self._step = step
         self._clock = clock
+        self._before = before
         self._chunks: queue.Queue[Arrays | BaseException | None] = queue.Queue(CHUNKS_AHEAD)
         self._closed = threading.Event()
         self.waited_s = 0.0
@@ -186,6 +193,7 @@ class Feed:
 
     def _prepare(self) -> None:
         try:
+            self._before()
             step = self._step
             for epoch in itertools.count(self._epoch):
                 for chunk in self._data.epoch(epoch, step):
@@ -216,9 +224,11 @@ def _tensorflow_batches(
 
     signature = tuple(tf.TensorSpec((None, *shape), tf.float32) for shape in row_shapes)
 
+    as_it_is = tf.autograph.experimental.do_not_convert  # translating the functions would take 50 ms
+
     def cut(*arrays: Any) -> Any:
         size = tf.shape(arrays[0], out_type=tf.int64)[0]
         starts = tf.data.Dataset.range(0, size, batch_size)
-        return starts.map(lambda start: tuple(array[start : start + batch_size] for array in arrays))
+        return starts.map(as_it_is(lambda start: tuple(array[start : start + batch_size] for array in arrays)))
 
-    return tf.data.Dataset.from_generator(chunks, output_signature=signature).flat_map(cut)
+    return tf.data.Dataset.from_generator(chunks, output_signature=signature).flat_map(as_it_is(cut))

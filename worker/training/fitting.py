@@ -1,7 +1,7 @@
 """Fits a compiled network, from its first step or from a checkpoint. Uses only Keras 3's API: any backend works."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -74,7 +74,7 @@ class Training:
         is_finish_asked: returns True when the training must end now, and its best epoch is wanted.
         start: where to start instead of at the first epoch, unless there is a checkpoint of a later one.
         last_epoch: number of epochs after which to stop; None for all of the plan's.
-        watcher: one more callback; at the end of a validation it sees the weights that were validated.
+        watchers: more callbacks; at the end of a validation they see the weights that were validated.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Training:
         *,
         start: Start | None = None,
         last_epoch: int | None = None,
-        watcher: keras.callbacks.Callback | None = None,
+        watchers: Sequence[keras.callbacks.Callback] = (),
     ) -> None:
         self._network = network
         self._data = data
@@ -116,8 +116,7 @@ class Training:
         self._is_finish_asked = is_finish_asked
         self._callbacks: list[keras.callbacks.Callback] = [self._reporter]
         self._callbacks += [best for best in (self._best, self._so_far) if best is not None]
-        if watcher is not None:
-            self._callbacks.append(watcher)
+        self._callbacks += watchers
         self._callbacks.append(EarlyFinish(is_finish_asked))
         if plan.ema:
             self._callbacks.append(keras.callbacks.SwapEMAWeights())
@@ -169,7 +168,8 @@ class Training:
         raw = RawWeights() if self._plan.ema and last != self._end else None
         if raw is not None:
             extra.append(raw)
-        with Feed(self._data, first, step) as self._feed:
+        # Its thread converts the validation pictures first, while the first step is traced here.
+        with Feed(self._data, first, step, before=self._validation.complete) as self._feed:
             self._network.fit(
                 divided(self._network, self._feed.batches()),
                 steps_per_epoch=self._data.steps_per_epoch - step,
@@ -187,7 +187,7 @@ class Training:
 
     def _validating(self) -> Validation:
         split, at_once = self._validation, pictures_at_once(self._network)  # Keras's default of 32 is slower
-        return validation_arguments(self._network, split.inputs, split.targets, at_once)
+        return validation_arguments(self._network, split.reserved, split.targets, at_once)
 
     def _account(self) -> Account:
         before = self._start.account

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from model_store import DoctorVerdict, StoreUnavailable, VersionFacts, open_store
 from worker.artifacts import KERAS_FILE, ONNX_FILE
-from worker.datasets import DATASETS, Dataset, DatasetError, DownloadProgress, load_dataset, load_uploaded
+from worker.datasets import DATASETS, Dataset, DatasetError, DownloadProgress, load_uploaded
+from worker.datasets.copies import CopyDamaged, OpenedDataset, open_built_in
 from worker.doctor.findings import Diagnosis
 from worker.jobs.errors import TrainingFailed
 from worker.jobs.plan import TrainingPlan
 from worker.jobs.records import JobFailure, Phase, Progress
 from worker.pictures.pixels import to_unit_range
 from worker.supervision.messages import Order
+from worker.training.callbacks import AfterFirstStep
 from worker.training.checkpoints import Checkpoints
 from worker.training.doctoring import examine
 from worker.training.evaluation import Evaluation, evaluate
@@ -63,27 +65,45 @@ def run(order: Order, link: Link) -> None:
     if order.plan.imported is not None:
         run_import(order, link, _load(order, link, order.plan.epochs) if order.plan.dataset else None)
         return
+    if order.plan.export is None and order.plan.record is None:
+        _run_training(order, link)
+        return
     dataset = _load(order, link, order.plan.epochs)
     if order.plan.export is not None:
         run_export(order, link, dataset)
-        return
-    if order.plan.record is None:
-        run_on(dataset, order, link)
         return
     _phases(link, order.plan.epochs)("exporting")
     store = open_store(order.store_url, order.min_free_bytes)
     link.published(record_version(order.plan, dataset, store, Path(order.work_dir)))
 
 
-def run_on(dataset: Dataset, order: Order, link: Link) -> None:
+def _run_training(order: Order, link: Link) -> None:
+    """Train on the dataset's unpacked copy, which is checked meanwhile; on the official files if it was damaged."""
+    opened = _open(order, link, order.plan.epochs)
+    try:
+        run_on(opened.dataset, order, link, opened.confirm)
+    except CopyDamaged as error:
+        logger.warning("%s: the official files are read again", error)
+        keras.backend.clear_session()
+        run_on(_open(order, link, order.plan.epochs, from_copy=False).dataset, order, link)
+
+
+def run_on(dataset: Dataset, order: Order, link: Link, confirm: Callable[[], None] = lambda: None) -> None:
     """Everything after loading the dataset: train, test, export and publish.
+
+    Args:
+        dataset: to train on.
+        order: the job.
+        link: to the worker.
+        confirm: called after the first step, before anything of it is kept; raises if the pictures are not the
+            published ones.
 
     Raises:
         TrainingFailed: the job cannot continue, with the reason.
     """
     plan = order.plan
     enter = _phases(link, plan.epochs)
-    network, fit = _train(order, dataset, link)
+    network, fit = _train(order, dataset, link, confirm)
 
     enter("evaluating")
     tested = tested_pictures(dataset, plan.test_samples)
@@ -113,7 +133,7 @@ def run_on(dataset: Dataset, order: Order, link: Link) -> None:
     publish(order, artifacts, facts, link)
 
 
-def _train(order: Order, dataset: Dataset, link: Link) -> tuple[keras.Model, Fit]:
+def _train(order: Order, dataset: Dataset, link: Link, confirm: Callable[[], None]) -> tuple[keras.Model, Fit]:
     """The network with the weights to publish: in float32 and on one device, however it was trained."""
     plan = order.plan
     checkpoints = Checkpoints(
@@ -124,9 +144,10 @@ def _train(order: Order, dataset: Dataset, link: Link) -> tuple[keras.Model, Fit
         dataset.fingerprint,
     )
     if plan.head_epochs:
+        confirm()
         network, fit = train_on_learned_weights(order, dataset, link, checkpoints)
     else:
-        network, fit = _train_whole(order, dataset, link, checkpoints)
+        network, fit = _train_whole(order, dataset, link, checkpoints, confirm)
     logger.info("fit took %.1f s, of which %.1f s waiting for data", fit.account.seconds, fit.account.data_wait_seconds)
     if policy_of(plan.precision) != "float32" or plan.devices > 1:
         trained, network = network, build_network(plan, dataset, "float32")
@@ -134,7 +155,9 @@ def _train(order: Order, dataset: Dataset, link: Link) -> tuple[keras.Model, Fit
     return network, fit
 
 
-def _train_whole(order: Order, dataset: Dataset, link: Link, checkpoints: Checkpoints) -> tuple[keras.Model, Fit]:
+def _train_whole(
+    order: Order, dataset: Dataset, link: Link, checkpoints: Checkpoints, confirm: Callable[[], None]
+) -> tuple[keras.Model, Fit]:
     """Train every layer from the first epoch."""
     plan = order.plan
     prepared = prepare(plan, dataset)
@@ -162,8 +185,9 @@ def _train_whole(order: Order, dataset: Dataset, link: Link, checkpoints: Checkp
         link.progress,
         link.is_pause_asked,
         link.is_finish_asked,
-        watcher=recorder,
+        watchers=[AfterFirstStep(confirm), recorder],
     ).run()
+    confirm()  # a training that was over has made no step
     film = recorder.film(network, fit.published_epoch())
     logger.info("the film took %.2f s of processor time", recorder.seconds)
     return network, replace(fit, film=film)
@@ -177,6 +201,16 @@ def _phases(link: Link, epochs: int) -> Callable[[Phase], None]:
 
 
 def _load(order: Order, link: Link, epochs: int) -> Dataset:
+    """The dataset, whose pictures are the published ones."""
+    opened = _open(order, link, epochs)
+    try:
+        opened.confirm()
+    except CopyDamaged:
+        return _open(order, link, epochs, from_copy=False).dataset
+    return opened.dataset
+
+
+def _open(order: Order, link: Link, epochs: int, *, from_copy: bool = True) -> OpenedDataset:
     def on_progress(progress: DownloadProgress) -> None:
         link.progress(Progress(phase="downloading", epochs=epochs, message=str(progress)))
 
@@ -184,8 +218,16 @@ def _load(order: Order, link: Link, epochs: int) -> Dataset:
     datasets_dir = Path(order.datasets_dir)
     try:
         if name in DATASETS:
-            return load_dataset(name, datasets_dir, on_progress=on_progress, mirror=order.sources.get(name))
-        return load_uploaded(name, open_store(order.store_url).datasets, datasets_dir, None, order.plan.dataset_version)
+            return open_built_in(
+                name,
+                datasets_dir,
+                on_progress,
+                mirror=order.sources.get(name),
+                min_free_bytes=order.min_free_bytes,
+                from_copy=from_copy,
+            )
+        store, version = open_store(order.store_url).datasets, order.plan.dataset_version
+        return OpenedDataset(load_uploaded(name, store, datasets_dir, None, version))
     except (DatasetError, StoreUnavailable) as error:
         # The job's reader may not be the server's operator: show the name of the setting instead of the directory.
         hint = str(getattr(error, "hint", "")).replace(order.datasets_dir, "$CONVSERVE_DATASETS_DIR") or None

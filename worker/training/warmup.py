@@ -6,7 +6,11 @@ Skipped if there is a GPU: an idle trainer must not hold GPU memory while anothe
 import keras
 import numpy as np
 
+from worker.datasets.dataset import LabelledImages
+from worker.pictures.pixels import to_unit_range
 from worker.training.compiling import build_training_state
+from worker.training.feeding import Feed, TrainingData
+from worker.training.parallel.batches import validation_arguments
 
 
 def warm_up() -> None:
@@ -28,6 +32,11 @@ def warm_up() -> None:
     )
     model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
     build_training_state(model)
-    images, targets = np.zeros((4, 8, 8, 1), np.float32), np.eye(2, dtype=np.float32)[[0, 1, 0, 1]]
-    model.fit(images, targets, batch_size=2, verbose=0, validation_data=(images, targets))
+    images, labels = np.zeros((4, 8, 8, 1), np.uint8), np.array([0, 1, 0, 1])
+    targets = np.eye(2, dtype=np.float32)
+    validation = validation_arguments(model, to_unit_range(images), targets[labels], 2)
+    model(to_unit_range(images), training=False)  # as for the first frame of a film
+    data = TrainingData(LabelledImages(images, labels), targets, None, None, batch_size=2, seed=0)
+    with Feed(data) as feed:
+        model.fit(feed.batches(), steps_per_epoch=2, shuffle=False, verbose=0, **validation)
     keras.backend.clear_session()

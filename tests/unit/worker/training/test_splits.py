@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from worker.datasets import Dataset, DatasetUnavailable, dataset_info
+from worker.datasets.chosen_images import ChosenImages
 from worker.datasets.dataset import LabelledImages, assemble
 from worker.jobs.plan import plan
 from worker.jobs.request import JobRequest
 from worker.training import splits
+from worker.training.augmentation import mean_colour
 from worker.training.splits import training_splits
 
 INFO = dataset_info("fashion_mnist_sample").model_copy(update={"validation_per_class": (1,) * 10})
@@ -51,3 +53,25 @@ def test_a_quick_try_that_validates_with_the_test_split_takes_no_more_pictures_o
     planned = plan(request, find_dataset=lambda _: INFO)
     _, validation = training_splits(DATASET, planned)
     assert validation.targets.sum(axis=0).tolist() == [3] * 10
+
+
+def test_validation_pictures_are_converted_when_they_are_needed() -> None:
+    plain = np.random.default_rng(1).integers(0, 256, (3000, 2, 2, 1), np.uint8)
+    split = splits.UnreadSplit(LabelledImages(plain, np.arange(3000) % 10), 10)
+    rows = np.array([2999, 0, 1500])
+    assert np.array_equal(split.some(rows), plain[rows] / np.float32(255))
+    reserved = split.reserved
+    assert np.array_equal(split.inputs, plain / np.float32(255))
+    assert split.inputs is reserved
+    assert len(split) == 3000
+
+
+def test_chosen_pictures_are_copied_only_when_they_are_read() -> None:
+    images = np.arange(20, dtype=np.uint8).reshape(10, 2, 1, 1)
+    rows = np.array([7, 3, 3, 9])
+    chosen, copied = ChosenImages.of(images, rows), images[rows]
+    assert (len(chosen), chosen.shape, chosen.dtype) == (4, copied.shape, copied.dtype)
+    for which in (0, slice(1, 3), slice(None, None, 2), np.array([3, 0]), np.array([True, False, False, True])):
+        assert np.array_equal(chosen[which], copied[which])
+    assert np.array_equal(np.asarray(chosen), copied)
+    assert np.array_equal(mean_colour(chosen), mean_colour(copied))
