@@ -72,8 +72,14 @@ class Preemptible:
             "TMPDIR": str(directory),
         }
         with self._log.open("ab") as log:
+            # A session of its own: the kernel divides processor time among sessions, as machines have their own.
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "service.cli", "worker"], env=known, cwd=PROJECT, stdout=log, stderr=log
+                [sys.executable, "-m", "service.cli", "worker"],
+                env=known,
+                cwd=PROJECT,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
     def wait_until_ready(self) -> None:
