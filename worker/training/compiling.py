@@ -7,6 +7,7 @@ import numpy as np
 
 from worker.jobs.plan import TrainingPlan
 from worker.recipe.schedules import Schedule, is_flat
+from worker.training.fused_adam import fuse_adam
 
 _OPTIMIZERS = {
     "adam": keras.optimizers.Adam,
@@ -19,6 +20,7 @@ _OPTIMIZERS = {
 def compile_network(network: keras.Model, plan: TrainingPlan, steps_per_epoch: int) -> None:
     """Compile with categorical cross-entropy and accuracy, as in the lesson, and the plan's optimizer and schedule."""
     _compile(network, _optimizer(plan, _learning_rate(plan, steps_per_epoch), with_ema=plan.ema > 0))
+    fuse_adam(network, inner_optimizer(network))
     build_training_state(network)
 
 

@@ -10,6 +10,7 @@ from worker.datasets.dataset import LabelledImages
 from worker.pictures.pixels import to_unit_range
 from worker.training.compiling import build_training_state
 from worker.training.feeding import Feed, TrainingData
+from worker.training.fused_adam import fuse_adam
 from worker.training.parallel.batches import validation_arguments
 
 
@@ -31,6 +32,7 @@ def warm_up() -> None:
         ]
     )
     model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    fuse_adam(model, model.optimizer)
     build_training_state(model)
     images, labels = np.zeros((4, 8, 8, 1), np.uint8), np.array([0, 1, 0, 1])
     targets = np.eye(2, dtype=np.float32)
