@@ -7,14 +7,21 @@ import math
 import sys
 from collections.abc import Callable
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
+from numpy.typing import NDArray
 
 from worker.jobs.records import History
 from worker.pictures.colours import BLUE, GREEN, GREY, ORANGE
-from worker.pictures.drawing import Format, new_figure, picture_bytes
+from worker.pictures.drawing import Format, new_figure, picture_bytes, text_width
 
 MOST_EPOCHS_WITH_DOTS = 40
+NUMBER_POINTS = 10
+# In inches.
+WIDTH, EDGE = 10.0, 0.045
+ABOVE, BELOW, LOW_PANEL, BETWEEN = 0.507, 0.806, 0.838, 0.132
+MOST_MARGIN, NAME_LINE, TICK, POWER_LINE = 1.5, 0.2, 0.145, 0.147
 FLAT = 1e-9  # rates that differ by less than this, relative to the largest, count as equal
 
 
@@ -30,11 +37,10 @@ def draw_curves(history: History, title: str, picture_format: Format = "png", *,
         is_best_kept: whether the best epoch is published, as with early stopping.
     """
     has_rates = _varies(history.learning_rate)
-    figure = new_figure(10, 5.3 if has_rates else 4.2, layout="constrained")
-    figure.suptitle(title, fontsize=13)
-    panels = figure.subplots(
-        2 if has_rates else 1, 2, sharex=True, squeeze=False, height_ratios=(3.6, 1) if has_rates else (1,)
-    )
+    height = 5.3 if has_rates else 4.2
+    figure = new_figure(WIDTH, height)
+    figure.suptitle(title, fontsize=13, y=1 - EDGE / height)
+    panels = figure.subplots(2 if has_rates else 1, 2, sharex=True, squeeze=False)
     _draw_panel(panels[0, 0], "accuracy", history.accuracy, history.val_accuracy, best=max)
     _draw_panel(panels[0, 1], "loss", history.loss, history.val_loss, best=min)
     if has_rates:
@@ -44,8 +50,39 @@ def draw_curves(history: History, title: str, picture_format: Format = "png", *,
         _finish(axes, history, "kept epoch" if is_best_kept else "best epoch")
     for axes in panels[-1]:
         axes.set_xlabel("epoch")
-    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="lower center", ncols=4, frameon=False)
+    _lay_out(panels, height)
     return picture_bytes(figure, picture_format)
+
+
+def _lay_out(panels: NDArray[np.object_], height: float) -> None:
+    """Place the panels, with as much room at their left as the widest number there needs.
+
+    Matplotlib's constrained layout finds the same places by measuring everything twice, which takes a third of the time
+    of a drawing.
+    """
+    top = height - ABOVE
+    _place(panels, height, top, MOST_MARGIN)  # how many numbers an axis has depends on its height
+    margin = max(_margin(axes) for axes in panels.flat)
+    has_power = any(axes.yaxis.get_major_formatter().get_offset() for axes in panels[0])
+    _place(panels, height, top - POWER_LINE if has_power else top, margin)
+
+
+def _place(panels: NDArray[np.object_], height: float, top: float, margin: float) -> None:
+    low = (BELOW, BELOW + LOW_PANEL)
+    spans = [(low[1] + BETWEEN, top), low] if len(panels) > 1 else [(BELOW, top)]
+    for row, (bottom, end) in zip(panels, spans, strict=True):
+        for column, axes in enumerate(row):
+            left, width = column * WIDTH / 2 + margin, WIDTH / 2 - margin - EDGE
+            axes.set_position((left / WIDTH, bottom / height, width / WIDTH, (end - bottom) / height))
+
+
+def _margin(axes: Axes) -> float:
+    """Inches that the numbers and the name of a vertical axis take."""
+    axis = axes.yaxis
+    numbers = axis.get_major_formatter().format_ticks(axis.get_majorticklocs())
+    widest = max((text_width(number, NUMBER_POINTS) for number in numbers), default=0.0)
+    return widest + NAME_LINE * len(axes.get_ylabel().splitlines()) + TICK
 
 
 def _varies(rates: tuple[float, ...]) -> bool:

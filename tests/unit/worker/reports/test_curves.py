@@ -2,6 +2,7 @@ import io
 import math
 import re
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -51,3 +52,13 @@ def test_values_that_are_no_numbers_are_left_out() -> None:
 
 def test_a_title_is_no_formula() -> None:
     assert "costs $5 a_{" in notes(history_of(1), "costs $5 a_{")
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e5, 1e9])
+def test_the_numbers_of_an_axis_have_room(scale: float) -> None:
+    losses = tuple(scale * loss for loss in (2.0, 1.2345, 1.1))
+    history = History(loss=losses, accuracy=(0.1, 0.2, 0.3), val_loss=losses, val_accuracy=(0.1, 0.2, 0.3))
+    picture = np.asarray(Image.open(io.BytesIO(draw_curves(history, ""))).convert("L"))
+    assert (picture[:, :2] == 255).all(), "something is cut off at the left edge"
+    middle = picture.shape[1] // 2
+    assert (picture[:400, middle - 3 : middle + 3] == 255).all(), "the two panels touch"
