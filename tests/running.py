@@ -19,6 +19,7 @@ from tests.busy_machine import exit_code, is_within, wait_until
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 60
 JOB_TIMEOUT_S = 180
+SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 0.3
 SMALL_TRAINING: dict[str, object] = {
     "architecture": "lenet5-fashion",
     "dataset": "fashion_mnist_sample",
@@ -100,9 +101,12 @@ def submit(api: httpx.Client, **body: object) -> dict[str, Any]:
 
 
 def wait_for(
-    api: httpx.Client, job_id: str, *states: str, timeout_s: float = JOB_TIMEOUT_S, poll_s: float = 0.05
+    api: httpx.Client, job_id: str, *states: str, timeout_s: float = JOB_TIMEOUT_S, poll_s: float = LONGEST_PAUSE_S
 ) -> dict[str, Any]:
-    """Poll until the job is in one of the states (none given: until it has ended)."""
+    """Poll until the job is in one of the states (none given: until it has ended).
+
+    The pauses grow to `poll_s`: asked 20 times per second, server and test took a tenth of a core from the training.
+    """
     wanted = states or ("succeeded", "failed", "cancelled")
     began = time.monotonic()
     while True:
@@ -115,7 +119,7 @@ def wait_for(
             if answer.status_code != 503 and job["state"] in wanted:
                 return job
         assert is_within(time.monotonic() - began, timeout_s), f"expected {wanted}, still {job}"
-        time.sleep(poll_s)
+        time.sleep(min(poll_s, SHORTEST_PAUSE_S + (time.monotonic() - began) / 10))
 
 
 def _wait_until_ready(stack: Stack) -> None:
