@@ -7,10 +7,8 @@ import math
 import sys
 from collections.abc import Callable
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
-from numpy.typing import NDArray
 
 from worker.jobs.records import History
 from worker.pictures.colours import BLUE, GREEN, GREY, ORANGE
@@ -51,11 +49,11 @@ def draw_curves(history: History, title: str, picture_format: Format = "png", *,
     for axes in panels[-1]:
         axes.set_xlabel("epoch")
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="lower center", ncols=4, frameon=False)
-    _lay_out(panels, height)
+    _lay_out([list(row) for row in panels], height)
     return picture_bytes(figure, picture_format)
 
 
-def _lay_out(panels: NDArray[np.object_], height: float) -> None:
+def _lay_out(panels: list[list[Axes]], height: float) -> None:
     """Place the panels, with as much room at their left as the widest number there needs.
 
     Matplotlib's constrained layout finds the same places by measuring everything twice, which takes a third of the time
@@ -63,12 +61,12 @@ def _lay_out(panels: NDArray[np.object_], height: float) -> None:
     """
     top = height - ABOVE
     _place(panels, height, top, MOST_MARGIN)  # how many numbers an axis has depends on its height
-    margin = max(_margin(axes) for axes in panels.flat)
+    margin = max(_margin(axes) for row in panels for axes in row)
     has_power = any(axes.yaxis.get_major_formatter().get_offset() for axes in panels[0])
     _place(panels, height, top - POWER_LINE if has_power else top, margin)
 
 
-def _place(panels: NDArray[np.object_], height: float, top: float, margin: float) -> None:
+def _place(panels: list[list[Axes]], height: float, top: float, margin: float) -> None:
     low = (BELOW, BELOW + LOW_PANEL)
     spans = [(low[1] + BETWEEN, top), low] if len(panels) > 1 else [(BELOW, top)]
     for row, (bottom, end) in zip(panels, spans, strict=True):
@@ -80,7 +78,7 @@ def _place(panels: NDArray[np.object_], height: float, top: float, margin: float
 def _margin(axes: Axes) -> float:
     """Inches that the numbers and the name of a vertical axis take."""
     axis = axes.yaxis
-    numbers = axis.get_major_formatter().format_ticks(axis.get_majorticklocs())
+    numbers = axis.get_major_formatter().format_ticks(list(axis.get_majorticklocs()))
     widest = max((text_width(number, NUMBER_POINTS) for number in numbers), default=0.0)
     return widest + NAME_LINE * len(axes.get_ylabel().splitlines()) + TICK
 
