@@ -91,23 +91,30 @@ SIDE_BY_SIDE := $(UNMEASURED_PROMISES) $(WAITING)
 SLOW_PROMISES := $(addprefix tests/promises/test_,limit_promises.py preemption_promises.py start_promises.py worker_promises.py)
 MEASURED_PROMISES := $(filter-out $(SLOW_PROMISES) $(UNMEASURED_PROMISES),$(wildcard tests/promises/test_*.py))
 # Up to three tests that fail beside others are tried once more, alone: other users of the machine may have kept it too
-# busy for them. What failed the first time stays in the output, and deserves a look. $(1): how pytest is called.
+# busy for them. What failed the first time stays in the output, and deserves a look. $(1): a name; $(2): how pytest is
+# called.
 FIRST_TRY := build/first-try
 define PYTEST
-rm -rf $(FIRST_TRY); \
-$(BIN)/python -m pytest -o cache_dir=$(FIRST_TRY) -m "not long" --dist loadfile --no-loadscope-reorder $(1); tests=$$?; \
-if [ $$tests = 1 ] && $(BIN)/python -c 'import json, sys; sys.exit(len(json.load(open("$(FIRST_TRY)/v/cache/lastfailed"))) > 3)'; then \
+rm -rf $(FIRST_TRY)/$(1); \
+$(BIN)/python -m pytest -o cache_dir=$(FIRST_TRY)/$(1) -m "not long" --dist loadfile --no-loadscope-reorder $(2); tests=$$?; \
+if [ $$tests = 1 ] && $(BIN)/python -c 'import json, sys; sys.exit(len(json.load(open("$(FIRST_TRY)/$(1)/v/cache/lastfailed"))) > 3)'; then \
 	echo "Once more, alone:"; \
-	$(BIN)/python -m pytest -o cache_dir=$(FIRST_TRY) -m "not long" --last-failed --last-failed-no-failures none $(1) -n 0; tests=$$?; \
+	$(BIN)/python -m pytest -o cache_dir=$(FIRST_TRY)/$(1) -m "not long" --last-failed --last-failed-no-failures none $(2) -n 0; tests=$$?; \
 fi
 endef
-# Types are checked while the tests run, whose processes often wait; the OpenAPI document by one of the tests.
+# Types are checked and the page is tried while the other tests run, whose processes often wait; the OpenAPI document is
+# checked by one of the tests. The page has a pytest of its own: Playwright's event loop and those of other tests do not
+# go together in one process. Its output comes when all have ended.
+PAGE_TESTS := build/page-tests.log
 test: $(DEVELOPMENT) $(PAGE)  ## the whole gate: format, lint, types, imports, API description, tests
 	$(LINT)
-	@$(BIN)/mypy & types=$$!; \
-	$(call PYTEST,-n $(AT_ONCE) -p no:playwright $(SIDE_BY_SIDE)); \
-	wait $$types && exit $$tests
-	@$(call PYTEST,-n 3 tests/browser); exit $$tests
+	@mkdir -p $(dir $(PAGE_TESTS)); \
+	$(BIN)/mypy & types=$$!; \
+	{ $(call PYTEST,browser,-n 1 tests/browser); exit $$tests; } > $(PAGE_TESTS) 2>&1 & page=$$!; \
+	$(call PYTEST,others,-n $(AT_ONCE) -p no:playwright $(SIDE_BY_SIDE)); \
+	wait $$page; page=$$?; \
+	cat $(PAGE_TESTS); \
+	wait $$types && [ $$page = 0 ] && exit $$tests
 	$(BIN)/python -m pytest -m "not long" -p no:playwright $(MEASURED_PROMISES)
 
 # Not part of `make test`: Python's tracing makes the tests take 1.4 to 1.9 times the processor time (3.11).
