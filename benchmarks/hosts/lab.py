@@ -63,7 +63,7 @@ class Lab:
     def ask_once(self, method: str, path: str, host: Host, **options: Any) -> httpx.Response:  # noqa: ANN401
         """The answer to what must not be sent twice."""
         with self.client(host) as client:
-            answer = client.request(method, path, timeout=PATIENT_S, **options)
+            answer = client.request(method, path, timeout=self._run.patience * PATIENT_S, **options)
         answer.raise_for_status()
         return answer
 
