@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.serving.load import Figures
-from benchmarks.serving.pictures import MANY, form_request, raw_request, tensor_request
+from benchmarks.serving.pictures import MANY, form_request, jpeg_request, photo_request, raw_request, tensor_request
 from benchmarks.serving.servers import CLIENT_CORE, CONVSERVE, NOOP, SERVER_CORE, Running, Server, pss_mb, running
 
 FEW, MOST, BULK = 8, 64, 2
@@ -58,8 +58,10 @@ class Bench:
             found["form_64_connections"] = self._ask(there, form, MOST)
             if server.takes_many:
                 found["many"] = self._ask(there, form_request(server.form_path, MANY, server.field), BULK)
-            if server.takes_tensors:
+            if server.takes_tensors:  # only convserve
+                found["jpeg"] = self._ask(there, jpeg_request(str(server.raw_path)), FEW)
                 found["tensor"] = self._ask(there, tensor_request("cnn"), BULK)
+                found["photo"] = self._ask(there, photo_request(str(server.raw_path)), 1)
             found["pss_mb_at_the_end"] = pss_mb(there.pid)
         return found
 
@@ -136,6 +138,8 @@ def _ratios(found: dict[str, Any], noop: dict[str, Any], alone_per_s: float) -> 
         ratios["raw_to_noop"] = found["raw"]["per_s"] / noop["raw"]["per_s"]
     if "tensor" in found:
         ratios["tensor_to_onnxruntime"] = found["tensor"]["per_s"] * MANY / alone_per_s
+        ratios["jpeg_to_png"] = found["jpeg"]["per_s"] / found["raw"]["per_s"]
+        ratios["photo_p50_ms"] = found["photo"]["p50_ms"]
     if "many" in found:
         ratios["many_to_onnxruntime"] = found["many"]["per_s"] * MANY / alone_per_s
     return ratios

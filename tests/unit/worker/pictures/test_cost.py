@@ -81,6 +81,9 @@ def test_a_photo_of_a_phone_is_an_ordinary_picture(size: tuple[int, int], shape:
         ((640, 480), SMALL, 1),
         ((1024, 1024), SMALL, 2),
         ((8160, 6120), SMALL, 8),
+        ((4000, 3000), SMALL, 8),
+        ((2048, 2047), SMALL, 2),
+        ((2048, 2048), SMALL, 8),
         ((4000, 3000), MEDIUM, 1),
         ((6000, 4000), MEDIUM, 1),  # 24 million pixels are decoded as they always were
         ((8160, 6120), MEDIUM, 2),
