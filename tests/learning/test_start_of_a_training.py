@@ -1,6 +1,6 @@
 """What a training puts off until its first step is done, so that it begins sooner."""
 
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -49,22 +49,34 @@ def test_the_first_frame_of_a_film_is_of_the_network_before_its_first_step() -> 
     assert np.allclose(np.asarray(film.kernels[0][0]), kernel, atol=1e-4)
 
 
-def test_a_damaged_copy_of_the_dataset_costs_only_the_step_that_found_it(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [CopyDamaged("damaged"), IndexError("no class has this label")])
+def test_a_damaged_copy_of_the_dataset_costs_only_what_was_done_so_far(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception
+) -> None:
     trained_on: list[Dataset] = []
-
-    class Damaged(OpenedDataset):
-        def confirm(self) -> None:
-            raise CopyDamaged("the copy was damaged")
+    damaged = replace(SAMPLE, train_labels=SAMPLE.train_labels + 1000)
 
     def opened(*_: object, from_copy: bool = True) -> OpenedDataset:
-        return Damaged(SAMPLE) if from_copy else OpenedDataset(SAMPLE)
+        return OpenedDataset(damaged, tmp_path / "copy") if from_copy else OpenedDataset(SAMPLE)
 
-    def run_on(dataset: Dataset, _: object, __: object, confirm: Callable[[], None] = lambda: None) -> None:
+    def run_on(dataset: Dataset, *_: object) -> None:
         trained_on.append(dataset)
-        confirm()
+        if dataset is damaged:
+            raise error
 
     monkeypatch.setattr(pipeline, "_open", opened)
     monkeypatch.setattr(pipeline, "run_on", run_on)
     order = type("Order", (), {"plan": PLAN})
     pipeline.run(order, Listener())  # type: ignore[arg-type]
-    assert trained_on == [SAMPLE, SAMPLE]
+    assert trained_on == [damaged, SAMPLE]
+
+
+def test_an_error_that_has_another_cause_ends_the_job(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("another cause")
+
+    monkeypatch.setattr(pipeline, "_open", lambda *_, **__: OpenedDataset(SAMPLE, tmp_path / "copy"))
+    monkeypatch.setattr(pipeline, "run_on", fail)
+    order = type("Order", (), {"plan": PLAN})
+    with pytest.raises(ValueError, match="another cause"):
+        pipeline.run(order, Listener())  # type: ignore[arg-type]

@@ -53,16 +53,21 @@ class OpenedDataset:
             self._found = threads.submit(_fingerprint_of, dataset)
             threads.shutdown(wait=False)
 
+    def is_intact(self) -> bool:
+        """Wait until the pictures are compared. A copy that differs is removed."""
+        if self._copy is None or self._found is None or self._found.result() == self.dataset.fingerprint:
+            return True
+        shutil.rmtree(self._copy, ignore_errors=True)
+        return False
+
     def confirm(self) -> None:
         """Wait until the pictures are compared.
 
         Raises:
             CopyDamaged: they are not the published ones.
         """
-        if self._found is None or self._copy is None or self._found.result() == self.dataset.fingerprint:
-            return
-        shutil.rmtree(self._copy, ignore_errors=True)
-        raise CopyDamaged(f"the unpacked copy of {self.dataset.info.name} was damaged")
+        if not self.is_intact():
+            raise CopyDamaged(f"the unpacked copy of {self.dataset.info.name} was damaged")
 
 
 def open_built_in(

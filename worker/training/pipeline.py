@@ -82,8 +82,10 @@ def _run_training(order: Order, link: Link) -> None:
     opened = _open(order, link, order.plan.epochs)
     try:
         run_on(opened.dataset, order, link, opened.confirm)
-    except CopyDamaged as error:
-        logger.warning("%s: the official files are read again", error)
+    except Exception:  # with a label that no class has, for example, no network can be trained
+        if opened.is_intact():
+            raise
+        logger.warning("the unpacked copy of %s was damaged: the official files are read again", order.plan.dataset)
         keras.backend.clear_session()
         run_on(_open(order, link, order.plan.epochs, from_copy=False).dataset, order, link)
 
