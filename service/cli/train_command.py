@@ -35,7 +35,7 @@ def train(
         int | None, typer.Option(help="Pictures per batch; default: from the preset, smaller for few pictures.")
     ] = None,
     optimizer: Annotated[
-        str | None, typer.Option(help="adam, adamw, rmsprop or sgd; default: from the preset.")
+        str | None, typer.Option(help="adam, adamw, muon, rmsprop or sgd; default: from the preset.")
     ] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Learning rate; needs --optimizer.")] = None,
     validation: Annotated[

@@ -17,13 +17,27 @@ from worker.jobs.request import JobRequest
 from worker.training.checkpoints import Checkpoints
 from worker.training.parallel.devices import make_virtual_devices, replicas_of
 
-LAYERS = [
+LAYERS: list[dict[str, object]] = [
     {"type": "conv2d", "filters": 4, "kernel_size": 3, "strides": 4},
     {"type": "batch_normalization"},
     {"type": "activation", "activation": "relu"},
     {"type": "flatten"},
     {"type": "dense", "units": "classes", "activation": "softmax"},
 ]
+MUONS_LAYERS = [
+    # As many filters as `LAYERS` has: networks in one process share the keys by which TensorFlow adds up statistics.
+    {"type": "conv2d", "filters": 4, "kernel_size": 2, "strides": 4, "kernel_initializer": "whitening"},
+    {"type": "conv2d", "filters": 4, "kernel_size": 3, "use_bias": False, "kernel_initializer": "identity"},
+    *LAYERS[1:],
+]
+SGD: dict[str, object] = {"name": "sgd", "learning_rate": 0.02, "momentum": 0.9}
+MUON: dict[str, object] = {
+    "name": "muon",
+    "learning_rate": 0.05,
+    "momentum": 0.6,
+    "nesterov": True,
+    "others_rate": 0.01,
+}
 PAUSED_AFTER = 2  # looks, at most three in an epoch of four steps, the last of which has 7 pictures
 
 
@@ -34,22 +48,23 @@ def main() -> None:
         "one": told(trained(planned(1))[1].history),
         "asked": interrupted(Path(sys.argv[1]), [int(number) for number in sys.argv[2:]]),
         "three": refused(),
+        "muon": [told(trained(planned(devices, MUON, MUONS_LAYERS))[1].history) for devices in (1, 2)],
     }
     sys.stdout.write(json.dumps(found))
 
 
-def planned(devices: int) -> TrainingPlan:
+def planned(devices: int, optimizer: dict[str, object] = SGD, layers: list[dict[str, object]] = LAYERS) -> TrainingPlan:
     """The training, on so many devices."""
     return plan(
         JobRequest.model_validate(
             {
-                "architecture": {"layers": LAYERS},
+                "architecture": {"layers": layers},
                 "dataset": "fashion_mnist_sample",
                 "epochs": 2,
                 "batch_size": 16,
                 "train_samples": 61,
                 "class_weights": {"Bag": 2.0},
-                "optimizer": {"name": "sgd", "learning_rate": 0.02, "momentum": 0.9},
+                "optimizer": optimizer,
                 "seed": 1,
                 "devices": devices,
             }

@@ -55,6 +55,21 @@ def test_a_file_without_the_optimizer_s_state_is_compiled_all_the_same(body: dic
     assert int(opened.optimizer.iterations) == 1
 
 
+def test_a_network_of_muon_s_with_fixed_kernels_opens_without_this_program(tmp_path: Path) -> None:
+    stem = {"type": "conv2d", "filters": 8, "kernel_size": 2, "kernel_initializer": "whitening"}
+    plan = planned(architecture={"layers": [stem, *SMALL["layers"]]}, optimizer="muon")
+    network = prepare(plan, SAMPLE).network
+    assert "conv2d/kernel" not in {variable.path for variable in network.trainable_variables}
+    save_trained(network, plan, tmp_path / "model.keras")
+    images, targets = np.zeros((8, 28, 28, 1), np.float32), np.eye(10, dtype=np.float32)[:8]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        opened = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+        np.testing.assert_allclose(opened(images), network(images), atol=1e-6)
+        opened.fit(images, targets, epochs=1, verbose=0)
+    assert type(opened.optimizer).__module__.startswith("keras.")
+
+
 def test_the_state_of_a_fresh_optimizer_takes_no_space(tmp_path: Path) -> None:
     plan = planned(architecture=SMALL, optimizer="adam")
     network = build_network(plan, SAMPLE, "float32")

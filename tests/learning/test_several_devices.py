@@ -61,3 +61,5 @@ def test_losses_are_those_of_one_device_also_when_the_number_changes_within_an_e
     assert several["devices"] == [int(devices[-1])]
     assert one["loss"][1] < one["loss"][0]
     assert found["three"] == "devices_unavailable"
+    for measured in ("loss", "val_loss"):  # Muon begins with a whitening kernel that is not trained
+        assert found["muon"][1][measured] == pytest.approx(found["muon"][0][measured], abs=1e-4)

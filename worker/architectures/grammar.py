@@ -45,6 +45,11 @@ Initializer = Literal[
 ]
 """How weights are drawn before training. He's initializers suit ReLU: the signal survives in deep networks, so they
 learn."""
+ConvolutionInitializer = Literal[Initializer, "identity", "whitening"]
+"""A convolution can also begin with filters that are not drawn. `identity`: each filter passes one channel on, as far
+as there are channels; further filters are drawn as by `glorot_uniform`. `whitening`: the filters are the principal
+components of the patches that the layer sees in the training pictures, each with both signs and scaled to unit
+variance; they stay as they are, and only the bias is trained."""
 Padding = Literal["valid", "same"]
 MAX_FILTERS = 4096
 Filters = Annotated[int, Field(strict=True, ge=1, le=MAX_FILTERS)]
@@ -70,7 +75,7 @@ class Conv2D(_Layer):
     padding: Padding = "valid"
     activation: Activation | None = None
     use_bias: Flag = True
-    kernel_initializer: Initializer = "glorot_uniform"
+    kernel_initializer: ConvolutionInitializer = "glorot_uniform"
 
 
 class DepthwiseConv2D(_Layer):

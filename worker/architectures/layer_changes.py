@@ -97,6 +97,11 @@ def simple_layers(layers: Sequence[Layer]) -> Iterator[SimpleLayer]:
                 yield layer
 
 
+def has_fixed_kernels(layers: Sequence[Layer]) -> bool:
+    """Whether a convolution keeps its filters in training."""
+    return any(isinstance(layer, Conv2D) and layer.kernel_initializer == "whitening" for layer in simple_layers(layers))
+
+
 def is_activated(layer: SimpleLayer) -> bool:
     """Whether it has an activation. A description says `linear` if it has none on purpose."""
     match layer:

@@ -35,6 +35,10 @@ Shape = tuple[int, ...]
 """Of one picture, without the batch: (height, width, channels) for a map, (values,) for a vector."""
 
 
+MAX_WHITENED = 256
+"""Values of a patch that a whitening convolution may see."""
+
+
 @dataclass(frozen=True)
 class Measured:
     """One layer's output shape and cost. `frozen` parameters are those that gradients do not change."""
@@ -127,9 +131,18 @@ def _convolution(
             filters = channels * layer.depth_multiplier
             weights, strides = area * filters, (layer.strides, layer.strides)
     height, width = _slide(layer.kernel_size, "kernel_size", strides, layer.padding, shape, path)
+    is_whitening = isinstance(layer, Conv2D) and layer.kernel_initializer == "whitening"
+    if is_whitening and area * channels > MAX_WHITENED:
+        raise path.error(
+            "kernel_initializer",
+            wrong="whitening compares every value of a patch with every other, and a patch has too many",
+            expected=f"at most {MAX_WHITENED} values (height and width of the kernel, times channels)",
+            got=str(area * channels),
+        )
     return Measured(
         (height, width, filters),
         parameters=weights + filters * layer.use_bias,
+        frozen=weights * is_whitening,
         flops=2 * weights * height * width,
     )
 

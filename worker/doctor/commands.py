@@ -70,7 +70,9 @@ def _is_off(name: str, value: Any) -> bool:  # noqa: ANN401 - any JSON value
         case "learning_rate_schedule":
             return bool(value == _CONSTANT)
         case "augmentation":
-            return isinstance(value, dict) and not any(inner for name, inner in value.items() if name != "padding")
+            return isinstance(value, dict) and not any(
+                inner for name, inner in value.items() if name not in {"padding", "alternate_flip"}
+            )
     return bool(value == _OFF[name])
 
 

@@ -138,5 +138,5 @@ def estimate_files(analysis: Analysis, plan: TrainingPlan) -> FileSizes:
 
 def slots_per_weight(optimizer: Optimizer) -> int:
     """How many numbers the optimizer keeps per weight: Adam's two moments, a velocity, a mean square."""
-    kept = {"adam": 2, "adamw": 2, "rmsprop": 1, "sgd": 0}[optimizer.name]
+    kept = {"adam": 2, "adamw": 2, "muon": 1, "rmsprop": 1, "sgd": 0}[optimizer.name]
     return kept + (1 if optimizer.momentum else 0)

@@ -104,7 +104,7 @@ class JobRequest(Labels):
         Optimizer | None, BeforeValidator(expand_name, json_schema_input_type=OptimizerName | Optimizer | None)
     ] = Field(
         default=None,
-        description="A name (`adam`, `adamw`, `rmsprop`, `sgd`) or an object with its settings. "
+        description="A name (`adam`, `adamw`, `muon`, `rmsprop`, `sgd`) or an object with its settings. "
         "Default: the preset's recipe.",
         examples=["adam", {"name": "sgd", "learning_rate": 0.01, "momentum": 0.9}],
     )

@@ -7,16 +7,24 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-OptimizerName = Literal["adam", "adamw", "rmsprop", "sgd"]
+OptimizerName = Literal["adam", "adamw", "muon", "rmsprop", "sgd"]
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"]
 PretrainedWeights = Literal["imagenet"]
 TrainedPart = Literal["head", "last_blocks", "all"]
-KERAS_LEARNING_RATES: dict[OptimizerName, float] = {"adam": 0.001, "adamw": 0.001, "rmsprop": 0.001, "sgd": 0.01}
-"""Keras 3's own defaults."""
+KERAS_LEARNING_RATES: dict[OptimizerName, float] = {
+    "adam": 0.001,
+    "adamw": 0.001,
+    "muon": 0.02,
+    "rmsprop": 0.001,
+    "sgd": 0.01,
+}
+"""Keras 3's own defaults; for `muon`, which is ours, that of its authors."""
+MUON_OTHERS_RATE = 0.002
 KERAS_ADAMW_DECAY = 0.004
 _BELONGS_TO: dict[str, frozenset[str]] = {
-    "momentum": frozenset({"sgd", "rmsprop"}),
-    "nesterov": frozenset({"sgd"}),
+    "momentum": frozenset({"sgd", "rmsprop", "muon"}),
+    "nesterov": frozenset({"sgd", "muon"}),
+    "others_rate": frozenset({"muon"}),
     "beta_1": frozenset({"adam", "adamw"}),
     "beta_2": frozenset({"adam", "adamw"}),
 }
@@ -36,8 +44,18 @@ class Optimizer(BaseModel, defer_build=True):
     learning_rate: float | None = Field(
         default=None, gt=0, le=100, description="Default: Keras's own. With a schedule, its highest value."
     )
-    momentum: float | None = Field(default=None, ge=0, lt=1, description="For `sgd` and `rmsprop`.")
-    nesterov: bool | None = Field(default=None, description="Nesterov's momentum, for `sgd` with a `momentum`.")
+    momentum: float | None = Field(default=None, ge=0, lt=1, description="For `sgd`, `rmsprop` and `muon`.")
+    nesterov: bool | None = Field(
+        default=None, description="Nesterov's momentum, for `sgd` with a `momentum` and for `muon`."
+    )
+    others_rate: float | None = Field(
+        default=None,
+        gt=0,
+        le=100,
+        exclude_if=lambda rate: rate is None,
+        description="For `muon`: highest learning rate of what takes Adam's steps there, which is all but the kernels "
+        "of convolutions and of dense layers before the last one. Default: 0.002.",
+    )
     beta_1: float | None = Field(default=None, ge=0, lt=1, description="For `adam` and `adamw`.")
     beta_2: float | None = Field(default=None, ge=0, lt=1, description="For `adam` and `adamw`.")
     weight_decay: float | None = Field(
@@ -54,7 +72,7 @@ class Optimizer(BaseModel, defer_build=True):
             if getattr(self, setting) is not None and self.name not in names:
                 expected = " or ".join(sorted(names))
                 raise ValueError(f"{setting} is not a setting of {self.name}; expected it only with {expected}")
-        if self.nesterov and not self.momentum:
+        if self.name != "muon" and self.nesterov and not self.momentum:
             raise ValueError("nesterov needs a momentum above 0; got none")
         return self
 
@@ -63,7 +81,10 @@ class Optimizer(BaseModel, defer_build=True):
         default_decay = KERAS_ADAMW_DECAY if self.name == "adamw" else 0.0
         rate = KERAS_LEARNING_RATES[self.name] if self.learning_rate is None else self.learning_rate
         decay = default_decay if self.weight_decay is None else self.weight_decay
-        return CompleteOptimizer.model_validate(self.model_dump() | {"learning_rate": rate, "weight_decay": decay})
+        complete = self.model_dump() | {"learning_rate": rate, "weight_decay": decay}
+        if self.name == "muon":
+            complete["others_rate"] = self.others_rate or MUON_OTHERS_RATE
+        return CompleteOptimizer.model_validate(complete)
 
 
 class CompleteOptimizer(Optimizer):
@@ -114,6 +135,12 @@ class Augmentation(BaseModel, defer_build=True):
         le=64,
         description="Move by up to this many pixels in each direction (a random crop of the padded picture).",
     )
+    alternate_flip: bool = Field(
+        default=False,
+        exclude_if=lambda alternates: not alternates,
+        description="With `horizontal_flip`: mirror each picture in every second epoch, half of them in the first, "
+        "instead of half of the pictures at random in each.",
+    )
     padding: Literal["reflect", "zero"] = Field(default="reflect", description="What fills the border after a move.")
     rotation_degrees: float = Field(
         default=0.0, ge=0, le=180, description="Rotate by up to this angle, in either direction."
@@ -137,7 +164,7 @@ class Augmentation(BaseModel, defer_build=True):
     @property
     def is_on(self) -> bool:
         """Whether pictures are changed at all."""
-        switches = self.model_dump(exclude={"padding"})
+        switches = self.model_dump(exclude={"padding", "alternate_flip"})
         return any(switches.values())
 
 

@@ -26,19 +26,22 @@ class Augmenter:
         self._options = options
         self._mean_colour = mean_colour
 
-    def change_geometry(self, images: Pictures, random: np.random.Generator) -> Pictures:
+    def change_geometry(
+        self, images: Pictures, random: np.random.Generator, flipped: NDArray[np.bool_] | None = None
+    ) -> Pictures:
         """Flip, rotate, shift and cut out, in this order.
 
         Args:
             images: uint8, shape (n, height, width, channels); may be changed in place.
             random: source of all random choices.
+            flipped: which pictures to flip, bool, shape (n,); chosen at random if not said.
 
         Returns:
             uint8, same shape.
         """
         options = self._options
         if options.horizontal_flip:
-            _flip(images, random)
+            _flip(images, random.random(len(images)) < 0.5 if flipped is None else flipped)
         if options.rotation_degrees:
             _rotate(images, options.rotation_degrees, random)
         if options.shift_pixels:
@@ -46,6 +49,11 @@ class Augmenter:
         if options.cutout_pixels:
             _cut_out(images, options.cutout_pixels, self._mean_colour, random)
         return images
+
+    @property
+    def alternates(self) -> bool:
+        """Whether each picture is to be flipped in every second epoch."""
+        return self._options.horizontal_flip and self._options.alternate_flip
 
     def change_light(self, inputs: NDArray[np.float32], random: np.random.Generator) -> None:
         """Change contrast and brightness in place, clipped to [0, 1].
@@ -74,8 +82,8 @@ def mean_colour(images: Pictures) -> Pictures:
     return mean
 
 
-def _flip(images: Pictures, random: np.random.Generator) -> None:
-    chosen = np.flatnonzero(random.random(len(images)) < 0.5)
+def _flip(images: Pictures, is_chosen: NDArray[np.bool_]) -> None:
+    chosen = np.flatnonzero(is_chosen)
     images[chosen] = images[chosen, :, ::-1]
 
 

@@ -1,5 +1,7 @@
 """Compiles a network for training: loss, optimizer, learning rate. Uses only Keras 3's API."""
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import keras
@@ -8,8 +10,10 @@ import numpy as np
 from worker.jobs.plan import TrainingPlan
 from worker.recipe.schedules import Schedule, is_flat
 from worker.training.fused_adam import fuse_adam
+from worker.training.muon.optimizer import Muon
+from worker.training.muon.roles import roles_of
 
-_OPTIMIZERS = {
+_OPTIMIZERS: dict[str, Callable[..., Any]] = {
     "adam": keras.optimizers.Adam,
     "adamw": keras.optimizers.AdamW,
     "rmsprop": keras.optimizers.RMSprop,
@@ -19,7 +23,8 @@ _OPTIMIZERS = {
 
 def compile_network(network: keras.Model, plan: TrainingPlan, steps_per_epoch: int) -> None:
     """Compile with categorical cross-entropy and accuracy, as in the lesson, and the plan's optimizer and schedule."""
-    _compile(network, _optimizer(plan, _learning_rate(plan, steps_per_epoch), with_ema=plan.ema > 0))
+    rate = _learning_rate(plan, steps_per_epoch)
+    _compile(network, _optimizer(plan, rate, with_ema=plan.ema > 0, classes=_OPTIMIZERS | {"muon": _muon_for(network)}))
     fuse_adam(network, inner_optimizer(network))
     build_training_state(network)
 
@@ -27,9 +32,12 @@ def compile_network(network: keras.Model, plan: TrainingPlan, steps_per_epoch: i
 def compile_afresh(network: keras.Model, plan: TrainingPlan) -> None:
     """Compile for training outside of this program: the plan's optimizer at its first rate, which has not started.
 
-    A schedule is a class of ours, and a moving average would begin with weights that it does not have.
+    A schedule is a class of ours, as is Muon, and a moving average would begin with weights that it does not have.
     """
-    _compile(network, _optimizer(plan, plan.optimizer.learning_rate, with_ema=False))
+    if plan.optimizer.name == "muon":
+        _compile(network, keras.optimizers.AdamW())
+        return
+    _compile(network, _optimizer(plan, plan.optimizer.learning_rate, with_ema=False, classes=_OPTIMIZERS))
 
 
 def inner_optimizer(network: keras.Model) -> keras.optimizers.Optimizer:
@@ -41,16 +49,25 @@ def _compile(network: keras.Model, optimizer: keras.optimizers.Optimizer) -> Non
     network.compile(optimizer=optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
 
 
-def _optimizer(plan: TrainingPlan, learning_rate: Any, *, with_ema: bool) -> keras.optimizers.Optimizer:
+def _muon_for(network: keras.Model) -> Callable[..., keras.optimizers.Optimizer]:
+    roles = roles_of(network)
+    return partial(Muon, kernels=roles.kernels, normalized=roles.normalized)
+
+
+def _optimizer(
+    plan: TrainingPlan, learning_rate: Any, *, with_ema: bool, classes: Mapping[str, Callable[..., Any]]
+) -> keras.optimizers.Optimizer:
     wanted = plan.optimizer
-    settings = wanted.model_dump(exclude={"name", "learning_rate", "weight_decay"}, exclude_none=True)
+    settings = wanted.model_dump(exclude={"name", "learning_rate", "weight_decay", "others_rate"}, exclude_none=True)
+    if wanted.name == "muon":
+        settings["others_share"] = wanted.others_rate / wanted.learning_rate
     if wanted.weight_decay:
         settings["weight_decay"] = wanted.weight_decay
     elif wanted.name == "adamw":
         settings["weight_decay"] = 0.0
     if with_ema:
         settings |= {"use_ema": True, "ema_momentum": plan.ema}
-    optimizer = _OPTIMIZERS[wanted.name](learning_rate=learning_rate, **settings)
+    optimizer = classes[wanted.name](learning_rate=learning_rate, **settings)
     if wanted.weight_decay:
         # Keras's names of variables that are not kernels: weight decay does not help them.
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])

@@ -73,10 +73,16 @@ class TrainingData:
         self._augmenter = augmenter
         self._seed = seed
         self.batch_size = batch_size
+        self._flipped_first: NDArray[np.bool_] | None = None
         self._chunk_size = _chunk_size(pictures.images.shape[1:], batch_size)
 
     def __len__(self) -> int:
         return len(self._pictures.images)
+
+    @property
+    def images(self) -> NDArray[np.uint8]:
+        """The pictures as they are, uint8, shape (n, height, width, channels)."""
+        return self._pictures.images
 
     @property
     def steps_per_epoch(self) -> int:
@@ -102,18 +108,26 @@ class TrainingData:
             rows = order[start : start + self._chunk_size]
             if first_row < start + len(rows):
                 # Every chunk has its own generator, so skipped chunks need not be computed.
-                chunk = self._chunk(rows, np.random.default_rng((self._seed, number, start)))
+                chunk = self._chunk(rows, number, np.random.default_rng((self._seed, number, start)))
                 yield tuple(array[max(0, first_row - start) :] for array in chunk)
 
-    def _chunk(self, rows: NDArray[np.int64], random: np.random.Generator) -> Arrays:
+    def _chunk(self, rows: NDArray[np.int64], epoch: int, random: np.random.Generator) -> Arrays:
         images, labels = self._pictures.images[rows], self._pictures.labels[rows]
         if self._augmenter is None:
             inputs = to_unit_range(images)
         else:
-            inputs = to_unit_range(self._augmenter.change_geometry(images, random))
+            inputs = to_unit_range(self._augmenter.change_geometry(images, random, self._flipped(rows, epoch)))
             self._augmenter.change_light(inputs, random)
         arrays = (inputs, self._targets[labels])
         return arrays if self._weights is None else (*arrays, self._weights[labels])
+
+    def _flipped(self, rows: NDArray[np.int64], epoch: int) -> NDArray[np.bool_] | None:
+        """Which of these pictures an epoch flips; None leaves it to chance."""
+        if self._augmenter is None or not self._augmenter.alternates:
+            return None
+        if self._flipped_first is None:
+            self._flipped_first = np.random.default_rng(self._seed).random(len(self)) < 0.5
+        return self._flipped_first[rows] ^ bool(epoch % 2)
 
 
 class Feed:

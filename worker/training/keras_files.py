@@ -16,6 +16,7 @@ import keras
 from worker.estimates.keras_file import holds_optimizer
 from worker.jobs.plan import TrainingPlan
 from worker.training.compiling import compile_afresh
+from worker.training.kernels.starting import release_kernels
 
 _WEIGHTS = "model.weights.h5"
 _STATE = "optimizer/vars"
@@ -48,6 +49,7 @@ def save_keras(network: keras.Model, plan: TrainingPlan, path: Path, *, with_opt
     # The same layers and weights. One input and one output, not lists of one: Keras warns of a list when it is called
     # with the pictures themselves.
     fresh = keras.Model(network.inputs[0], network.outputs[0], name=network.name)
+    release_kernels(fresh)
     compile_afresh(fresh, plan)
     _save_fresh(fresh, path)
 

@@ -11,12 +11,15 @@ import keras
 
 from worker.architectures import Architecture, analyse
 from worker.architectures.errors import Loc
-from worker.architectures.grammar import Branches, Layer, Residual, SimpleLayer
+from worker.architectures.grammar import Branches, Conv2D, Layer, Residual, SimpleLayer
 from worker.architectures.layer_path import RESIZING_INDEX, LayerPath
 from worker.artifacts import INPUT_TENSOR
 
 MAX_AT_ONCE = 512
 AT_ONCE_BYTES = 1 << 30
+
+SET_AFTERWARDS = frozenset({"identity", "whitening"})
+"""Initializers that Keras does not have: `worker.training.kernels` sets the values once the network is built."""
 
 _KERAS_LAYERS: Mapping[str, Callable[..., keras.Layer]] = {
     "activation": keras.layers.Activation,
@@ -94,14 +97,23 @@ class _Build:
                     start = self.follow(layer.shortcut or (), (*path.loc, "shortcut"), values)
                     values = keras.layers.Add(name=name)([end, start])
                 case _:
-                    values = self._keras_layer(layer, name)(values)
+                    values = self._applied(layer, name, values)
         return values
+
+    def _applied(self, layer: SimpleLayer, name: str, values: keras.KerasTensor) -> keras.KerasTensor:
+        built = self._keras_layer(layer, name)
+        outputs = built(values)
+        if isinstance(layer, Conv2D) and layer.kernel_initializer == "whitening":
+            built.kernel.trainable = False
+        return outputs
 
     def _keras_layer(self, layer: SimpleLayer, name: str) -> keras.Layer:
         # The grammar's field names are Keras's argument names.
         arguments = {field: getattr(layer, field) for field in type(layer).model_fields if field != "type"}
         if arguments.get("units") == "classes":
             arguments["units"] = self._n_classes
+        if arguments.get("kernel_initializer") in SET_AFTERWARDS:
+            arguments["kernel_initializer"] = "glorot_uniform"
         if name == self._last_name:
             arguments["dtype"] = "float32"
         return _KERAS_LAYERS[layer.type](name=name, **arguments)

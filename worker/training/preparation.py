@@ -13,6 +13,7 @@ from worker.training.augmentation import Augmenter, mean_colour
 from worker.training.compiling import compile_network
 from worker.training.feeding import TrainingData
 from worker.training.hardware import be_deterministic, policy_of
+from worker.training.kernels.starting import set_starting_kernels
 from worker.training.network import build_model
 from worker.training.parallel.devices import on_devices
 from worker.training.parallel.steps import train_together
@@ -52,6 +53,7 @@ def prepare(plan: TrainingPlan, dataset: Dataset) -> Prepared:
     policy = policy_of(plan.precision)
     with on_devices(plan.devices):
         network = build_network(plan, dataset, policy)
+        set_starting_kernels(network, plan.network, data.images)
         compile_network(network, plan, data.steps_per_epoch)
     train_together(network)
     return Prepared(network, data, validation, policy)

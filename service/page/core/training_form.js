@@ -18,7 +18,7 @@ export const FIELDS = [
   ["model", "model", "text", "model name"],
   ["seed", "seed", "number", "seed"],
   ["batch", "batch_size", "number", "batch size"],
-  ["optimizer", "optimizer.name", "choice", "optimizer", ["adam", "adamw", "rmsprop", "sgd"]],
+  ["optimizer", "optimizer.name", "choice", "optimizer", ["adam", "adamw", "muon", "rmsprop", "sgd"]],
   ["rate", "optimizer.learning_rate", "number", "learning rate"],
   ["schedule", "learning_rate_schedule.name", "choice", "learning rate over time", ["constant", "cosine", "exponential", "step", "one_cycle"]],
   ["activation", "overrides.activation", "choice", "activation", ["relu", "tanh", "sigmoid", "elu", "leaky_relu", "selu", "silu"]],

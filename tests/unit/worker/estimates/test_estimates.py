@@ -4,6 +4,7 @@ from model_store import Manifest
 from worker.datasets import dataset_info
 from worker.estimates import Estimate, PastRun, estimate, past_run
 from worker.estimates.duration import Workload, estimate_time
+from worker.estimates.keras_file import holds_optimizer
 from worker.jobs.plan import plan
 from worker.jobs.request import JobRequest
 
@@ -48,7 +49,7 @@ def test_a_validation_split_of_its_own_takes_no_training_pictures() -> None:
 
 @pytest.mark.parametrize(
     ("optimizer", "numbers_per_weight"),
-    [("sgd", 0), ({"name": "sgd", "momentum": 0.9}, 1), ("rmsprop", 1), ("adam", 2), ("adamw", 2)],
+    [("sgd", 0), ({"name": "sgd", "momentum": 0.9}, 1), ("rmsprop", 1), ("muon", 1), ("adam", 2), ("adamw", 2)],
 )
 def test_optimizers_remember_so_many_numbers_per_weight(optimizer: object, numbers_per_weight: int) -> None:
     memory = estimated(optimizer=optimizer).memory
@@ -78,6 +79,14 @@ def test_what_is_kept_beside_the_training_takes_memory_too() -> None:
 def test_a_file_is_as_large_as_what_is_saved_in_it(body: dict[str, object], has_optimizer: bool) -> None:
     found = estimated(optimizer="adam", **body)
     assert (found.files.keras > 2.5 * found.files.onnx) == has_optimizer
+
+
+@pytest.mark.parametrize(
+    "body", [{"optimizer": "muon"}, {"architecture": "fast", "learning_rate_schedule": "constant"}]
+)
+def test_a_file_has_no_state_that_keras_could_not_read(body: dict[str, object]) -> None:
+    request = {"architecture": "lenet5-fashion", "dataset": "fashion_mnist", "optimizer": "adam", **body}
+    assert not holds_optimizer(plan(JobRequest.model_validate(request)), 61_610)
 
 
 def test_larger_batches_take_more_memory_and_fewer_steps() -> None:

@@ -5,8 +5,12 @@ from typing import TypeVar
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from worker.datasets.dataset import LabelledImages
+from worker.pictures.pixels import to_unit_range
+from worker.recipe.options import Augmentation
+from worker.training.augmentation import Augmenter
 from worker.training.feeding import Arrays, Feed, TrainingData
 
 PAUSE_S = 3.0
@@ -91,3 +95,23 @@ def test_closing_a_full_feed_ends_the_thread_that_waits_for_it() -> None:
     waiting.start()
     waiting.join(60)
     assert not waiting.is_alive()
+
+
+def test_alternating_flips_show_every_picture_both_ways_in_two_epochs() -> None:
+    pictures = LabelledImages(np.random.default_rng(1).integers(0, 256, (40, 4, 4, 1), np.uint8), np.arange(40))
+    augmenter = Augmenter(Augmentation(horizontal_flip=True, alternate_flip=True), np.zeros(1, np.uint8))
+    data = TrainingData(pictures, np.eye(40, dtype=np.float32), None, augmenter, batch_size=8, seed=1)
+    flipped = [are_flipped(data, pictures, epoch) for epoch in range(3)]
+    assert 10 < flipped[0].sum() < 30
+    np.testing.assert_array_equal(flipped[1], ~flipped[0])
+    np.testing.assert_array_equal(flipped[2], flipped[0])
+
+
+def are_flipped(data: TrainingData, pictures: LabelledImages, epoch: int) -> NDArray[np.bool_]:
+    """Which pictures an epoch flips, in their own order; each has a class of its own."""
+    inputs, targets = (np.concatenate(parts) for parts in zip(*data.epoch(epoch), strict=True))
+    in_order = inputs[np.argsort(targets.argmax(axis=1))]
+    as_they_are = to_unit_range(pictures.images)
+    found: NDArray[np.bool_] = (in_order != as_they_are).any(axis=(1, 2, 3))
+    np.testing.assert_array_equal(in_order[found], as_they_are[found, :, ::-1])
+    return found
