@@ -7,6 +7,7 @@ This module knows manifests and descriptions, but neither HTTP nor Keras.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from model_store import Manifest
 from worker.architectures import PRESETS, Architecture, analyse
@@ -56,7 +57,21 @@ def architecture_of(manifest: Manifest) -> str | Architecture:
     """The version's network as a job's `architecture`: the name of the preset that it equals, else its layers."""
     described = Architecture.model_validate(manifest.architecture)
     preset = PRESETS.get(str(manifest.recipe.get("architecture")))
-    return preset.name if preset is not None and preset.architecture == described else described
+    return preset.name if preset is not None and are_alike(preset.architecture, described) else described
+
+
+def are_alike(one: Architecture, other: Architecture) -> bool:
+    """Whether two networks have the same layers; how their weights begin does not matter to learned ones."""
+    return _without_initializers(one.model_dump()) == _without_initializers(other.model_dump())
+
+
+def _without_initializers(described: Any) -> Any:  # noqa: ANN401 - any part of a description
+    if isinstance(described, dict):
+        kept = {name: value for name, value in described.items() if name != "kernel_initializer"}
+        return {name: _without_initializers(value) for name, value in kept.items()}
+    if isinstance(described, tuple | list):
+        return [_without_initializers(value) for value in described]
+    return described
 
 
 def dataset_of(manifest: Manifest) -> str:
@@ -73,7 +88,7 @@ def check_fit(manifest: Manifest, architecture: Architecture, image_shape: tuple
     """
     where = manifest.full_name
     described = Architecture.model_validate(manifest.architecture)
-    if described != architecture:
+    if not are_alike(described, architecture):
         raise DoesNotFit(f"{where} is another network; expected the same layers, or no `architecture` at all")
     n_classes = len(manifest.classes)
     theirs = analyse(described, manifest.input_shape, n_classes).layers

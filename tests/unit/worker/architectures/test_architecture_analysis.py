@@ -377,3 +377,16 @@ def test_any_description_is_either_analysed_or_refused_for_a_reason(
         assert max(Counter(row.index for row in analysis.layers).values()) == 1
 
     assert {loc[0] for loc in locs} <= {"layers"}
+
+
+def test_whitening_filters_are_not_trained_and_see_small_patches_only() -> None:
+    def analysed(side: int) -> Analysis:
+        stem = {"type": "conv2d", "filters": 8, "kernel_size": side, "kernel_initializer": "whitening"}
+        output = {"type": "dense", "units": "classes", "activation": "softmax"}
+        network = {"layers": [stem, {"type": "global_average_pooling2d"}, output]}
+        return analyse(Architecture.model_validate(network), (32, 32, 3), n_classes=10)
+
+    found = analysed(2)
+    assert found.parameters - found.trainable_parameters == 2 * 2 * 3 * 8
+    with pytest.raises(ArchitectureError, match=r"at most 256 values .* got 300"):
+        analysed(10)

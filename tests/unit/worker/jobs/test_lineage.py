@@ -57,6 +57,16 @@ def test_the_same_network_fits_also_where_its_pictures_are_resized() -> None:
     check_fit(published(ANY_SIZE), ANY_SIZE, (64, 64, 1))
 
 
+def test_how_weights_begin_does_not_matter_to_learned_ones() -> None:
+    """Versions of `fast` were published before its first convolution whitened."""
+    fast = get_preset("fast").architecture
+    described = fast.model_dump(mode="json", exclude_defaults=True)
+    assert described["layers"][0].pop("kernel_initializer") == "whitening"
+    before = published(Architecture.model_validate(described), "fast")
+    check_fit(before, fast, (28, 28, 1))
+    assert architecture_of(before) == "fast"
+
+
 def test_another_network_does_not_fit() -> None:
     with pytest.raises(DoesNotFit, match="shirts/3 is another network"):
         check_fit(published(LENET), ANY_SIZE, (28, 28, 1))
