@@ -52,7 +52,7 @@ class Muon(keras.optimizers.Optimizer):  # type: ignore[misc]  # Keras has no ty
         super().build(variables)
         self._paths = [variable.path for variable in variables]
         self._averages = [self.add_variable_from_reference(variable, name="momentum") for variable in variables]
-        self._squares = [
+        self._squares: list[Any] = [
             None if variable.path in self._kernels else self.add_variable_from_reference(variable, name="velocity")
             for variable in variables
         ]
