@@ -61,5 +61,10 @@ def test_losses_are_those_of_one_device_also_when_the_number_changes_within_an_e
     assert several["devices"] == [int(devices[-1])]
     assert one["loss"][1] < one["loss"][0]
     assert found["three"] == "devices_unavailable"
-    for measured in ("loss", "val_loss"):  # Muon begins with a whitening kernel that is not trained
-        assert found["muon"][1][measured] == pytest.approx(found["muon"][0][measured], abs=1e-4)
+
+
+def test_muon_and_a_kernel_that_is_not_trained_learn_as_on_one_device(tmp_path: Path) -> None:
+    found = histories(tmp_path, "muon")
+    for measured in ("loss", "val_loss"):
+        assert found["asked"][measured] == pytest.approx(found["one"][measured], abs=1e-4)
+    assert found["one"]["loss"][1] < found["one"]["loss"][0]
