@@ -62,7 +62,7 @@ def architecture_of(manifest: Manifest) -> str | Architecture:
 
 def are_alike(one: Architecture, other: Architecture) -> bool:
     """Whether two networks have the same layers; how their weights begin does not matter to learned ones."""
-    return _without_initializers(one.model_dump()) == _without_initializers(other.model_dump())
+    return bool(_without_initializers(one.model_dump()) == _without_initializers(other.model_dump()))
 
 
 def _without_initializers(described: Any) -> Any:  # noqa: ANN401 - any part of a description

@@ -59,7 +59,7 @@ def _optimizer(
 ) -> keras.optimizers.Optimizer:
     wanted = plan.optimizer
     settings = wanted.model_dump(exclude={"name", "learning_rate", "weight_decay", "others_rate"}, exclude_none=True)
-    if wanted.name == "muon":
+    if wanted.others_rate is not None:
         settings["others_share"] = wanted.others_rate / wanted.learning_rate
     if wanted.weight_decay:
         settings["weight_decay"] = wanted.weight_decay

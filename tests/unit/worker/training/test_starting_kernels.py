@@ -2,16 +2,18 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.plans import SAMPLE
 from worker.training.kernels.identity import with_identity
 from worker.training.kernels.whitening import whitening_filters
 
 
-def applied(maps: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+def applied(maps: NDArray[np.float32], kernel: NDArray[np.float32]) -> NDArray[np.float32]:
     """A convolution without padding."""
     windows = np.lib.stride_tricks.sliding_window_view(maps, kernel.shape[:2], axis=(1, 2))
-    return np.einsum("nyxcij,ijcf->nyxf", windows, kernel)
+    result: NDArray[np.float32] = np.einsum("nyxcij,ijcf->nyxf", windows, kernel)
+    return result
 
 
 @pytest.mark.parametrize(("channels", "filters"), [(3, 5), (5, 3)])
@@ -29,7 +31,7 @@ def test_identity_filters_pass_channels_on_and_the_others_stay_as_drawn(channels
 def test_whitened_patches_are_uncorrelated_with_unit_variance(channels: int) -> None:
     grey = SAMPLE.train_images[:300].astype(np.float32) / 255
     noise = np.random.default_rng(1).normal(0, 0.2, (*grey.shape[:3], channels)).astype(np.float32)
-    maps = grey * np.linspace(1, 2, channels, dtype=np.float32) + noise
+    maps = (grey * np.linspace(1, 2, channels, dtype=np.float32) + noise).astype(np.float32)
     kernel, bias = whitening_filters(maps, (2, 2), 8 * channels)
     values = (applied(maps, kernel) + bias)[..., ::2].reshape(-1, 4 * channels)  # every second filter is the negative
     assert np.abs(values.mean(axis=0)).max() < 0.01
