@@ -73,10 +73,16 @@ DatasetDep = Annotated[DatasetInfo | None, Depends(_dataset)]
 class Recipe(BaseModel, defer_build=True):
     """How a network is trained when a job does not say otherwise."""
 
-    optimizer: str = Field(description="Keras's name of the optimizer.")
+    optimizer: str = Field(description="Keras's name of the optimizer, or `muon`.")
     learning_rate: float | None = Field(gt=0, description="Null: Keras's own for the optimizer.")
     momentum: float | None = Field(ge=0, lt=1)
     nesterov: bool | None
+    others_rate: float | None = Field(
+        default=None,
+        gt=0,
+        exclude_if=lambda rate: rate is None,
+        description="Of `muon`: learning rate of what takes Adam's steps.",
+    )
     beta_2: float | None = Field(ge=0, lt=1)
     weight_decay: float | None = Field(ge=0, description="Null: Keras's own for the optimizer.")
     batch_size: int = Field(ge=1, description="A job with few training pictures takes smaller batches.")

@@ -23,24 +23,26 @@ async def test_every_preset_is_listed_with_its_counts(api: httpx.AsyncClient) ->
 
 async def test_a_recipe_shows_the_optimizers_settings_beside_the_others(api: httpx.AsyncClient) -> None:
     assert (await api.get("/architectures/fast")).json()["recipe"] == {
-        "optimizer": "adamw",
-        "learning_rate": 0.02,
-        "momentum": None,
-        "nesterov": None,
+        "optimizer": "muon",
+        "learning_rate": 0.2,
+        "momentum": 0.6,
+        "nesterov": True,
+        "others_rate": 0.02,
         "beta_2": None,
-        "weight_decay": 0.05,
+        "weight_decay": None,
         "batch_size": 256,
         "epochs": 6,
         "learning_rate_schedule": {
             "name": "one_cycle",
-            "peak_at": 0.3,
-            "initial_fraction": 0.1,
+            "peak_at": 0.2,
+            "initial_fraction": 0.2,
             "final_fraction": 0.001,
             "shape": "linear",
         },
         "augmentation": {
             "horizontal_flip": True,
             "shift_pixels": 1,
+            "alternate_flip": True,
             "padding": "reflect",
             "rotation_degrees": 0.0,
             "cutout_pixels": 0,
