@@ -8,12 +8,10 @@ gradient of its input if anything before it is trained. Validation and the optim
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
 
 from worker.architectures import Architecture, analyse, get_preset
-from worker.architectures.errors import Loc
-from worker.architectures.grammar import Branches, Conv2D, Dense, DepthwiseConv2D, Layer, Residual, SeparableConv2D
-from worker.architectures.layer_path import LayerPath
+from worker.architectures.grammar import Conv2D, Dense, DepthwiseConv2D, SeparableConv2D
+from worker.architectures.layer_changes import indexed_layers
 
 WEIGHTED = (Conv2D, Dense, DepthwiseConv2D, SeparableConv2D)
 
@@ -24,7 +22,9 @@ def training_flops(
     """FLOPs of one picture in one epoch of training."""
     flops = {row.index: row.flops for row in analyse(architecture, image_shape, n_classes).layers}
     total, is_first = 0, True
-    for index, layer in _weighted(architecture.layers, ("layers",)):
+    for index, layer in indexed_layers(architecture.layers):
+        if not isinstance(layer, WEIGHTED):
+            continue
         is_trained = getattr(layer, "kernel_initializer", "") != "whitening"
         total += flops[index] * (1 + is_trained + (not is_first))
         is_first = False
@@ -34,21 +34,6 @@ def training_flops(
 def petaflops(name: str, pictures: int, epochs: int) -> float:
     """PFLOP of a whole training of a preset on 32x32 pictures in colours and ten classes."""
     return training_flops(get_preset(name).architecture) * pictures * epochs / 1e15
-
-
-def _weighted(layers: Sequence[Layer], loc: Loc) -> Iterator[tuple[str, Layer]]:
-    """Every layer with a kernel and its index, in order; of branches only the first can be the network's first."""
-    for position, layer in enumerate(layers):
-        path = LayerPath((*loc, position), layer.type)
-        match layer:
-            case Branches():
-                for number, branch in enumerate(layer.branches):
-                    yield from _weighted(branch, (*path.loc, "branches", number))
-            case Residual():
-                yield from _weighted(layer.layers, (*path.loc, "layers"))
-                yield from _weighted(layer.shortcut or (), (*path.loc, "shortcut"))
-            case _ if isinstance(layer, WEIGHTED):
-                yield path.index, layer
 
 
 def main() -> None:

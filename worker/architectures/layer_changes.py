@@ -7,7 +7,7 @@ whole network.
 from collections.abc import Callable, Iterator, Sequence
 from math import floor
 
-from worker.architectures.errors import OverrideError
+from worker.architectures.errors import Loc, OverrideError
 from worker.architectures.grammar import (
     MAX_FILTERS,
     Activation,
@@ -26,6 +26,7 @@ from worker.architectures.grammar import (
     SimpleLayer,
 )
 from worker.architectures.layer_fields import MAX_UNITS
+from worker.architectures.layer_path import LayerPath
 
 Pooling = MaxPooling2D | AveragePooling2D
 COPY_KERNEL = 3
@@ -86,15 +87,22 @@ def deepened(layers: Sequence[Layer], depth: int) -> list[Layer]:
 
 def simple_layers(layers: Sequence[Layer]) -> Iterator[SimpleLayer]:
     """All layers except the composites themselves, including the layers inside composites."""
-    for layer in layers:
+    return (layer for _, layer in indexed_layers(layers))
+
+
+def indexed_layers(layers: Sequence[Layer], loc: Loc = ("layers",)) -> Iterator[tuple[str, SimpleLayer]]:
+    """The same with their indexes in the layer table; `loc` is the path of the list in the description."""
+    for position, layer in enumerate(layers):
+        path = LayerPath((*loc, position), layer.type)
         match layer:
             case Branches():
-                for branch in layer.branches:
-                    yield from simple_layers(branch)
+                for number, branch in enumerate(layer.branches):
+                    yield from indexed_layers(branch, (*path.loc, "branches", number))
             case Residual():
-                yield from simple_layers((*layer.layers, *(layer.shortcut or ())))
+                yield from indexed_layers(layer.layers, (*path.loc, "layers"))
+                yield from indexed_layers(layer.shortcut or (), (*path.loc, "shortcut"))
             case _:
-                yield layer
+                yield path.index, layer
 
 
 def has_fixed_kernels(layers: Sequence[Layer]) -> bool:

@@ -1,15 +1,12 @@
 """Gives a built network the filters that its description asks for and Keras cannot draw."""
 
-from collections.abc import Iterator, Sequence
-
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from worker.architectures import Architecture, analyse
-from worker.architectures.errors import Loc
-from worker.architectures.grammar import Branches, Conv2D, Layer, Residual
-from worker.architectures.layer_path import LayerPath
+from worker.architectures.grammar import Conv2D
+from worker.architectures.layer_changes import indexed_layers
 from worker.pictures.pixels import to_unit_range
 from worker.training.kernels.identity import with_identity
 from worker.training.kernels.whitening import whitening_filters
@@ -29,7 +26,9 @@ def set_starting_kernels(network: keras.Model, architecture: Architecture, pictu
     names = {
         row.index: row.name for row in analyse(architecture, network.input_shape[1:], network.output_shape[1]).layers
     }
-    for index, described in _convolutions(architecture.layers, ("layers",)):
+    for index, described in indexed_layers(architecture.layers):
+        if not isinstance(described, Conv2D):
+            continue
         layer = network.get_layer(names[index])
         if described.kernel_initializer == "identity":
             layer.kernel.assign(with_identity(np.array(layer.kernel)))
@@ -53,18 +52,3 @@ def _whiten(network: keras.Model, layer: keras.Layer, described: Conv2D, picture
     layer.kernel.assign(kernel)
     if described.use_bias:
         layer.bias.assign(bias)
-
-
-def _convolutions(layers: Sequence[Layer], loc: Loc) -> Iterator[tuple[str, Conv2D]]:
-    """Every convolution with its index in the layer table."""
-    for position, layer in enumerate(layers):
-        path = LayerPath((*loc, position), layer.type)
-        match layer:
-            case Conv2D():
-                yield path.index, layer
-            case Branches():
-                for number, branch in enumerate(layer.branches):
-                    yield from _convolutions(branch, (*path.loc, "branches", number))
-            case Residual():
-                yield from _convolutions(layer.layers, (*path.loc, "layers"))
-                yield from _convolutions(layer.shortcut or (), (*path.loc, "shortcut"))
