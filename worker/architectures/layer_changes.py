@@ -192,10 +192,11 @@ def _is_projection(layer: Conv2D | SeparableConv2D, behind: Sequence[Layer]) -> 
 
 def _copy(layer: Conv2D | SeparableConv2D) -> Layer:
     height, width = layer.kernel_size
-    return layer.model_copy(
-        update={
-            "kernel_size": (min(height, COPY_KERNEL), min(width, COPY_KERNEL)),
-            "strides": (1, 1) if isinstance(layer, Conv2D) else 1,
-            "padding": "same",
-        }
-    )
+    changes: dict[str, object] = {
+        "kernel_size": (min(height, COPY_KERNEL), min(width, COPY_KERNEL)),
+        "strides": (1, 1) if isinstance(layer, Conv2D) else 1,
+        "padding": "same",
+    }
+    if isinstance(layer, Conv2D) and layer.kernel_initializer == "whitening":
+        changes["kernel_initializer"] = "glorot_uniform"  # what it sees is white already; a copy is there to be trained
+    return layer.model_copy(update=changes)

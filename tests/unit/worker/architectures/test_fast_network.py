@@ -4,6 +4,7 @@ import pytest
 
 from worker.architectures import Overrides, analyse, get_preset, override
 from worker.architectures.grammar import Conv2D, MaxPooling2D
+from worker.architectures.layer_changes import simple_layers
 
 FAST = get_preset("fast")
 
@@ -42,3 +43,12 @@ def test_a_deeper_one_has_further_convolutions_behind_the_pooling_and_as_small_a
     ]  # fmt: skip
     maps = [analyse(network, (32, 32, 3), 10).layers[-3].output_shape[:2] for network in (FAST.architecture, deeper)]
     assert maps[0] == maps[1]
+
+
+@pytest.mark.parametrize("name", ["fast", "fast-large"])
+def test_only_the_first_convolution_of_a_deeper_one_keeps_its_filters(name: str) -> None:
+    deeper = override(get_preset(name).architecture, Overrides(depth=2, width=4))
+    analyse(deeper, (32, 32, 3), 10)  # a whitening layer that saw so many channels would be refused
+    drawn = [layer.kernel_initializer for layer in simple_layers(deeper.layers) if isinstance(layer, Conv2D)]
+    assert drawn[0] == "whitening"
+    assert "whitening" not in drawn[1:]
