@@ -71,8 +71,8 @@ def test_workers_taken_away_without_notice(
             alone = outcome(store, ended(job_store, submit(job_store, broker, "alone")))
             done: dict[str, list[int]] = {submit(job_store, broker, f"taken-{n}"): [] for n in range(JOBS)}
             for _ in promise:
-                if not fleet.kill_one(job_store, done, chance):
-                    break
+                was_killed = fleet.kill_one(job_store, done, chance)
+                promise.require(was_killed, f"no training was left to be interrupted: {done}")
             for job, before in done.items():
                 record, after = ended(job_store, job, 600), resumptions(job_store, job)
                 promise.require(outcome(store, record) == alone, f"{job} differs from one left alone: {record.error}")

@@ -38,8 +38,8 @@ def draw_confusion_matrix(evaluation: Evaluation, subject: str) -> bytes:
     """
     counts = np.array(evaluation.confusion_matrix)
     layout = _layout(evaluation.classes)
-    sheet = Sheet(layout.left + layout.side + BAR_SPACE, HEADING + layout.side + layout.below)
     width, middle = layout.left + layout.side + BAR_SPACE, HEADING + layout.side / 2
+    sheet = Sheet(width, HEADING + layout.side + layout.below)
     sheet.write_centred(width / 2, 22, shortened(subject, width - 30, LARGE), LARGE)
     sheet.write_centred(width / 2, 50, f"test accuracy {evaluation.accuracy:.4f} on {counts.sum():,} pictures", TITLE)
     sheet.write_centred(
