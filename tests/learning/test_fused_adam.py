@@ -63,3 +63,18 @@ def test_other_optimizers_stay_as_they_are(optimizer: keras.optimizers.Optimizer
     network.compile(optimizer, "mse")
     fuse_adam(network, inner_optimizer(network))
     assert network.optimizer.update_step.__self__ is optimizer
+
+
+def test_keras_has_the_private_parts_that_are_relied_on() -> None:
+    layer = keras.layers.Dense(2)
+    layer(keras.Input((3,)))
+    for optimizer in (keras.optimizers.Adam(), keras.optimizers.AdamW()):
+        optimizer.build(layer.trainable_variables)
+        parts = {"_momentums", "_velocities", "_get_variable_index"}
+        assert parts <= set(dir(optimizer)), (
+            "Keras has changed: adapt worker/training/fused_adam.py, or drop it and let Keras's own update_step run; "
+            "worker/training/muon/optimizer.py uses _get_variable_index, too"
+        )
+    assert [node.operation for node in layer._outbound_nodes] == [], (
+        "Keras has changed: adapt worker/training/muon/roles.py, which follows a network's graph by it"
+    )
