@@ -4,8 +4,12 @@ Not here: what the processes do; commands reach a server only over HTTP. Every s
 runs, so that `--help` and `convserve api` start quickly and `convserve worker` never loads the web framework.
 """
 
+import errno
+import os
 import sys
 from collections.abc import Sequence
+
+_OUTPUT_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -21,7 +25,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from service.cli.errors import CommandFailed, Stopped  # noqa: PLC0415
 
     try:
-        app(args=None if arguments is None else list(arguments), prog_name="convserve")
+        try:
+            app(args=None if arguments is None else list(arguments), prog_name="convserve")
+        finally:
+            if sys.stdout is not None:  # None where it was closed
+                sys.stdout.flush()  # what is still in the buffer would be lost without a word
+    except OSError as error:
+        # Files that a command opens have names; the standard output has none.
+        if error.filename is not None or error.errno not in {errno.EPIPE, *_OUTPUT_FULL}:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python writes the rest when it ends
+        if error.errno != errno.EPIPE:  # `| head` has what it wants
+            sys.stderr.write(f"convserve: cannot write the output: {error.strerror}\n")
+        sys.exit(1)
     except CommandFailed as failure:
         sys.stderr.write(f"convserve: {failure}\n")
         sys.exit(1)
