@@ -39,7 +39,8 @@ def served(directory: Path, datasets_dir: Path, body: dict[str, Any], **environm
             raise SystemExit(f"the job {job['state']}: {job['error']}")
         files = f"/models/{job['model']['name']}/versions/{job['model']['version']}/files"
         history: dict[str, Any] = api.get(f"{files}/history.json").json()
-        return history | {"test_accuracy": job["model"]["test_accuracy"]}
+        tested = {name: value for name, value in job["model"].items() if name.endswith("test_accuracy")}
+        return history | tested
 
 
 def machine() -> dict[str, str]:

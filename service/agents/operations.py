@@ -15,6 +15,7 @@ VERSION = "/models/{name}/versions/{version}"
 TRAINING = (
     *("architecture", "dataset", "epochs", "model", "optimizer", "learning_rate_schedule", "batch_size", "validation"),
     *("seed", "train_samples", "test_samples", "overrides", "augmentation", "early_stopping", "class_weights"),
+    "test_time_augmentation",
     *("label_smoothing", "ema", "precision", "initial_model", "weights", "train", "dataset_version", "grid"),
     *("tags", "note", "priority"),
 )

@@ -152,6 +152,10 @@ def _exports(exports: Sequence[Exported]) -> Iterator[str]:
 def _results(manifest: Manifest, evaluation: Evaluation) -> Iterator[str]:
     yield "## Results on the test pictures"
     yield ""
+    if (views := evaluation.get("test_time_augmentation")) is not None:
+        kind = str(views["views"]).replace("_", " ")
+        yield f"Accuracy {evaluation['accuracy']:.2%}; {views['accuracy']:.2%} with test-time augmentation ({kind})."
+        yield ""
     yield "| class | precision | recall | F1 | pictures |"
     yield "| --- | --- | --- | --- | --- |"
     for score in evaluation["per_class"][:MOST_CLASSES]:

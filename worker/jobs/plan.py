@@ -55,6 +55,7 @@ from worker.recipe.options import (
     Optimizer,
     Precision,
     PretrainedWeights,
+    TestTimeAugmentation,
     TrainedPart,
     complete_optimizer,
 )
@@ -101,6 +102,11 @@ class TrainingPlan(WithoutTraining, defer_build=True):
     )
     early_stopping: EarlyStopping | None = Field(default=None, description="Null: train to the last epoch.")
     augmentation: Augmentation = Field(description="Random changes of the training pictures.")
+    test_time_augmentation: TestTimeAugmentation = Field(
+        default="none",
+        exclude_if=lambda views: views == "none",
+        description="Views of each test picture over which answers are averaged in a test besides the plain one.",
+    )
     class_weights: ClassWeights | None = Field(default=None, description="How much an error on a class counts.")
     label_smoothing: float = Field(ge=0, lt=1)
     ema: float = Field(ge=0, lt=1, description="Momentum of a moving average of the weights; 0 is off.")
@@ -216,6 +222,7 @@ def _completed(
         learning_rate_schedule=filled_in(request.learning_rate_schedule or recipe.learning_rate_schedule, epochs),
         early_stopping=request.early_stopping,
         augmentation=request.augmentation or recipe.augmentation,
+        test_time_augmentation=request.test_time_augmentation,
         class_weights=request.class_weights,
         label_smoothing=recipe.label_smoothing if request.label_smoothing is None else request.label_smoothing,
         ema=recipe.ema if request.ema is None else request.ema,

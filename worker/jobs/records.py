@@ -107,6 +107,11 @@ class PublishedModel(BaseModel, defer_build=True):
     version: int
     test_loss: float | None = Field(default=None, description="Null for an import that was not evaluated.")
     test_accuracy: float | None = Field(default=None, description="Null for an import that was not evaluated.")
+    tta_test_accuracy: float | None = Field(
+        default=None,
+        exclude_if=lambda accuracy: accuracy is None,
+        description="With the job's `test_time_augmentation`, if it asked for one.",
+    )
 
     @classmethod
     def of(cls, manifest: Manifest) -> "PublishedModel":
@@ -116,6 +121,7 @@ class PublishedModel(BaseModel, defer_build=True):
             version=manifest.version,
             test_loss=manifest.metrics.get("test_loss"),
             test_accuracy=manifest.metrics.get("test_accuracy"),
+            tta_test_accuracy=manifest.metrics.get("tta_test_accuracy"),
         )
 
 

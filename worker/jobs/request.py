@@ -21,6 +21,7 @@ from worker.recipe.options import (
     OptimizerName,
     Precision,
     PretrainedWeights,
+    TestTimeAugmentation,
     TrainedPart,
     Weights,
     class_weights_kind,
@@ -147,6 +148,14 @@ class JobRequest(Labels):
         default=None,
         description="Random changes of the training pictures; `{}` for none. Default: the preset's recipe.",
         examples=[{"horizontal_flip": True, "shift_pixels": 4}],
+    )
+    test_time_augmentation: TestTimeAugmentation = Field(
+        default="none",
+        description="At the end, test a second time, with the network's answers averaged over several views of each "
+        "test picture. `flip`: the picture and its mirror image; `flip_and_shift`: also moved by a pixel up and to the "
+        "left, and down and to the right, each with its mirror image. The results are `tta_test_accuracy` and "
+        "`tta_test_loss`; the plain figures stay as they are, and so do predictions. Not for pictures that mean "
+        "something else when mirrored, such as digits.",
     )
     class_weights: ClassWeights | None = Field(
         default=None,

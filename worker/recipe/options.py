@@ -11,6 +11,7 @@ OptimizerName = Literal["adam", "adamw", "muon", "rmsprop", "sgd"]
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"]
 PretrainedWeights = Literal["imagenet"]
 TrainedPart = Literal["head", "last_blocks", "all"]
+TestTimeAugmentation = Literal["none", "flip", "flip_and_shift"]
 KERAS_LEARNING_RATES: dict[OptimizerName, float] = {
     "adam": 0.001,
     "adamw": 0.001,

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from worker.recipe.options import TestTimeAugmentation
 from worker.reports.confusion import confusion_of
 from worker.training.calibration import Calibration, calibrate
 
@@ -36,6 +37,16 @@ class AverageScore(BaseModel):
     f1: float
 
 
+class ViewsScore(BaseModel):
+    """Results on the same pictures, with answers averaged over several views of each (test-time augmentation)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    views: TestTimeAugmentation
+    loss: float = Field(description="Categorical cross-entropy, mean over pictures.")
+    accuracy: float
+
+
 class Evaluation(BaseModel):
     """Results on the test split, which is evaluated once, after training."""
 
@@ -55,6 +66,16 @@ class Evaluation(BaseModel):
     weighted_average: AverageScore = Field(description="Classes are weighted by their number of pictures.")
     confusion_matrix: tuple[tuple[int, ...], ...] = Field(description="Rows: true class; columns: predicted class.")
     calibration: Calibration
+    test_time_augmentation: ViewsScore | None = Field(
+        default=None,
+        exclude_if=lambda score: score is None,
+        description="Only if the job asked for it; everything else here is without it.",
+    )
+
+    def views_metrics(self) -> dict[str, float]:
+        """What a manifest says about test-time augmentation; nothing if there was none."""
+        score = self.test_time_augmentation
+        return {} if score is None else {"tta_test_accuracy": score.accuracy, "tta_test_loss": score.loss}
 
 
 def evaluate(
@@ -79,13 +100,12 @@ def evaluate(
     answers = probabilities.argmax(axis=1)
     counts = confusion_of(labels, answers, len(classes))
     matrix = np.array(counts)
-    likelihood = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     scores = tuple(_class_score(name, index, matrix) for index, name in enumerate(classes))
     return Evaluation(
         pictures=len(labels),
         test_split=test_split or len(labels),
-        loss=float(-np.log(np.clip(likelihood, EPSILON, 1 - EPSILON)).mean()),
-        accuracy=float((answers == labels).mean()),
+        loss=_loss(probabilities, labels),
+        accuracy=_accuracy(probabilities, labels),
         top_3_accuracy=_top_accuracy(probabilities, labels) if len(classes) >= FEWEST_CLASSES_FOR_TOP else None,
         classes=classes,
         per_class=scores,
@@ -94,6 +114,28 @@ def evaluate(
         confusion_matrix=counts,
         calibration=calibrate(probabilities.max(axis=1), answers == labels),
     )
+
+
+def evaluate_views(
+    probabilities: NDArray[np.float32], labels: NDArray[np.int64], views: TestTimeAugmentation
+) -> ViewsScore:
+    """Evaluate answers that are averaged over views.
+
+    Args:
+        probabilities: float32, shape (n, n_classes), rows sum to 1, n at least 1.
+        labels: int64, shape (n,), values in [0, n_classes).
+        views: over which they are averaged.
+    """
+    return ViewsScore(views=views, loss=_loss(probabilities, labels), accuracy=_accuracy(probabilities, labels))
+
+
+def _loss(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    likelihood = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return float(-np.log(np.clip(likelihood, EPSILON, 1 - EPSILON)).mean())
+
+
+def _accuracy(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    return float((probabilities.argmax(axis=1) == labels).mean())
 
 
 def _class_score(name: str, index: int, matrix: NDArray[np.int64]) -> ClassScore:

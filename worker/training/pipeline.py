@@ -22,7 +22,7 @@ from worker.supervision.messages import Order
 from worker.training.callbacks import AfterFirstStep
 from worker.training.checkpoints import Checkpoints
 from worker.training.doctoring import examine
-from worker.training.evaluation import Evaluation, evaluate
+from worker.training.evaluation import Evaluation
 from worker.training.export import check_exportable, export_onnx, parity
 from worker.training.exporting.export_job import run_export
 from worker.training.film_recorder import FilmRecorder
@@ -39,6 +39,7 @@ from worker.training.preparation import build_network, prepare
 from worker.training.publishing import Link, publish, runtime
 from worker.training.reports import write_reports
 from worker.training.splits import tested_pictures
+from worker.training.testing import evaluated
 from worker.training.transfer.stages import train_on_learned_weights
 from worker.training.transfer.weights import give_learned_weights
 from worker.training.trust.recording import record_trust
@@ -110,14 +111,7 @@ def run_on(dataset: Dataset, order: Order, link: Link, confirm: Callable[[], Non
     enter("evaluating")
     tested = tested_pictures(dataset, plan.test_samples)
     probabilities = predict_pictures(network, tested.pictures.images)
-    evaluation = evaluate(probabilities, tested.pictures.labels, dataset.info.classes, len(dataset.test_labels))
-    logger.info(
-        "test accuracy %.4f, test loss %.4f, on %d of %d test pictures",
-        evaluation.accuracy,
-        evaluation.loss,
-        evaluation.pictures,
-        evaluation.test_split,
-    )
+    evaluation = evaluated(network, plan, dataset, tested, probabilities)
 
     enter("exporting")
     artifacts = Path(order.work_dir) / "artifacts"
@@ -272,6 +266,7 @@ def _facts(
             "test_loss": evaluation.loss,
             "val_accuracy": history.val_accuracy[published],
             "best_val_accuracy": max(history.val_accuracy),
+            **evaluation.views_metrics(),
             **fit.account.pace(),
         },
         recipe=order.plan.model_dump(mode="json", exclude={"architecture", "record"})

@@ -31,6 +31,7 @@ def opening(contents: Contents) -> str:
     manifest, metrics = contents.manifest, contents.manifest.metrics
     shown = [
         (f"{metrics['test_accuracy']:.2%}", _tested_on(manifest)) if "test_accuracy" in metrics else None,
+        (f"{metrics['tta_test_accuracy']:.2%}", _averaged_over(manifest)) if "tta_test_accuracy" in metrics else None,
         (f"{metrics['test_loss']:.3f}", "test loss") if "test_loss" in metrics else None,
         (f"{manifest.parameters:,}", "parameters"),
         (f"{metrics['fit_seconds']:.0f} s", "training") if "fit_seconds" in metrics else None,
@@ -48,6 +49,11 @@ def opening(contents: Contents) -> str:
 def _tested_on(manifest: Manifest) -> str:
     samples = manifest.recipe.get("test_samples")
     return f"test accuracy on {samples:,} pictures" if isinstance(samples, int) else "test accuracy"
+
+
+def _averaged_over(manifest: Manifest) -> str:
+    views = str(manifest.recipe.get("test_time_augmentation", "views")).replace("_", " ")
+    return f"test accuracy with test-time augmentation ({views})"
 
 
 def doctor(contents: Contents) -> str:

@@ -31,6 +31,7 @@ export const FIELDS = [
   ["patience", "early_stopping.patience", "number", "stop after epochs without progress"],
   ["flip", "augmentation.horizontal_flip", "flag", "mirror pictures at random"],
   ["shift", "augmentation.shift_pixels", "number", "shift pictures by up to (pixels)"],
+  ["views", "test_time_augmentation", "choice", "test also with views averaged", ["none", "flip", "flip_and_shift"]],
   ["rotation", "augmentation.rotation_degrees", "number", "turn pictures by up to (degrees)"],
   ["smoothing", "label_smoothing", "number", "label smoothing"],
   ["ema", "ema", "number", "average of weights (decay)"],

@@ -53,6 +53,7 @@ function Numbers({ version, evaluation, address }) {
     ${version.note ? html`<p class="quiet">${version.note}</p>` : null}
     <dl class="figures">
       <${Figure} name=${html`<${Term} name="test" /> accuracy`}>${percent(metrics.test_accuracy)}<//>
+      ${metrics.tta_test_accuracy !== undefined ? html`<${Figure} name="test accuracy with test-time augmentation">${percent(metrics.tta_test_accuracy)}<//>` : null}
       <${Figure} name=${html`best <${Term} name="validation" />`}>${percent(metrics.best_val_accuracy ?? metrics.val_accuracy)}<//>
       <${Figure} name="test loss">${figure(metrics.test_loss)}<//>
       ${evaluation?.top_3_accuracy !== undefined ? html`<${Figure} name="right class among the first three">${percent(evaluation.top_3_accuracy)}<//>` : null}

@@ -19,6 +19,7 @@ SCORES = [
 ]
 EVALUATION = {
     "accuracy": 0.5,
+    "test_time_augmentation": {"views": "flip_and_shift", "loss": 0.9, "accuracy": 0.625},
     "loss": 1.0,
     "confusion_matrix": [[10 * (row == column) for column in range(10)] for row in range(10)],
     "per_class": SCORES,
@@ -52,6 +53,7 @@ async def test_a_hub_reads_what_a_version_is(api: httpx.AsyncClient, store: Mode
     assert (data.tags or [])[-2:] == ["week: 3", "ünï\u2028code"]
     (result,) = data.eval_results or []
     assert (result.dataset_name, result.metric_type, result.metric_value) == ("greys", "accuracy", 0.5)
+    assert "Accuracy 50.00%; 62.50% with test-time augmentation (flip and shift)." in card.text
     assert "| 犬 |  | 0.500 | 0.400 | 10 |" in card.text
     assert r"\<b\>\*x\*\|\`y\`\</b\> \&amp;" in card.text
     assert r"> first \# try" in card.text

@@ -103,6 +103,16 @@ async def test_a_report_of_a_version_that_is_passed_over_says_so(api: httpx.Asyn
     assert "does not answer by default, because of <b>chance_level</b>" in page
 
 
+async def test_a_report_names_the_views_of_test_time_augmentation(api: httpx.AsyncClient, store: ModelStore) -> None:
+    publish(
+        store,
+        metrics={"test_accuracy": 0.92, "test_loss": 0.5, "tta_test_accuracy": 0.9345},
+        recipe={"test_time_augmentation": "flip_and_shift"},
+    )
+    page = (await api.get("/models/brightness/versions/1/report.html")).text
+    assert "<b>93.45%</b>test accuracy with test-time augmentation (flip and shift)" in page
+
+
 async def test_networks_are_drawn_by_version_and_by_preset(api: httpx.AsyncClient, store: ModelStore) -> None:
     full(store)
     for path in ("/models/brightness/versions/1/diagram.svg", "/architectures/lenet5-fashion/diagram.svg"):

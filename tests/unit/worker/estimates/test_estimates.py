@@ -3,7 +3,7 @@ import pytest
 from model_store import Manifest
 from worker.datasets import dataset_info
 from worker.estimates import Estimate, PastRun, estimate, past_run
-from worker.estimates.duration import Workload, estimate_time
+from worker.estimates.duration import AMD_GAIN, HALF_PRECISION_GAINS, Workload, estimate_time
 from worker.estimates.keras_file import holds_optimizer
 from worker.jobs.plan import plan
 from worker.jobs.request import JobRequest
@@ -155,6 +155,15 @@ def test_the_first_training_on_a_machine_tells_the_time_of_others_to_a_factor_of
     assert estimate_time("this", long, [first]).seconds == pytest.approx(20 + 700 * WORK.epoch_s)
     elsewhere = first.model_copy(update={"processor": "another, 64 cores", "epoch_seconds": 9.0})
     assert estimate_time("this", long, [first, elsewhere]).runs == 1
+
+
+def test_sixteen_bits_gain_less_where_they_are_those_of_avx512() -> None:
+    known = {"auto_precision": "mixed_bfloat16", "processor": "AMD EPYC, 2 cores"}
+    amd = past("other", 1.0).model_copy(update=known)
+    intel = amd.model_copy(update={"processor": "Intel(R) Xeon(R), 2 cores"})
+    half = WORK.model_copy(update={"is_float32": False, "epochs": 1000})
+    slow, fast = (estimate_time("this", half, [run]).seconds for run in (amd, intel))
+    assert slow / fast == pytest.approx(HALF_PRECISION_GAINS["cpu"] / AMD_GAIN, rel=0.03)
 
 
 def test_gpus_share_the_pictures_of_a_step_which_is_calculated_until_it_is_measured() -> None:
