@@ -17,6 +17,7 @@ import redis.asyncio
 from pydantic import JsonValue
 
 from service.keys.callers import Caller
+from service.telemetry.heartbeat import Heartbeat
 from service.web.quota_errors import QuotaExceeded
 from worker.job_store.connection import ANSWER_TIMEOUT_S, server_errors
 from worker.job_store.groups import GroupRecord, GroupStore
@@ -58,11 +59,15 @@ class JobQueue:
         wake_ups: sent for every job that was submitted.
         redis_url: of that server; events are followed through connections of their own.
         tracing: told of every submission.
+
+    Attributes:
+        heartbeat: of the server.
     """
 
     def __init__(self, jobs: JobStore, groups: GroupStore, wake_ups: WakeUps, redis_url: str, tracing: Tracing) -> None:
         self.jobs = jobs
         self.groups = groups
+        self.heartbeat = Heartbeat(self._answers)
         self._wake_ups = wake_ups
         self._redis_url = redis_url
         self._tracing = tracing
@@ -74,6 +79,13 @@ class JobQueue:
         when its socket's own timeout does.
         """
         return await _in_time(partial(method, *args, **kwargs), ANSWER_TIMEOUT_S)
+
+    async def _answers(self) -> bool:
+        try:
+            await self.call(self.jobs.ping)
+        except QueueUnavailable:
+            return False
+        return True
 
     async def submit(
         self, job: PlannedJob, idempotency_key: str, digest: str, request_id: str, caller: Caller

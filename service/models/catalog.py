@@ -27,6 +27,7 @@ from service.errors import NothingPublished, VersionPassedOver
 from service.models.allowance import Allowance
 from service.models.index import Damage, Index, ModelEntry, Reference
 from service.models.reader import StoreReader
+from service.telemetry.heartbeat import Heartbeat
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ class Catalog:
         self._one_reader = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, "catalog")
         self._listeners: list[Callable[[str, int], None]] = []
+        self._heartbeat = Heartbeat(self._answers)
 
     def on_lost(self, listener: Callable[[str, int], None]) -> None:
         """Call `listener` with the model and number of every version that was deleted or turned out to be damaged."""
@@ -78,8 +80,16 @@ class Catalog:
         """The index read anew: it contains every change that was noted in the store before this call."""
         return await self._index_since(self._clock(), thoroughly=True)
 
+    @property
+    def known(self) -> Index | None:
+        """The index that was read last, however old it is."""
+        return self._index
+
     async def is_store_up(self) -> bool:
-        """Whether the model store answers, which predicting needs."""
+        """Whether the model store answers, which predicting needs; while it hangs, whether it did until then."""
+        return await self._heartbeat.works()
+
+    async def _answers(self) -> bool:
         try:
             await self._check()
             await asyncio.wait_for(self.index_for_readiness(), STORE_PATIENCE_S)

@@ -9,7 +9,6 @@ from pydantic import BaseModel, Field
 from service.deps import StateDep
 from service.predict.readiness import Ability
 from service.state import ServiceState
-from worker.jobs.errors import QueueUnavailable
 
 
 class Alive(BaseModel, defer_build=True):
@@ -62,22 +61,14 @@ async def readyz(state: StateDep, response: Response) -> Readiness:
 
     With CONVSERVE_READY_WITHOUT_STORE, a process that has models in memory then is `degraded`, and 200.
     """
-    ability, has_queue = await asyncio.gather(state.ability(), _has_queue(state))
+    ability, has_queue = await asyncio.gather(state.ability(), state.queue.heartbeat.works())
     if not ability.is_ready:
         response.status_code = 503
-    return await _readiness(state, ability, has_queue=has_queue)
+    return _readiness(state, ability, has_queue=has_queue)
 
 
-async def _has_queue(state: ServiceState) -> bool:
-    try:
-        await state.queue.call(state.queue.jobs.ping)
-    except QueueUnavailable:
-        return False
-    return True
-
-
-async def _readiness(state: ServiceState, ability: Ability, *, has_queue: bool) -> Readiness:
-    index = await state.catalog.index_for_readiness() if ability.has_store else None
+def _readiness(state: ServiceState, ability: Ability, *, has_queue: bool) -> Readiness:
+    index = state.catalog.known if ability.has_store else None
     damages = sorted(index.damaged(), key=lambda damage: (damage.model, damage.version)) if index else []
     return Readiness(
         status="ready" if ability.has_store else "degraded" if ability.is_ready else "unavailable",

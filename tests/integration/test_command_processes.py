@@ -51,7 +51,11 @@ def test_a_command_imports_only_what_it_needs(module: str, absent: set[str]) -> 
 def test_an_output_without_room_is_said_in_one_line(arguments: list[str]) -> None:
     with Path("/dev/full").open("wb") as full:
         ended = subprocess.run(
-            [sys.executable, "-m", "service.cli", *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+            [sys.executable, "-m", "service.cli", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
         )
     assert ended.returncode == 1
     assert ended.stderr == "convserve: cannot write the output: No space left on device\n"
