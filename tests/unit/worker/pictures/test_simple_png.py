@@ -34,6 +34,11 @@ def with_data(whole: bytes, data: bytes) -> bytes:
     return whole[:33] + written + whole[-12:]
 
 
+def pillows_pixels(data: bytes) -> bytes:
+    with Image.open(io.BytesIO(data)) as picture:
+        return picture.tobytes()
+
+
 def outcome(data: bytes, shape: tuple[int, int, int]) -> object:
     try:
         return decode_picture(data, shape, LIMITS).tobytes()
@@ -81,6 +86,14 @@ def test_harmless_chunks_do_not_make_a_file_unusual() -> None:
     info = PngInfo()
     info.add_text("Software", "a camera")
     assert read_simple_png(png(noise(8, 8, "RGB"), pnginfo=info, dpi=(72, 72)), 8192, 10**7) is not None
+
+
+def test_data_in_several_chunks_or_before_more_bytes_is_read_like_data_in_one() -> None:
+    whole = png(noise(8, 8, "RGB"))
+    packed, end = whole[41:-16], whole[-12:]
+    halves = b"".join(with_data(whole, half)[33:-12] for half in (packed[:50], packed[50:]))
+    pictures = [read_simple_png(data, 8192, 10**7) for data in (whole, whole[:33] + halves + end, whole + b"more")]
+    assert [picture.tobytes() if picture else b"" for picture in pictures] == [pillows_pixels(whole)] * 3
 
 
 def test_damaged_files_get_pillows_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
