@@ -1,6 +1,6 @@
 """The lesson's own recipes through the service, beside the same trainings as plain Keras scripts.
 
-    python -m benchmarks.lesson --datasets-dir DIR [--trials 1] [--only cnn] [--only lenet5-fashion]
+    python -m benchmarks.lesson --datasets-dir DIR [--trials 1] [--epochs 2] [--only cnn] [--only lenet5-fashion]
 
 Each trial runs the service's job and the plain script one after the other, so that the ratio of the two `fit` times
 holds while the machine's speed drifts. The plain script runs with TensorFlow as it comes, the service's job with
@@ -32,14 +32,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--datasets-dir", type=Path, required=True)
     parser.add_argument("--trials", type=int, default=1)
+    parser.add_argument("--epochs", type=int, help="of every training; default: the lesson's")
     parser.add_argument("--only", action="append", help="architecture to run, may be repeated; default: all")
     arguments = parser.parse_args()
     datasets_dir = arguments.datasets_dir.resolve()
     rows = []
     with tempfile.TemporaryDirectory() as directory:
         for _ in range(arguments.trials):
-            for architecture, dataset, epochs, lesson in RECIPES:
+            for architecture, dataset, lessons_epochs, lesson in RECIPES:
                 if architecture in (arguments.only or [architecture]):
+                    epochs = arguments.epochs or lessons_epochs
                     plain = _plain(architecture, dataset, epochs, datasets_dir)
                     body = {"architecture": architecture, "dataset": dataset, "epochs": epochs}
                     history = served(Path(directory), datasets_dir, body)
@@ -80,6 +82,7 @@ def _row(
     return {
         "architecture": architecture,
         "dataset": dataset,
+        "epochs": len(history["val_accuracy"]),
         "lesson_last_val_accuracy": lesson,
         "last_val_accuracy": round(history["val_accuracy"][-1], 4),
         "best_val_accuracy": round(max(history["val_accuracy"]), 4),

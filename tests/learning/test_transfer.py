@@ -17,7 +17,7 @@ from worker.jobs.plan import TrainingPlan
 from worker.pretrained import imagenet
 from worker.recipe.options import Augmentation
 from worker.supervision.messages import Order
-from worker.training import pipeline
+from worker.training import graph_loops, pipeline
 from worker.training.checkpoints import Checkpoints
 from worker.training.fitting import Fit
 from worker.training.preparation import build_network
@@ -195,8 +195,9 @@ def test_an_end_that_is_asked_for_while_the_head_is_trained_publishes_the_head(
 
 
 def test_a_pause_loses_neither_features_nor_epochs(
-    last_blocks: tuple[keras.Model, Fit, Listener], directory: Path
+    last_blocks: tuple[keras.Model, Fit, Listener], directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(graph_loops, "CALL_S", 0.0)  # each call is one step
     plan = body(train="last_blocks")
     with pytest.raises(TrainingPaused):
         trained(plan, directory, "paused0000", pause_at=20)

@@ -70,12 +70,12 @@ class ProgressReporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Report progress if a report is due."""
         now = time.monotonic()
-        self._step += 1
+        steps_before, self._step = self._step, self._first_step + batch + 1
         if not self.first_step_at:
             self.first_step_at = time.time()
             self._paced_since = now  # the first step is mostly tracing and does not count for the pace
         else:
-            self._paced_steps += 1
+            self._paced_steps += self._step - steps_before
         if now >= self._next_report:
             self._next_report = now + REPORT_EVERY_S
             self._report(logs or {}, now)

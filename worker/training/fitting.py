@@ -22,6 +22,7 @@ from worker.training.callbacks import (
 )
 from worker.training.checkpoints import Account, Checkpoints, Start
 from worker.training.feeding import EpochData, Feed
+from worker.training.graph_loops import GraphLoops, can_loop
 from worker.training.network import pictures_at_once
 from worker.training.network_state import State, restore_weights
 from worker.training.parallel.batches import Validation, divided, validation_arguments
@@ -107,6 +108,7 @@ class Training:
             on_progress(known, self._start.account.history)
         self._waited_s = 0.0
         self._feed: Feed | None = None
+        self._loops = GraphLoops(network, data, validation) if can_loop(network) else None
         self._reporter = ProgressReporter(plan, len(data), data.steps_per_epoch, self._start, on_progress)
         stopping = plan.early_stopping
         self._best = BestEpoch(stopping.patience, self._reporter, self._start) if stopping else None
@@ -170,20 +172,29 @@ class Training:
             extra.append(raw)
         # Its thread converts the validation pictures first, while the first step is traced here.
         with Feed(self._data, first, step, before=self._validation.complete) as self._feed:
-            self._network.fit(
-                divided(self._network, self._feed.batches()),
-                steps_per_epoch=self._data.steps_per_epoch - step,
-                initial_epoch=first,
-                epochs=last,
-                shuffle=False,
-                verbose=0,
-                callbacks=[*self._callbacks, *extra],
-                **self._validating(),
-            )
+            self._fit_epochs(self._feed, first, last, step, [*self._callbacks, *extra])
         self._waited_s += self._feed.waited_s
         self._feed = None
         if raw is not None:
             raw.put_back()
+
+    def _fit_epochs(
+        self, feed: Feed, first: int, last: int, step: int, callbacks: list[keras.callbacks.Callback]
+    ) -> None:
+        steps = self._data.steps_per_epoch - step
+        if self._loops is not None:
+            self._loops.fit(feed, first, last, steps, callbacks)
+            return
+        self._network.fit(
+            divided(self._network, feed.batches()),
+            steps_per_epoch=steps,
+            initial_epoch=first,
+            epochs=last,
+            shuffle=False,
+            verbose=0,
+            callbacks=callbacks,
+            **self._validating(),
+        )
 
     def _validating(self) -> Validation:
         split, at_once = self._validation, pictures_at_once(self._network)  # Keras's default of 32 is slower

@@ -11,7 +11,8 @@ from worker.pictures.pixels import to_unit_range
 from worker.training.compiling import build_training_state
 from worker.training.feeding import Feed, TrainingData
 from worker.training.fused_adam import fuse_adam
-from worker.training.parallel.batches import validation_arguments
+from worker.training.graph_loops import GraphLoops
+from worker.training.splits import Split
 
 
 def warm_up() -> None:
@@ -36,9 +37,8 @@ def warm_up() -> None:
     build_training_state(model)
     images, labels = np.zeros((4, 8, 8, 1), np.uint8), np.array([0, 1, 0, 1])
     targets = np.eye(2, dtype=np.float32)
-    validation = validation_arguments(model, to_unit_range(images), targets[labels], 2)
     model(to_unit_range(images), training=False)  # as for the first frame of a film
     data = TrainingData(LabelledImages(images, labels), targets, None, None, batch_size=2, seed=0)
     with Feed(data) as feed:
-        model.fit(feed.batches(), steps_per_epoch=2, shuffle=False, verbose=0, **validation)
+        GraphLoops(model, data, Split(to_unit_range(images), targets[labels])).fit(feed, 0, 1, 2, [])
     keras.backend.clear_session()
