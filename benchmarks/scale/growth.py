@@ -27,7 +27,7 @@ from typing import Any
 import httpx
 import psutil
 
-from benchmarks.serving.load import WARM_UP_S, ask, http_request
+from benchmarks.serving.load import ask, http_request
 from benchmarks.serving.machine import machine
 from tests.busy_machine import PATIENCE_S
 from tests.paths import PROJECT
@@ -239,8 +239,7 @@ def prediction_costs(stack: Stack, request: bytes, connections: int, seconds: fl
     used = [cpu_s([process]) - then for process, then in zip(processes, before, strict=True)]
     if figures.others:
         raise SystemExit(f"predictions were answered {figures.others}")
-    answers = figures.answers * (1 + WARM_UP_S / seconds)  # those of the warm-up are not counted, but cost as much
-    return sum(used) / answers, [round(one / sum(used), 2) for one in used]
+    return sum(used) / figures.answers_in_all, [round(one / sum(used), 2) for one in used]
 
 
 def api_processes(stack: Stack) -> list[psutil.Process]:

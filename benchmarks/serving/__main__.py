@@ -1,10 +1,12 @@
 """How fast pictures are answered, beside servers a user could write instead, on the same core in the same run.
 
-    python -m benchmarks.serving [--against onnxruntime,predict] [--trials 3] [--priority "chrt -f 10"]
+    python -m benchmarks.serving [--against onnxruntime,predict] [--trials 3] [--priority "nice -n -20"]
                                  [--before DIRECTORY]
 
 The server is pinned on core 0 and the client on core 1. The preset `cnn`, untrained, and pictures drawn by chance; no
-line of log per request on any side. `--priority` keeps other programs off both cores; `--before` measures another
+line of log per request on any side. `--priority` keeps other programs off both cores. `chrt -f` is no good for it: a
+thread of the server then never runs while another one has work, so that it stops reading the store and answers some
+requests the slow way, and Linux pauses such programs for 50 ms in a second. `--before` measures another
 checkout of convserve in the same run and writes no file. Else writes
 `benchmarks/results/serving.json` and, from 200 rounds of loading and unloading, `benchmarks/results/unloading.json`.
 """

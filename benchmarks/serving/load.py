@@ -8,9 +8,11 @@ times what the servers here answer. Prints one line of JSON.
 """
 
 import asyncio
+import itertools
 import json
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
@@ -29,6 +31,7 @@ class Figures:
         per_s: answers per second.
         p50_ms, p99_ms: milliseconds from sending a request to the end of its answer.
         answers: how many were counted.
+        answers_in_all: also those of the warm-up and after the end.
         others: answers with another status than 200, by status.
         client_cpu: share of the run that the client's own core was busy.
     """
@@ -39,6 +42,7 @@ class Figures:
     answers: int
     others: dict[int, int]
     client_cpu: float
+    answers_in_all: int = 0
 
 
 class _Connection(asyncio.Protocol):
@@ -75,18 +79,20 @@ class _Connection(asyncio.Protocol):
             self._transport.close()
             return
         self._sent_at = time.perf_counter()
-        self._transport.write(self._run.request)
+        self._transport.write(next(self._run.requests))
 
 
 class _Run:
-    def __init__(self, request: bytes) -> None:
-        self.request = request
+    def __init__(self, requests: Sequence[bytes]) -> None:
+        self.requests = itertools.cycle(requests)
         self.is_over = False
         self.is_counting = False
         self.latencies_s: list[float] = []
         self.others: dict[int, int] = {}
+        self.answers_in_all = 0
 
     def note(self, status: int, sent_at: float) -> None:
+        self.answers_in_all += 1
         if self.is_counting:
             self.latencies_s.append(time.perf_counter() - sent_at)
             if status != 200:
@@ -114,9 +120,9 @@ def multipart(pictures: list[bytes], field: str = "file") -> tuple[str, bytes]:
     return f"multipart/form-data; boundary={boundary}", b"".join(parts) + f"--{boundary}--\r\n".encode()
 
 
-async def ask(port: int, request: bytes, connections: int, seconds: float) -> Figures:
-    """Keep `connections` requests under way for so long, after a moment's warm-up."""
-    run = _Run(request)
+async def ask(port: int, request: bytes | Sequence[bytes], connections: int, seconds: float) -> Figures:
+    """Keep `connections` requests under way for so long, after a moment's warm-up; several requests take turns."""
+    run = _Run([request] if isinstance(request, bytes) else request)
     loop = asyncio.get_running_loop()
     for _ in range(connections):
         await loop.create_connection(lambda: _Connection(run), "127.0.0.1", port)
@@ -136,6 +142,7 @@ async def ask(port: int, request: bytes, connections: int, seconds: float) -> Fi
         answers=len(run.latencies_s),
         others=run.others,
         client_cpu=busy / took,
+        answers_in_all=run.answers_in_all,
     )
 
 

@@ -96,14 +96,17 @@ NAIVE: Mapping[str, Server] = {
 
 
 @contextmanager
-def running(server: Server, directory: Path, request: bytes, priority: Sequence[str]) -> Iterator[Running]:
+def running(
+    server: Server, directory: Path, request: bytes, priority: Sequence[str], cores: str = str(SERVER_CORE)
+) -> Iterator[Running]:
     """Start a server, wait for its first answer to `request`, and stop it in the end.
 
     Args:
         server: what to start.
         directory: holds the model's files and the store.
         request: a whole HTTP request.
-        priority: put before the command, such as `chrt -f 10`; may be empty.
+        priority: put before the command, such as `nice -n -20`; may be empty.
+        cores: on which it may run, as `taskset` takes them.
     """
     port = free_port()
     more_ports = {f"{{port {number}}}": str(free_port()) for number in (2, 3)}
@@ -114,7 +117,7 @@ def running(server: Server, directory: Path, request: bytes, priority: Sequence[
     environment |= {name: _placed(value, places) for name, value in (server.environment or {}).items()}
     began_at = time.monotonic()
     process = subprocess.Popen(
-        [*priority, "taskset", "-c", str(SERVER_CORE), *command],
+        [*priority, "taskset", "-c", cores, *command],
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

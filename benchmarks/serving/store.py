@@ -31,10 +31,15 @@ def publish_cnn(directory: Path, model: str = MODEL, preset: str = MODEL) -> Non
     directory.mkdir(parents=True, exist_ok=True)
     network.save(directory / "model.keras")
     export_onnx(network, directory / "model.onnx")
+    publish(directory, model, network.count_params(), _unusual())
+
+
+def publish(directory: Path, model: str, parameters: int, unusual: bytes) -> None:
+    """Publish the files in `directory` as a version of a model."""
     facts = VersionFacts(
         classes=CLASSES,
         input_shape=SHAPE,
-        parameters=network.count_params(),
+        parameters=parameters,
         metrics={},
         recipe={},
         architecture={},
@@ -47,7 +52,7 @@ def publish_cnn(directory: Path, model: str = MODEL, preset: str = MODEL) -> Non
     with open_store((directory / "store").absolute().as_uri()).draft(model) as draft:
         for name in ("model.keras", "model.onnx"):
             draft.add(name, directory / name)
-        draft.add("unusual.onnx", _unusual())
+        draft.add("unusual.onnx", unusual)
         draft.commit(facts)
 
 

@@ -1,6 +1,16 @@
 import struct
 
-from worker.pictures.headers import MAX_JPEG_SCANS, is_laborious, picture_format
+import numpy as np
+import pytest
+
+from worker.pictures.headers import (
+    COUNTED_AS_BYTES,
+    COUNTED_AT_ONCE,
+    MAX_JPEG_SCANS,
+    is_laborious,
+    jpeg_scans,
+    picture_format,
+)
 
 SCAN = b"\xff\xda\x00\x02" + b"\x12\xff\x00\x34"
 START = b"\xff\xd8\xff\xe0\x00\x04ab"
@@ -24,6 +34,15 @@ def test_what_only_looks_like_a_scan_is_not_counted() -> None:
     in_metadata = b"\xff\xd8\xff\xe1" + struct.pack(">H", 2 + 8 * 1000) + SCAN * 1000 + SCAN + END
     assert not is_laborious(behind_the_end, "JPEG")
     assert not is_laborious(in_metadata, "JPEG")
+
+
+@pytest.mark.parametrize("n_bytes", [COUNTED_AS_BYTES, COUNTED_AT_ONCE, COUNTED_AT_ONCE + 1, 2 * COUNTED_AT_ONCE + 7])
+def test_no_mark_of_a_scan_is_missed_between_pieces(n_bytes: int) -> None:
+    data = bytearray(np.random.default_rng(1).choice([0, 0xDA, 0xFF], n_bytes).astype(np.uint8).tobytes())
+    for at in (0, COUNTED_AT_ONCE - 1, COUNTED_AT_ONCE, n_bytes - 2):
+        if at + 2 <= n_bytes:
+            data[at : at + 2] = b"\xff\xda"
+    assert jpeg_scans(bytes(data)) == data.count(b"\xff\xda")
 
 
 def test_an_end_in_metadata_hides_no_scans() -> None:
