@@ -105,14 +105,18 @@ class Lab:
     def wait_until_training(self, job: str, epoch: int = 4) -> Host:
         """The host that trains a job, once it has come to this epoch."""
 
+        names: list[str] = []
+
         def has_come() -> bool:
             found = self.job(job)
             require(found["state"] in ("queued", "running"), f"job {job} is {found['state']}: {found['error']}")
-            return bool(found["progress"]["phase"] == "training" and found["progress"]["epoch"] >= epoch)
+            if found["progress"]["phase"] != "training" or found["progress"]["epoch"] < epoch:
+                return False
+            # What workers announce is some seconds old: none of them or two may name the job for a while.
+            names[:] = [worker["host"] for worker in self.workers() if (worker["running"] or {}).get("job") == job]
+            return len(names) == 1
 
-        wait_until(has_come, JOB_S, f"job {job} trains")
-        names = [worker["host"] for worker in self.workers() if (worker["running"] or {}).get("job") == job]
-        require(len(names) == 1, f"job {job} runs on {names}")
+        wait_until(has_come, JOB_S, f"job {job} trains on one host")
         return next(host for host in WORKER_HOSTS if host.name == names[0])
 
     def workers(self) -> list[dict[str, Any]]:
