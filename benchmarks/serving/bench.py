@@ -14,7 +14,17 @@ import numpy as np
 
 from benchmarks.serving.load import Figures
 from benchmarks.serving.pictures import MANY, form_request, jpeg_request, photo_request, raw_request, tensor_request
-from benchmarks.serving.servers import CLIENT_CORE, CONVSERVE, NOOP, SERVER_CORE, Running, Server, pss_mb, running
+from benchmarks.serving.servers import (
+    CLIENT_CORE,
+    CONVSERVE,
+    NOOP,
+    SERVER_CORE,
+    Running,
+    Server,
+    anonymous_mb,
+    pss_mb,
+    running,
+)
 
 FEW, MOST, BULK = 8, 64, 2
 """Connections: of the two ratios of requests, of p99 ÷ p50, of those with 64 pictures each."""
@@ -55,6 +65,7 @@ class Bench:
             if server.raw_path is not None:
                 found["raw"] = self._ask(there, raw_request(server.raw_path), FEW)
             found["pss_mb"] = pss_mb(there.pid)
+            found["anonymous_mb"] = anonymous_mb(there.pid)
             found["form_64_connections"] = self._ask(there, form, MOST)
             if server.takes_many:
                 found["many"] = self._ask(there, form_request(server.form_path, MANY, server.field), BULK)
@@ -133,6 +144,7 @@ def _ratios(found: dict[str, Any], noop: dict[str, Any], alone_per_s: float) -> 
         "p99_to_p50": _p99_to_p50(found),
         "first_answer_s": found["first_answer_s"],
         "pss_mb": found["pss_mb"],
+        "anonymous_mb": found["anonymous_mb"],
     }
     if "raw" in found:
         ratios["raw_to_noop"] = found["raw"]["per_s"] / noop["raw"]["per_s"]
