@@ -61,5 +61,7 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
     lines = dict(line.split(":", 1) for line in cpuinfo.read_text().splitlines() if ":" in line)
     fields = {name.strip(): value.strip() for name, value in lines.items()}
-    vectors = [name for name in ("avx2", "avx512f", "amx_bf16") if name in fields.get("flags", "").split()]
+    vectors = [
+        name for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if name in fields.get("flags", "").split()
+    ]
     return f"{fields.get('model name', platform.machine())} ({', '.join(vectors) or 'no AVX2'})"
