@@ -104,7 +104,6 @@ class Lab:
 
     def wait_until_training(self, job: str, epoch: int = 4) -> Host:
         """The host that trains a job, once it has come to this epoch."""
-
         names: list[str] = []
 
         def has_come() -> bool:
