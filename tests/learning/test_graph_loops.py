@@ -44,27 +44,28 @@ def test_weights_and_history_are_those_of_keras(monkeypatch: pytest.MonkeyPatch,
         assert np.array_equal(one, other)
 
 
-def test_progress_counts_the_steps_of_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+def told_progress(monkeypatch: pytest.MonkeyPatch, epochs: int, call_s: float) -> tuple[list[Progress], int]:
+    """What a training reports if it reports after every call, and the steps of an epoch."""
     monkeypatch.setattr("worker.training.callbacks.REPORT_EVERY_S", 0)
-    monkeypatch.setattr(graph_loops, "CALL_S", 1e9)
+    monkeypatch.setattr(graph_loops, "CALL_S", call_s)
     told: list[Progress] = []
-    prepared = prepare(planned(epochs=2), SAMPLE)
+    plan = planned(epochs=epochs)
+    prepared = prepare(plan, SAMPLE)
     data, validation = prepared.data, prepared.validation
-    Training(prepared.network, data, validation, planned(epochs=2), None, lambda p, _: told.append(p)).run()
+    Training(prepared.network, data, validation, plan, None, lambda progress, _: told.append(progress)).run()
+    return told, data.steps_per_epoch
+
+
+def test_progress_counts_the_steps_of_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    told, last = told_progress(monkeypatch, epochs=2, call_s=1e9)
     steps = [(each.epoch, each.step) for each in told]
-    last = data.steps_per_epoch
     assert steps == [(1, 1), (1, last), (1, last), (2, last), (2, last)]
     assert told[-1].eta_s == 0
 
 
 def test_a_call_is_one_step_where_steps_are_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.training.callbacks.REPORT_EVERY_S", 0)
-    monkeypatch.setattr(graph_loops, "CALL_S", 0)
-    told: list[Progress] = []
-    prepared = prepare(planned(epochs=1), SAMPLE)
-    data, validation = prepared.data, prepared.validation
-    Training(prepared.network, data, validation, planned(epochs=1), None, lambda p, _: told.append(p)).run()
-    assert [each.step for each in told] == [*range(1, data.steps_per_epoch + 1), data.steps_per_epoch]
+    told, last = told_progress(monkeypatch, epochs=1, call_s=0)
+    assert [each.step for each in told] == [*range(1, last + 1), last]
 
 
 def test_other_backends_and_gpus_keep_the_loop_of_keras(monkeypatch: pytest.MonkeyPatch) -> None:
