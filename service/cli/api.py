@@ -10,6 +10,7 @@ from service.cli.listening import url_of
 from service.fast.protocol import FastProtocol
 from service.inference.c_memory import settle
 from service.settings import ApiSettings
+from worker.file_pages import give_back_file_pages
 from worker.telemetry.logs import configure_logging
 
 logger = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         settle()
+        give_back_file_pages()  # 29 MB that the start has touched; predicting takes 10 of them again
 
 
 def run_api(settings: ApiSettings, listener: socket.socket) -> None:

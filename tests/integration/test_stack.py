@@ -171,6 +171,12 @@ def test_the_private_server_has_no_port_and_a_private_socket(running: Up) -> Non
     assert (directory / "valkey.sock").stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux takes back pages of files")
+def test_the_api_gives_back_what_only_its_start_has_touched_of_its_libraries(running: Up) -> None:
+    assert is_ready(running.url())
+    assert psutil.Process(running.pid("api")).memory_info().shared < 30_000_000  # 44 MB otherwise
+
+
 def test_a_second_instance_on_the_same_data_directory_is_refused(running: Up) -> None:
     started_at = time.monotonic()
     second = convserve("up", "--port", "0", "--data-dir", str(running.data_dir))

@@ -22,8 +22,8 @@ import sys
 import time
 from pathlib import Path
 
+from worker.file_pages import give_back_file_pages
 from worker.supervision.priority import set_session_niceness
-from worker.training.file_pages import give_back_file_pages
 from worker.training.parent_death import die_with_worker
 from worker.training.preloading import import_pipeline
 from worker.training.trainer import LAST, WorkerLink, serve

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from model_store.errors import NO_SPACE
+from worker.file_pages import give_back_file_pages
 from worker.jobs.errors import TrainingFailed, TrainingPaused, causes
 from worker.jobs.memory_errors import is_out_of_memory, out_of_memory
 from worker.jobs.records import History, JobFailure, Progress, PublishedModel
@@ -38,7 +39,6 @@ from worker.supervision.messages import (
     Report,
 )
 from worker.supervision.priority import set_session_niceness
-from worker.training.file_pages import give_back_file_pages
 from worker.training.parent_death import die_with_worker
 from worker.training.preloading import import_pipeline
 

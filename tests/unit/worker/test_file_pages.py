@@ -1,6 +1,6 @@
 import pytest
 
-from worker.training.file_pages import unchanged_mappings
+from worker.file_pages import unchanged_mappings
 
 pytestmark = pytest.mark.unit
 SMAPS = """\
