@@ -334,6 +334,19 @@ def test_keras_builds_any_network_of_the_grammar_as_its_table_says(
     np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-5)
 
 
+def is_computed_wrong(model: keras.Model) -> bool:
+    """Whether TensorFlow 2.21 with oneDNN and AVX-512 reads beside the picture, and answers at random.
+
+    It does for one channel and strides of (1, 2) or more that leave a width of 1. A job with such a network fails by
+    `parity`, since ONNX Runtime computes it as it is.
+    """
+    convolutions = (layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D))
+    return any(
+        layer.input.shape[-1] == 1 and layer.strides[0] == 1 < layer.strides[1] and layer.output.shape[2] == 1
+        for layer in convolutions
+    )
+
+
 @settings(max_examples=tries(4, 10), deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 @given(networks(), changes)
 def test_any_network_with_any_overrides_answers_the_same_in_onnx(
@@ -345,6 +358,8 @@ def test_any_network_with_any_overrides_answers_the_same_in_onnx(
         model, _ = assert_keras_agrees(architecture, image_shape, 3)
     except ArchitectureError:
         # Nothing to change in it, or no longer a network: that such are refused is shown without Keras.
+        reject()
+    if is_computed_wrong(model):
         reject()
     path = tmp_path_factory.mktemp("any") / "model.onnx"
     images = unit_range(image_shape)
