@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 import psutil
 
+from benchmarks.scale.growth import cpu_s
 from benchmarks.serving.load import ask
 from benchmarks.serving.machine import machine
 from benchmarks.serving.pictures import MANY, form_request, photo, tensor_request
@@ -156,35 +157,34 @@ class Growth:
 
     def _cost_us(self, there: Running, request: bytes | Sequence[bytes], connections: int) -> float:
         """Processor time of a request when so many connections ask again as soon as they are answered."""
-        before_s = cpu_s(there.pid)
+        before_s = used_s(there.pid)
         figures = asyncio.run(ask(there.port, request, connections, self._seconds))
         if figures.others:
             raise SystemExit(f"predictions were answered {figures.others}")
-        return 1e6 * (cpu_s(there.pid) - before_s) / figures.answers_in_all
+        return 1e6 * (used_s(there.pid) - before_s) / figures.answers_in_all
 
     def _cost_in_turn_us(self, there: Running, kind: str, body: bytes) -> float:
         """Processor time of a request when one follows the other; exact, however long each takes."""
         client = http.client.HTTPConnection("127.0.0.1", there.port)
-        before_s, n = cpu_s(there.pid), 0
-        while n < 3 or cpu_s(there.pid) - before_s < self._seconds / 2:
+        before_s, n = used_s(there.pid), 0
+        while n < 3 or used_s(there.pid) - before_s < self._seconds / 2:
             client.request("POST", PATH, body, {"Content-Type": f"image/{kind.lower()}"})
             answer = client.getresponse()
             if (answer.read(), answer.status)[1] != 200:
                 raise SystemExit(f"a {kind} of {len(body)} bytes was answered {answer.status}")
             n += 1
         client.close()
-        return 1e6 * (cpu_s(there.pid) - before_s) / n
+        return 1e6 * (used_s(there.pid) - before_s) / n
 
 
 def _keep_most(row: dict[str, Any], name: str, figure: float) -> None:
     row[name] = max(row.get(name, 0.0), round(figure, 1))
 
 
-def cpu_s(pid: int) -> float:
+def used_s(pid: int) -> float:
     """Processor time of a process and its descendants so far."""
     process = psutil.Process(pid)
-    times = [found.cpu_times() for found in (process, *process.children(recursive=True))]
-    return sum(time.user + time.system for time in times)
+    return cpu_s([process, *process.children(recursive=True)])
 
 
 def slope(rows: Sequence[dict[str, float]], across: str, figure: str) -> float:

@@ -23,10 +23,18 @@ def main() -> None:
     found = json.loads(RESULTS.read_text())
     figure = new_figure(10, 5.6, layout="constrained")
     (pictures, connections, sizes), (latency, memory, processes) = figure.subplots(2, 3)
-    _draw_pictures(pictures, found["pictures"])
+    rows = found["pictures"]
+    png, tensor = ([row[name] / 1000 for row in rows] for name in ("png_us", "tensor_us"))
+    numbers = [row["pictures"] for row in rows]
+    _draw_two(pictures, numbers, "pictures in a request", ("PNGs in a form", png), ("binary tensor", tensor))
+    pictures.set_title("Pictures", fontsize=10)
     _draw_one(connections, found["connections"], "connections", "us", "µs per request")
     connections.set_title("Connections, one PNG in each request", fontsize=10)
-    _draw_sizes(sizes, found["sizes"])
+    rows = found["sizes"]
+    png, jpeg = ([row[name] for row in rows] for name in ("png_ms", "jpeg_ms"))
+    _draw_two(sizes, [row["side"] for row in rows], "pixels on a side", ("PNG", png), ("JPEG", jpeg))
+    sizes.tick_params("x", labelrotation=40)
+    sizes.set_title("Size of a picture", fontsize=10)
     _draw_one(latency, found["models"], "models", "us", "µs per request")
     latency.set_title("Models asked in turn", fontsize=10)
     _draw_one(memory, found["models"], "models", "pss_mb", "MB of memory")
@@ -35,28 +43,16 @@ def main() -> None:
     PICTURE.write_bytes(picture_bytes(figure))
 
 
-def _draw_pictures(axes: Axes, rows: Rows) -> None:
-    numbers = [row["pictures"] for row in rows]
-    axes.plot(numbers, [row["png_us"] / 1000 for row in rows], "o-", color=BLUE, label="PNGs in a form")
-    axes.plot(numbers, [row["tensor_us"] / 1000 for row in rows], "s--", color=ORANGE, label="binary tensor")
-    _double(axes, numbers, "pictures in a request")
+def _draw_two(
+    axes: Axes, across: list[int], label: str, png: tuple[str, list[float]], other: tuple[str, list[float]]
+) -> None:
+    """Two curves of milliseconds on axes with equal steps for equal factors, each with its name."""
+    axes.plot(across, png[1], "o-", color=BLUE, label=png[0])
+    axes.plot(across, other[1], "s--", color=ORANGE, label=other[0])
+    _double(axes, across, label)
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_ylabel("ms per request")
-    axes.set_title("Pictures", fontsize=10)
-    axes.legend(fontsize=8)
-
-
-def _draw_sizes(axes: Axes, rows: Rows) -> None:
-    sides = [row["side"] for row in rows]
-    axes.plot(sides, [row["png_ms"] for row in rows], "o-", color=BLUE, label="PNG")
-    axes.plot(sides, [row["jpeg_ms"] for row in rows], "s--", color=ORANGE, label="JPEG")
-    _double(axes, sides, "pixels on a side")
-    axes.tick_params("x", labelrotation=40)
-    axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.set_ylabel("ms per request")
-    axes.set_title("Size of a picture", fontsize=10)
     axes.legend(fontsize=8)
 
 

@@ -24,23 +24,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from service.cli.commands import app  # noqa: PLC0415
         from service.cli.errors import CommandFailed, Stopped  # noqa: PLC0415
 
+    code: str | int | None = 1
     try:
         try:
             app(args=None if arguments is None else list(arguments), prog_name="convserve")
-        finally:
-            if sys.stdout is not None:  # None where it was closed
-                sys.stdout.flush()  # what is still in the buffer would be lost without a word
+        except SystemExit as end:
+            code = end.code
+        except CommandFailed as failure:
+            sys.stderr.write(f"convserve: {failure}\n")
+        except Stopped as stop:
+            sys.stderr.write("convserve: stopped\n")
+            code = stop.exit_code
+        if sys.stdout is not None:  # None where it was closed
+            sys.stdout.flush()  # what is still in the buffer would be lost without a word
     except OSError as error:
         # Files that a command opens have names; the standard output has none.
         if error.filename is not None or error.errno not in {errno.EPIPE, *_OUTPUT_FULL}:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python writes the rest when it ends
-        if error.errno != errno.EPIPE:  # `| head` has what it wants
+        if error.errno != errno.EPIPE:  # `| head` has what it wants: the command ends as it did
             sys.stderr.write(f"convserve: cannot write the output: {error.strerror}\n")
-        sys.exit(1)
-    except CommandFailed as failure:
-        sys.stderr.write(f"convserve: {failure}\n")
-        sys.exit(1)
-    except Stopped as stop:
-        sys.stderr.write("convserve: stopped\n")
-        sys.exit(stop.exit_code)
+            code = 1
+    sys.exit(code)

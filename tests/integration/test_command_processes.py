@@ -15,6 +15,17 @@ sys.modules["opentelemetry.sdk"] = None
 from service.cli import main
 main(sys.argv[1:])
 """
+ENDING_WITH_ROWS = """
+import sys
+from service.cli import commands, main
+
+def write_rows(**_):
+    sys.stdout.write("rows")
+    sys.exit(int(sys.argv[1]))
+
+commands.app = write_rows
+main()
+"""
 
 
 @pytest.mark.parametrize("subcommand", ["up", "api", "worker"])
@@ -59,3 +70,16 @@ def test_an_output_without_room_is_said_in_one_line(arguments: list[str]) -> Non
         )
     assert ended.returncode == 1
     assert ended.stderr == "convserve: cannot write the output: No space left on device\n"
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_reader_that_has_enough_does_not_change_how_a_command_ends(code: int) -> None:
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-c", ENDING_WITH_ROWS, str(code)]
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        ended = subprocess.run(command, env=buffered, stdout=writer, stderr=subprocess.PIPE, check=False)
+    finally:
+        os.close(writer)
+    assert (ended.returncode, ended.stderr) == (code, b"")

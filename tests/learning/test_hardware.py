@@ -8,6 +8,13 @@ import pytest
 from worker.training import hardware
 
 
+@pytest.fixture(autouse=True)
+def on_a_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where there is no GPU and Keras runs on TensorFlow, whatever there is."""
+    monkeypatch.setattr(hardware, "device", lambda: "cpu")
+    monkeypatch.setattr(keras.backend, "backend", lambda: "tensorflow")
+
+
 @pytest.mark.parametrize(
     ("vendor", "flags", "policy"),
     [
@@ -20,8 +27,6 @@ from worker.training import hardware
 def test_bfloat16_is_chosen_where_it_was_measured_to_be_faster(
     vendor: str, flags: str, policy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if hardware.device() != "cpu" or keras.backend.backend() != "tensorflow":
-        pytest.skip("the processor's flags do not matter here")
     processor = f"vendor_id\t: {vendor}\nmodel name\t: Some Model\nflags\t\t: fpu {flags}\n\n"
     monkeypatch.setattr(Path, "read_text", lambda _path: processor * 2)
     assert hardware.policy_of("auto") == policy
@@ -30,9 +35,6 @@ def test_bfloat16_is_chosen_where_it_was_measured_to_be_faster(
 
 
 def test_a_system_that_does_not_list_its_processors_trains_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
-    if hardware.device() != "cpu":
-        pytest.skip("the processor's flags do not matter here")
-
     def missing(_path: Path) -> str:
         raise FileNotFoundError
 

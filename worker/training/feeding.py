@@ -74,7 +74,7 @@ class TrainingData:
         self._seed = seed
         self.batch_size = batch_size
         self._flipped_first: NDArray[np.bool_] | None = None
-        self._chunk_size = _chunk_size(pictures.images.shape[1:], batch_size)
+        self._chunk_size = chunk_size(pictures.images.shape[1:], batch_size)
 
     def __len__(self) -> int:
         return len(self._pictures.images)
@@ -219,10 +219,10 @@ class Feed:
             self._chunks.put(error)
 
 
-def _chunk_size(image_shape: tuple[int, ...], batch_size: int) -> int:
-    """Number of pictures per chunk: complete batches, at least one."""
+def chunk_size(image_shape: tuple[int, ...], batch_size: int, chunk_bytes: int = CHUNK_BYTES) -> int:
+    """Number of float32 pictures per chunk: as many complete batches as `chunk_bytes` hold, at least one."""
     batch_bytes = batch_size * math.prod(image_shape) * np.dtype(np.float32).itemsize
-    return batch_size * max(1, CHUNK_BYTES // batch_bytes)
+    return batch_size * max(1, chunk_bytes // batch_bytes)
 
 
 def _sliced(chunks: Iterator[Arrays], batch_size: int) -> Iterator[Arrays]:

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.training.feeding import CHUNK_BYTES, Arrays, EpochData, Feed
+from worker.training.feeding import Arrays, EpochData, Feed, chunk_size
 from worker.training.hardware import device
 from worker.training.network import pictures_at_once
 from worker.training.parallel.devices import replicas_of
@@ -58,33 +58,23 @@ class GraphLoops:
             steps: batches of an epoch.
             callbacks: as for `fit`.
         """
-        with trained_as_dense(self._network):
-            self._fit(feed.chunks(), first, last, steps, callbacks)
-
-    def _fit(
-        self,
-        chunks: Iterator[Arrays],
-        first: int,
-        last: int,
-        steps: int,
-        callbacks: Sequence[keras.callbacks.Callback],
-    ) -> None:
-        network = self._network
+        network, chunks = self._network, feed.chunks()
         told = keras.callbacks.CallbackList(callbacks, model=network, epochs=last, steps=steps)
         network.stop_training = False
-        told.on_train_begin()
         logs: dict[str, Any] = {}
-        for epoch in range(first, last):
-            network.reset_metrics()
-            told.on_epoch_begin(epoch)
-            self._epoch(chunks, steps, told)
-            logs = dict(network.get_metrics_result())
-            logs |= {f"val_{name}": value for name, value in self._validate(told).items()}
-            told.on_epoch_end(epoch, logs)
-            if network.stop_training:
-                break
-        network.optimizer.finalize_variable_values(network.trainable_weights)
-        told.on_train_end(logs)
+        with trained_as_dense(network):
+            told.on_train_begin()
+            for epoch in range(first, last):
+                network.reset_metrics()
+                told.on_epoch_begin(epoch)
+                self._epoch(chunks, steps, told)
+                logs = dict(network.get_metrics_result())
+                logs |= {f"val_{name}": value for name, value in self._validate(told).items()}
+                told.on_epoch_end(epoch, logs)
+                if network.stop_training:
+                    break
+            network.optimizer.finalize_variable_values(network.trainable_weights)
+            told.on_train_end(logs)
 
     def _epoch(self, chunks: Iterator[Arrays], steps: int, told: keras.callbacks.CallbackList) -> None:
         done = 0
@@ -110,7 +100,7 @@ class GraphLoops:
         told.on_test_begin()
         self._network.reset_metrics()
         pictures, targets = self._validation.inputs, self._validation.targets
-        in_call = self._at_once * max(1, CHUNK_BYTES // (self._at_once * pictures[:1].nbytes))
+        in_call = chunk_size(pictures.shape[1:], self._at_once)
         for start in range(0, len(pictures), in_call):
             arrays = _tensors((pictures[start : start + in_call], targets[start : start + in_call]))
             self._test(arrays, 0, len(arrays[0]))

@@ -56,9 +56,8 @@ def _is_bfloat16_faster() -> bool:
 
 
 def _is_processor_faster() -> bool:
-    if AVX512_FLAG in _processor_flags() and AVX512_VENDOR in _processor_values("vendor_id"):
-        return True
-    return AMX_FLAG in _processor_flags()
+    flags = _processor_flags()
+    return AMX_FLAG in flags or (AVX512_FLAG in flags and AVX512_VENDOR in _processor_values("vendor_id"))
 
 
 def processor() -> str:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.pictures.pixels import to_unit_range
+from worker.training.feeding import chunk_size
 from worker.training.network import pictures_at_once
 
 CHUNK_BYTES = 256 * 2**20
@@ -35,8 +36,7 @@ def predict_pictures(
     at_once = pictures_at_once(network)
     if len(images) <= FEW_BATCHES * at_once:
         return _called(network, images if view is None else view(images), at_once)
-    picture_bytes = images[0].size * np.dtype(np.float32).itemsize
-    chunk = at_once * max(1, CHUNK_BYTES // (at_once * picture_bytes))
+    chunk = chunk_size(images.shape[1:], at_once, CHUNK_BYTES)
     chunks = (images[start : start + chunk] for start in range(0, len(images), chunk))
     outputs = [
         network.predict(to_unit_range(some if view is None else view(some)), batch_size=at_once, verbose=0)
