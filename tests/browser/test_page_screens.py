@@ -56,6 +56,18 @@ def test_a_screen_fits_is_silent_and_can_be_read_by_everybody(
     assert PAGE_BYTES / 3 < fake.bundle_bytes <= PAGE_BYTES  # all of it was sent, whatever the tab has shown before
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_answer_can_be_read_until_a_newer_one_comes(page: Page, fake: FakeServer, scheme: Scheme) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.goto(f"{ORIGIN}/{SCREENS['new']}")
+    answer = page.get_by_role("region", name="What it takes").get_by_role("status")
+    expect(answer).to_contain_text("parameters")
+    fake.to_hold = lambda path, _: path == "/jobs"
+    page.get_by_role("spinbutton", name="Epochs").fill("3")
+    expect(answer).to_have_class("old")
+    assert page.evaluate(FAINT) == []
+
+
 def serious_faults(page: Page) -> list[tuple[str, str]]:
     """What axe calls serious or critical: the rule, and the element."""
     if not page.evaluate("'axe' in window"):
